@@ -1,0 +1,63 @@
+/**
+ * buildApp: plugins, routes and error replies of the service, on a sampler it is given. Never listens.
+ */
+import { randomUUID } from 'node:crypto';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { ZodType } from 'zod';
+import type { Config } from './config.js';
+import { errorReplyOptions, installErrorReplies } from './error-replies.js';
+import type { Lifecycle } from './lifecycle.js';
+import { describeRoutes, docsRoutes } from './routes/docs.js';
+import { healthRoutes } from './routes/health.js';
+import { readJsonBodies } from './routes/json-body.js';
+import { problemRoute } from './routes/problems.js';
+import { sampleRoute } from './routes/sample.js';
+import type { Sampler } from './sampler/sampler.js';
+import { toProblem } from './schemas/issue.js';
+
+export interface AppParts {
+  readonly config: Config;
+  readonly sampler: Sampler;
+  readonly lifecycle: Lifecycle;
+  readonly logger: Logger;
+  /** Version of this build, for the OpenAPI document. */
+  readonly version: string;
+}
+
+export async function buildApp({ config, sampler, lifecycle, logger, version }: AppParts): Promise<FastifyInstance> {
+  const app: FastifyInstance = fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    bodyLimit: config.jsonBodyBytesMax,
+    requestTimeout: config.requestTimeoutMs,
+    http: { connectionsCheckingInterval: 1000 },
+    // A drain answers what still arrives; it is Connection: close that sends clients away.
+    return503OnClosing: false,
+    ...errorReplyOptions,
+  });
+  app.setValidatorCompiler(({ schema }) => (data) => {
+    const parsed = (schema as ZodType).safeParse(data);
+    return parsed.success ? { value: parsed.data } : { error: toProblem(parsed.error) };
+  });
+  app.setSerializerCompiler(() => JSON.stringify);
+  installErrorReplies(app);
+  app.addHook('onRequest', async (_request, reply) => {
+    if (lifecycle.draining) reply.header('connection', 'close');
+  });
+  if (logger.isLevelEnabled('debug')) {
+    app.addHook('onResponse', async (request, reply) => {
+      const { method, routeOptions } = request;
+      const fields = { method, route: routeOptions.url, status: reply.statusCode, durationMs: reply.elapsedTime };
+      request.log.debug(fields, 'request answered');
+    });
+  }
+  readJsonBodies(app);
+  await describeRoutes(app, version);
+  sampleRoute(app, config, sampler);
+  healthRoutes(app, sampler, lifecycle);
+  problemRoute(app);
+  await docsRoutes(app);
+  return app;
+}

@@ -1,0 +1,203 @@
+/**
+ * Configuration: one schema from environment variables to a frozen, typed Config.
+ * Reads the environment it is given and nothing else; `server.ts` passes the real one.
+ */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+
+/** Environment values are strings: whole decimal numbers only, so that `8080x` and `1e3` are mistakes, not numbers. */
+function integer(bounds: { min: number; max: number }) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, `must be a whole number from ${bounds.min} to ${bounds.max}`)
+    .transform(Number)
+    .refine(
+      (value) => value >= bounds.min && value <= bounds.max,
+      `must be a whole number from ${bounds.min} to ${bounds.max}`,
+    );
+}
+
+function choice<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, `must be one of ${values.join(', ')}`);
+}
+
+interface Option<Schema extends z.ZodType> {
+  /** Validates and converts the text of the environment variable. */
+  readonly schema: Schema;
+  /** The text used when the variable is unset or empty. */
+  readonly default: string;
+  readonly unit: string;
+  /** What the option does, and why its default is what it is. */
+  readonly reason: string;
+}
+
+function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Schema> {
+  return settings;
+}
+
+/** Every option by its environment name. The README's table and `.env.example` are tested against this object. */
+export const options = {
+  PORT: option({
+    schema: integer({ min: 0, max: 65535 }),
+    default: '8080',
+    unit: 'TCP port',
+    reason: 'Port to listen on; 0 lets the system choose one.',
+  }),
+  HOST: option({
+    schema: z.string().min(1),
+    default: '0.0.0.0',
+    unit: 'address',
+    reason: 'Address to listen on; the default serves a container network.',
+  }),
+  LOG_LEVEL: option({
+    schema: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    default: 'info',
+    unit: 'pino level',
+    reason: 'Lines below this level are not written. `debug` adds a line for each request.',
+  }),
+  WORKERS: option({
+    schema: integer({ min: 1, max: 256 }),
+    default: String(Math.max(1, availableParallelism() - 1)),
+    unit: 'threads',
+    reason:
+      'Worker threads that draw. Default: one core fewer than the machine has, at least 1, which leaves one for HTTP. Set it from the CPU limit of a container.',
+  }),
+  EXECUTION_PROVIDER: option({
+    schema: choice(['cpu']),
+    default: 'cpu',
+    unit: 'provider',
+    reason: 'ONNX Runtime execution provider that runs the graph.',
+  }),
+  DRAIN_DELAY_MS: option({
+    schema: integer({ min: 0, max: 600_000 }),
+    default: '0',
+    unit: 'milliseconds',
+    reason:
+      'After SIGTERM, how long to go on serving while /readyz already says 503, so that load balancers look away first.',
+  }),
+  REQUEST_TIMEOUT_MS: option({
+    schema: integer({ min: 1000, max: 600_000 }),
+    default: '10000',
+    unit: 'milliseconds',
+    reason: 'How long a whole request may take to arrive; a 4 MiB body needs 3.4 Mbit/s to make it.',
+  }),
+  JSON_BODY_BYTES_MAX: option({
+    schema: integer({ min: 1024, max: 2 ** 28 }),
+    default: String(4 * 2 ** 20),
+    unit: 'bytes',
+    reason: 'Largest JSON body; 4 MiB hold about 400,000 logits.',
+  }),
+  ROWS_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 24 }),
+    default: '65536',
+    unit: 'rows',
+    reason: 'Rows of logits a request.',
+  }),
+  CATEGORIES_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 22 }),
+    default: '1048576',
+    unit: 'categories',
+    reason: 'Categories a row; every worker keeps buffers for one row of this size.',
+  }),
+  SAMPLES_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 32 }),
+    default: '1000000',
+    unit: 'samples',
+    reason: 'Largest num_samples.',
+  }),
+  ELEMENTS_DRAWN_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 40 }),
+    default: String(2 ** 27),
+    unit: 'elements',
+    reason: 'Rows x categories x samples a request; the default is about a second of work for one worker.',
+  }),
+  ELEMENTS_RETURNED_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 26 }),
+    default: String(2 ** 22),
+    unit: 'elements',
+    reason: 'Numbers in one JSON reply; the default is about 45 MB of text.',
+  }),
+  BATCH_ELEMENTS_MAX: option({
+    schema: integer({ min: 1024, max: 2 ** 26 }),
+    default: String(2 ** 18),
+    unit: 'elements',
+    reason:
+      'Elements a worker draws before it looks at the queue again; the default is about 2 ms, so a large draw holds nobody up.',
+  }),
+  QUEUE_ELEMENTS_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 44 }),
+    default: String(2 ** 29),
+    unit: 'elements',
+    reason: 'Elements that may wait to be drawn, a few seconds of work; above it requests get 503 overloaded.',
+  }),
+  QUEUE_REQUESTS_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 20 }),
+    default: '4096',
+    unit: 'requests',
+    reason: 'Requests that may wait to be drawn; above it requests get 503 overloaded.',
+  }),
+} as const;
+
+type Options = typeof options;
+type Environment = { [Name in keyof Options]: z.output<Options[Name]['schema']> };
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly logLevel: Environment['LOG_LEVEL'];
+  readonly workers: number;
+  readonly executionProvider: Environment['EXECUTION_PROVIDER'];
+  readonly drainDelayMs: number;
+  readonly requestTimeoutMs: number;
+  readonly jsonBodyBytesMax: number;
+  readonly rowsMax: number;
+  readonly categoriesMax: number;
+  readonly samplesMax: number;
+  readonly elementsDrawnMax: number;
+  readonly elementsReturnedMax: number;
+  readonly batchElementsMax: number;
+  readonly queueElementsMax: number;
+  readonly queueRequestsMax: number;
+}
+
+/** A value of the environment that the schema refuses; its message is the one line the operator reads. */
+export class ConfigError extends Error {}
+
+function readOption<Name extends keyof Options>(
+  environment: Readonly<Record<string, string | undefined>>,
+  name: Name,
+): Environment[Name] {
+  const text = environment[name] || options[name].default;
+  const parsed = options[name].schema.safeParse(text);
+  if (!parsed.success) {
+    const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
+    throw new ConfigError(`${name} is ${JSON.stringify(text)}, but it ${reasons} (${options[name].unit})`);
+  }
+  return parsed.data as Environment[Name];
+}
+
+/**
+ * Reads every option from `environment`; an unset or empty variable takes its default.
+ *
+ * @throws {ConfigError} on the first value outside its bounds
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  return Object.freeze({
+    port: readOption(environment, 'PORT'),
+    host: readOption(environment, 'HOST'),
+    logLevel: readOption(environment, 'LOG_LEVEL'),
+    workers: readOption(environment, 'WORKERS'),
+    executionProvider: readOption(environment, 'EXECUTION_PROVIDER'),
+    drainDelayMs: readOption(environment, 'DRAIN_DELAY_MS'),
+    requestTimeoutMs: readOption(environment, 'REQUEST_TIMEOUT_MS'),
+    jsonBodyBytesMax: readOption(environment, 'JSON_BODY_BYTES_MAX'),
+    rowsMax: readOption(environment, 'ROWS_MAX'),
+    categoriesMax: readOption(environment, 'CATEGORIES_MAX'),
+    samplesMax: readOption(environment, 'SAMPLES_MAX'),
+    elementsDrawnMax: readOption(environment, 'ELEMENTS_DRAWN_MAX'),
+    elementsReturnedMax: readOption(environment, 'ELEMENTS_RETURNED_MAX'),
+    batchElementsMax: readOption(environment, 'BATCH_ELEMENTS_MAX'),
+    queueElementsMax: readOption(environment, 'QUEUE_ELEMENTS_MAX'),
+    queueRequestsMax: readOption(environment, 'QUEUE_REQUESTS_MAX'),
+  });
+}

@@ -1,0 +1,124 @@
+/**
+ * Turns whatever goes wrong into a problem reply (RFC 9457): Problems by their code, Fastify's and Node's own errors by
+ * the code that fits, anything else as `internal`, whose cause goes to the log and never to the client.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Problem, type ProblemCode, problemKind } from './errors.js';
+import { MalformedJsonError } from './json/malformed-json-error.js';
+import { problemMediaType } from './schemas/problem.js';
+
+/** Fastify's errors that a client can cause. */
+const ofFastify: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
+  FST_ERR_BAD_URL: 'bad-request',
+  FST_ERR_ASYNC_CONSTRAINT: 'bad-request',
+  FST_ERR_MAX_PARAM_LENGTH: 'not-found',
+};
+
+/** Node's errors on a connection whose request never reached Fastify. */
+const ofNode: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+};
+
+function explained(code: ProblemCode): Problem {
+  const { meaning, remedy } = problemKind(code);
+  return new Problem(code, `${meaning} ${remedy}`);
+}
+
+/** The Problem that tells the client what its error was; undefined when the mistake is ours. */
+function toProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (error instanceof MalformedJsonError) return new Problem('malformed-json', error.message);
+  const { code, statusCode } = error as Partial<FastifyError>;
+  const known = code === undefined ? undefined : ofFastify[code];
+  if (known) return explained(known);
+  return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? explained('bad-request') : undefined;
+}
+
+/** The body of a problem reply. */
+export function problemBodyOf(problem: Problem, requestId: string): string {
+  const { status, title } = problemKind(problem.code);
+  return JSON.stringify({
+    type: `/problems/${problem.code}`,
+    title,
+    status,
+    detail: problem.message,
+    instance: `urn:uuid:${requestId}`,
+    request_id: requestId,
+    errors: problem.errors,
+  });
+}
+
+function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, retryAfterSeconds } = problemKind(problem.code);
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
+  return reply.code(status).type(problemMediaType).send(problemBodyOf(problem, request.id));
+}
+
+/** Answers on the raw socket when Node could not read a request at all. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = explained(ofNode[error.code ?? ''] ?? 'bad-request');
+  const { status, title } = problemKind(problem.code);
+  const body = problemBodyOf(problem, randomUUID());
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${problemMediaType}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** The path patterns of an app and the methods each takes, to tell a wrong method (405) from a wrong path (404). */
+class PathTable {
+  readonly #methods = new Map<string, { pattern: RegExp; methods: Set<string> }>();
+
+  add(url: string, methods: readonly string[]): void {
+    const escaped = url.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    const pattern = new RegExp(`^${escaped.replaceAll('\\*', '.*').replaceAll(/:[a-z_]+/g, '[^/]+')}$`);
+    const entry = this.#methods.get(url) ?? { pattern, methods: new Set() };
+    for (const method of methods) entry.methods.add(method);
+    this.#methods.set(url, entry);
+  }
+
+  methodsOf(path: string): string[] {
+    for (const { pattern, methods } of this.#methods.values()) if (pattern.test(path)) return [...methods];
+    return [];
+  }
+}
+
+/**
+ * Installs the error replies. Call it before any route is added: it learns the routes as they come.
+ * A request that matches no route is refused before its body is read.
+ */
+export function installErrorReplies(app: FastifyInstance): void {
+  const paths = new PathTable();
+  app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return;
+    const methods = paths.methodsOf(request.url.split('?', 1)[0] as string);
+    if (methods.length === 0) throw explained('not-found');
+    reply.header('allow', methods.join(', '));
+    throw new Problem('method-not-allowed', `This path takes ${methods.join(', ')}.`);
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = toProblem(error);
+    if (problem) return sendProblem(problem, request, reply);
+    request.log.error({ err: error }, 'a request failed, and it is our fault');
+    return sendProblem(explained('internal'), request, reply);
+  });
+}
+
+export const errorReplyOptions = {
+  clientErrorHandler: answerClientError,
+  /** Errors of the router itself, before any hook runs. */
+  frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    sendProblem(toProblem(error) ?? explained('internal'), request, reply);
+  },
+};

@@ -1,0 +1,179 @@
+/**
+ * The catalogue of every error a client can meet: its code, HTTP status, title, meaning and remedy.
+ * Routes and schemas raise `Problem`s by code; `app.ts` turns them into replies; `GET /problems/{code}` explains them.
+ * Imports nothing.
+ */
+
+export interface ProblemKind {
+  /** HTTP status of a reply that carries this code. */
+  readonly status: number;
+  readonly title: string;
+  /** What happened, for someone who reads the code for the first time. */
+  readonly meaning: string;
+  /** What to change so that it does not happen again. */
+  readonly remedy: string;
+  /** Seconds a client should wait before it tries again, sent as Retry-After. */
+  readonly retryAfterSeconds?: number;
+}
+
+export const catalogue = {
+  'malformed-json': {
+    status: 400,
+    title: 'The body is not JSON',
+    meaning: 'The body is empty, is not UTF-8, or breaks the JSON grammar (RFC 8259). NaN and Infinity are not JSON.',
+    remedy: 'Send one JSON object in UTF-8. Write a masked category as null.',
+  },
+  'bad-request': {
+    status: 400,
+    title: 'The HTTP request is malformed',
+    meaning: 'The request line, a header or the length of the body breaks HTTP/1.1.',
+    remedy: 'Use an HTTP client library, and let it set Content-Length.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is nothing at this path',
+    meaning: 'No route has this path.',
+    remedy: 'See /docs for the routes of this service.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'This path does not take this method',
+    meaning: 'The path exists, but not for the method of the request.',
+    remedy: 'Use a method that the Allow header of the reply names.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request came too slowly',
+    meaning: 'The headers or the body were not complete in time.',
+    remedy: 'Send the whole request without pauses.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is too large',
+    meaning: 'The body has more bytes than JSON_BODY_BYTES_MAX.',
+    remedy: 'Send fewer rows a request, and number them on with row_offset so that the draw stays the same.',
+  },
+  'too-many-elements': {
+    status: 413,
+    title: 'The draw is too large',
+    meaning: 'Rows, categories, samples, elements drawn or elements returned are above a limit of this service.',
+    remedy:
+      'Split the draw: row_offset and sample_offset continue it with the same noise. Ask only for indices when you need no samples.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The body is not of a type this route reads',
+    meaning: 'Content-Type is missing or not application/json in UTF-8, or the body has a Content-Encoding.',
+    remedy: 'Send Content-Type: application/json, and the body uncompressed.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers are too large',
+    meaning: 'The request line and headers have more bytes than Node.js accepts (16 KiB).',
+    remedy: 'Send smaller headers; cookies are not needed.',
+  },
+  validation: {
+    status: 422,
+    title: 'A field is wrong',
+    meaning: 'A field is missing, unknown, of the wrong type, outside its bounds, or an array has the wrong length.',
+    remedy: 'Mend the fields that `errors` points at; /docs lists every field.',
+  },
+  'non-finite-logits': {
+    status: 422,
+    title: 'A logit is not finite',
+    meaning: 'A logit is infinite in float32: its magnitude is above 3.4028235e38.',
+    remedy: 'Send finite logits. Write a category that must never be drawn as null.',
+  },
+  'all-masked-row': {
+    status: 422,
+    title: 'A row has no category left to draw',
+    meaning: 'Every logit of a row is null.',
+    remedy: 'Leave at least one finite logit in each row.',
+  },
+  'ragged-rows': {
+    status: 422,
+    title: 'The rows have different lengths',
+    meaning: 'Every row of logits must have the same number of categories.',
+    remedy: 'Pad the shorter rows with null, or send one request for each length.',
+  },
+  'empty-input': {
+    status: 422,
+    title: 'There are no logits',
+    meaning: 'logits has no row, or its rows have no category.',
+    remedy: 'Send at least one row with at least one category.',
+  },
+  'temperature-out-of-range': {
+    status: 422,
+    title: 'The temperature is out of range',
+    meaning: 'A temperature is not between 1e-6 and 1e6.',
+    remedy:
+      'For exact one-hot samples send hard: true with any temperature; for the most likely category send noise: "none", hard: true.',
+  },
+  'invalid-seed': {
+    status: 422,
+    title: 'The seed is not valid',
+    meaning: 'A seed is an integer from 0 to 2^53 - 1, or a string of decimal digits from 0 to 2^64 - 1.',
+    remedy: 'Send seeds above 2^53 - 1 as a string, because JSON numbers lose digits there.',
+  },
+  internal: {
+    status: 500,
+    title: 'The service failed',
+    meaning: 'This is a bug in the service, not in the request.',
+    remedy: 'Report it with the request_id of the reply; the log has the cause under that id.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'The queue is full',
+    meaning: 'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow.',
+    remedy: 'Wait as long as Retry-After says, or add replicas.',
+    retryAfterSeconds: 1,
+  },
+  draining: {
+    status: 503,
+    title: 'The service is stopping',
+    meaning: 'The process was asked to stop and takes no new work.',
+    remedy: 'Send the request again: another replica answers it with the same bits.',
+    retryAfterSeconds: 1,
+  },
+  'worker-lost': {
+    status: 503,
+    title: 'The worker that drew this batch was lost',
+    meaning: 'A worker thread failed while it held the request. The service replaces the worker.',
+    remedy: 'Send the request again: the same seed gives the same samples.',
+    retryAfterSeconds: 1,
+  },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof catalogue;
+
+export interface FieldError {
+  /** RFC 6901 JSON pointer to the wrong value in the request body, "" for the body itself. */
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** At most this many field errors are named in one reply, so that a reply stays below 4 KiB. */
+export const fieldErrorsMax = 10;
+
+/** An error meant for the client. `detail` and `errors` never repeat the client's input. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[];
+
+  constructor(code: ProblemCode, detail: string, errors: readonly FieldError[] = []) {
+    super(detail);
+    this.name = 'Problem';
+    this.code = code;
+    this.errors = errors.slice(0, fieldErrorsMax);
+  }
+}
+
+/** The catalogue entry of a code, in the type that every entry shares. */
+export function problemKind(code: ProblemCode): ProblemKind {
+  return catalogue[code];
+}
+
+/** Whether `text` is a code of the catalogue (and not a name every object inherits). */
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(catalogue, text);
+}

@@ -1,0 +1,49 @@
+/** Swagger UI at /docs and the document it shows, as /openapi.json and /openapi.yaml. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+
+const description = `Draws Gumbel-softmax samples that can be replayed and trusted.
+
+A sample is a pure function of its inputs and its seed: the same bits alone or in any batch, on any replica. The noise is exact in the far tail, and the argmax of what comes back follows softmax(logits).
+
+Errors are application/problem+json (RFC 9457); their \`type\` is a path of this service that explains the code.`;
+
+/** Registers the document's generator; call it before the routes it describes. */
+export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'gumbel-sampler',
+        version,
+        description,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/', description: 'This replica.' }],
+      tags: [
+        { name: 'sampling', description: 'Draw samples.' },
+        { name: 'health', description: 'Kubernetes probes.' },
+        { name: 'errors', description: 'What an error means.' },
+      ],
+      security: [],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+}
+
+/** Serves the document and the page; call it after the routes are described. */
+export async function docsRoutes(app: FastifyInstance): Promise<void> {
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { tryItOutEnabled: true, displayRequestDuration: true },
+  });
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/yaml').send(app.swagger({ yaml: true })),
+  );
+}

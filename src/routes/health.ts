@@ -1,0 +1,47 @@
+/** GET /livez and /readyz, the Kubernetes probes. Liveness ignores load; readiness says whether to send requests here. */
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { Problem } from '../errors.js';
+import type { Lifecycle } from '../lifecycle.js';
+import type { Sampler } from '../sampler/sampler.js';
+import { liveReply, readyReply } from '../schemas/health.js';
+import { problemResponses } from '../schemas/problem.js';
+
+export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  typed.get(
+    '/livez',
+    {
+      schema: {
+        operationId: 'livez',
+        summary: 'Whether the process is alive',
+        tags: ['health'],
+        security: [],
+        response: {
+          200: { description: 'Alive.', content: { 'application/json': { schema: liveReply } } },
+          ...problemResponses(['bad-request']),
+        },
+      },
+    },
+    () => ({ status: 'live' as const }),
+  );
+  typed.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'readyz',
+        summary: 'Whether requests should be sent here',
+        tags: ['health'],
+        response: {
+          200: { description: 'Ready.', content: { 'application/json': { schema: readyReply } } },
+          ...problemResponses(['bad-request', 'draining', 'worker-lost']),
+        },
+      },
+    },
+    () => {
+      if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping and takes no new connections.');
+      if (!sampler.ready()) throw new Problem('worker-lost', 'No worker is alive to draw.');
+      return { status: 'ready' as const, provider: sampler.provider };
+    },
+  );
+}

@@ -1,0 +1,28 @@
+/** GET /problems/{code}: what an error means and how to mend it. */
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { isProblemCode, Problem, problemKind } from '../errors.js';
+import { problemExplanation, problemParams, problemResponses } from '../schemas/problem.js';
+
+export function problemRoute(app: FastifyInstance): void {
+  app.withTypeProvider<ZodTypeProvider>().get(
+    '/problems/:code',
+    {
+      schema: {
+        operationId: 'explainProblem',
+        summary: 'What an error code means and how to mend it',
+        tags: ['errors'],
+        params: problemParams,
+        response: {
+          200: { description: 'The explanation.', content: { 'application/json': { schema: problemExplanation } } },
+          ...problemResponses(['bad-request', 'not-found']),
+        },
+      },
+    },
+    ({ params: { code } }) => {
+      if (!isProblemCode(code)) throw new Problem('not-found', 'No error has this code.');
+      const { status, title, meaning, remedy } = problemKind(code);
+      return { code, status, title, meaning, remedy };
+    },
+  );
+}

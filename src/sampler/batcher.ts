@@ -1,0 +1,240 @@
+/**
+ * Decides which jobs run together and when. Natural batching: an idle lane takes the oldest job and every queued job of
+ * the same K that fits beside it; nothing waits while a lane is idle, and under load batches grow by themselves.
+ * A job larger than a batch runs in parts and goes to the back of the queue after each, so no job holds the others up.
+ * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
+ */
+import { Problem } from '../errors.js';
+import { type Job, type JobResult, jobElements, type Part } from './job.js';
+
+export interface BatcherOptions {
+  /** Batches that may run at once: one a worker. */
+  readonly lanes: number;
+  /** Elements one batch draws at most; a single row may have more. */
+  readonly batchElementsMax: number;
+  /** Elements that may wait. A job is taken whatever its size while nothing waits. */
+  readonly queueElementsMax: number;
+  /** Jobs that may wait. */
+  readonly queueRequestsMax: number;
+  /** Draws the parts (all of one K) and resolves to one result a part, in order. */
+  readonly runBatch: (parts: readonly Part[]) => Promise<readonly JobResult[]>;
+  /** Runs a callback after the jobs that are arriving right now have been submitted; `setImmediate` in the service. */
+  readonly defer: (callback: () => void) => void;
+}
+
+/** A job on its way: where its next part starts, and what has come back. */
+interface Ticket {
+  readonly job: Job;
+  readonly resolve: (result: JobResult) => void;
+  readonly reject: (error: unknown) => void;
+  /** Place in the queue; a job that has had a turn gets a new one. */
+  turn: number;
+  nextSample: number;
+  nextRow: number;
+  drawsLeft: number;
+  settled: boolean;
+  result: JobResult | undefined;
+}
+
+export class Batcher {
+  readonly #options: BatcherOptions;
+  /** Waiting tickets by K, each list in order of turns. */
+  readonly #queues = new Map<number, Ticket[]>();
+  #turns = 0;
+  #running = 0;
+  #deferred = false;
+  #queuedElements = 0;
+  #queuedRequests = 0;
+  #unsettled = 0;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Elements that wait to be drawn, and the jobs they belong to. */
+  get queued(): { readonly elements: number; readonly requests: number } {
+    return { elements: this.#queuedElements, requests: this.#queuedRequests };
+  }
+
+  /**
+   * Queues a job. The promise settles exactly once.
+   *
+   * @throws {Problem} `overloaded`, as a rejection, when the queue is full
+   */
+  submit(job: Job): Promise<JobResult> {
+    const { queueElementsMax, queueRequestsMax } = this.#options;
+    const elements = jobElements(job);
+    const full = this.#queuedRequests >= queueRequestsMax || this.#queuedElements + elements > queueElementsMax;
+    if (full && this.#queuedRequests > 0) {
+      return Promise.reject(new Problem('overloaded', 'More draws are waiting than this replica takes on.'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queuedElements += elements;
+      this.#queuedRequests += 1;
+      this.#unsettled += 1;
+      this.#enqueue({
+        job,
+        resolve,
+        reject,
+        turn: 0,
+        nextSample: 0,
+        nextRow: 0,
+        drawsLeft: job.samples * job.rows,
+        settled: false,
+        result: undefined,
+      });
+      this.#look();
+    });
+  }
+
+  /** Resolves once every job submitted so far and since has settled. */
+  idle(): Promise<void> {
+    if (this.#unsettled === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  #enqueue(ticket: Ticket): void {
+    ticket.turn = this.#turns++;
+    const queue = this.#queues.get(ticket.job.categories);
+    if (queue) queue.push(ticket);
+    else this.#queues.set(ticket.job.categories, [ticket]);
+  }
+
+  #look(): void {
+    if (this.#deferred || this.#running >= this.#options.lanes) return;
+    this.#deferred = true;
+    this.#options.defer(() => {
+      this.#deferred = false;
+      while (this.#running < this.#options.lanes && this.#queues.size > 0) this.#start(this.#take());
+    });
+  }
+
+  /** The batch of the oldest ticket: its next part, then whole jobs of the same K while they fit. */
+  #take(): { tickets: Ticket[]; parts: Part[] } {
+    const queue = this.#oldestQueue();
+    const tickets: Ticket[] = [];
+    const parts: Part[] = [];
+    const unfinished: Ticket[] = [];
+    let budget = this.#options.batchElementsMax;
+    let taken = 0;
+    for (const ticket of queue) {
+      const left = elementsLeft(ticket);
+      if (taken > 0 && left > budget) break;
+      const part = cutPart(ticket, budget);
+      const elements = part.rowCount * part.sampleCount * part.job.categories;
+      budget -= elements;
+      this.#queuedElements -= elements;
+      tickets.push(ticket);
+      parts.push(part);
+      taken += 1;
+      if (elements < left) unfinished.push(ticket);
+    }
+    this.#queuedRequests -= taken - unfinished.length;
+    queue.splice(0, taken);
+    if (queue.length === 0) this.#queues.delete(parts[0]?.job.categories as number);
+    for (const ticket of unfinished) this.#enqueue(ticket);
+    return { tickets, parts };
+  }
+
+  #oldestQueue(): Ticket[] {
+    let oldest: Ticket[] | undefined;
+    for (const queue of this.#queues.values()) {
+      if (oldest === undefined || (queue[0] as Ticket).turn < (oldest[0] as Ticket).turn) oldest = queue;
+    }
+    if (oldest === undefined) throw new Error('No job is queued. This is a bug.');
+    return oldest;
+  }
+
+  #start({ tickets, parts }: { tickets: Ticket[]; parts: Part[] }): void {
+    this.#running += 1;
+    this.#options
+      .runBatch(parts)
+      .then((results) => {
+        if (results.length !== parts.length) throw new Error('A batch lost or gained results. This is a bug.');
+        for (const [index, ticket] of tickets.entries()) {
+          this.#accept(ticket, parts[index] as Part, results[index] as JobResult);
+        }
+      })
+      .catch((error) => {
+        for (const ticket of tickets) this.#fail(ticket, error);
+      })
+      .finally(() => {
+        this.#running -= 1;
+        this.#look();
+      });
+  }
+
+  #accept(ticket: Ticket, part: Part, result: JobResult): void {
+    if (ticket.settled) return;
+    const draws = part.rowCount * part.sampleCount;
+    ticket.drawsLeft -= draws;
+    const whole = draws === ticket.job.rows * ticket.job.samples;
+    ticket.result = whole ? result : gather(ticket.result, part, result);
+    if (ticket.drawsLeft === 0) this.#settle(ticket, () => ticket.resolve(ticket.result as JobResult));
+  }
+
+  #fail(ticket: Ticket, error: unknown): void {
+    if (ticket.settled) return;
+    this.#withdraw(ticket);
+    this.#settle(ticket, () => ticket.reject(error));
+  }
+
+  /** Takes what is still queued of a failed job out of the queue. */
+  #withdraw(ticket: Ticket): void {
+    const queue = this.#queues.get(ticket.job.categories);
+    const at = queue?.indexOf(ticket) ?? -1;
+    if (!queue || at < 0) return;
+    queue.splice(at, 1);
+    if (queue.length === 0) this.#queues.delete(ticket.job.categories);
+    this.#queuedElements -= elementsLeft(ticket);
+    this.#queuedRequests -= 1;
+  }
+
+  #settle(ticket: Ticket, answer: () => void): void {
+    ticket.settled = true;
+    this.#unsettled -= 1;
+    answer();
+    if (this.#unsettled === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+}
+
+/** Elements of the job that no part has taken yet. */
+function elementsLeft({ job, nextSample, nextRow }: Ticket): number {
+  return ((job.samples - nextSample) * job.rows - nextRow) * job.categories;
+}
+
+/** Takes the next part of at most `budget` elements: whole samples while a sample fits, else rows of one; at least a row. */
+function cutPart(ticket: Ticket, budget: number): Part {
+  const { job, nextSample, nextRow } = ticket;
+  const samplesFit = Math.floor(budget / (job.rows * job.categories));
+  if (nextRow === 0 && samplesFit > 0) {
+    const sampleCount = Math.min(samplesFit, job.samples - nextSample);
+    ticket.nextSample += sampleCount;
+    return { job, rowStart: 0, rowCount: job.rows, sampleStart: nextSample, sampleCount };
+  }
+  const rowsFit = Math.max(1, Math.floor(budget / job.categories));
+  const rowCount = Math.min(rowsFit, job.rows - nextRow);
+  ticket.nextRow += rowCount;
+  if (ticket.nextRow === job.rows) {
+    ticket.nextRow = 0;
+    ticket.nextSample += 1;
+  }
+  return { job, rowStart: nextRow, rowCount, sampleStart: nextSample, sampleCount: 1 };
+}
+
+/** Copies the results of a part to their place in the results of its job, which the first part to return allocates. */
+function gather(whole: JobResult | undefined, part: Part, result: JobResult): JobResult {
+  const { job } = part;
+  const draws = job.samples * job.rows;
+  const gathered = whole ?? {
+    samples: job.outputs.samples ? new Float32Array(draws * job.categories) : undefined,
+    indices: job.outputs.indices ? new Int32Array(draws) : undefined,
+    noise: job.outputs.noise ? new Float32Array(draws * job.categories) : undefined,
+  };
+  const firstDraw = part.sampleStart * job.rows + part.rowStart;
+  if (result.samples) gathered.samples?.set(result.samples, firstDraw * job.categories);
+  if (result.indices) gathered.indices?.set(result.indices, firstDraw);
+  if (result.noise) gathered.noise?.set(result.noise, firstDraw * job.categories);
+  return gathered;
+}

@@ -1,0 +1,150 @@
+/**
+ * A fixed set of worker threads, one batch each at a time. A worker that is lost fails only the batch it held and is
+ * replaced. Workers are never terminated: ONNX Runtime would abort the process if one were inside a run, so they are
+ * told to stop and end by themselves.
+ */
+import { Worker } from 'node:worker_threads';
+import { Problem } from '../errors.js';
+import type { Batch, BatchResult } from './job.js';
+import type { FromWorker, ToWorker, WorkerSettings } from './messages.js';
+
+export interface PoolOptions {
+  readonly workers: number;
+  readonly settings: WorkerSettings;
+  /** Called for each worker that ends without being asked to. */
+  readonly onLost: (error: Error) => void;
+  /** The module each thread runs; tests of faults give their own. */
+  readonly workerUrl?: URL;
+}
+
+interface Task {
+  readonly batch: Batch;
+  readonly resolve: (result: BatchResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A thread that has said it is ready, and the batch in its hands. */
+interface Seat {
+  readonly worker: Worker;
+  task: Task | undefined;
+}
+
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #seats = new Set<Seat>();
+  readonly #waiting: Task[] = [];
+  #starting = 0;
+  #stopping = false;
+  #whenEmpty: (() => void)[] = [];
+
+  private constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts every worker and resolves when all are ready.
+   *
+   * @throws {Error} what the first worker that could not start says; the others are stopped
+   */
+  static async start(options: PoolOptions): Promise<Pool> {
+    const pool = new Pool(options);
+    const starts = await Promise.allSettled(Array.from({ length: options.workers }, () => pool.#hire()));
+    const failed = starts.find((start) => start.status === 'rejected');
+    if (failed) {
+      await pool.stop();
+      throw failed.reason;
+    }
+    return pool;
+  }
+
+  /** Workers that are ready to draw or drawing. */
+  get alive(): number {
+    return this.#seats.size;
+  }
+
+  /**
+   * Draws a batch on a free worker, or on the next that becomes free. The batch's arrays are moved to the worker.
+   *
+   * @throws {Problem} `worker-lost`, as a rejection, when the worker ends before it answers or none is left
+   */
+  run(batch: Batch): Promise<BatchResult> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ batch, resolve, reject });
+      this.#assign();
+    });
+  }
+
+  /** Lets every worker finish its batch and end; resolves when all threads are gone. */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    for (const seat of this.#seats) if (!seat.task) seat.worker.postMessage({ type: 'stop' } satisfies ToWorker);
+    if (this.#seats.size + this.#starting === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  #assign(): void {
+    for (const seat of this.#seats) {
+      if (this.#waiting.length === 0) return;
+      if (seat.task) continue;
+      const task = this.#waiting.shift() as Task;
+      seat.task = task;
+      const { logits, temperature, streams, parts } = task.batch;
+      const moved = [logits.buffer, temperature.buffer, streams.buffer, parts.buffer] as ArrayBuffer[];
+      seat.worker.postMessage({ type: 'draw', batch: task.batch } satisfies ToWorker, moved);
+    }
+    if (this.#seats.size + this.#starting > 0) return;
+    for (const task of this.#waiting.splice(0)) task.reject(lost());
+  }
+
+  /** Starts one thread; resolves when it is ready, rejects if it ends before. */
+  #hire(): Promise<void> {
+    this.#starting += 1;
+    return new Promise((resolve, reject) => {
+      const worker = new Worker(this.#options.workerUrl ?? new URL('./worker.js', import.meta.url), {
+        workerData: this.#options.settings,
+      });
+      let seat: Seat | undefined;
+      let cause = new Error('The worker thread ended without a word.');
+      worker.on('message', (message: FromWorker) => {
+        if (message.type === 'ready') {
+          seat = { worker, task: undefined };
+          this.#starting -= 1;
+          this.#seats.add(seat);
+          resolve();
+        } else {
+          const task = seat?.task;
+          if (!seat || !task) throw new Error('A worker answered twice. This is a bug.');
+          seat.task = undefined;
+          task.resolve(message.result);
+        }
+        if (this.#stopping && !seat.task) worker.postMessage({ type: 'stop' } satisfies ToWorker);
+        else this.#assign();
+      });
+      worker.on('error', (error) => {
+        cause = error instanceof Error ? error : new Error(String(error));
+      });
+      worker.on('exit', () => {
+        if (seat) this.#dismiss(seat, cause);
+        else {
+          this.#starting -= 1;
+          reject(cause);
+        }
+        this.#assign();
+        if (this.#seats.size + this.#starting === 0) for (const done of this.#whenEmpty.splice(0)) done();
+      });
+    });
+  }
+
+  /** A ready worker has ended: when nobody asked it to, its batch fails and another worker takes its place. */
+  #dismiss(seat: Seat, cause: Error): void {
+    this.#seats.delete(seat);
+    if (this.#stopping && !seat.task) return;
+    this.#options.onLost(cause);
+    seat.task?.reject(lost());
+    if (!this.#stopping) this.#hire().catch((error) => this.#options.onLost(error));
+  }
+}
+
+function lost(): Problem {
+  return new Problem('worker-lost', 'The worker that held this draw ended before it answered.');
+}

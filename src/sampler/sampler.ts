@@ -1,0 +1,60 @@
+/**
+ * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
+ * ready, and closes once everything it accepted has settled.
+ */
+import { pack, scatter } from './batch.js';
+import { Batcher } from './batcher.js';
+import type { Job, JobResult } from './job.js';
+import { Pool } from './pool.js';
+
+export interface SamplerOptions {
+  readonly provider: 'cpu';
+  readonly workers: number;
+  readonly categoriesMax: number;
+  readonly batchElementsMax: number;
+  readonly queueElementsMax: number;
+  readonly queueRequestsMax: number;
+  /** Called for each worker thread that is lost, with the reason. */
+  readonly onWorkerLost: (error: Error) => void;
+}
+
+export interface Sampler {
+  readonly provider: string;
+  /**
+   * Draws a job.
+   *
+   * @throws {Problem} `overloaded` or `worker-lost`, as a rejection
+   */
+  readonly draw: (job: Job) => Promise<JobResult>;
+  /** Whether a worker is alive to draw. */
+  readonly ready: () => boolean;
+  /** Lets everything accepted settle, then ends the workers. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Starts the workers and resolves when all of them can draw.
+ *
+ * @throws {Error} when a worker cannot start
+ */
+export async function createSampler(options: SamplerOptions): Promise<Sampler> {
+  const { provider, workers, categoriesMax } = options;
+  const pool = await Pool.start({ workers, settings: { provider, categoriesMax }, onLost: options.onWorkerLost });
+  const batcher = new Batcher({
+    lanes: workers,
+    batchElementsMax: options.batchElementsMax,
+    queueElementsMax: options.queueElementsMax,
+    queueRequestsMax: options.queueRequestsMax,
+    runBatch: async (parts) => scatter(parts, await pool.run(pack(parts))),
+    defer: setImmediate,
+  });
+  return {
+    provider,
+    draw: (job) => batcher.submit(job),
+    ready: () => pool.alive > 0,
+    close: async () => {
+      await batcher.idle();
+      await pool.stop();
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * Thread entry: takes batches from the pool one at a time, draws them, and moves the results back. An error is not
+ * caught: it ends the thread, and the pool fails the batch and starts another worker.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { openDrawer } from './drawer.js';
+import type { FromWorker, ToWorker, WorkerSettings } from './messages.js';
+
+if (!parentPort) throw new Error('worker.js runs only as a worker thread. This is a bug.');
+const port = parentPort;
+const drawer = await openDrawer(workerData as WorkerSettings);
+
+port.on('message', async (message: ToWorker) => {
+  if (message.type === 'stop') {
+    port.close();
+    return;
+  }
+  const result = await drawer.draw(message.batch);
+  const moved = [result.samples.buffer, result.indices.buffer, result.noise.buffer] as ArrayBuffer[];
+  port.postMessage({ type: 'drawn', result } satisfies FromWorker, moved);
+});
+port.postMessage({ type: 'ready' } satisfies FromWorker);

@@ -1,0 +1,126 @@
+/**
+ * The `logits` field: a NumberMatrix as the body parser leaves it becomes float32 logits ready to draw from, or coded
+ * errors that point at the wrong element.
+ */
+import { z } from 'zod';
+import { NumberMatrix } from '../json/number-matrix.js';
+import { type IssueSink, isEnough, report } from './issue.js';
+
+/** Validated logits, row-major. */
+export interface Logits {
+  /** 1 when the request gave one row without the outer brackets. */
+  readonly rank: 1 | 2;
+  readonly rows: number;
+  readonly categories: number;
+  /** float32 [rows, categories]; masked is -Infinity, every row has a finite logit, no magnitude lies in (0, 2^-100). */
+  readonly data: Float32Array;
+}
+
+export interface LogitsLimits {
+  readonly rowsMax: number;
+  readonly categoriesMax: number;
+}
+
+/** Logits smaller in magnitude become +0: then no difference of two logits is a denormal, which GPUs flush (design, section 2). */
+const smallestLogit = 2 ** -100;
+
+export function logitsField(limits: LogitsLimits) {
+  return z
+    .unknown()
+    .transform((value, context): Logits => {
+      if (!(value instanceof NumberMatrix)) {
+        reportWrongTypes(value, context);
+        return z.NEVER;
+      }
+      return isUsable(value, limits, context) ? toLogits(value, context) : z.NEVER;
+    })
+    .meta({
+      description:
+        'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn.',
+      oneOf: [
+        { type: 'array', minItems: 1, items: { type: ['number', 'null'] } },
+        {
+          type: 'array',
+          minItems: 1,
+          maxItems: limits.rowsMax,
+          items: { type: 'array', minItems: 1, maxItems: limits.categoriesMax, items: { type: ['number', 'null'] } },
+        },
+      ],
+    });
+}
+
+/** Points at what keeps a value from being a matrix of numbers and nulls. */
+function reportWrongTypes(value: unknown, sink: IssueSink): void {
+  if (value === undefined) return report(sink, 'validation', [], 'is required');
+  if (!Array.isArray(value)) return report(sink, 'validation', [], 'must be an array of numbers, or of such arrays');
+  let count = 0;
+  const isNumber = (item: unknown) => item === null || typeof item === 'number';
+  const rowsExpected = Array.isArray(value[0]);
+  for (const [row, item] of value.entries()) {
+    if (isEnough(count)) return;
+    if (!rowsExpected && !isNumber(item)) {
+      count += 1;
+      report(sink, 'validation', [row], 'must be a number or null');
+    } else if (rowsExpected && !Array.isArray(item)) {
+      count += 1;
+      report(sink, 'validation', [row], 'must be an array of numbers, as the first row is');
+    } else if (rowsExpected) {
+      const column = (item as unknown[]).findIndex((element) => !isNumber(element));
+      if (column < 0) continue;
+      count += 1;
+      report(sink, 'validation', [row, column], 'must be a number or null');
+    }
+  }
+}
+
+/** Whether the shape is legal and every number is finite in float32. */
+function isUsable(matrix: NumberMatrix, limits: LogitsLimits, sink: IssueSink): boolean {
+  const { rows, columns, raggedRow } = matrix;
+  if (rows === 0 || (columns === 0 && raggedRow < 0)) {
+    report(sink, 'empty-input', [], 'must hold at least one row with at least one category');
+  } else if (raggedRow >= 0) {
+    report(sink, 'ragged-rows', [raggedRow], 'has another length than the first row');
+  } else if (rows > limits.rowsMax) {
+    report(sink, 'too-many-elements', [], `has more than ${limits.rowsMax} rows`);
+  } else if (columns > limits.categoriesMax) {
+    report(sink, 'too-many-elements', [], `has more than ${limits.categoriesMax} categories`);
+  } else if (matrix.infiniteCount > 0) {
+    reportInfinite(matrix, sink);
+  } else {
+    return true;
+  }
+  return false;
+}
+
+function reportInfinite({ rank, columns, data }: NumberMatrix, sink: IssueSink): void {
+  let count = 0;
+  for (let at = 0; at < data.length && !isEnough(count); at++) {
+    if (Math.abs(data[at] as number) !== Number.POSITIVE_INFINITY) continue;
+    count += 1;
+    const column = at % columns;
+    const path = rank === 1 ? [column] : [(at - column) / columns, column];
+    report(sink, 'non-finite-logits', path, 'is infinite in float32');
+  }
+}
+
+/** Turns null into -Infinity and tiny logits into +0, in place; a row without a finite logit is reported. */
+function toLogits({ rank, rows, columns, data }: NumberMatrix, sink: IssueSink): Logits {
+  let masked = 0;
+  for (let row = 0; row < rows; row++) {
+    let finite = 0;
+    for (let at = row * columns; at < (row + 1) * columns; at++) {
+      const logit = data[at] as number;
+      // Only null is NaN here: the JSON grammar has no other way to spell it.
+      if (Number.isNaN(logit)) data[at] = Number.NEGATIVE_INFINITY;
+      else {
+        finite += 1;
+        if (logit < smallestLogit && logit > -smallestLogit) data[at] = 0;
+      }
+    }
+    if (finite > 0) continue;
+    masked += 1;
+    report(sink, 'all-masked-row', rank === 1 ? [] : [row], 'has only null: leave at least one finite logit');
+    if (isEnough(masked)) break;
+  }
+  return masked > 0 ? z.NEVER : { rank, rows, categories: columns, data };
+}

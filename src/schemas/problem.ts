@@ -1,0 +1,50 @@
+/** The body of every error reply (RFC 9457), the explanation of a code, and the error replies of a route for OpenAPI. */
+import { z } from 'zod';
+import { catalogue, fieldErrorsMax, type ProblemCode, problemKind } from '../errors.js';
+
+export const problemMediaType = 'application/problem+json';
+
+export const problemBody = z
+  .object({
+    type: z.string().meta({ description: 'Path of the explanation: /problems/{code}.' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'URN of this occurrence.' }),
+    request_id: z.string().meta({ description: 'The id under which the log has this request.' }),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string().meta({ description: 'JSON pointer into the request body.' }),
+          message: z.string(),
+        }),
+      )
+      .max(fieldErrorsMax),
+  })
+  .meta({ id: 'Problem' });
+
+export const problemExplanation = z
+  .object({
+    code: z.string(),
+    status: z.int(),
+    title: z.string(),
+    meaning: z.string(),
+    remedy: z.string(),
+  })
+  .meta({ id: 'ProblemExplanation' });
+
+export const problemParams = z.object({
+  code: z.string().meta({ description: 'A code, the last part of `type`.', examples: Object.keys(catalogue) }),
+});
+
+/** OpenAPI responses for the codes a route can give, grouped by status. */
+export function problemResponses(codes: readonly ProblemCode[]) {
+  const statuses = [...new Set(codes.map((code) => problemKind(code).status))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const ofStatus = codes.filter((code) => problemKind(code).status === status);
+      const description = ofStatus.map((code) => `\`${code}\`: ${problemKind(code).title}.`).join(' ');
+      return [status, { description, content: { [problemMediaType]: { schema: problemBody } } }];
+    }),
+  );
+}

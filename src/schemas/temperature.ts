@@ -1,0 +1,54 @@
+/** The `temperature` field: one number for all rows, or one per row, in float32. */
+import { z } from 'zod';
+import { type IssueSink, isEnough, report } from './issue.js';
+
+/** Validated temperatures. */
+export interface Temperature {
+  /** Whether the request gave one per row. */
+  readonly perRow: boolean;
+  /** float32: one value, or one per row; each in 1e-6 .. 1e6. */
+  readonly values: Float32Array;
+}
+
+/** Bounds in float32, so that the legal 1e-6 does not fall below itself when it is rounded. */
+const temperatureMin = Math.fround(1e-6);
+const temperatureMax = Math.fround(1e6);
+
+const outOfRange =
+  'must be from 1e-6 to 1e6; for exact one-hot samples send hard: true, for the most likely category noise: "none", hard: true';
+
+export const temperatureField = z
+  .unknown()
+  .transform((value, context): Temperature => {
+    const given: unknown[] = Array.isArray(value) ? value : [value === undefined ? 1 : value];
+    const perRow = Array.isArray(value);
+    const values = new Float32Array(given.length);
+    let wrong = 0;
+    for (const [row, item] of given.entries()) {
+      if (isEnough(wrong)) break;
+      values[row] = item as number;
+      if (!isLegal(item, perRow ? [row] : [], context)) wrong += 1;
+    }
+    return wrong > 0 ? z.NEVER : { perRow, values };
+  })
+  .optional()
+  .meta({
+    description:
+      'Temperature of the softmax, 1e-6 to 1e6: one number for all rows, or one per row. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins.',
+    default: 1,
+    oneOf: [
+      { type: 'number', minimum: 1e-6, maximum: 1e6 },
+      { type: 'array', minItems: 1, items: { type: 'number', minimum: 1e-6, maximum: 1e6 } },
+    ],
+  });
+
+function isLegal(value: unknown, path: number[], sink: IssueSink): boolean {
+  if (typeof value !== 'number') {
+    report(sink, 'validation', path, 'must be a number, or an array of numbers, one per row');
+    return false;
+  }
+  const rounded = Math.fround(value);
+  if (rounded >= temperatureMin && rounded <= temperatureMax) return true;
+  report(sink, 'temperature-out-of-range', path, outOfRange);
+  return false;
+}

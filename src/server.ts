@@ -1,0 +1,79 @@
+/**
+ * Process entry: configuration, start, signals, exit codes. The only file that touches `process`.
+ * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration that cannot work, 70 (EX_SOFTWARE)
+ * when the start fails otherwise.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
+import { buildApp } from './app.js';
+import { type Config, ConfigError, readConfig } from './config.js';
+import type { Lifecycle } from './lifecycle.js';
+import { createSampler, type Sampler } from './sampler/sampler.js';
+
+const exitCodes = { configuration: 78, software: 70 } as const;
+
+/** Bytes of log lines kept while stdout stalls; more are dropped, so that a stalled reader never stalls requests. */
+const logBufferBytesMax = 2 ** 20;
+
+interface Service {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly sampler: Sampler;
+  readonly lifecycle: Lifecycle;
+  readonly app: Awaited<ReturnType<typeof buildApp>>;
+}
+
+function readVersion(): string {
+  // The build lies in dist/src, two folders below package.json.
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+async function start(config: Config): Promise<void> {
+  const logger = pino({ level: config.logLevel }, pino.destination({ sync: false, maxLength: logBufferBytesMax }));
+  const sampler = await createSampler({
+    ...config,
+    provider: config.executionProvider,
+    onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
+  });
+  const lifecycle = { draining: false };
+  const app = await buildApp({ config, sampler, lifecycle, logger, version: readVersion() });
+  const service = { config, logger, sampler, lifecycle, app };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(service, signal));
+  try {
+    await app.listen({ port: config.port, host: config.host, listenTextResolver: (address) => serving(address, config) });
+  } catch (error) {
+    await sampler.close();
+    throw error;
+  }
+}
+
+function serving(address: string, { executionProvider, workers }: Config): string {
+  return `serving at ${address} with provider ${executionProvider} and ${workers} worker${workers === 1 ? '' : 's'}`;
+}
+
+/**
+ * Unready at once; after the drain delay no new connections, what is in flight finishes, the workers end by themselves,
+ * and with nothing left to do the process ends with code 0. A second signal has its default effect and ends it at once.
+ */
+async function stop({ config, logger, sampler, lifecycle, app }: Service, signal: string): Promise<void> {
+  lifecycle.draining = true;
+  logger.info({ signal, drainDelayMs: config.drainDelayMs }, 'stopping: unready now, then finishing what is in flight');
+  await sleep(config.drainDelayMs);
+  // A connection whose reply was already on its way when the drain began did not hear Connection: close.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+  await app.close();
+  clearInterval(sweep);
+  await sampler.close();
+  logger.info('stopped');
+  logger.flush();
+}
+
+try {
+  await start(readConfig(process.env));
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`gumbel-sampler cannot start: ${message}\n`);
+  process.exitCode = error instanceof ConfigError ? exitCodes.configuration : exitCodes.software;
+}

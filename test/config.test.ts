@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { ConfigError, options, readConfig } from '../src/config.js';
+
+const root = new URL('../../', import.meta.url);
+const text = (name: string) => readFileSync(new URL(name, root), 'utf8');
+
+t.test('an empty environment gives the documented defaults, frozen', async (t) => {
+  const config = readConfig({});
+  t.equal(config.port, 8080);
+  t.equal(config.executionProvider, 'cpu');
+  t.equal(config.elementsDrawnMax, 2 ** 27);
+  t.ok(Object.isFrozen(config));
+  t.same(readConfig({ PORT: '', WORKERS: '' }), config, 'an empty variable counts as unset');
+});
+
+t.test('values are read from the environment', async (t) => {
+  const config = readConfig({ PORT: '0', WORKERS: '3', LOG_LEVEL: 'warn', DRAIN_DELAY_MS: '250', HOST: '::1' });
+  t.match(config, { port: 0, workers: 3, logLevel: 'warn', drainDelayMs: 250, host: '::1' });
+});
+
+t.test('a value that cannot work is one clear line that names the option and what is right', async (t) => {
+  const wrong: [string, string, RegExp][] = [
+    ['PORT', '8080x', /^PORT is "8080x", but it must be a whole number from 0 to 65535 \(TCP port\)$/],
+    ['PORT', '65536', /^PORT is "65536", but it must be a whole number from 0 to 65535/],
+    ['PORT', '1e3', /^PORT/],
+    ['PORT', '-1', /^PORT/],
+    ['WORKERS', '0', /^WORKERS is "0", but it must be a whole number from 1 to 256 \(threads\)$/],
+    ['LOG_LEVEL', 'loud', /^LOG_LEVEL is "loud", but it must be one of trace, debug/],
+    ['EXECUTION_PROVIDER', 'tpu', /^EXECUTION_PROVIDER is "tpu", but it must be one of cpu/],
+    ['BATCH_ELEMENTS_MAX', '12', /^BATCH_ELEMENTS_MAX/],
+  ];
+  for (const [name, value, message] of wrong) t.throws(() => readConfig({ [name]: value }), { message }, `${name}=${value}`);
+  t.throws(() => readConfig({ PORT: 'x' }), ConfigError);
+});
+
+t.test("the README's table and .env.example name every option with its default, and no other", async (t) => {
+  const defaults = Object.entries(options).map(([name, { default: value }]) => [name, name === 'WORKERS' ? 'cores - 1' : value]);
+  const rows = [...text('README.md').matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \|/gm)].map(([, name, value]) => [name, value?.trim()]);
+  t.same(rows, defaults);
+  const lines = [...text('.env.example').matchAll(/^# ?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+  t.same(lines, defaults.map(([name, value]) => [name, name === 'WORKERS' ? '' : value]));
+});

@@ -1,0 +1,60 @@
+/** The house: which room may import from which (docs/design.md). Each rule is a file or folder under src and what it may use. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const source = fileURLToPath(new URL('../../src', import.meta.url));
+
+/** The first rule whose name starts a file's path decides; its own folder is always allowed for a folder. */
+const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
+  ['errors.ts', []],
+  ['lifecycle.ts', []],
+  ['config.ts', ['zod', 'node:os']],
+  ['error-replies.ts', ['errors.ts', 'schemas/problem.ts', 'json/malformed-json-error.ts', 'fastify', 'node:']],
+  ['app.ts', ['config.ts', 'errors.ts', 'error-replies.ts', 'lifecycle.ts', 'routes/', 'schemas/', 'sampler/sampler.ts', 'fastify', 'pino', 'zod', 'node:crypto']],
+  ['server.ts', ['app.ts', 'config.ts', 'lifecycle.ts', 'sampler/sampler.ts', 'pino', 'node:']],
+  ['routes/', ['errors.ts', 'lifecycle.ts', 'json/', 'schemas/', 'sampler/sampler.ts', 'sampler/job.ts', 'fastify', '@fastify/', 'node:crypto']],
+  ['schemas/', ['errors.ts', 'json/number-matrix.ts', 'zod']],
+  ['json/', ['node:']],
+  ['sampler/job.ts', []],
+  ['sampler/messages.ts', ['sampler/job.ts']],
+  ['sampler/batch.ts', ['sampler/job.ts']],
+  ['sampler/batcher.ts', ['sampler/job.ts', 'errors.ts']],
+  ['sampler/pool.ts', ['sampler/job.ts', 'sampler/messages.ts', 'errors.ts', 'node:worker_threads']],
+  ['sampler/drawer.ts', ['sampler/job.ts', 'sampler/noise/noise.ts', 'sampler/onnx/session.ts']],
+  ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
+  ['sampler/sampler.ts', ['sampler/batch.ts', 'sampler/batcher.ts', 'sampler/job.ts', 'sampler/pool.ts', 'sampler/noise/version.ts']],
+  ['sampler/noise/', ['node:']],
+  ['sampler/onnx/', ['onnxruntime-node', 'node:']],
+];
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .map((file) => file.replaceAll('\\', '/'))
+  .filter((file) => file.endsWith('.ts') && !file.includes('assembly/'));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(posix.join(source, file), 'utf8');
+  const names = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name as string);
+  return names.map((name) => (name.startsWith('.') ? posix.join(posix.dirname(file), name).replace(/\.js$/, '.ts') : name));
+}
+
+t.test('every import follows an arrow of the house', async (t) => {
+  for (const file of files) {
+    const rule = arrows.find(([from]) => file.startsWith(from));
+    t.ok(rule, `${file} has a rule`);
+    const [from, allowed] = rule ?? ['', []];
+    for (const name of importsOf(file)) {
+      const ownRoom = from.endsWith('/') && name.startsWith(from);
+      t.ok(ownRoom || allowed.some((to) => name.startsWith(to)), `${file} imports ${name}`);
+    }
+  }
+});
+
+t.test('only the entry touches the process, and only the session imports ONNX Runtime', async (t) => {
+  for (const file of files) {
+    const text = readFileSync(posix.join(source, file), 'utf8');
+    if (file !== 'server.ts') t.notMatch(text, /\bprocess\./, `${file} does not touch process`);
+    if (file !== 'sampler/onnx/session.ts') t.notMatch(text, /'onnxruntime-/, `${file} does not import ONNX Runtime`);
+  }
+});

@@ -1,0 +1,63 @@
+import t from 'tap';
+import { pack, scatter } from '../../src/sampler/batch.js';
+import { type Part, partFlags } from '../../src/sampler/job.js';
+import { makeJob } from './jobs.js';
+
+const first: Part = {
+  job: makeJob({
+    rows: 3,
+    categories: 2,
+    samples: 4,
+    firstSample: 100,
+    logits: Float32Array.of(1, 2, 3, 4, 5, 6),
+    temperature: Float32Array.of(0.5, 1, 2),
+    hard: true,
+  }),
+  rowStart: 1,
+  rowCount: 2,
+  sampleStart: 3,
+  sampleCount: 1,
+};
+const second: Part = {
+  job: makeJob({
+    categories: 2,
+    seed: 9,
+    logits: Float32Array.of(7, 8),
+    gumbel: false,
+    outputs: { samples: false, indices: true, noise: true },
+  }),
+  rowStart: 0,
+  rowCount: 1,
+  sampleStart: 0,
+  sampleCount: 1,
+};
+
+t.test('pack lays the rows of every part side by side and numbers samples from the job', async (t) => {
+  const batch = pack([first, second]);
+  t.equal(batch.categories, 2);
+  t.same([...batch.logits], [3, 4, 5, 6, 7, 8]);
+  t.same([...batch.temperature], [1, 2, 1]);
+  t.same([...batch.streams], [1, 0, 1, 1, 0, 2, 9, 0, 0]);
+  const hard = partFlags.hard | partFlags.gumbel | partFlags.samples | partFlags.indices;
+  t.same([...batch.parts], [2, 103, 1, hard, 1, 0, 1, partFlags.indices | partFlags.noise]);
+});
+
+t.test('scatter gives each part its own outputs and nothing it did not ask for', async (t) => {
+  const result = {
+    samples: Float32Array.of(1, 0, 0, 1),
+    indices: Int32Array.of(0, 1, 1),
+    noise: Float32Array.of(0, 0),
+  };
+  const [a, b] = scatter([first, second], result);
+  t.same([[...(a?.samples ?? [])], [...(a?.indices ?? [])], a?.noise], [[1, 0, 0, 1], [0, 1], undefined]);
+  t.same([b?.samples, [...(b?.indices ?? [])], [...(b?.noise ?? [])]], [undefined, [1], [0, 0]]);
+});
+
+t.test('misuse is an assertion: parts of different K, a result too short or too long', async (t) => {
+  const other = { ...second, job: makeJob({ categories: 3 }) };
+  t.throws(() => pack([first, other]), /This is a bug\./);
+  const empty = new Float32Array(0);
+  t.throws(() => scatter([second], { samples: empty, indices: Int32Array.of(0), noise: empty }), /too few.*This is a bug\./);
+  const long = { samples: empty, indices: Int32Array.of(0, 0), noise: Float32Array.of(0, 0) };
+  t.throws(() => scatter([second], long), /too many.*This is a bug\./);
+});

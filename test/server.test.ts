@@ -1,0 +1,101 @@
+/** The built service as its own process: start, stop, and the exit codes an operator sees. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const entry = fileURLToPath(new URL('../src/server.js', import.meta.url));
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly lines: Record<string, unknown>[];
+  readonly stderr: () => string;
+  readonly exit: Promise<[number | null, string | null]>;
+}
+
+function run(environment: Record<string, string>) {
+  const child = spawn(process.execPath, [entry], {
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', WORKERS: '1', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  return { child, stderr: () => stderr, exit: once(child, 'exit') as Promise<[number | null, string | null]> };
+}
+
+async function start(environment: Record<string, string> = {}): Promise<Running> {
+  const { child, stderr, exit } = run(environment);
+  const lines: Record<string, unknown>[] = [];
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      lines.push(JSON.parse(line));
+      const address = /serving at (\S+)/.exec(String(lines.at(-1)?.msg));
+      if (address) resolve(address[1] as string);
+    });
+    exit.then(() => reject(new Error(`The service ended: ${stderr()}`)));
+  });
+  return { child, url, lines, stderr, exit };
+}
+
+function post(url: string, body: unknown): Promise<Response> {
+  return fetch(`${url}/sample`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+t.test('the last line before serving says the address, the provider and the worker count', async (t) => {
+  const { child, url, lines, exit } = await start({ WORKERS: '2' });
+  t.match(lines.at(-1)?.msg, /^serving at http:\/\/127\.0\.0\.1:\d+ with provider cpu and 2 workers$/);
+  t.equal((await post(url, { logits: [1, 2] })).status, 200);
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+});
+
+t.test('SIGTERM: unready at once, requests in flight and during the drain are answered, exit code 0', async (t) => {
+  const { child, url, exit, stderr } = await start({ DRAIN_DELAY_MS: '400' });
+  const inFlight = Array.from({ length: 4 }, () => post(url, { logits: Array(1000).fill(0), num_samples: 20_000, return: ['indices'] }));
+  while ((await fetch(`${url}/livez`)).status !== 200);
+  child.kill('SIGTERM');
+  while ((await fetch(`${url}/readyz`)).status !== 503);
+  const during = await post(url, { logits: [1, 2] });
+  t.equal(during.status, 200);
+  t.equal(during.headers.get('connection'), 'close');
+  for (const response of await Promise.all(inFlight)) {
+    t.equal(response.status, 200);
+    t.equal(((await response.json()) as { indices: number[] }).indices.length, 20_000);
+  }
+  t.same(await exit, [0, null]);
+  t.equal(stderr(), '');
+});
+
+t.test('a bad configuration ends the start with one clear line and exit code 78', async (t) => {
+  const { exit, stderr } = run({ PORT: 'http' });
+  t.same(await exit, [78, null]);
+  t.equal(stderr(), 'gumbel-sampler cannot start: PORT is "http", but it must be a whole number from 0 to 65535 (TCP port)\n');
+});
+
+t.test('a port that is taken ends the start with one clear line and exit code 70', async (t) => {
+  const first = await start();
+  const { exit, stderr } = run({ PORT: new URL(first.url).port });
+  t.same(await exit, [70, null]);
+  t.match(stderr(), /^gumbel-sampler cannot start: .*EADDRINUSE.*\n$/);
+  first.child.kill('SIGINT');
+  t.same(await first.exit, [0, null]);
+});
+
+t.test('a seed gives the same bytes after a restart', async (t) => {
+  const replies: string[] = [];
+  for (const WORKERS of ['1', '2']) {
+    const { child, url, exit } = await start({ WORKERS });
+    replies.push(await (await post(url, { logits: [[1, 2, 3], [0, null, 1]], temperature: 0.7, seed: 3, num_samples: 50 })).text());
+    child.kill('SIGTERM');
+    await exit;
+  }
+  t.equal(replies[0], replies[1]);
+});

@@ -1,0 +1,68 @@
+/** The real service for tests: real workers, real graph, requests injected without a socket. */
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { buildApp } from '../src/app.js';
+import { readConfig } from '../src/config.js';
+import type { Lifecycle } from '../src/lifecycle.js';
+import { createSampler, type Sampler } from '../src/sampler/sampler.js';
+
+export interface Service {
+  readonly app: FastifyInstance;
+  readonly sampler: Sampler;
+  readonly lifecycle: Lifecycle;
+  /** POSTs a body (an object is sent as JSON) and gives back the status, the parsed reply and its text. */
+  readonly sample: (body: unknown) => Promise<{ status: number; reply: Reply; text: string }>;
+  readonly close: () => Promise<void>;
+}
+
+/** A reply of POST /sample, or a problem. */
+export interface Reply {
+  samples: never;
+  indices: never;
+  noise: never;
+  seed: unknown;
+  temperature: unknown;
+  hard: boolean;
+  noise_version: string;
+  provider: string;
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  request_id: string;
+  errors: { pointer: string; message: string }[];
+}
+
+/** Starts the service with the given environment on top of one worker and no log. */
+export async function startService(environment: Record<string, string> = {}): Promise<Service> {
+  const config = readConfig({ WORKERS: '1', ...environment });
+  const sampler = await createSampler({
+    ...config,
+    provider: config.executionProvider,
+    onWorkerLost: (error) => {
+      throw error;
+    },
+  });
+  const lifecycle = { draining: false };
+  const app = await buildApp({ config, sampler, lifecycle, logger: pino({ level: 'silent' }), version: '0.0.0' });
+  return {
+    app,
+    sampler,
+    lifecycle,
+    sample: async (body) => {
+      const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+      const response = await app.inject({
+        method: 'POST',
+        url: '/sample',
+        headers: { 'content-type': 'application/json' },
+        payload,
+      });
+      return { status: response.statusCode, reply: response.json(), text: response.body };
+    },
+    close: async () => {
+      await app.close();
+      await sampler.close();
+    },
+  };
+}

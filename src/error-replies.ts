@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemCode, problemKind } from './errors.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
+import { PlainJsonTooLargeError } from './json/parse-body.js';
 import { problemMediaType } from './schemas/problem.js';
 
 /** Fastify's errors that a client can cause. */
@@ -34,6 +35,7 @@ function explained(code: ProblemCode): Problem {
 function toProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof MalformedJsonError) return new Problem('malformed-json', error.message);
+  if (error instanceof PlainJsonTooLargeError) return new Problem('body-too-large', error.message);
   const { code, statusCode } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : ofFastify[code];
   if (known) return explained(known);

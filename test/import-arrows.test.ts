@@ -11,7 +11,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
   ['lifecycle.ts', []],
   ['config.ts', ['zod', 'node:os']],
-  ['error-replies.ts', ['errors.ts', 'schemas/problem.ts', 'json/malformed-json-error.ts', 'fastify', 'node:']],
+  ['error-replies.ts', ['errors.ts', 'schemas/problem.ts', 'json/malformed-json-error.ts', 'json/parse-body.ts', 'fastify', 'node:']],
   ['app.ts', ['config.ts', 'errors.ts', 'error-replies.ts', 'lifecycle.ts', 'routes/', 'schemas/', 'sampler/sampler.ts', 'fastify', 'pino', 'zod', 'node:crypto']],
   ['server.ts', ['app.ts', 'config.ts', 'lifecycle.ts', 'sampler/sampler.ts', 'pino', 'node:']],
   ['routes/', ['errors.ts', 'lifecycle.ts', 'json/', 'schemas/', 'sampler/sampler.ts', 'sampler/job.ts', 'fastify', '@fastify/', 'node:crypto']],

@@ -5,7 +5,6 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ProblemCode } from '../errors.js';
 import { type Member, printBody } from '../json/print-body.js';
 import type { Job, JobResult } from '../sampler/job.js';
-import { NOISE_VERSION } from '../sampler/noise/noise.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type Draw, type DrawLimits, sampleReply, sampleRequest } from '../schemas/sample.js';
@@ -56,7 +55,7 @@ export function sampleRoute(app: FastifyInstance, limits: DrawLimits, sampler: S
     async (request, reply) => {
       const draw = request.body;
       const result = await sampler.draw(toJob(draw));
-      return reply.type('application/json').send(printBody(toMembers(draw, result, sampler.provider)) as never);
+      return reply.type('application/json').send(printBody(toMembers(draw, result, sampler)) as never);
     },
   );
 }
@@ -93,7 +92,7 @@ function streamsOf(rowOffset: number, { perRow, words }: Draw['seed'], rows: num
   return streams;
 }
 
-function toMembers(draw: Draw, { samples, indices, noise }: JobResult, provider: string): Member[] {
+function toMembers(draw: Draw, { samples, indices, noise }: JobResult, sampler: Sampler): Member[] {
   const { rank, rows, categories } = draw.logits;
   const draws = [...(draw.numSamples === undefined ? [] : [draw.numSamples]), ...(rank === 1 ? [] : [rows])];
   const { values } = draw.temperature;
@@ -104,7 +103,7 @@ function toMembers(draw: Draw, { samples, indices, noise }: JobResult, provider:
   members.push({ name: 'seed', value: draw.seed.given });
   members.push({ name: 'temperature', numbers: values, shape: draw.temperature.perRow ? [rows] : [] });
   members.push({ name: 'hard', value: draw.hard });
-  members.push({ name: 'noise_version', value: NOISE_VERSION });
-  members.push({ name: 'provider', value: provider });
+  members.push({ name: 'noise_version', value: sampler.noiseVersion });
+  members.push({ name: 'provider', value: sampler.provider });
   return members;
 }

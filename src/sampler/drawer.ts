@@ -5,7 +5,7 @@
  */
 import { type Batch, type BatchResult, partColumns, partFlags, streamColumns } from './job.js';
 import { createNoiseKernel, type NoiseKernel } from './noise/noise.js';
-import { type DrawGraphs, openDrawGraphs } from './onnx/session.js';
+import { type DrawGraphs, type IndexView, openDrawGraphs } from './onnx/session.js';
 
 /** Elements of a tile: logits, noise and the graph's two intermediates of this size stay within 1 MiB of L2 cache. */
 export const tileElementsMax = 2 ** 16;
@@ -104,24 +104,24 @@ export class Drawer {
     const graphs = this.#graphs;
     const { noise } = this.#kernel;
     let samples: Float32Array | undefined;
-    let indices: Int32Array | undefined;
+    let index: IndexView | undefined;
     if (tile.soft) {
       const drawn = await graphs.draw(rows, categories, this.#logits, noise, this.#temperature, this.#hard);
       samples = drawn.samples;
-      indices = drawn.indices;
+      index = drawn.index;
     } else if (tile.index) {
-      indices = await graphs.index(rows, categories, this.#logits, noise);
+      index = await graphs.index(rows, categories, this.#logits, noise);
     }
     for (let place = 0; place < rows; place++) {
       const part = tile.parts[place] as PartView;
       const draw = tile.draws[place] as number;
       const start = place * categories;
       const to = draw * categories;
-      const index = indices?.[place] as number;
-      if (part.indicesAt >= 0) result.indices[part.indicesAt + draw] = index;
+      const category = index?.[2 * place] as number;
+      if (part.indicesAt >= 0) result.indices[part.indicesAt + draw] = category;
       if (part.noiseAt >= 0) result.noise.set(noise.subarray(start, start + categories), part.noiseAt + to);
       if (part.samplesAt < 0) continue;
-      if (part.hard) result.samples[part.samplesAt + to + index] = 1;
+      if (part.hard) result.samples[part.samplesAt + to + category] = 1;
       else result.samples.set((samples as Float32Array).subarray(start, start + categories), part.samplesAt + to);
     }
     tile.clear();

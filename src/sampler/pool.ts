@@ -3,7 +3,7 @@
  * replaced. Workers are never terminated: ONNX Runtime would abort the process if one were inside a run, so they are
  * told to stop and end by themselves.
  */
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { Problem } from '../errors.js';
 import type { Batch, BatchResult } from './job.js';
 import type { FromWorker, ToWorker, WorkerSettings } from './messages.js';
@@ -102,6 +102,8 @@ export class Pool {
     return new Promise((resolve, reject) => {
       const worker = new Worker(this.#options.workerUrl ?? new URL('./worker.js', import.meta.url), {
         workerData: this.#options.settings,
+        // ONNX Runtime reads its switches from the environment of the process, which a copy would not reach.
+        env: SHARE_ENV,
       });
       let seat: Seat | undefined;
       let cause = new Error('The worker thread ended without a word.');

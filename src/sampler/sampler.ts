@@ -5,6 +5,7 @@
 import { pack, scatter } from './batch.js';
 import { Batcher } from './batcher.js';
 import type { Job, JobResult } from './job.js';
+import { noiseVersion } from './noise/version.js';
 import { Pool } from './pool.js';
 
 export interface SamplerOptions {
@@ -20,6 +21,8 @@ export interface SamplerOptions {
 
 export interface Sampler {
   readonly provider: string;
+  /** Version of the noise contract. */
+  readonly noiseVersion: string;
   /**
    * Draws a job.
    *
@@ -50,6 +53,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   });
   return {
     provider,
+    noiseVersion,
     draw: (job) => batcher.submit(job),
     ready: () => pool.alive > 0,
     close: async () => {

@@ -1,0 +1,29 @@
+/**
+ * Where everything lies in the codec's linear memory. src/json/codec-instance.ts repeats these numbers and a test compares
+ * the two. There is no allocator: text and values have one fixed place each, used by whichever call is running.
+ */
+
+/** i32 fields a call reads and writes; see codec-instance.ts for who writes which. */
+export const FIELDS: usize = 0;
+/** 10^0 .. 10^9 as u32, written by the host. */
+export const POWERS_U32: usize = 64;
+/** 10^-65 .. 10^38 as correctly rounded float64, written by the host. */
+export const POWERS_F64: usize = 128;
+/** ceil(10^k * 2^(63 - floor(log2 10^k))) for k = -31 .. 45, written by the host. */
+export const POWERS_G: usize = 1024;
+
+/** The JSON text, read by the parser and written by the printers, with room behind it for loads and stores that overhang. */
+export const TEXT: usize = 2048;
+export const TEXT_BYTES: usize = 65536;
+
+/** The numbers, written by the parser (at most one for two bytes of text) and read by the printers. */
+export const VALUES: usize = TEXT + TEXT_BYTES + 256;
+export const VALUES_MAX: usize = TEXT_BYTES / 2;
+
+/** Triples (value index, text start, text end) of the tokens only the host can round. */
+export const HARD_TOKENS: usize = VALUES + VALUES_MAX * 4;
+export const HARD_TOKENS_MAX: i32 = 4096;
+
+export const LOWEST_POWER_F64: i32 = -65;
+export const HIGHEST_POWER_F64: i32 = 38;
+export const LOWEST_POWER_G: i32 = -31;

@@ -1,0 +1,310 @@
+/**
+ * Parses one slice of a JSON array of numbers and nulls, or of an array of such arrays, into float32 values. It leaves to
+ * the host: the tokens it cannot round for certain, tokens longer than a slice, and everything that is no such array.
+ *
+ * A number is rounded to float64 first and to float32 second, because that is what Math.fround(JSON.parse(text)) does.
+ */
+import {
+  FIELDS,
+  HARD_TOKENS,
+  HARD_TOKENS_MAX,
+  HIGHEST_POWER_F64,
+  LOWEST_POWER_F64,
+  POWERS_F64,
+  POWERS_U32,
+  TEXT,
+  VALUES,
+} from "./layout";
+
+// Offsets of the fields. The first six are the state the host carries from slice to slice.
+const STATE: usize = FIELDS;
+const RANK: usize = FIELDS + 4;
+const COLUMN: usize = FIELDS + 8;
+const ROWS: usize = FIELDS + 12;
+const COLUMNS: usize = FIELDS + 16;
+const RAGGED_ROW: usize = FIELDS + 20;
+const CONSUMED: usize = FIELDS + 24;
+const COUNT: usize = FIELDS + 28;
+const NULLS: usize = FIELDS + 32;
+const INFINITES: usize = FIELDS + 36;
+const HARD_COUNT: usize = FIELDS + 40;
+
+// What may come next. DONE and OTHER end the array; OTHER means it is no number matrix, perhaps not even JSON.
+const OPENED: i32 = 0;
+const VALUE: i32 = 1;
+const AFTER_VALUE: i32 = 2;
+const ROW_OPENED: i32 = 3;
+const AFTER_ROW: i32 = 4;
+const ROW: i32 = 5;
+const DONE: i32 = 6;
+const OTHER: i32 = 7;
+
+const COMMA: u32 = 0x2c;
+const OPEN: u32 = 0x5b;
+const CLOSE: u32 = 0x5d;
+const MINUS: u32 = 0x2d;
+const PLUS: u32 = 0x2b;
+const POINT: u32 = 0x2e;
+const LETTER_E: u32 = 0x65;
+const LETTER_N: u32 = 0x6e;
+const SPACE: u32 = 0x20;
+/** "null" as four little-endian bytes. */
+const NULL_TEXT: u32 = 0x6c6c756e;
+/** Eight digits 0; flipping these bits turns a digit into its value and any other byte into more than 9. */
+const ZERO_DIGITS: u64 = 0x3030303030303030;
+const NAN_BITS: u32 = 0x7fc00000;
+const INFINITY_BITS: u32 = 0x7f800000;
+/** An exponent this large decides the result whatever 2^31 bytes of digits come before it, and does not overflow an i32. */
+const EXPONENT_MAX: i32 = 100000000;
+const SIGNIFICANT_DIGITS_MAX: i32 = 19;
+
+@inline
+function isDigit(byte: u32): bool {
+  return byte - 0x30 <= 9;
+}
+
+@inline
+function isSpace(byte: u32): bool {
+  return byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09;
+}
+
+/** The top bit of the first byte above 9 is set, and perhaps some behind it: carries only reach the bytes behind. */
+@inline
+function nonDigits(flipped: u64): u64 {
+  return ((flipped + 0x7676767676767676) | flipped) & 0x8080808080808080;
+}
+
+/** The number spelled by eight bytes 0..9, the first digit in the lowest byte (Lemire, "Number parsing at a gigabyte per second", 2021). */
+@inline
+function eightDigits(digits: u64): u64 {
+  digits = (digits * 2561) >> 8;
+  digits = ((digits & 0x00ff00ff00ff00ff) * 6553601) >> 16;
+  return ((digits & 0x0000ffff0000ffff) * 42949672960001) >> 32;
+}
+
+@inline
+function powerF64(exponent: i32): f64 {
+  return load<f64>(POWERS_F64 + ((exponent - LOWEST_POWER_F64) << 3));
+}
+
+/**
+ * Stores the float32 of significand * 10^exponent. The float64 product below is within 4 units in the last place of the
+ * float64 that JSON.parse would give, dropped digits included; since rounding never reorders numbers, both ends of an
+ * interval twice as wide agreeing on a float32 settles it. Otherwise the product must be exact (Clinger 1990: both factors
+ * are exact float64), or the host rounds the token.
+ */
+@inline
+function storeRounded(significand: u64, exponent: i32, truncated: bool, sign: u32, start: usize, end: usize, out: usize): void {
+  let bits: u32;
+  if (significand == 0 || exponent < LOWEST_POWER_F64) {
+    // 10^19 * 10^-66 is less than half of the smallest float32.
+    bits = 0;
+  } else if (exponent > HIGHEST_POWER_F64) {
+    bits = INFINITY_BITS;
+  } else {
+    const product = <f64>significand * powerF64(exponent);
+    const low = <f32>(product * (1.0 - 8.8817841970012523e-16));
+    const high = <f32>(product * (1.0 + 8.8817841970012523e-16));
+    bits = reinterpret<u32>(low);
+    if (low != high) bits = roundHard(significand, exponent, truncated, start, end, out);
+  }
+  if (bits == INFINITY_BITS) store<i32>(INFINITES, load<i32>(INFINITES) + 1);
+  store<u32>(out, bits | sign);
+}
+
+/** Kept out of line because it is rare. A token left to the host holds a 0 until then. */
+function roundHard(significand: u64, exponent: i32, truncated: bool, start: usize, end: usize, out: usize): u32 {
+  if (!truncated && significand <= 9007199254740992 && exponent >= -22 && exponent <= 22) {
+    const exact = exponent < 0 ? <f64>significand / powerF64(-exponent) : <f64>significand * powerF64(exponent);
+    return reinterpret<u32>(<f32>exact);
+  }
+  const count = load<i32>(HARD_COUNT);
+  const entry = HARD_TOKENS + <usize>count * 12;
+  store<u32>(entry, <u32>((out - VALUES) >> 2));
+  store<u32>(entry + 4, <u32>(start - TEXT));
+  store<u32>(entry + 8, <u32>(end - TEXT));
+  store<i32>(HARD_COUNT, count + 1);
+  return 0;
+}
+
+/** The significand of a number with more than 19 digits, leading zeros counted: the first 19 that matter, and where the point is. */
+function storeLong(start: usize, digitsStart: usize, digitsEnd: usize, end: usize, exponent: i32, sign: u32, out: usize): void {
+  let significand: u64 = 0;
+  let digits = 0;
+  let afterPoint = false;
+  for (let p = digitsStart; p < digitsEnd; ++p) {
+    const byte = <u32>load<u8>(p);
+    if (byte == POINT) {
+      afterPoint = true;
+    } else if (digits < SIGNIFICANT_DIGITS_MAX) {
+      significand = significand * 10 + (byte - 0x30);
+      digits += i32(significand != 0);
+      exponent -= i32(afterPoint);
+    } else {
+      ++digits;
+      exponent += i32(!afterPoint);
+    }
+  }
+  storeRounded(significand, exponent, digits > SIGNIFICANT_DIGITS_MAX, sign, start, end, out);
+}
+
+/** Parses the number at `start` into `out` and returns where it ends, or 0 if the grammar forbids what is there. */
+@inline
+function parseNumber(start: usize, out: usize): usize {
+  let p = start;
+  let byte = <u32>load<u8>(p);
+  const negative = byte == MINUS;
+  if (negative) byte = load<u8>(++p);
+  let digit = byte - 0x30;
+  if (digit > 9) return 0;
+  const digitsStart = p;
+  let significand = <u64>digit;
+  let next = <u32>load<u8>(++p);
+  if (digit != 0) {
+    while ((digit = next - 0x30) <= 9) {
+      significand = significand * 10 + digit;
+      next = load<u8>(++p);
+    }
+  }
+  let digits = p - digitsStart;
+  let exponent = 0;
+  if (next == POINT) {
+    const fraction = ++p;
+    let flipped = load<u64>(p) ^ ZERO_DIGITS;
+    let others = nonDigits(flipped);
+    while (others == 0) {
+      significand = significand * 100000000 + eightDigits(flipped);
+      p += 8;
+      flipped = load<u64>(p) ^ ZERO_DIGITS;
+      others = nonDigits(flipped);
+    }
+    const bits = ctz(others) & 0x38;
+    if (bits != 0) {
+      p += <usize>(bits >> 3);
+      significand = significand * load<u32>(POWERS_U32 + <usize>(bits >> 1)) + eightDigits(flipped << (64 - bits));
+    }
+    if (p == fraction) return 0;
+    digits += p - fraction;
+    exponent = -(<i32>(p - fraction));
+    next = load<u8>(p);
+  }
+  const digitsEnd = p;
+  let written = 0;
+  if ((next | 0x20) == LETTER_E) {
+    next = load<u8>(++p);
+    const negativeExponent = next == MINUS;
+    if (negativeExponent || next == PLUS) next = load<u8>(++p);
+    if (!isDigit(next)) return 0;
+    while ((digit = next - 0x30) <= 9) {
+      if (written < EXPONENT_MAX) written = written * 10 + digit;
+      next = load<u8>(++p);
+    }
+    if (negativeExponent) written = -written;
+  }
+  const sign = <u32>negative << 31;
+  if (digits <= <usize>SIGNIFICANT_DIGITS_MAX) storeRounded(significand, exponent + written, false, sign, start, p, out);
+  else storeLong(start, digitsStart, digitsEnd, p, written, sign, out);
+  return p;
+}
+
+/** Whether nothing but bytes a number may hold stand between `p` and the end of the slice: then the slice cut the token. */
+function isCut(p: usize, end: usize): bool {
+  while (p < end) {
+    const byte = <u32>load<u8>(p);
+    if (!isDigit(byte) && byte != MINUS && byte != PLUS && byte != POINT && (byte | 0x20) != LETTER_E) return false;
+    ++p;
+  }
+  return true;
+}
+
+/** Ends a row: the first one sets the number of columns, a later one of another length is remembered. */
+@inline
+function endRow(column: i32): void {
+  const rows = load<i32>(ROWS);
+  if (rows == 0) store<i32>(COLUMNS, column);
+  else if (column != load<i32>(COLUMNS) && load<i32>(RAGGED_ROW) < 0) store<i32>(RAGGED_ROW, rows);
+  store<i32>(ROWS, rows + 1);
+}
+
+/** What follows punctuation, or OTHER. The host's rank is 0 until the first element shows it. */
+@inline
+function afterPunctuation(byte: u32, state: i32, column: i32): i32 {
+  if (byte == COMMA) return state == AFTER_VALUE ? VALUE : state == AFTER_ROW ? ROW : OTHER;
+  if (byte == OPEN) {
+    if (state != OPENED && state != ROW) return OTHER;
+    store<i32>(RANK, 2);
+    return ROW_OPENED;
+  }
+  if (byte != CLOSE) return OTHER;
+  if (state == AFTER_ROW || state == OPENED) return DONE;
+  if (state != AFTER_VALUE && state != ROW_OPENED) return OTHER;
+  if (load<i32>(RANK) != 2) return DONE;
+  endRow(column);
+  return AFTER_ROW;
+}
+
+/**
+ * Parses the first `length` bytes of TEXT from the state in the fields. A token the slice may have cut is not consumed: the
+ * next slice starts with it. The byte behind the text must be 0.
+ */
+export function parseSlice(length: i32): void {
+  const end = TEXT + <usize>length;
+  let p = TEXT;
+  let out = VALUES;
+  let state = load<i32>(STATE);
+  let column = load<i32>(COLUMN);
+  store<i32>(NULLS, 0);
+  store<i32>(INFINITES, 0);
+  store<i32>(HARD_COUNT, 0);
+  while (state < DONE) {
+    let byte = <u32>load<u8>(p);
+    while (isSpace(byte) && p < end) byte = load<u8>(++p);
+    if (p >= end) break;
+    if (!isDigit(byte) && byte != MINUS && byte != LETTER_N) {
+      state = afterPunctuation(byte, state, column);
+      if (state != OTHER) ++p;
+      if (state == ROW_OPENED) column = 0;
+      continue;
+    }
+    if (state != VALUE && state != ROW_OPENED && state != OPENED) {
+      state = OTHER;
+      break;
+    }
+    if (byte == LETTER_N) {
+      if (p + 4 > end) break;
+      if (load<u32>(p) != NULL_TEXT) {
+        state = OTHER;
+        break;
+      }
+      store<i32>(NULLS, load<i32>(NULLS) + 1);
+      store<u32>(out, NAN_BITS);
+      p += 4;
+    } else {
+      if (load<i32>(HARD_COUNT) == HARD_TOKENS_MAX) break;
+      const infinites = load<i32>(INFINITES);
+      const hard = load<i32>(HARD_COUNT);
+      const next = parseNumber(p, out);
+      if (next == 0 || next >= end) {
+        // What a cut token counted is counted again when it is whole.
+        store<i32>(INFINITES, infinites);
+        store<i32>(HARD_COUNT, hard);
+        if (!isCut(p, end)) state = OTHER;
+        break;
+      }
+      p = next;
+    }
+    if (state == OPENED) store<i32>(RANK, 1);
+    out += 4;
+    ++column;
+    state = AFTER_VALUE;
+    if (load<u8>(p) == COMMA && p < end) {
+      ++p;
+      state = VALUE;
+      p += usize(<u32>load<u8>(p) == SPACE && p < end);
+    }
+  }
+  store<i32>(STATE, state);
+  store<i32>(COLUMN, column);
+  store<i32>(CONSUMED, <i32>(p - TEXT));
+  store<i32>(COUNT, <i32>((out - VALUES) >> 2));
+}

@@ -1,0 +1,197 @@
+/**
+ * Walks the members of a body's top-level object, hands the arrays of the matrix fields to the matrix reader, and notes the
+ * spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each span was
+ * and lets JSON.parse judge what remains.
+ *
+ * Why that accepts exactly what JSON.parse accepts: a span is replaced only if it is by itself a legal JSON array that
+ * starts outside any string, and one legal value in the place of another changes nothing about the text around it.
+ */
+import type { FieldNames } from './field-names.js';
+import { MatrixReader } from './matrix-reader.js';
+import type { NumberMatrix } from './number-matrix.js';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const ARRAY_OPEN = 0x5b;
+const ARRAY_CLOSE = 0x5d;
+const OBJECT_OPEN = 0x7b;
+const OBJECT_CLOSE = 0x7d;
+
+/** What one member and one placeholder cost at least, in bytes of text: many tiny members must not make a turn or the end long. */
+const memberCost = 256;
+const spanCost = 1024;
+
+/** A value of a matrix field that has been read; `end` is the byte behind it. */
+export interface MatrixSpan {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+  readonly matrix: NumberMatrix;
+}
+
+export class BodyScan {
+  readonly #body: Buffer;
+  readonly #fieldNames: FieldNames;
+  readonly #sliceBytesMax: number;
+  readonly spans: MatrixSpan[] = [];
+  /** The last value of each field met, as JSON.parse keeps the last of several members of one name: a span, or none. */
+  readonly matrices = new Map<string, NumberMatrix | undefined>();
+  #position = 0;
+  /** Gathers every byte of every string, to know whether one is outside ASCII. */
+  #stringBytes = 0;
+  #closed = false;
+  #started = false;
+  #finished = false;
+  #matrixBytes = 0;
+  #reader: MatrixReader | undefined;
+  #readerStart = 0;
+  #readerName = '';
+
+  constructor(body: Buffer, fieldNames: FieldNames, sliceBytesMax: number) {
+    this.#body = body;
+    this.#fieldNames = fieldNames;
+    this.#sliceBytesMax = sliceBytesMax;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /**
+   * Whether the text outside the matrices may be decoded as Latin-1. Every string up to the object's end was ASCII, and
+   * outside a string JSON.parse refuses any other byte, however it is decoded.
+   */
+  get ascii(): boolean {
+    return this.#closed && this.#stringBytes < 0x80;
+  }
+
+  /** How many bytes JSON.parse will have to read so far; a placeholder costs as much as a thousand. */
+  get plainBytes(): number {
+    return this.#position - this.#matrixBytes + this.spans.length * spanCost;
+  }
+
+  /** Does one slice of a matrix, or the way to the next one, and returns what it cost in bytes. */
+  step(): number {
+    if (this.#reader !== undefined) return this.#stepMatrix(this.#reader);
+    const start = this.#position;
+    if (!this.#started) this.#enter();
+    else this.#nextMember();
+    return this.#position - start + memberCost;
+  }
+
+  #enter(): void {
+    this.#started = true;
+    this.#position = this.#skipSpace(0);
+    if (this.#body[this.#position] !== OBJECT_OPEN) this.#finish(this.#position);
+    else this.#position++;
+  }
+
+  #nextMember(): void {
+    const body = this.#body;
+    const quote = this.#skipSpace(this.#position);
+    if (body[quote] !== QUOTE) {
+      this.#finish(quote);
+      return;
+    }
+    const end = this.#skipString(quote + 1);
+    const colon = this.#skipSpace(end);
+    if (body[colon] !== COLON) {
+      this.#finish(colon);
+      return;
+    }
+    const value = this.#skipSpace(colon + 1);
+    const name = this.#fieldNames.find(body, quote + 1, end - 1, this.#escaped);
+    if (name !== undefined) {
+      this.matrices.set(name, undefined);
+      if (body[value] === ARRAY_OPEN) {
+        this.#readerName = name;
+        this.#readerStart = value;
+        this.#reader = new MatrixReader(body, value + 1, this.#sliceBytesMax);
+        this.#position = value;
+        return;
+      }
+    }
+    this.#position = this.#skipValue(value);
+    this.#skipComma();
+  }
+
+  #stepMatrix(reader: MatrixReader): number {
+    let cost = reader.step();
+    if (!reader.finished) return cost;
+    this.#reader = undefined;
+    if (reader.failed) {
+      const end = this.#skipValue(this.#readerStart);
+      cost += end - this.#readerStart;
+      this.#position = end;
+    } else {
+      const matrix = reader.matrix();
+      this.spans.push({ name: this.#readerName, start: this.#readerStart, end: reader.position, matrix });
+      this.matrices.set(this.#readerName, matrix);
+      this.#position = reader.position;
+      this.#matrixBytes += reader.position - this.#readerStart;
+    }
+    this.#skipComma();
+    return cost;
+  }
+
+  #skipComma(): void {
+    const position = this.#skipSpace(this.#position);
+    if (this.#body[position] !== COMMA) this.#finish(position);
+    else this.#position = position + 1;
+  }
+
+  /** Whatever remains is not walked: JSON.parse will judge it. An object that is closed here leaves nothing but space. */
+  #finish(position: number): void {
+    this.#finished = true;
+    this.#closed = this.#body[position] === OBJECT_CLOSE;
+    this.#position = this.#body.length;
+  }
+
+  #skipSpace(position: number): number {
+    const body = this.#body;
+    let byte = body[position];
+    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = body[++position];
+    return position;
+  }
+
+  /** Set by #skipString: whether the string held a backslash. */
+  #escaped = false;
+
+  /** `position` is behind the opening quote; returns the byte behind the closing one. */
+  #skipString(position: number): number {
+    const body = this.#body;
+    this.#escaped = false;
+    while (position < body.length) {
+      const byte = body[position++];
+      this.#stringBytes |= byte;
+      if (byte === QUOTE) break;
+      if (byte === BACKSLASH) {
+        this.#escaped = true;
+        this.#stringBytes |= body[position++];
+      }
+    }
+    return position;
+  }
+
+  /** Walks a value of any kind to the comma or bracket behind it, by counting brackets outside strings. */
+  #skipValue(position: number): number {
+    const body = this.#body;
+    let depth = 0;
+    while (position < body.length) {
+      const byte = body[position];
+      if (byte === QUOTE) {
+        position = this.#skipString(position + 1);
+        continue;
+      }
+      if (byte === ARRAY_OPEN || byte === OBJECT_OPEN) depth++;
+      else if (byte === ARRAY_CLOSE || byte === OBJECT_CLOSE) {
+        if (depth === 0) return position;
+        depth--;
+      } else if (byte === COMMA && depth === 0) return position;
+      position++;
+    }
+    return position;
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Finds the keys that could reach a prototype when a parsed body is copied or merged: `__proto__`, and `prototype` inside
+ * `constructor`. The rule is the one Fastify's own JSON parser applies by default (secure-json-parse).
+ */
+
+/** Whether the text may spell such a key. Cheap, and wrong only on the safe side. */
+export function mayHoldForbiddenKey(text: string): boolean {
+  return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u');
+}
+
+/** Walks a parsed value without recursion: it may be nested a million deep. */
+export function holdsForbiddenKey(value: unknown): boolean {
+  const pending: unknown[] = [value];
+  while (pending.length > 0) {
+    const next = pending.pop();
+    if (typeof next !== 'object' || next === null) continue;
+    if (Object.hasOwn(next, '__proto__')) return true;
+    if (Object.hasOwn(next, 'constructor')) {
+      const inner = (next as { constructor: unknown }).constructor;
+      if (typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype')) return true;
+    }
+    for (const child of Object.values(next)) {
+      if (typeof child === 'object') pending.push(child);
+    }
+  }
+  return false;
+}

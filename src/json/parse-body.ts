@@ -1,0 +1,130 @@
+/**
+ * Parses a request body: JSON.parse, except that arrays of numbers under the given names become NumberMatrix, read from the
+ * bytes by WebAssembly at a tenth of the cost and without holding the thread. Whether a value makes sense is for the schemas.
+ *
+ * As with JSON.parse the last of several members of one name wins. Unlike JSON.parse, a body that is not UTF-8 is malformed,
+ * and so is one with a key that could reach a prototype (forbidden-keys.ts).
+ */
+import { isUtf8 } from 'node:buffer';
+import { BodyScan } from './body-scan.js';
+import { textBytesMax } from './codec-instance.js';
+import { fieldNamesOf } from './field-names.js';
+import { holdsForbiddenKey, mayHoldForbiddenKey } from './forbidden-keys.js';
+import { MalformedJsonError } from './malformed-json-error.js';
+import { sliceBytesMin } from './matrix-reader.js';
+
+export interface ParseOptions {
+  /** Bytes of text given to WebAssembly at once. Default and maximum 65,536; tests make it small. */
+  readonly sliceBytesMax?: number;
+  /** Bytes of text parsed in one turn of the event loop. Default 1 MiB, which takes about 2 ms. */
+  readonly turnBytesMax?: number;
+  /**
+   * Bytes outside the matrices. JSON.parse reads them in one turn at about 10 ns each, so this bounds that turn; more are
+   * refused with PlainJsonTooLargeError. Default 4 MiB: 65,536 seeds and as many temperatures at their longest are 3 MiB.
+   */
+  readonly plainBytesMax?: number;
+}
+
+const turnBytesDefault = 1_048_576;
+const plainBytesDefault = 4_194_304;
+/** `null` and a matrix are both objects to V8, so putting the matrix in does not change how it stores the body's other fields. */
+const MATRIX_PLACEHOLDER = 'null';
+
+/** The body holds more JSON outside its matrices than may be parsed in one turn of the event loop. */
+export class PlainJsonTooLargeError extends Error {
+  override readonly name = 'PlainJsonTooLargeError';
+  readonly bytesMax: number;
+
+  constructor(bytesMax: number) {
+    super(`The body holds more than ${bytesMax} bytes outside its arrays of numbers.`);
+    this.bytesMax = bytesMax;
+  }
+}
+
+/** Resolves at once, without a promise, if the body is parsed within one turn. */
+export function parseBody(
+  body: Buffer,
+  matrixFields: ReadonlySet<string>,
+  options: ParseOptions = {},
+): unknown | Promise<unknown> {
+  const sliceBytesMax = options.sliceBytesMax ?? textBytesMax;
+  const turnBytesMax = options.turnBytesMax ?? turnBytesDefault;
+  const plainBytesMax = options.plainBytesMax ?? plainBytesDefault;
+  if (sliceBytesMax < sliceBytesMin || sliceBytesMax > textBytesMax) {
+    throw new Error(`A slice of ${sliceBytesMax} bytes was asked for. This is a bug.`);
+  }
+  const scan = new BodyScan(body, fieldNamesOf(matrixFields), sliceBytesMax);
+  if (scanTurn(scan, turnBytesMax)) return finish(body, scan, plainBytesMax);
+  return parseInTurns(body, scan, turnBytesMax, plainBytesMax);
+}
+
+/** The same in one go, whatever the size. */
+export function parseBodySync(body: Buffer, matrixFields: ReadonlySet<string>, options: ParseOptions = {}): unknown {
+  return parseBody(body, matrixFields, { ...options, turnBytesMax: Number.POSITIVE_INFINITY });
+}
+
+async function parseInTurns(body: Buffer, scan: BodyScan, turnBytesMax: number, plainBytesMax: number) {
+  do {
+    if (scan.plainBytes > plainBytesMax) throw new PlainJsonTooLargeError(plainBytesMax);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  } while (!scanTurn(scan, turnBytesMax));
+  return finish(body, scan, plainBytesMax);
+}
+
+/** Scans until a turn's worth is done; returns whether that was all. */
+function scanTurn(scan: BodyScan, turnBytesMax: number): boolean {
+  let cost = 0;
+  while (!scan.finished) {
+    if (cost >= turnBytesMax) return false;
+    cost += scan.step();
+  }
+  return true;
+}
+
+/** Parses what is left of the body and puts the matrices in. */
+function finish(body: Buffer, scan: BodyScan, plainBytesMax: number): unknown {
+  if (scan.plainBytes > plainBytesMax) throw new PlainJsonTooLargeError(plainBytesMax);
+  const rest = restOf(body, scan);
+  let value: unknown;
+  try {
+    value = JSON.parse(rest);
+  } catch (error) {
+    throw new MalformedJsonError('The body is not JSON.', bytePosition(error, rest, scan));
+  }
+  if (mayHoldForbiddenKey(rest) && holdsForbiddenKey(value)) {
+    throw new MalformedJsonError('The body holds a key that is not allowed: __proto__ or constructor.prototype.');
+  }
+  for (const [name, matrix] of scan.matrices) {
+    if (matrix !== undefined) (value as Record<string, unknown>)[name] = matrix;
+  }
+  return value;
+}
+
+/** The body with a placeholder for every matrix. */
+function restOf(body: Buffer, scan: BodyScan): string {
+  let rest = '';
+  let position = 0;
+  for (const span of scan.spans) {
+    rest += decode(body, position, span.start, scan.ascii) + MATRIX_PLACEHOLDER;
+    position = span.end;
+  }
+  return rest + decode(body, position, body.length, scan.ascii);
+}
+
+function decode(body: Buffer, start: number, end: number, ascii: boolean): string {
+  if (ascii) return body.toString('latin1', start, end);
+  if (!isUtf8(body.subarray(start, end))) throw new MalformedJsonError('The body is not UTF-8.');
+  return body.toString('utf8', start, end);
+}
+
+/** Where in the body JSON.parse stopped, if its message ends with a position; only that number is taken from it. */
+function bytePosition(error: unknown, rest: string, scan: BodyScan): number | undefined {
+  const match = /at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error instanceof Error ? error.message : '');
+  if (match === null) return undefined;
+  let position = Buffer.byteLength(rest.slice(0, Number(match[1])));
+  for (const span of scan.spans) {
+    if (position <= span.start) break;
+    position += span.end - span.start - MATRIX_PLACEHOLDER.length;
+  }
+  return position;
+}

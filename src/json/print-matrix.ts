@@ -1,0 +1,124 @@
+/**
+ * Prints typed arrays as nested JSON arrays, row-major, rank 0 (one number) to rank 3. Floats become the shortest decimal that
+ * reads back to the same float32; NaN and the infinities become null; -0 stays -0, which JSON allows.
+ *
+ * The functions that return a string are for small arrays. The generators never do more than one slice of work, about half a
+ * millisecond and at most 64 KiB of text, before they yield; any other use of the codec may come between two slices.
+ */
+import { codec, Field, fields, floatValues, integerValues, text, valuesMax } from './codec-instance.js';
+
+export type Shape = readonly number[];
+type Integers = Int32Array | Uint32Array;
+
+const rankMax = 3;
+
+const closings = ['', ']', ']]', ']]]'] as const;
+
+/** What the codec needs to know of a shape: where rows and matrices end. */
+interface Nesting {
+  readonly rank: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly count: number;
+}
+
+export function printFloats(data: Float32Array, shape: Shape): string {
+  return printWhole(data, shape, floatSlice);
+}
+
+export function printFloatSlices(data: Float32Array, shape: Shape): Generator<Buffer, void> {
+  return printSlices(data, shape, floatSlice);
+}
+
+export function printIntegers(data: Integers, shape: Shape): string {
+  return printWhole(data, shape, integerSlice);
+}
+
+export function printIntegerSlices(data: Integers, shape: Shape): Generator<Buffer, void> {
+  return printSlices(data, shape, integerSlice);
+}
+
+/** Prints into the codec's text from element `start` on and returns how many elements fitted. */
+type PrintSlice<Data> = (data: Data, start: number, nesting: Nesting) => number;
+
+function printWhole<Data extends { readonly length: number }>(
+  data: Data,
+  shape: Shape,
+  printSlice: PrintSlice<Data>,
+): string {
+  const nesting = nestingOf(data.length, shape);
+  if (nesting.count === 0) return emptyArrays(shape);
+  let printed = printSlice(data, 0, nesting);
+  let json = text.toString('latin1', 0, fields[Field.textLength]);
+  while (printed < nesting.count) {
+    printed += printSlice(data, printed, nesting);
+    json += text.toString('latin1', 0, fields[Field.textLength]);
+  }
+  return json + closings[nesting.rank];
+}
+
+function* printSlices<Data extends { readonly length: number }>(
+  data: Data,
+  shape: Shape,
+  printSlice: PrintSlice<Data>,
+): Generator<Buffer, void> {
+  const nesting = nestingOf(data.length, shape);
+  if (nesting.count === 0) {
+    yield Buffer.from(emptyArrays(shape));
+    return;
+  }
+  let printed = 0;
+  while (printed < nesting.count) {
+    printed += printSlice(data, printed, nesting);
+    let length = fields[Field.textLength];
+    // The codec leaves room behind its text for the closing brackets.
+    if (printed === nesting.count) length += text.write(closings[nesting.rank], length, 'latin1');
+    yield Buffer.from(text.subarray(0, length));
+  }
+}
+
+function floatSlice(data: Float32Array, start: number, nesting: Nesting): number {
+  const count = Math.min(data.length - start, valuesMax);
+  floatValues.set(count === data.length ? data : data.subarray(start, start + count));
+  const { rank, columns, rows } = nesting;
+  const opening = start === 0 ? rank : -1;
+  return codec.printFloatSlice(count, opening, columnAt(start, columns), rowAt(start, nesting), columns, rows);
+}
+
+function integerSlice(data: Integers, start: number, nesting: Nesting): number {
+  const count = Math.min(data.length - start, valuesMax);
+  integerValues.set(count === data.length ? data : data.subarray(start, start + count));
+  const { rank, columns, rows } = nesting;
+  const opening = start === 0 ? rank : -1;
+  const signed = data instanceof Int32Array ? 1 : 0;
+  const column = columnAt(start, columns);
+  return codec.printIntegerSlice(count, opening, column, rowAt(start, nesting), columns, rows, signed);
+}
+
+/** How many elements of the row have been printed; a full row's break is still to come. */
+function columnAt(start: number, columns: number): number {
+  return start === 0 ? 0 : ((start - 1) % columns) + 1;
+}
+
+/** The row, within its matrix, of the last element printed. */
+function rowAt(start: number, nesting: Nesting): number {
+  return start === 0 ? 0 : Math.floor((start - 1) / nesting.columns) % nesting.rows;
+}
+
+function nestingOf(length: number, shape: Shape): Nesting {
+  const rank = shape.length;
+  let count = 1;
+  for (const size of shape) count *= size;
+  if (count !== length) throw new Error(`${length} values were to be printed as ${count}. This is a bug.`);
+  if (rank > rankMax) throw new Error(`Rank ${rank} was to be printed. This is a bug.`);
+  const columns = rank === 0 ? 1 : shape[rank - 1];
+  const rows = rank < 2 ? 1 : shape[rank - 2];
+  return { rank, columns, rows, count };
+}
+
+/** Nested arrays without an element: at some rank a size is 0. */
+function emptyArrays(shape: Shape): string {
+  const [size, ...inner] = shape;
+  if (size === 0) return '[]';
+  return `[${new Array(size).fill(emptyArrays(inner)).join(',')}]`;
+}

@@ -36,7 +36,8 @@ export type Attributes = Readonly<Record<string, number | { readonly float: numb
 
 export class GraphBuilder {
   readonly #name: string;
-  readonly #nodes: { operator: string; inputs: readonly Value[]; output: Value; attributes: Attributes }[] = [];
+  readonly #nodes: { operator: string; inputs: readonly Value[]; outputs: readonly Value[]; attributes: Attributes }[] =
+    [];
   readonly #constants: Message[] = [];
   readonly #inputs: Message[] = [];
   readonly #outputs: Message[] = [];
@@ -68,14 +69,20 @@ export class GraphBuilder {
 
   /** Adds an operator of the default domain with one output. */
   node(operator: string, inputs: readonly Value[], attributes: Attributes = {}): Value {
-    const output = { name: `${operator}_${this.#nodes.length}` };
-    this.#nodes.push({ operator, inputs, output, attributes });
-    return output;
+    return this.nodeOf(1, operator, inputs, attributes)[0];
+  }
+
+  /** Adds an operator of the default domain with several outputs. */
+  nodeOf(outputCount: number, operator: string, inputs: readonly Value[], attributes: Attributes = {}): Value[] {
+    const name = `${operator}_${this.#nodes.length}`;
+    const outputs = Array.from({ length: outputCount }, (_, index) => ({ name: `${name}_${index}` }));
+    this.#nodes.push({ operator, inputs, outputs, attributes });
+    return outputs;
   }
 
   /** Makes an operator's result an output of the graph, under the name given. */
   output(name: string, value: Value, type: ElementType, shape: readonly Dimension[]): void {
-    if (!this.#nodes.some((node) => node.output === value) || this.#outputNames.has(value))
+    if (!this.#nodes.some((node) => node.outputs.includes(value)) || this.#outputNames.has(value))
       throw new Error(`Output ${name} is not the result of an operator or is an output already. This is a bug.`);
     this.#outputNames.set(value, name);
     this.#outputs.push(valueInfo(name, type, shape));
@@ -105,11 +112,11 @@ export class GraphBuilder {
   }
 
   #node(index: number): Message {
-    const { operator, inputs, output, attributes } = this.#nodes[index];
+    const { operator, inputs, outputs, attributes } = this.#nodes[index];
     const node = new Message();
     for (const input of inputs) node.string(1, this.#nameOf(input)); // NodeProto.input
-    node.string(2, this.#nameOf(output)); // NodeProto.output
-    node.string(3, output.name); // NodeProto.name
+    for (const output of outputs) node.string(2, this.#nameOf(output)); // NodeProto.output
+    node.string(3, `${operator}_${index}`); // NodeProto.name
     node.string(4, operator); // NodeProto.op_type
     for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value)); // NodeProto.attribute
     return node;
@@ -122,7 +129,8 @@ export class GraphBuilder {
 
 function attribute(name: string, value: number | { readonly float: number }): Message {
   const message = new Message().string(1, name); // AttributeProto.name
-  if (typeof value === 'number') message.integer(3, value).integer(20, ATTRIBUTE_TYPE_INT); // AttributeProto.i, type
+  if (typeof value === 'number')
+    message.integer(3, value).integer(20, ATTRIBUTE_TYPE_INT); // AttributeProto.i, type
   else message.float(2, value.float).integer(20, ATTRIBUTE_TYPE_FLOAT); // AttributeProto.f, type
   return message;
 }
@@ -131,7 +139,8 @@ function valueInfo(name: string, type: ElementType, dimensions: readonly Dimensi
   const shape = new Message();
   for (const length of dimensions) {
     const dimension = new Message();
-    if (typeof length === 'number') dimension.integer(1, length); // TensorShapeProto.Dimension.dim_value
+    if (typeof length === 'number')
+      dimension.integer(1, length); // TensorShapeProto.Dimension.dim_value
     else dimension.string(2, length); // TensorShapeProto.Dimension.dim_param
     shape.message(1, dimension); // TensorShapeProto.dim
   }

@@ -1,0 +1,105 @@
+/**
+ * The graphs that the workers run, written so that each reads like the mathematics of docs/design.md.
+ *
+ * For a row of logits l, noise g and temperature tau:
+ *
+ *     z = (l - max l) + g      index = argmax z      soft = softmax((z - max z) / tau)      hard = one_hot(index)
+ *
+ * How a model is encoded is left to `model.ts`, and running it to `session.ts`. The caller promises logits that are finite or
+ * -infinity with at least one finite per row, finite noise, and temperatures within 1e-6 .. 1e6.
+ *
+ * z is two IEEE operations on float32, so z, index and hard rows have the same bits on every machine and provider. Soft rows
+ * have the same bits for one provider, CPU feature set and ONNX Runtime version, whatever else is in the batch. To keep both
+ * promises:
+ *
+ * - max z and its index come from TopK, for which ONNX prescribes the lower index on a tie. On the CPU it is also faster than
+ *   ReduceMax and ArgMax together.
+ * - The sum over a row is left to Softmax: on the CPU, ReduceSum adds in an order that depends on the address of the row.
+ * - max z is subtracted before the scaling: z / tau can be as large as 4.5e7, where float32 steps by 4.
+ * - The division by tau is a multiplication by the rounded 1 / tau: cheaper, at the cost of one rounding more.
+ * - A soft value of at most 2^-126, the smallest normal float32, becomes 0. ONNX Runtime's AVX2 and NEON kernels clamp the
+ *   exponent, so a masked category would come out as exp(-88.4) there; and GPUs flush such numbers anyway.
+ */
+
+import { GraphBuilder, type Value } from './model.js';
+
+/** The smallest normal float32; the AVX2 and NEON kernels give a masked category at most exp(-88.376) = 0.36 * 2^-126. */
+const SMALLEST_NORMAL = 2 ** -126;
+
+/** Inputs logits f32[N,K], noise f32[N,K], temperature f32[N,1], hard bool[N,1]; outputs samples f32[N,K], index i64[N,1]. */
+export function drawGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_softmax_draw');
+  const z = perturbedLogits(graph);
+  const temperature = graph.input('temperature', 'float32', ['N', 1]);
+  const hard = graph.input('hard', 'bool', ['N', 1]);
+  const top = largest(graph, z);
+  graph.output(
+    'samples',
+    where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, top.value, temperature)),
+    'float32',
+    ['N', 'K'],
+  );
+  graph.output('index', top.index, 'int64', ['N', 1]);
+  return graph.encode();
+}
+
+/**
+ * The draw graph without `hard`, for runs in which every row is soft: the same bits at three quarters of the time, since
+ * one-hot rows are not computed only to be thrown away.
+ */
+export function softGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_softmax_draw_soft');
+  const z = perturbedLogits(graph);
+  const temperature = graph.input('temperature', 'float32', ['N', 1]);
+  const top = largest(graph, z);
+  graph.output('samples', softSamples(graph, z, top.value, temperature), 'float32', ['N', 'K']);
+  graph.output('index', top.index, 'int64', ['N', 1]);
+  return graph.encode();
+}
+
+/** Inputs logits f32[N,K], noise f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
+export function indexGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_max_index');
+  graph.output('index', largest(graph, perturbedLogits(graph)).index, 'int64', ['N', 1]);
+  return graph.encode();
+}
+
+/** z = (l - max l) + g. The subtraction comes first: added to large logits, the noise would be rounded away. */
+function perturbedLogits(graph: GraphBuilder): Value {
+  const logits = graph.input('logits', 'float32', ['N', 'K']);
+  const noise = graph.input('noise', 'float32', ['N', 'K']);
+  return add(graph, sub(graph, logits, max(graph, logits)), noise);
+}
+
+/** softmax((z - max z) / tau), with 0 in place of what is not above the smallest normal float32. */
+function softSamples(graph: GraphBuilder, z: Value, maxZ: Value, temperature: Value): Value {
+  const scaled = mul(graph, sub(graph, z, maxZ), reciprocal(graph, temperature));
+  return zeroUpTo(graph, SMALLEST_NORMAL, softmax(graph, scaled));
+}
+
+const add = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Add', [a, b]);
+const sub = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Sub', [a, b]);
+const mul = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Mul', [a, b]);
+const reciprocal = (graph: GraphBuilder, a: Value) => graph.node('Reciprocal', [a]);
+const where = (graph: GraphBuilder, condition: Value, a: Value, b: Value) => graph.node('Where', [condition, a, b]);
+
+/** a where a > bound, and 0 elsewhere. */
+const zeroUpTo = (graph: GraphBuilder, bound: number, a: Value) =>
+  graph.node('ThresholdedRelu', [a], { alpha: { float: bound } });
+
+// The functions below work along the categories of each row.
+
+const max = (graph: GraphBuilder, a: Value) =>
+  graph.node('ReduceMax', [a, graph.constant('int64', [1], [-1])], { keepdims: 1 });
+
+const softmax = (graph: GraphBuilder, a: Value) => graph.node('Softmax', [a], { axis: -1 });
+
+/** One 1, at the first of the largest values, as ONNX prescribes for Hardmax. */
+const oneHotOfLargest = (graph: GraphBuilder, a: Value) => graph.node('Hardmax', [a], { axis: -1 });
+
+/** The largest value of each row and where it first occurs. */
+function largest(graph: GraphBuilder, a: Value): { value: Value; index: Value } {
+  const one = graph.constant('int64', [1], [1]);
+  const [value, index] = graph.nodeOf(2, 'TopK', [a, one], { axis: -1 });
+  return { value, index };
+}

@@ -1,0 +1,108 @@
+/**
+ * Runs the graphs of `graphs.ts` on ONNX Runtime. The only importer of onnxruntime-node.
+ *
+ * Which rows share a run, how large a run is and where its result goes are left to the worker. A run blocks its thread, so
+ * this belongs on a worker thread; and a thread must not be terminated while `openDrawGraphs` or a run is under way, since
+ * onnxruntime-node then aborts the whole process.
+ */
+
+import type { InferenceSession as Session } from 'onnxruntime-node';
+import { drawGraph, indexGraph, softGraph } from './graphs.js';
+
+// The native library reads this variable when it is loaded, and otherwise starts a telemetry uploader. A worker thread has its
+// own copy of the environment unless it was started with `env: SHARE_ENV`, so the pool must do that, or its parent set this.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+const { env, InferenceSession, Tensor } = await import('onnxruntime-node');
+env.logLevel = 'error';
+
+/** Execution providers that the graphs were tested on. */
+export type Provider = 'cpu';
+
+/**
+ * The drawn category of row r is `view[2 * r]`. ONNX Runtime returns int64, which JavaScript would read as one BigInt object
+ * a row; this is the same memory as 32-bit words, low words first. The high words are 0.
+ */
+export type IndexView = Int32Array;
+
+/**
+ * One thread's graphs. Of `logits` and `noise` the first rows * categories elements are read, of `temperature` and `hard` the
+ * first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not change, and the memory not grow,
+ * before the promise settles. Every result is in a buffer of its own that now belongs to the caller, who may keep or transfer it.
+ */
+export interface DrawGraphs {
+  /** The drawn category of each row. */
+  index(rows: number, categories: number, logits: Float32Array, noise: Float32Array): Promise<IndexView>;
+
+  /** Samples, one-hot in rows where `hard` is 1 and soft where it is 0, and the drawn category of each row. */
+  draw(
+    rows: number,
+    categories: number,
+    logits: Float32Array,
+    noise: Float32Array,
+    temperature: Float32Array,
+    hard: Uint8Array,
+  ): Promise<{ samples: Float32Array; index: IndexView }>;
+
+  /** Frees the native memory. No run may be under way or follow. */
+  close(): Promise<void>;
+}
+
+/** A worker is one thread, so a session gets no threads of its own. */
+const SESSION_OPTIONS: Session.SessionOptions = {
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: 'all',
+  logSeverityLevel: 3, // Errors; they go to stderr.
+};
+
+export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
+  const open = (model: Uint8Array) =>
+    InferenceSession.create(model, { ...SESSION_OPTIONS, executionProviders: [provider] });
+  const indexSession = await open(indexGraph());
+  const softSession = await open(softGraph());
+  const drawSession = await open(drawGraph());
+
+  return {
+    async index(rows, categories, logits, noise) {
+      const { index } = await indexSession.run(logitsAndNoise(rows, categories, logits, noise), ['index']);
+      return indexView(index.data);
+    },
+
+    async draw(rows, categories, logits, noise, temperature, hard) {
+      const feeds = {
+        ...logitsAndNoise(rows, categories, logits, noise),
+        temperature: new Tensor('float32', first(temperature, rows), [rows, 1]),
+      };
+      const hardRows = first(hard, rows);
+      const { samples, index } = hardRows.includes(1)
+        ? await drawSession.run({ ...feeds, hard: new Tensor('bool', hardRows, [rows, 1]) }, ['samples', 'index'])
+        : await softSession.run(feeds, ['samples', 'index']);
+      return { samples: samples.data as Float32Array, index: indexView(index.data) };
+    },
+
+    async close() {
+      for (const session of [indexSession, softSession, drawSession]) await session.release();
+    },
+  };
+}
+
+function logitsAndNoise(rows: number, categories: number, logits: Float32Array, noise: Float32Array) {
+  const shape = [rows, categories];
+  return {
+    logits: new Tensor('float32', first(logits, rows * categories), shape),
+    noise: new Tensor('float32', first(noise, rows * categories), shape),
+  };
+}
+
+function first<T extends Float32Array | Uint8Array>(array: T, length: number): T {
+  if (array.length < length) throw new Error(`${length} elements are wanted of ${array.length}. This is a bug.`);
+  return (array.length === length ? array : array.subarray(0, length)) as T;
+}
+
+/** Every platform that onnxruntime-node is built for is little-endian, so the low word of an int64 comes first. */
+function indexView(data: unknown): IndexView {
+  if (!(data instanceof BigInt64Array))
+    throw new Error('ONNX Runtime returned an index that is not int64. This is a bug.');
+  return new Int32Array(data.buffer, data.byteOffset, data.length * 2);
+}

@@ -2,7 +2,7 @@
  * buildApp: plugins, routes and error replies of the service, on a sampler it is given. Never listens.
  */
 import { randomUUID } from 'node:crypto';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
 import type { Config } from './config.js';
@@ -28,11 +28,12 @@ export interface AppParts {
 export async function buildApp({ config, sampler, lifecycle, logger, version }: AppParts): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     loggerInstance: logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => randomUUID(),
     bodyLimit: config.jsonBodyBytesMax,
     requestTimeout: config.requestTimeoutMs,
-    http: { connectionsCheckingInterval: 1000 },
+    // Node takes the smaller of the two as the limit for headers, so both are given.
+    http: { headersTimeout: config.requestTimeoutMs, connectionsCheckingInterval: 1000 },
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,
     ...errorReplyOptions,

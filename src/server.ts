@@ -4,6 +4,7 @@
  * when the start fails otherwise.
  */
 import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { buildApp } from './app.js';
@@ -42,14 +43,17 @@ async function start(config: Config): Promise<void> {
   const service = { config, logger, sampler, lifecycle, app };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(service, signal));
   try {
-    await app.listen({ port: config.port, host: config.host, listenTextResolver: (address) => serving(address, config) });
+    await app.listen({ port: config.port, host: config.host });
   } catch (error) {
     await sampler.close();
     throw error;
   }
+  logger.info(serving(config, app.server.address() as AddressInfo));
 }
 
-function serving(address: string, { executionProvider, workers }: Config): string {
+/** The line operators wait for; Fastify has logged every address of a wildcard host before. */
+function serving({ host, executionProvider, workers }: Config, { port }: AddressInfo): string {
+  const address = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return `serving at ${address} with provider ${executionProvider} and ${workers} worker${workers === 1 ? '' : 's'}`;
 }
 

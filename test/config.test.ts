@@ -30,14 +30,24 @@ t.test('a value that cannot work is one clear line that names the option and wha
     ['EXECUTION_PROVIDER', 'tpu', /^EXECUTION_PROVIDER is "tpu", but it must be one of cpu/],
     ['BATCH_ELEMENTS_MAX', '12', /^BATCH_ELEMENTS_MAX/],
   ];
-  for (const [name, value, message] of wrong) t.throws(() => readConfig({ [name]: value }), { message }, `${name}=${value}`);
+  for (const [name, value, message] of wrong)
+    t.throws(() => readConfig({ [name]: value }), { message }, `${name}=${value}`);
   t.throws(() => readConfig({ PORT: 'x' }), ConfigError);
 });
 
 t.test("the README's table and .env.example name every option with its default, and no other", async (t) => {
-  const defaults = Object.entries(options).map(([name, { default: value }]) => [name, name === 'WORKERS' ? 'cores - 1' : value]);
-  const rows = [...text('README.md').matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \|/gm)].map(([, name, value]) => [name, value?.trim()]);
+  const defaults = Object.entries(options).map(([name, { default: value }]) => [
+    name,
+    name === 'WORKERS' ? 'cores - 1' : value,
+  ]);
+  const rows = [...text('README.md').matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \|/gm)].map(([, name, value]) => [
+    name,
+    value?.trim(),
+  ]);
   t.same(rows, defaults);
   const lines = [...text('.env.example').matchAll(/^# ?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
-  t.same(lines, defaults.map(([name, value]) => [name, name === 'WORKERS' ? '' : value]));
+  t.same(
+    lines,
+    defaults.map(([name, value]) => [name, name === 'WORKERS' ? '' : value]),
+  );
 });

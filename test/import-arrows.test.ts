@@ -11,10 +11,41 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
   ['lifecycle.ts', []],
   ['config.ts', ['zod', 'node:os']],
-  ['error-replies.ts', ['errors.ts', 'schemas/problem.ts', 'json/malformed-json-error.ts', 'json/parse-body.ts', 'fastify', 'node:']],
-  ['app.ts', ['config.ts', 'errors.ts', 'error-replies.ts', 'lifecycle.ts', 'routes/', 'schemas/', 'sampler/sampler.ts', 'fastify', 'pino', 'zod', 'node:crypto']],
+  [
+    'error-replies.ts',
+    ['errors.ts', 'schemas/problem.ts', 'json/malformed-json-error.ts', 'json/parse-body.ts', 'fastify', 'node:'],
+  ],
+  [
+    'app.ts',
+    [
+      'config.ts',
+      'errors.ts',
+      'error-replies.ts',
+      'lifecycle.ts',
+      'routes/',
+      'schemas/',
+      'sampler/sampler.ts',
+      'fastify',
+      'pino',
+      'zod',
+      'node:crypto',
+    ],
+  ],
   ['server.ts', ['app.ts', 'config.ts', 'lifecycle.ts', 'sampler/sampler.ts', 'pino', 'node:']],
-  ['routes/', ['errors.ts', 'lifecycle.ts', 'json/', 'schemas/', 'sampler/sampler.ts', 'sampler/job.ts', 'fastify', '@fastify/', 'node:crypto']],
+  [
+    'routes/',
+    [
+      'errors.ts',
+      'lifecycle.ts',
+      'json/',
+      'schemas/',
+      'sampler/sampler.ts',
+      'sampler/job.ts',
+      'fastify',
+      '@fastify/',
+      'node:crypto',
+    ],
+  ],
   ['schemas/', ['errors.ts', 'json/number-matrix.ts', 'zod']],
   ['json/', ['node:']],
   ['sampler/job.ts', []],
@@ -24,7 +55,10 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['sampler/pool.ts', ['sampler/job.ts', 'sampler/messages.ts', 'errors.ts', 'node:worker_threads']],
   ['sampler/drawer.ts', ['sampler/job.ts', 'sampler/noise/noise.ts', 'sampler/onnx/session.ts']],
   ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
-  ['sampler/sampler.ts', ['sampler/batch.ts', 'sampler/batcher.ts', 'sampler/job.ts', 'sampler/pool.ts', 'sampler/noise/version.ts']],
+  [
+    'sampler/sampler.ts',
+    ['sampler/batch.ts', 'sampler/batcher.ts', 'sampler/job.ts', 'sampler/pool.ts', 'sampler/noise/version.ts'],
+  ],
   ['sampler/noise/', ['node:']],
   ['sampler/onnx/', ['onnxruntime-node', 'node:']],
 ];
@@ -35,8 +69,12 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
 
 function importsOf(file: string): string[] {
   const text = readFileSync(posix.join(source, file), 'utf8');
-  const names = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name as string);
-  return names.map((name) => (name.startsWith('.') ? posix.join(posix.dirname(file), name).replace(/\.js$/, '.ts') : name));
+  const names = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^']+)'|\bimport\(?\s*'([^']+)'/gm)].map(
+    ([, from, bare]) => (from ?? bare) as string,
+  );
+  return names.map((name) =>
+    name.startsWith('.') ? posix.join(posix.dirname(file), name).replace(/\.js$/, '.ts') : name,
+  );
 }
 
 t.test('every import follows an arrow of the house', async (t) => {
@@ -51,10 +89,12 @@ t.test('every import follows an arrow of the house', async (t) => {
   }
 });
 
-t.test('only the entry touches the process, and only the session imports ONNX Runtime', async (t) => {
+t.test('only the entry and the session touch the process, and only the session imports ONNX Runtime', async (t) => {
   for (const file of files) {
     const text = readFileSync(posix.join(source, file), 'utf8');
-    if (file !== 'server.ts') t.notMatch(text, /\bprocess\./, `${file} does not touch process`);
+    // The session switches ONNX Runtime's telemetry off before it loads, wherever that is.
+    const touches = ['server.ts', 'sampler/onnx/session.ts'].includes(file);
+    if (!touches) t.notMatch(text, /\bprocess\.\w/, `${file} does not touch process`);
     if (file !== 'sampler/onnx/session.ts') t.notMatch(text, /'onnxruntime-/, `${file} does not import ONNX Runtime`);
   }
 });

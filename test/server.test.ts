@@ -59,7 +59,9 @@ t.test('the last line before serving says the address, the provider and the work
 
 t.test('SIGTERM: unready at once, requests in flight and during the drain are answered, exit code 0', async (t) => {
   const { child, url, exit, stderr } = await start({ DRAIN_DELAY_MS: '400' });
-  const inFlight = Array.from({ length: 4 }, () => post(url, { logits: Array(1000).fill(0), num_samples: 20_000, return: ['indices'] }));
+  const inFlight = Array.from({ length: 4 }, () =>
+    post(url, { logits: Array(1000).fill(0), num_samples: 20_000, return: ['indices'] }),
+  );
   while ((await fetch(`${url}/livez`)).status !== 200);
   child.kill('SIGTERM');
   while ((await fetch(`${url}/readyz`)).status !== 503);
@@ -77,7 +79,10 @@ t.test('SIGTERM: unready at once, requests in flight and during the drain are an
 t.test('a bad configuration ends the start with one clear line and exit code 78', async (t) => {
   const { exit, stderr } = run({ PORT: 'http' });
   t.same(await exit, [78, null]);
-  t.equal(stderr(), 'gumbel-sampler cannot start: PORT is "http", but it must be a whole number from 0 to 65535 (TCP port)\n');
+  t.equal(
+    stderr(),
+    'gumbel-sampler cannot start: PORT is "http", but it must be a whole number from 0 to 65535 (TCP port)\n',
+  );
 });
 
 t.test('a port that is taken ends the start with one clear line and exit code 70', async (t) => {
@@ -93,7 +98,19 @@ t.test('a seed gives the same bytes after a restart', async (t) => {
   const replies: string[] = [];
   for (const WORKERS of ['1', '2']) {
     const { child, url, exit } = await start({ WORKERS });
-    replies.push(await (await post(url, { logits: [[1, 2, 3], [0, null, 1]], temperature: 0.7, seed: 3, num_samples: 50 })).text());
+    replies.push(
+      await (
+        await post(url, {
+          logits: [
+            [1, 2, 3],
+            [0, null, 1],
+          ],
+          temperature: 0.7,
+          seed: 3,
+          num_samples: 50,
+        })
+      ).text(),
+    );
     child.kill('SIGTERM');
     await exit;
   }

@@ -40,7 +40,8 @@ async function* printSlices(members: readonly Member[]): AsyncGenerator<Buffer> 
       continue;
     }
     const { numbers, shape } = member;
-    const slices = numbers instanceof Float32Array ? printFloatSlices(numbers, shape) : printIntegerSlices(numbers, shape);
+    const slices =
+      numbers instanceof Float32Array ? printFloatSlices(numbers, shape) : printIntegerSlices(numbers, shape);
     for (const slice of slices) {
       yield slice;
       await new Promise((resolve) => setImmediate(resolve));

@@ -21,10 +21,14 @@ async function refuseOtherMediaTypes(request: FastifyRequest): Promise<void> {
 /** Installs the parser for every route of `app` that takes a body; such routes refuse any other media type. */
 export function readJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request, body: Buffer) => {
-    if (body.length === 0) throw new Problem('malformed-json', 'The body is empty.');
-    return parseBody(body, matrixFields);
-  });
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => {
+      if (body.length === 0) throw new Problem('malformed-json', 'The body is empty.');
+      return parseBody(body, matrixFields);
+    },
+  );
   app.addHook('onRoute', (route) => {
     if (route.schema?.body) route.onRequest = [route.onRequest ?? [], refuseOtherMediaTypes].flat();
   });

@@ -51,8 +51,11 @@ export function logitsField(limits: LogitsLimits) {
 
 /** Points at what keeps a value from being a matrix of numbers and nulls. */
 function reportWrongTypes(value: unknown, sink: IssueSink): void {
-  if (value === undefined) return report(sink, 'validation', [], 'is required');
-  if (!Array.isArray(value)) return report(sink, 'validation', [], 'must be an array of numbers, or of such arrays');
+  if (!Array.isArray(value)) {
+    const message = value === undefined ? 'is required' : 'must be an array of numbers, or of such arrays';
+    report(sink, 'validation', [], message);
+    return;
+  }
   let count = 0;
   const isNumber = (item: unknown) => item === null || typeof item === 'number';
   const rowsExpected = Array.isArray(value[0]);

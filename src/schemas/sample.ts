@@ -54,7 +54,8 @@ function fields(limits: DrawLimits) {
       maximum: limits.samplesMax,
     }),
     row_offset: offset.meta({
-      description: 'Number of the first row in the draw, to replay or continue part of a larger one. Not with a seed per row.',
+      description:
+        'Number of the first row in the draw, to replay or continue part of a larger one. Not with a seed per row.',
     }),
     sample_offset: offset.meta({
       description: 'Number of the first sample in the draw, to replay or continue part of a larger one.',
@@ -148,7 +149,10 @@ export const sampleReply = z
       'float32, [K], [B][K], or with num_samples [S][K], [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
       'number',
     ).optional(),
-    indices: nestedNumbers('Category drawn, 0-based: one number, [B], or with num_samples [S], [S][B].', 'integer').optional(),
+    indices: nestedNumbers(
+      'Category drawn, 0-based: one number, [B], or with num_samples [S], [S][B].',
+      'integer',
+    ).optional(),
     noise: nestedNumbers('The Gumbel noise of the draw, shaped like samples.', 'number').optional(),
     seed: z.unknown().meta({
       description: 'Seed as given, or the one that was drawn, as a decimal string.',

@@ -45,9 +45,31 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['a first row that is empty', { logits: [[], [1]] }, 422, 'ragged-rows', '/logits/1'],
   ['1e400', '{"logits": [0, 1e400]}', 422, 'non-finite-logits', '/logits/1'],
   ['-1e400', '{"logits": [-1e400, 0]}', 422, 'non-finite-logits', '/logits/0'],
-  ['1e39, which float32 cannot hold', { logits: [[0, 0], [0, 1e39]] }, 422, 'non-finite-logits', '/logits/1/1'],
+  [
+    '1e39, which float32 cannot hold',
+    {
+      logits: [
+        [0, 0],
+        [0, 1e39],
+      ],
+    },
+    422,
+    'non-finite-logits',
+    '/logits/1/1',
+  ],
   ['-1e39', { logits: [-1e39, 0] }, 422, 'non-finite-logits', '/logits/0'],
-  ['a row that is fully masked', { logits: [[1, 2], [null, null]] }, 422, 'all-masked-row', '/logits/1'],
+  [
+    'a row that is fully masked',
+    {
+      logits: [
+        [1, 2],
+        [null, null],
+      ],
+    },
+    422,
+    'all-masked-row',
+    '/logits/1',
+  ],
   ['a single row that is fully masked', { logits: [null] }, 422, 'all-masked-row', '/logits'],
   ['an unknown field', { logits: [1], temprature: 1 }, 422, 'validation', ''],
   ['temperature 0', { logits: [1], temperature: 0 }, 422, 'temperature-out-of-range', '/temperature'],
@@ -56,7 +78,13 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['temperature 1e39', { logits: [1], temperature: 1e39 }, 422, 'temperature-out-of-range', '/temperature'],
   ['temperature 1e400', '{"logits": [1], "temperature": 1e400}', 422, 'temperature-out-of-range', '/temperature'],
   ['temperature 9e-7', { logits: [1], temperature: 9e-7 }, 422, 'temperature-out-of-range', '/temperature'],
-  ['one bad temperature of two', { logits: [[1], [1]], temperature: [1, 0] }, 422, 'temperature-out-of-range', '/temperature/1'],
+  [
+    'one bad temperature of two',
+    { logits: [[1], [1]], temperature: [1, 0] },
+    422,
+    'temperature-out-of-range',
+    '/temperature/1',
+  ],
   ['a temperature as text', { logits: [1], temperature: '1' }, 422, 'validation', '/temperature'],
   ['temperature null', { logits: [1], temperature: null }, 422, 'validation', '/temperature'],
   ['too few temperatures', { logits: [[1], [1]], temperature: [1] }, 422, 'validation', '/temperature'],
@@ -87,7 +115,13 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['row_offset that runs past 2^32', { logits: [[1], [1]], row_offset: 2 ** 32 - 1 }, 422, 'validation', '/row_offset'],
   ['row_offset with a seed per row', { logits: [1], seed: [1], row_offset: 1 }, 422, 'validation', '/row_offset'],
   ['sample_offset 0.5', { logits: [1], sample_offset: 0.5 }, 422, 'validation', '/sample_offset'],
-  ['sample_offset that runs past 2^32', { logits: [1], num_samples: 2, sample_offset: 2 ** 32 - 1 }, 422, 'validation', '/sample_offset'],
+  [
+    'sample_offset that runs past 2^32',
+    { logits: [1], num_samples: 2, sample_offset: 2 ** 32 - 1 },
+    422,
+    'validation',
+    '/sample_offset',
+  ],
   ['noise "gauss"', { logits: [1], noise: 'gauss' }, 422, 'validation', '/noise'],
   ['return of nothing', { logits: [1], return: [] }, 422, 'validation', '/return'],
   ['return of something unknown', { logits: [1], return: ['gradient'] }, 422, 'validation', '/return/0'],
@@ -95,7 +129,13 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['return as a string', { logits: [1], return: 'samples' }, 422, 'validation', '/return'],
   ['too many rows', { logits: Array.from({ length: 101 }, () => [1]) }, 413, 'too-many-elements', '/logits'],
   ['too many categories', { logits: ones(2001) }, 413, 'too-many-elements', '/logits'],
-  ['too many elements drawn', { logits: ones(1001), num_samples: 10, return: ['indices'] }, 413, 'too-many-elements', ''],
+  [
+    'too many elements drawn',
+    { logits: ones(1001), num_samples: 10, return: ['indices'] },
+    413,
+    'too-many-elements',
+    '',
+  ],
   ['too many elements returned', { logits: ones(501), num_samples: 10 }, 413, 'too-many-elements', ''],
   ['a body over the limit', { logits: [1], seed: '1'.repeat(2 ** 20) }, 413, 'body-too-large', undefined],
 ];
@@ -115,7 +155,10 @@ for (const [title, body, status, code, pointer] of cases) {
 t.test('the code is that of the first wrong field in the order of the field table', async (t) => {
   const { reply } = await service.sample({ unknown: 1, seed: -1, temperature: 0, logits: [1] });
   t.equal(reply.type, '/problems/temperature-out-of-range');
-  t.same(reply.errors.map(({ pointer }) => pointer), ['/temperature', '/seed', '']);
+  t.same(
+    reply.errors.map(({ pointer }) => pointer),
+    ['/temperature', '/seed', ''],
+  );
 });
 
 t.test('10^5 bad numbers in one body get ten errors and a reply below 4 KiB', async (t) => {
@@ -135,7 +178,13 @@ t.test('10^5 bad numbers in one body get ten errors and a reply below 4 KiB', as
 
 t.test('no reply repeats what the client sent', async (t) => {
   const secret = 'hunter2';
-  for (const body of [`{"logits": [${secret}`, { [secret]: 1, logits: [1] }, { logits: [secret] }, { logits: [1], seed: secret }, { logits: [1], noise: secret }]) {
+  for (const body of [
+    `{"logits": [${secret}`,
+    { [secret]: 1, logits: [1] },
+    { logits: [secret] },
+    { logits: [1], seed: secret },
+    { logits: [1], noise: secret },
+  ]) {
     const { text } = await service.sample(body);
     t.notMatch(text, secret);
   }
@@ -173,6 +222,9 @@ t.test('a bad request in the middle of good ones disturbs none of them', async (
     service.sample({ logits: [[1, 2, 1e39]] }),
     service.sample(good),
   ]);
-  t.same(mixed.map(({ status }) => status), [200, 422, 200, 422, 200]);
+  t.same(
+    mixed.map(({ status }) => status),
+    [200, 422, 200, 422, 200],
+  );
   for (const at of [0, 2, 4]) t.equal(mixed[at]?.text, alone.text);
 });

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import t from 'tap';
 import { catalogue } from '../../src/errors.js';
+import type { Sampler } from '../../src/sampler/sampler.js';
 import { startService } from '../service.js';
 
 const service = await startService({ REQUEST_TIMEOUT_MS: '1000' });
@@ -51,7 +52,12 @@ t.test('every code of the catalogue is explained at its path', async (t) => {
 
 t.test('an unknown path is 404, whatever the method and body', async (t) => {
   for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS'] as const) {
-    const response = await app.inject({ method, url: '/nowhere?x=1', headers: { 'content-type': 'x/y' }, ...(method === 'POST' ? { payload: 'x' } : {}) });
+    const response = await app.inject({
+      method,
+      url: '/nowhere?x=1',
+      headers: { 'content-type': 'x/y' },
+      ...(method === 'POST' ? { payload: 'x' } : {}),
+    });
     t.equal(response.statusCode, 404);
     t.equal(response.json().type, '/problems/not-found');
     t.match(response.headers['content-type'], 'application/problem+json');
@@ -78,28 +84,34 @@ t.test('a wrong method is 405 and Allow names the right ones', async (t) => {
 });
 
 t.test('requests that are no HTTP get 400 bad-request', async (t) => {
-  t.match(await raw('NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 [^]*\/problems\/bad-request/);
-  t.match(await raw('GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 400 [^]*\/problems\/bad-request/);
+  t.match(await raw('NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 .*\/problems\/bad-request/s);
+  t.match(
+    await raw('GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    /^HTTP\/1\.1 400 .*\/problems\/bad-request/s,
+  );
   const twoLengths = 'POST /sample HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}';
-  t.match(await raw(twoLengths), /^HTTP\/1\.1 400 [^]*\/problems\/bad-request/);
+  t.match(await raw(twoLengths), /^HTTP\/1\.1 400 .*\/problems\/bad-request/s);
 });
 
 t.test('headers above 16 KiB get 431', async (t) => {
   const reply = await raw(`GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);
-  t.match(reply, /^HTTP\/1\.1 431 [^]*\/problems\/headers-too-large/);
+  t.match(reply, /^HTTP\/1\.1 431 .*\/problems\/headers-too-large/s);
 });
 
 t.test('a body that does not arrive in time gets 408', async (t) => {
   const start = 'POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{';
-  t.match(await raw(start), /^HTTP\/1\.1 408 [^]*\/problems\/request-timeout/);
+  t.match(await raw(start), /^HTTP\/1\.1 408 .*\/problems\/request-timeout/s);
 });
 
 t.test('a chunked body is accepted', async (t) => {
   const body = '{"logits":[1,2],"seed":1}';
   const half = body.length >> 1;
-  const chunks = [body.slice(0, half), body.slice(half), ''].map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`);
-  const head = 'POST /sample HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
-  t.match(await raw(head + chunks.join('')), /^HTTP\/1\.1 200 [^]*"noise_version":"philox4x32-10\/1"/);
+  const chunks = [body.slice(0, half), body.slice(half), ''].map(
+    (chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`,
+  );
+  const head =
+    'POST /sample HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+  t.match(await raw(head + chunks.join('')), /^HTTP\/1\.1 200 .*"noise_version":"philox4x32-10\/1"/s);
 });
 
 t.test('Swagger UI and the document are served', async (t) => {
@@ -114,7 +126,7 @@ t.test('Swagger UI and the document are served', async (t) => {
 t.test('an error of our own is 500 internal and says nothing of its cause', async (t) => {
   const broken = await startService();
   t.teardown(broken.close);
-  const failing = broken.sampler as { draw: () => Promise<never> };
+  const failing = broken.sampler as { -readonly [Key in keyof Sampler]: Sampler[Key] };
   failing.draw = async () => {
     throw new Error('secret cause');
   };
@@ -127,7 +139,9 @@ t.test('an error of our own is 500 internal and says nothing of its cause', asyn
 t.test('a full queue answers 503 overloaded with Retry-After, and the service recovers', async (t) => {
   const small = await startService({ QUEUE_REQUESTS_MAX: '1' });
   t.teardown(small.close);
-  const replies = await Promise.all(Array.from({ length: 30 }, () => small.sample({ logits: [1, 2], num_samples: 1000 })));
+  const replies = await Promise.all(
+    Array.from({ length: 30 }, () => small.sample({ logits: [1, 2], num_samples: 1000 })),
+  );
   const shed = replies.filter(({ status }) => status === 503);
   t.ok(shed.length > 0);
   for (const { reply } of shed) t.equal(reply.type, '/problems/overloaded');

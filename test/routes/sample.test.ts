@@ -21,12 +21,22 @@ t.test('the least request draws one soft sample and says how to replay it', asyn
 });
 
 t.test('requests without a seed get different ones', async (t) => {
-  const seeds = await Promise.all(Array.from({ length: 50 }, async () => (await service.sample({ logits: [1] })).reply.seed));
+  const seeds = await Promise.all(
+    Array.from({ length: 50 }, async () => (await service.sample({ logits: [1] })).reply.seed),
+  );
   t.equal(new Set(seeds).size, 50);
 });
 
 t.test('the same request gives the same bytes', async (t) => {
-  const body = { logits: [[1, null, 3], [0, 0, 0]], temperature: 0.3, seed: '18446744073709551615', num_samples: 3 };
+  const body = {
+    logits: [
+      [1, null, 3],
+      [0, 0, 0],
+    ],
+    temperature: 0.3,
+    seed: '18446744073709551615',
+    num_samples: 3,
+  };
   t.equal((await service.sample(body)).text, (await service.sample(body)).text);
 });
 
@@ -57,14 +67,24 @@ t.test('return chooses what the reply carries', async (t) => {
 });
 
 t.test('hard samples are one-hot at their index, and agree with the soft ones of the seed', async (t) => {
-  const body = { logits: [[1, 2, 3, 4], [4, 3, 2, 1]], seed: 11, num_samples: 20 };
+  const body = {
+    logits: [
+      [1, 2, 3, 4],
+      [4, 3, 2, 1],
+    ],
+    seed: 11,
+    num_samples: 20,
+  };
   const soft = (await service.sample(body)).reply;
   const hard = (await service.sample({ ...body, hard: true })).reply;
   t.same(hard.indices, soft.indices);
   t.equal(hard.hard, true);
   for (const [s, rows] of (hard.samples as number[][][]).entries()) {
     for (const [b, sample] of rows.entries()) {
-      t.same(sample, [0, 1, 2, 3].map((k) => (k === (hard.indices as number[][])[s]?.[b] ? 1 : 0)));
+      t.same(
+        sample,
+        [0, 1, 2, 3].map((k) => (k === (hard.indices as number[][])[s]?.[b] ? 1 : 0)),
+      );
     }
   }
 });
@@ -89,7 +109,7 @@ t.test('noise "none" is the plain softmax with temperature, and hard its mode', 
   const total = weights.reduce((a, b) => a + b, 0);
   for (const [k, weight] of weights.entries()) {
     // float32 exp, sum and division: a few ulp of a number below 1.
-    t.ok(Math.abs((soft.samples as number[])[k] as number - weight / total) < 1e-6);
+    t.ok(Math.abs(((soft.samples as number[])[k] as number) - weight / total) < 1e-6);
   }
   t.same(soft.noise, [0, 0, 0]);
   t.equal(soft.indices, 2);
@@ -97,7 +117,11 @@ t.test('noise "none" is the plain softmax with temperature, and hard its mode', 
 });
 
 t.test('temperature and seed per row: each row equals the one-row request', async (t) => {
-  const rows = [[1, 2, 3], [1, 2, 3], [0, 0, 1]];
+  const rows = [
+    [1, 2, 3],
+    [1, 2, 3],
+    [0, 0, 1],
+  ];
   const temperature = [0.1, 10, 1];
   const seed = [7, '18446744073709551615', 7];
   const { reply } = await service.sample({ logits: rows, temperature, seed });
@@ -121,7 +145,11 @@ t.test('every legal spelling of a seed is accepted, and equal seeds agree', asyn
 t.test('extreme logits and temperatures draw without NaN', async (t) => {
   for (const temperature of [1e-6, 1e-3, 1, 1e6]) {
     const { status, reply } = await service.sample({
-      logits: [[3.4e38, -3.4e38, 0], [1e-45, -1e-45, 0], [1e30, 1e30, null]],
+      logits: [
+        [3.4e38, -3.4e38, 0],
+        [1e-45, -1e-45, 0],
+        [1e30, 1e30, null],
+      ],
       temperature,
       seed: 1,
     });
@@ -132,7 +160,12 @@ t.test('extreme logits and temperatures draw without NaN', async (t) => {
 });
 
 t.test('the last rows and samples of the counters can be drawn', async (t) => {
-  const { status } = await service.sample({ logits: [1, 2], row_offset: 2 ** 32 - 1, sample_offset: 2 ** 32 - 2, num_samples: 2 });
+  const { status } = await service.sample({
+    logits: [1, 2],
+    row_offset: 2 ** 32 - 1,
+    sample_offset: 2 ** 32 - 2,
+    num_samples: 2,
+  });
   t.equal(status, 200);
 });
 

@@ -57,7 +57,10 @@ t.test('misuse is an assertion: parts of different K, a result too short or too 
   const other = { ...second, job: makeJob({ categories: 3 }) };
   t.throws(() => pack([first, other]), /This is a bug\./);
   const empty = new Float32Array(0);
-  t.throws(() => scatter([second], { samples: empty, indices: Int32Array.of(0), noise: empty }), /too few.*This is a bug\./);
+  t.throws(
+    () => scatter([second], { samples: empty, indices: Int32Array.of(0), noise: empty }),
+    /too few.*This is a bug\./,
+  );
   const long = { samples: empty, indices: Int32Array.of(0, 0), noise: Float32Array.of(0, 0) };
   t.throws(() => scatter([second], long), /too many.*This is a bug\./);
 });

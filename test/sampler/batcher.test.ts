@@ -42,6 +42,9 @@ function byHand(options: Partial<BatcherOptions> = {}) {
   return { batcher, batches, turn, finish };
 }
 
+/** What a promise settles to, an error as a value, so that it never goes unhandled. */
+const outcome = (promise: Promise<unknown>) => promise.catch((error) => error);
+
 const indicesOnly = { samples: false, indices: true, noise: false };
 const job = (fields: Parameters<typeof makeJob>[0]) => makeJob({ outputs: indicesOnly, ...fields });
 
@@ -88,60 +91,72 @@ t.test('a job that arrives while every lane is busy waits for the first to come 
   await Promise.all(results);
 });
 
-t.test('a job larger than a batch runs in parts, and a small one that comes later does not wait for all of them', async (t) => {
-  const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 8 });
-  const large = batcher.submit(job({ rows: 2, categories: 2, samples: 10 }));
-  await turn();
-  const small = batcher.submit(job({ categories: 3 }));
-  const seen: number[] = [];
-  while (batches.length > 0) {
-    seen.push(batches[0]?.parts[0]?.job.categories ?? 0);
-    await finish();
-  }
-  t.same(seen, [2, 2, 3, 2, 2, 2], 'the first part was out, the second was queued before the small job');
-  t.same([...((await large).indices ?? [])], [...Array(20).keys()]);
-  t.equal((await small).indices?.length, 1);
-});
+t.test(
+  'a job larger than a batch runs in parts, and a small one that comes later does not wait for all of them',
+  async (t) => {
+    const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 8 });
+    const large = batcher.submit(job({ rows: 2, categories: 2, samples: 10 }));
+    await turn();
+    const small = batcher.submit(job({ categories: 3 }));
+    const seen: number[] = [];
+    while (batches.length > 0) {
+      seen.push(batches[0]?.parts[0]?.job.categories ?? 0);
+      await finish();
+    }
+    t.same(seen, [2, 2, 3, 2, 2, 2], 'the first part was out, the second was queued before the small job');
+    t.same([...((await large).indices ?? [])], [...Array(20).keys()]);
+    t.equal((await small).indices?.length, 1);
+  },
+);
 
 t.test('every job gets all of its draws in order, whatever the sizes and however it is cut', async (t) => {
   const jobs = fc.array(
-    fc.record({ rows: fc.integer({ min: 1, max: 7 }), categories: fc.integer({ min: 1, max: 5 }), samples: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({
+      rows: fc.integer({ min: 1, max: 7 }),
+      categories: fc.integer({ min: 1, max: 5 }),
+      samples: fc.integer({ min: 1, max: 9 }),
+    }),
     { minLength: 1, maxLength: 12 },
   );
-  const property = fc.asyncProperty(jobs, fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 3 }), async (all, batchElementsMax, lanes) => {
-    const batcher = new Batcher({
-      lanes,
-      batchElementsMax,
-      queueElementsMax: 1e9,
-      queueRequestsMax: 1e6,
-      runBatch: async (parts) => {
-        const elements = parts.reduce((sum, part) => sum + part.rowCount * part.sampleCount * part.job.categories, 0);
-        if (parts.length > 1 && elements > batchElementsMax) throw new Error('The batch is above its limit.');
-        if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
-        return parts.map(answer);
-      },
-      defer: setImmediate,
-    });
-    const results = await Promise.all(all.map((each) => batcher.submit(job(each))));
-    for (const [index, { rows, samples }] of all.entries()) {
-      if (!results[index]?.indices?.every((value, at) => value === at)) return false;
-      if (results[index]?.indices?.length !== rows * samples) return false;
-    }
-    return batcher.queued.elements === 0 && batcher.queued.requests === 0;
-  });
+  const property = fc.asyncProperty(
+    jobs,
+    fc.integer({ min: 1, max: 40 }),
+    fc.integer({ min: 1, max: 3 }),
+    async (all, batchElementsMax, lanes) => {
+      const batcher = new Batcher({
+        lanes,
+        batchElementsMax,
+        queueElementsMax: 1e9,
+        queueRequestsMax: 1e6,
+        runBatch: async (parts) => {
+          const elements = parts.reduce((sum, part) => sum + part.rowCount * part.sampleCount * part.job.categories, 0);
+          if (parts.length > 1 && elements > batchElementsMax) throw new Error('The batch is above its limit.');
+          if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
+          return parts.map(answer);
+        },
+        defer: setImmediate,
+      });
+      const results = await Promise.all(all.map((each) => batcher.submit(job(each))));
+      for (const [index, { rows, samples }] of all.entries()) {
+        if (!results[index]?.indices?.every((value, at) => value === at)) return false;
+        if (results[index]?.indices?.length !== rows * samples) return false;
+      }
+      return batcher.queued.elements === 0 && batcher.queued.requests === 0;
+    },
+  );
   await fc.assert(property, { seed: 1, numRuns: 300 });
   t.pass('300 random sets of jobs');
 });
 
 t.test('a batch that fails rejects each of its jobs once and leaves the others alone', async (t) => {
   const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 8 });
-  const split = batcher.submit(job({ categories: 2, samples: 10 }));
+  const split = outcome(batcher.submit(job({ categories: 2, samples: 10 })));
   const other = batcher.submit(job({ categories: 3 }));
   await turn();
   batches.shift()?.fail(new Error('lost'));
   await new Promise(setImmediate);
   await turn();
-  await t.rejects(split, { message: 'lost' });
+  t.match(await split, { message: 'lost' });
   t.same(batcher.queued, { elements: 0, requests: 0 }, 'the parts of the failed job that still waited are gone');
   await finish();
   t.equal((await other).indices?.length, 1);
@@ -149,27 +164,30 @@ t.test('a batch that fails rejects each of its jobs once and leaves the others a
 
 t.test('a batch that returns too few results rejects every job instead of letting one hang', async (t) => {
   const { batcher, turn } = byHand({ runBatch: async () => [] });
-  const lost = [job({}), job({})].map((each) => batcher.submit(each));
+  const lost = [job({}), job({})].map((each) => outcome(batcher.submit(each)));
   await turn();
-  for (const each of lost) await t.rejects(each, { message: /This is a bug\./ });
+  for (const each of lost) t.match(await each, { message: /This is a bug\./ });
 });
 
-t.test('a full queue refuses at once, by requests and by elements, and takes jobs again once it has drained', async (t) => {
-  const isOverloaded = (error: unknown) => error instanceof Problem && error.code === 'overloaded';
-  for (const options of [{ queueRequestsMax: 2 }, { queueElementsMax: 8 }]) {
-    const { batcher, turn, finish } = byHand(options);
-    const accepted = [batcher.submit(job({})), batcher.submit(job({}))];
-    const error = await batcher.submit(job({})).catch((reason) => reason);
-    t.ok(isOverloaded(error));
-    await turn();
-    await finish();
-    await Promise.all(accepted);
-    const after = batcher.submit(job({}));
-    await turn();
-    await finish();
-    await after;
-  }
-});
+t.test(
+  'a full queue refuses at once, by requests and by elements, and takes jobs again once it has drained',
+  async (t) => {
+    const isOverloaded = (error: unknown) => error instanceof Problem && error.code === 'overloaded';
+    for (const options of [{ queueRequestsMax: 2 }, { queueElementsMax: 8 }]) {
+      const { batcher, turn, finish } = byHand(options);
+      const accepted = [batcher.submit(job({})), batcher.submit(job({}))];
+      const error = await batcher.submit(job({})).catch((reason) => reason);
+      t.ok(isOverloaded(error));
+      await turn();
+      await finish();
+      await Promise.all(accepted);
+      const after = batcher.submit(job({}));
+      await turn();
+      await finish();
+      await after;
+    }
+  },
+);
 
 t.test('a job above the element limit of the queue is taken while nothing else waits', async (t) => {
   const { batcher, turn, finish } = byHand({ queueElementsMax: 1 });
@@ -197,7 +215,11 @@ t.test('idle waits for what was accepted and for nothing else', async (t) => {
 
 t.test('jobs of every kind share a batch when their K is equal', async (t) => {
   const { batcher, batches, turn, finish } = byHand();
-  const kinds: Partial<Job>[] = [{ hard: true }, { gumbel: false }, { outputs: { samples: false, indices: false, noise: true } }];
+  const kinds: Partial<Job>[] = [
+    { hard: true },
+    { gumbel: false },
+    { outputs: { samples: false, indices: false, noise: true } },
+  ];
   const results = kinds.map((kind) => batcher.submit(job(kind)));
   await turn();
   t.equal(batches[0]?.parts.length, 3);

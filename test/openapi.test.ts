@@ -1,0 +1,66 @@
+/** openapi.yaml is what the app serves, and what it says can be done works. */
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { parse } from 'yaml';
+import { openApiYaml } from '../scripts/openapi-document.js';
+import { catalogue } from '../src/errors.js';
+import { sampleExamples } from '../src/schemas/sample-examples.js';
+import { startService } from './service.js';
+
+const root = new URL('../../', import.meta.url);
+const service = await startService();
+t.teardown(service.close);
+await service.app.ready();
+const document = (await service.app.inject('/openapi.json')).json();
+
+t.test('the committed openapi.yaml is what `npm run openapi` writes', async (t) => {
+  t.equal(readFileSync(new URL('openapi.yaml', root), 'utf8'), await openApiYaml());
+});
+
+t.test('/openapi.json and /openapi.yaml are the same document', async (t) => {
+  t.same(parse((await service.app.inject('/openapi.yaml')).body), document);
+});
+
+t.test('every route but the pages is described, and nothing else', async (t) => {
+  t.same(Object.keys(document.paths).sort(), ['/livez', '/problems/{code}', '/readyz', '/sample']);
+});
+
+t.test('every worked example draws', async (t) => {
+  const media = document.paths['/sample'].post.requestBody.content['application/json'];
+  t.same(media.examples, sampleExamples);
+  for (const [name, { value }] of Object.entries(sampleExamples)) {
+    const { status, reply } = await service.sample(value);
+    t.equal(status, 200, name);
+    const described = Object.keys(document.components.schemas.SampleReply.properties);
+    for (const field of Object.keys(reply)) t.ok(described.includes(field), `${field} is described`);
+  }
+});
+
+t.test('the request schema describes exactly the fields that are taken', async (t) => {
+  const { schema } = document.paths['/sample'].post.requestBody.content['application/json'];
+  t.same(schema.required, ['logits']);
+  t.equal(schema.additionalProperties, false);
+  t.same(Object.keys(schema.properties), [
+    'logits',
+    'temperature',
+    'hard',
+    'seed',
+    'num_samples',
+    'row_offset',
+    'sample_offset',
+    'noise',
+    'return',
+  ]);
+});
+
+t.test('the README and the catalogue name the same codes with the same statuses', async (t) => {
+  const readme = readFileSync(new URL('README.md', root), 'utf8');
+  const rows = [...readme.matchAll(/^\| (\d{3}) \| `([a-z-]+)` \|/gm)].map(([, status, code]) => [
+    code,
+    Number(status),
+  ]);
+  t.same(
+    Object.fromEntries(rows),
+    Object.fromEntries(Object.entries(catalogue).map(([code, { status }]) => [code, status])),
+  );
+});

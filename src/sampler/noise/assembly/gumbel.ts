@@ -1,0 +1,107 @@
+// Standard Gumbel noise from 32-bit words: g = -log(-log1p(-v)), v in (0, 1) uniform, in float32. docs/noise-contract.md lists
+// every operation. Leaves the words to philox.ts, and to kernel.ts which values are rare.
+//
+// Only + - * and conversions that every machine rounds alike: no relaxed SIMD, no fused multiply-add, no division. Both logarithms
+// subtract whole multiples of log 2 first, exactly, and take a minimax polynomial of the rest. Error over every v: see the document.
+
+/** 1 - 2^-24, the largest v. */
+const V_MAX: f32 = 0.999999940395355224609375;
+
+/** log 2 rounded to float32; its last three bits are 0, so that n LN2 is exact for n <= 11. */
+const LN2: f32 = 0.693147182464599609375;
+
+/** LN2 2^-23: an exponent field n is a number n 2^23 as it stands in the float's bits. */
+const LN2_FIELD: f32 = LN2 / 8388608;
+
+/** 2/3, rounded up: t is reduced to [2/3, 4/3), so that 1 lies inside and g is exact to an absolute error around 0. */
+const OCTAVE: i32 = 0x3f2aaaab;
+
+const A0: f32 = 0.49999523162841797; // 0x3effff60
+const A1: f32 = 0.33363214135169983; // 0x3eaad1d5
+const A2: f32 = 0.24368247389793396; // 0x3e7987e6
+const A3: f32 = 0.2636917531490326; // 0x3e87029b
+const A4: f32 = -0.18095450103282928; // 0xbe394c23
+const A5: f32 = 1.2087163925170898; // 0x3f9ab738
+const A6: f32 = -1.639589548110962; // 0xbfd1de12
+const A7: f32 = 1.414546251296997; // 0x3fb50fda
+const B0: f32 = 0.4999988079071045; // 0x3effffd8
+const B1: f32 = -0.3333299458026886; // 0xbeaaaa39
+const B2: f32 = 0.25011011958122253; // 0x3e800e6f
+const B3: f32 = -0.20020441710948944; // 0xbe4d0263
+const B4: f32 = 0.16365298628807068; // 0x3e2794a6
+const B5: f32 = -0.13867118954658508; // 0xbe0dffd2
+const B6: f32 = 0.1562902182340622; // 0x3e200a8b
+const B7: f32 = -0.14584651589393616; // 0xbe1558ca
+
+/**
+ * v = min(f32(b) 2^-32, 1 - 2^-24), f32(b) rounded to nearest even.
+ *
+ * The halves of b become floats by writing them below the leading bit of 2^7 and 2^-9: 128 + (b >> 16) 2^-16 and
+ * 2^-9 + (b & 0xffff) 2^-32. The subtraction is exact, and the addition is the one that rounds.
+ */
+@inline
+export function uniform(b: v128): v128 {
+  const high = f32x4.sub(v128.or(i32x4.shr_u(b, 16), i32x4.splat(0x43000000)), f32x4.splat(128.001953125));
+  const low = v128.shuffle<i16>(b, i32x4.splat(0x3b000000), 0, 9, 2, 11, 4, 13, 6, 15);
+  return f32x4.pmin(f32x4.add(high, low), f32x4.splat(V_MAX));
+}
+
+/** v of a rare value, b < 2^24, whose low bits come from a second word r: (f32(b) + f32(r) 2^-32) 2^-32, at least 2^-65. */
+@inline
+export function rareUniform(b: u32, r: u32): f32 {
+  const v = (<f32>b + <f32>r * <f32>2.3283064365386963e-10) * <f32>2.3283064365386963e-10;
+  return max<f32>(v, 2.710505431213761e-20);
+}
+
+/**
+ * g for v >= 2^-24. 1 - v is in [2^(-n-1), 2^-n) for an n from 0 to 23; then -log1p(-v) = n log 2 - log1p(-x) with
+ * x = 1 - 2^n (1 - v) in [0, 1/2], which is exact: v itself for n = 0, and for n > 0 both 1 - v and x are multiples of 2^-24.
+ */
+@inline
+export function gumbel(v: v128): v128 {
+  const field = v128.and(f32x4.sub(f32x4.splat(1), v), i32x4.splat(0x7f800000));
+  const nField = i32x4.sub(i32x4.splat(0x3f000000), field);
+  const scale = i32x4.add(nField, i32x4.splat(0x3f800000));
+  const x = f32x4.add(f32x4.mul(v, scale), f32x4.sub(f32x4.splat(1), scale));
+  return gumbelReduced(x, f32x4.mul(f32x4.convert_i32x4_s(nField), f32x4.splat(LN2_FIELD)));
+}
+
+/** g for a rare v, at most 2^-8: there n = 0. */
+@inline
+export function rareGumbel(v: f32): f32 {
+  return f32x4.extract_lane(gumbelReduced(f32x4.splat(v), f32x4.splat(0)), 0);
+}
+
+/** -log(t) for t = nLog2 - log1p(-x) = (x + (x^2 A(x) + nLog2)), x in [0, 1/2]. */
+@inline
+function gumbelReduced(x: v128, nLog2: v128): v128 {
+  const xx = f32x4.mul(x, x);
+  const t = f32x4.add(x, f32x4.add(f32x4.mul(xx, polynomialA(x, xx)), nLog2));
+  const eField = v128.and(i32x4.sub(t, i32x4.splat(OCTAVE)), i32x4.splat(0xff800000));
+  const y = f32x4.sub(i32x4.sub(t, eField), f32x4.splat(1));
+  const yy = f32x4.mul(y, y);
+  const rest = f32x4.sub(f32x4.mul(yy, polynomialB(y, yy)), y);
+  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(eField), f32x4.splat(-LN2_FIELD)), rest);
+}
+
+/** A(x) = (-log1p(-x) - x) / x^2 on [0, 1/2]: even and odd powers apart, because two short chains finish sooner than one long. */
+@inline
+function polynomialA(x: v128, xx: v128): v128 {
+  const even = step(step(step(f32x4.splat(A6), xx, A4), xx, A2), xx, A0);
+  const odd = step(step(step(f32x4.splat(A7), xx, A5), xx, A3), xx, A1);
+  return f32x4.add(even, f32x4.mul(odd, x));
+}
+
+/** B(y) = (y - log1p(y)) / y^2 on [-1/3, 1/3]. */
+@inline
+function polynomialB(y: v128, yy: v128): v128 {
+  const even = step(step(step(f32x4.splat(B6), yy, B4), yy, B2), yy, B0);
+  const odd = step(step(step(f32x4.splat(B7), yy, B5), yy, B3), yy, B1);
+  return f32x4.add(even, f32x4.mul(odd, y));
+}
+
+/** One step of Horner's rule: sum x + c, each operation rounded. */
+@inline
+function step(sum: v128, x: v128, c: f32): v128 {
+  return f32x4.add(f32x4.mul(sum, x), f32x4.splat(c));
+}

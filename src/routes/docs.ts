@@ -4,6 +4,10 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 
+interface OpenApiDocument {
+  readonly components: { readonly schemas: Record<string, unknown> };
+}
+
 const description = `Draws Gumbel-softmax samples that can be replayed and trusted.
 
 A sample is a pure function of its inputs and its seed: the same bits alone or in any batch, on any replica. The noise is exact in the far tail, and the argmax of what comes back follows softmax(logits).
@@ -30,8 +34,18 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       security: [],
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document) => withoutUnusedSchemas(jsonSchemaTransformObject(document)),
   });
+}
+
+/** zod's schemas with an id come out in an input and an output form; no route refers to the input form of a reply. */
+function withoutUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject>) {
+  const { schemas } = (document as OpenApiDocument).components;
+  const text = JSON.stringify(document);
+  for (const name of Object.keys(schemas)) {
+    if (!text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+  }
+  return document;
 }
 
 /** Serves the document and the page; call it after the routes are described. */

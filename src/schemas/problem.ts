@@ -8,7 +8,7 @@ export const problemBody = z
   .object({
     type: z.string().meta({ description: 'Path of the explanation: /problems/{code}.' }),
     title: z.string(),
-    status: z.int(),
+    status: z.int().min(400).max(599),
     detail: z.string(),
     instance: z.string().meta({ description: 'URN of this occurrence.' }),
     request_id: z.string().meta({ description: 'The id under which the log has this request.' }),
@@ -26,7 +26,7 @@ export const problemBody = z
 export const problemExplanation = z
   .object({
     code: z.string(),
-    status: z.int(),
+    status: z.int().min(400).max(599),
     title: z.string(),
     meaning: z.string(),
     remedy: z.string(),

@@ -84,10 +84,9 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
   return fields(limits)
     .transform((body, context): Draw => {
       const seed = body.seed ?? (readSeed(randomSeed(), context) as Seed);
-      const temperature = body.temperature ?? { perRow: false, values: Float32Array.of(1) };
       const draw = {
         logits: body.logits,
-        temperature,
+        temperature: body.temperature,
         hard: body.hard,
         seed,
         numSamples: body.num_samples,
@@ -96,7 +95,7 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
         noise: body.noise,
         outputs: new Set(body.return),
       };
-      checkLengths(body, seed, temperature, context);
+      checkLengths(body, seed, context);
       checkSize(draw, limits, context);
       return draw;
     })
@@ -104,8 +103,9 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
 }
 
 /** Per-row fields have one entry a row, and counters stay below 2^32. */
-function checkLengths(body: Fields, seed: Seed, temperature: Temperature, sink: IssueSink): void {
+function checkLengths(body: Fields, seed: Seed, sink: IssueSink): void {
   const { rows } = body.logits;
+  const { temperature } = body;
   if (temperature.perRow && temperature.values.length !== rows) {
     report(sink, 'validation', ['temperature'], `must have one entry per row of logits (${rows})`);
   }
@@ -139,29 +139,39 @@ function checkSize({ logits, numSamples, outputs }: Draw, limits: DrawLimits, si
   }
 }
 
-const nestedNumbers = (description: string, items: 'number' | 'integer') =>
-  z.unknown().meta({ description, type: ['array', items], items: {} });
+/** JSON schema of an array nested from `ranks[0]` to `ranks[1]` deep; rank 0 is a bare number. */
+function nested(items: 'number' | 'integer', [from, to]: readonly [number, number]) {
+  const ofRank = (rank: number): object => (rank === 0 ? { type: items } : { type: 'array', items: ofRank(rank - 1) });
+  return { anyOf: Array.from({ length: to - from + 1 }, (_, step) => ofRank(from + step)) };
+}
 
 /** What POST /sample replies; large arrays are printed outside zod, so this schema only documents. */
 export const sampleReply = z
   .object({
-    samples: nestedNumbers(
-      'float32, [K], [B][K], or with num_samples [S][K], [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
-      'number',
-    ).optional(),
-    indices: nestedNumbers(
-      'Category drawn, 0-based: one number, [B], or with num_samples [S], [S][B].',
-      'integer',
-    ).optional(),
-    noise: nestedNumbers('The Gumbel noise of the draw, shaped like samples.', 'number').optional(),
+    samples: z
+      .unknown()
+      .optional()
+      .meta({
+        description:
+          'float32, [K] or [B][K], and with num_samples [S][K] or [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
+        ...nested('number', [1, 3]),
+      }),
+    indices: z
+      .unknown()
+      .optional()
+      .meta({
+        description: 'Category drawn, 0-based: one number or [B], and with num_samples [S] or [S][B].',
+        ...nested('integer', [0, 2]),
+      }),
+    noise: z
+      .unknown()
+      .optional()
+      .meta({ description: 'The Gumbel noise of the draw, shaped like samples.', ...nested('number', [1, 3]) }),
     seed: z.unknown().meta({
       description: 'Seed as given, or the one that was drawn, as a decimal string.',
       oneOf: [{ type: ['integer', 'string'] }, { type: 'array', items: { type: ['integer', 'string'] } }],
     }),
-    temperature: z.unknown().meta({
-      description: 'Temperature as used, in float32.',
-      oneOf: [{ type: 'number' }, { type: 'array', items: { type: 'number' } }],
-    }),
+    temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('number', [0, 1]) }),
     hard: z.boolean(),
     noise_version: z.string().meta({ description: 'Version of the noise contract; equal versions give equal bits.' }),
     provider: z.string().meta({ description: 'Execution provider that ran the graph.' }),

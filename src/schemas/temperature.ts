@@ -19,8 +19,9 @@ const outOfRange =
 
 export const temperatureField = z
   .unknown()
+  .default(1)
   .transform((value, context): Temperature => {
-    const given: unknown[] = Array.isArray(value) ? value : [value === undefined ? 1 : value];
+    const given: unknown[] = Array.isArray(value) ? value : [value];
     const perRow = Array.isArray(value);
     const values = new Float32Array(given.length);
     let wrong = 0;
@@ -31,11 +32,9 @@ export const temperatureField = z
     }
     return wrong > 0 ? z.NEVER : { perRow, values };
   })
-  .optional()
   .meta({
     description:
       'Temperature of the softmax, 1e-6 to 1e6: one number for all rows, or one per row. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins.',
-    default: 1,
     oneOf: [
       { type: 'number', minimum: 1e-6, maximum: 1e6 },
       { type: 'array', minItems: 1, items: { type: 'number', minimum: 1e-6, maximum: 1e6 } },

@@ -161,7 +161,9 @@ export interface Config {
 }
 
 /** A value of the environment that the schema refuses; its message is the one line the operator reads. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
 
 function readOption<Name extends keyof Options>(
   environment: Readonly<Record<string, string | undefined>>,

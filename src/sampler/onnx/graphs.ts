@@ -50,6 +50,18 @@ export function softGraph(): Uint8Array {
   return graph.encode();
 }
 
+/**
+ * The soft graph for runs in which every temperature is 1, the default: no scaling, and no subtraction of max z, since Softmax
+ * itself starts with that very subtraction. The same bits with two passes over the elements less.
+ */
+export function unitTemperatureGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_softmax_draw_unit_temperature');
+  const z = perturbedLogits(graph);
+  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
+  graph.output('samples', flushed(graph, softmax(graph, z)), 'float32', ['N', 'K']);
+  return graph.encode();
+}
+
 /** Inputs logits f32[N,K], noise f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
 export function indexGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_max_index');
@@ -64,10 +76,10 @@ function perturbedLogits(graph: GraphBuilder): Value {
   return add(graph, sub(graph, logits, max(graph, logits)), noise);
 }
 
-/** softmax((z - max z) / tau), with 0 in place of what is not above the smallest normal float32. */
+/** softmax((z - max z) / tau). */
 function softSamples(graph: GraphBuilder, z: Value, temperature: Value): Value {
   const scaled = mul(graph, sub(graph, z, max(graph, z)), reciprocal(graph, temperature));
-  return zeroUpTo(graph, SMALLEST_NORMAL, softmax(graph, scaled));
+  return flushed(graph, softmax(graph, scaled));
 }
 
 const add = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Add', [a, b]);
@@ -76,9 +88,9 @@ const mul = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Mul', [a, b
 const reciprocal = (graph: GraphBuilder, a: Value) => graph.node('Reciprocal', [a]);
 const where = (graph: GraphBuilder, condition: Value, a: Value, b: Value) => graph.node('Where', [condition, a, b]);
 
-/** a where a > bound, and 0 elsewhere. */
-const zeroUpTo = (graph: GraphBuilder, bound: number, a: Value) =>
-  graph.node('ThresholdedRelu', [a], { alpha: { float: bound } });
+/** 0 in place of every value that is not above the smallest normal float32. */
+const flushed = (graph: GraphBuilder, a: Value) =>
+  graph.node('ThresholdedRelu', [a], { alpha: { float: SMALLEST_NORMAL } });
 
 // The functions below work along the categories of each row.
 

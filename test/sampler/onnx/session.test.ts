@@ -221,19 +221,23 @@ t.test('a constant added to a row changes no bit', async (t) => {
   t.ok(bits(large.samples).equals(bits(even.samples)));
 });
 
-t.test('soft rows have the same bits whether or not another row of the run is hard', async (t) => {
-  const [rows, categories] = [9, 17];
-  const logits = testLogits(rows, categories, 9);
-  const noise = gumbelNoise(rows * categories, 10);
-  const temperature = [...testTemperatures(rows, 11)];
-  const soft = await draw(categories, logits, noise, temperature);
-  const mixed = await draw(categories, logits, noise, temperature, [0, 0, 0, 0, 0, 0, 0, 0, 1]);
-  t.same(mixed.indices, soft.indices);
-  t.ok(bits(mixed.samples.subarray(0, 8 * categories)).equals(bits(soft.samples.subarray(0, 8 * categories))));
-  t.same(
-    [...mixed.samples.subarray(8 * categories)],
-    Array.from({ length: categories }, (_, k) => Number(k === soft.indices[8])),
-  );
+t.test('soft rows have the same bits in a run of hard rows or of other temperatures', async (t) => {
+  for (const categories of WIDTHS) {
+    const rows = categories > 10_000 ? 2 : 9;
+    const last = rows - 1;
+    const logits = testLogits(rows, categories, 9);
+    const noise = gumbelNoise(rows * categories, 10);
+    const ones = new Array<number>(rows).fill(1);
+    const expected = await draw(categories, logits, noise, ones);
+    const othersHard = await draw(categories, logits, noise, ones, [...ones.slice(1).map(() => 0), 1]);
+    const othersWarm = await draw(categories, logits, noise, [...ones.slice(1), 0.3]);
+    for (const { samples, indices } of [othersHard, othersWarm]) {
+      t.same(indices, expected.indices, `${categories} categories`);
+      t.ok(bits(samples.subarray(0, last * categories)).equals(bits(expected.samples.subarray(0, last * categories))));
+    }
+    const oneHot = Array.from({ length: categories }, (_, k) => Number(k === expected.indices[last]));
+    t.same([...othersHard.samples.subarray(last * categories)], oneHot);
+  }
 });
 
 t.test('inputs may be longer than the run and lie in WebAssembly memory; results outlive later runs', async (t) => {

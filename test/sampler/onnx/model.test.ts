@@ -27,6 +27,16 @@ t.test('a constant is written with its shape, type and little-endian values', as
   t.match(bytes, TENSOR_HEX.replace('1007', `1007${name}`));
 });
 
+t.test('an operator with several outputs names them in order', async (t) => {
+  const graph = new GraphBuilder('several');
+  const one = graph.constant('int64', [1], [1]);
+  const [value, index] = graph.nodeOf(2, 'TopK', [graph.input('x', 'float32', ['N', 'K']), one]);
+  graph.output('index', index, 'int64', ['N', 1]);
+  graph.output('value', value, 'float32', ['N', 1]);
+  // NodeProto.output is field 2: each name stands behind a key 0x12 and its length, 5.
+  t.match(Buffer.from(graph.encode()).toString('latin1'), '\x12\x05value\x12\x05index');
+});
+
 t.test('a constant whose values do not fill its shape is refused', async (t) => {
   t.throws(() => new GraphBuilder('misuse').constant('float32', [2, 2], [1, 2, 3]), { message: /This is a bug\.$/ });
 });

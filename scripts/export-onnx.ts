@@ -6,11 +6,17 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { drawGraph, indexGraph, softGraph } from '../src/sampler/onnx/graphs.js';
+import { drawGraph, indexGraph, softGraph, unitTemperatureGraph } from '../src/sampler/onnx/graphs.js';
 
 const folder = process.argv[2] ?? 'onnx';
 mkdirSync(folder, { recursive: true });
-for (const [name, model] of Object.entries({ draw: drawGraph(), soft: softGraph(), index: indexGraph() })) {
+const models = {
+  draw: drawGraph(),
+  soft: softGraph(),
+  'unit-temperature': unitTemperatureGraph(),
+  index: indexGraph(),
+};
+for (const [name, model] of Object.entries(models)) {
   const path = join(folder, `${name}.onnx`);
   writeFileSync(path, model);
   console.log(`${path}: ${model.length} bytes`);

@@ -12,8 +12,7 @@
  * have the same bits for one provider, CPU feature set and ONNX Runtime version, whatever else is in the batch. To keep both
  * promises:
  *
- * - max z and its index come from TopK, for which ONNX prescribes the lower index on a tie. On the CPU it is also faster than
- *   ReduceMax and ArgMax together.
+ * - ArgMax takes the first of equal values, as ONNX prescribes.
  * - The sum over a row is left to Softmax: on the CPU, ReduceSum adds in an order that depends on the address of the row.
  * - max z is subtracted before the scaling: z / tau can be as large as 4.5e7, where float32 steps by 4.
  * - The division by tau is a multiplication by the rounded 1 / tau: cheaper, at the cost of one rounding more.
@@ -32,14 +31,9 @@ export function drawGraph(): Uint8Array {
   const z = perturbedLogits(graph);
   const temperature = graph.input('temperature', 'float32', ['N', 1]);
   const hard = graph.input('hard', 'bool', ['N', 1]);
-  const top = largest(graph, z);
-  graph.output(
-    'samples',
-    where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, top.value, temperature)),
-    'float32',
-    ['N', 'K'],
-  );
-  graph.output('index', top.index, 'int64', ['N', 1]);
+  const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
+  graph.output('samples', samples, 'float32', ['N', 'K']);
+  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
   return graph.encode();
 }
 
@@ -51,16 +45,27 @@ export function softGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax_draw_soft');
   const z = perturbedLogits(graph);
   const temperature = graph.input('temperature', 'float32', ['N', 1]);
-  const top = largest(graph, z);
-  graph.output('samples', softSamples(graph, z, top.value, temperature), 'float32', ['N', 'K']);
-  graph.output('index', top.index, 'int64', ['N', 1]);
+  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
+  graph.output('samples', softSamples(graph, z, temperature), 'float32', ['N', 'K']);
+  return graph.encode();
+}
+
+/**
+ * The soft graph for runs in which every temperature is 1, the default: no scaling, and no subtraction of max z, since Softmax
+ * itself starts with that very subtraction. The same bits with two passes over the elements less.
+ */
+export function unitTemperatureGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_softmax_draw_unit_temperature');
+  const z = perturbedLogits(graph);
+  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
+  graph.output('samples', flushed(graph, softmax(graph, z)), 'float32', ['N', 'K']);
   return graph.encode();
 }
 
 /** Inputs logits f32[N,K], noise f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
 export function indexGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_max_index');
-  graph.output('index', largest(graph, perturbedLogits(graph)).index, 'int64', ['N', 1]);
+  graph.output('index', argMax(graph, perturbedLogits(graph)), 'int64', ['N', 1]);
   return graph.encode();
 }
 
@@ -71,10 +76,10 @@ function perturbedLogits(graph: GraphBuilder): Value {
   return add(graph, sub(graph, logits, max(graph, logits)), noise);
 }
 
-/** softmax((z - max z) / tau), with 0 in place of what is not above the smallest normal float32. */
-function softSamples(graph: GraphBuilder, z: Value, maxZ: Value, temperature: Value): Value {
-  const scaled = mul(graph, sub(graph, z, maxZ), reciprocal(graph, temperature));
-  return zeroUpTo(graph, SMALLEST_NORMAL, softmax(graph, scaled));
+/** softmax((z - max z) / tau). */
+function softSamples(graph: GraphBuilder, z: Value, temperature: Value): Value {
+  const scaled = mul(graph, sub(graph, z, max(graph, z)), reciprocal(graph, temperature));
+  return flushed(graph, softmax(graph, scaled));
 }
 
 const add = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Add', [a, b]);
@@ -83,9 +88,9 @@ const mul = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Mul', [a, b
 const reciprocal = (graph: GraphBuilder, a: Value) => graph.node('Reciprocal', [a]);
 const where = (graph: GraphBuilder, condition: Value, a: Value, b: Value) => graph.node('Where', [condition, a, b]);
 
-/** a where a > bound, and 0 elsewhere. */
-const zeroUpTo = (graph: GraphBuilder, bound: number, a: Value) =>
-  graph.node('ThresholdedRelu', [a], { alpha: { float: bound } });
+/** 0 in place of every value that is not above the smallest normal float32. */
+const flushed = (graph: GraphBuilder, a: Value) =>
+  graph.node('ThresholdedRelu', [a], { alpha: { float: SMALLEST_NORMAL } });
 
 // The functions below work along the categories of each row.
 
@@ -97,9 +102,6 @@ const softmax = (graph: GraphBuilder, a: Value) => graph.node('Softmax', [a], { 
 /** One 1, at the first of the largest values, as ONNX prescribes for Hardmax. */
 const oneHotOfLargest = (graph: GraphBuilder, a: Value) => graph.node('Hardmax', [a], { axis: -1 });
 
-/** The largest value of each row and where it first occurs. */
-function largest(graph: GraphBuilder, a: Value): { value: Value; index: Value } {
-  const one = graph.constant('int64', [1], [1]);
-  const [value, index] = graph.nodeOf(2, 'TopK', [a, one], { axis: -1 });
-  return { value, index };
-}
+/** Where the first of the largest values is. */
+const argMax = (graph: GraphBuilder, a: Value) =>
+  graph.node('ArgMax', [a], { axis: -1, keepdims: 1, select_last_index: 0 });

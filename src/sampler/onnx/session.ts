@@ -7,7 +7,7 @@
  */
 
 import type { InferenceSession as Session } from 'onnxruntime-node';
-import { drawGraph, indexGraph, softGraph } from './graphs.js';
+import { drawGraph, indexGraph, softGraph, unitTemperatureGraph } from './graphs.js';
 
 // The native library reads this variable when it is loaded, and otherwise starts a telemetry uploader. A worker thread has its
 // own copy of the environment unless it was started with `env: SHARE_ENV`, so the pool must do that, or its parent set this.
@@ -60,6 +60,7 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   const open = (model: Uint8Array) =>
     InferenceSession.create(model, { ...SESSION_OPTIONS, executionProviders: [provider] });
   const indexSession = await open(indexGraph());
+  const unitTemperatureSession = await open(unitTemperatureGraph());
   const softSession = await open(softGraph());
   const drawSession = await open(drawGraph());
 
@@ -70,24 +71,28 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
     },
 
     async draw(rows, categories, logits, noise, temperature, hard) {
-      const feeds = {
-        ...logitsAndNoise(rows, categories, logits, noise),
-        temperature: new Tensor('float32', first(temperature, rows), [rows, 1]),
-      };
+      const feeds = logitsAndNoise(rows, categories, logits, noise);
+      const temperatures = first(temperature, rows);
       const hardRows = first(hard, rows);
-      const { samples, index } = hardRows.includes(1)
-        ? await drawSession.run({ ...feeds, hard: new Tensor('bool', hardRows, [rows, 1]) }, ['samples', 'index'])
-        : await softSession.run(feeds, ['samples', 'index']);
+      const someHard = hardRows.includes(1);
+      const unitTemperature = !someHard && temperatures.every((value) => value === 1);
+      const session = someHard ? drawSession : unitTemperature ? unitTemperatureSession : softSession;
+      if (!unitTemperature) feeds.temperature = new Tensor('float32', temperatures, [rows, 1]);
+      if (someHard) feeds.hard = new Tensor('bool', hardRows, [rows, 1]);
+      const { samples, index } = await session.run(feeds, ['samples', 'index']);
       return { samples: samples.data as Float32Array, index: indexView(index.data) };
     },
 
     async close() {
-      for (const session of [indexSession, softSession, drawSession]) await session.release();
+      const sessions = [indexSession, unitTemperatureSession, softSession, drawSession];
+      for (const session of sessions) await session.release();
     },
   };
 }
 
-function logitsAndNoise(rows: number, categories: number, logits: Float32Array, noise: Float32Array) {
+type Feeds = Record<string, InstanceType<typeof Tensor>>;
+
+function logitsAndNoise(rows: number, categories: number, logits: Float32Array, noise: Float32Array): Feeds {
   const shape = [rows, categories];
   return {
     logits: new Tensor('float32', first(logits, rows * categories), shape),

@@ -1,0 +1,280 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { openDrawGraphs } from '../../../src/sampler/onnx/session.js';
+import { referenceDraw } from '../../reference/gumbel-softmax.js';
+
+const graphs = await openDrawGraphs('cpu');
+t.teardown(() => graphs.close());
+
+/** Widths around the vector lengths of the kernels (4, 8, 16 lanes and multiples), and a vocabulary. */
+const WIDTHS = [1, 2, 3, 7, 10, 16, 17, 50, 1000, 1024, 1025, 50257];
+
+/** Uniform in (0, 1): mulberry32, a 32-bit generator of good enough quality to make test inputs. */
+function uniform(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return (((x ^ (x >>> 14)) >>> 0) + 0.5) * 2 ** -32;
+  };
+}
+
+function gumbelNoise(length: number, seed: number): Float32Array {
+  const next = uniform(seed);
+  return Float32Array.from({ length }, () => -Math.log(-Math.log(next())));
+}
+
+/** Logits of moderate size, of which a tenth is masked in every other row; the first category of a row never is. */
+function testLogits(rows: number, categories: number, seed: number): Float32Array {
+  const next = uniform(seed);
+  return Float32Array.from({ length: rows * categories }, (_, element) => {
+    const logit = 12 * (next() - 0.5);
+    const masked = next() < 0.1 && element % categories > 0 && Math.floor(element / categories) % 2 === 1;
+    return masked ? -Infinity : logit;
+  });
+}
+
+/** Log-uniform within the legal 1e-6 .. 1e6. */
+function testTemperatures(rows: number, seed: number): Float32Array {
+  const next = uniform(seed);
+  return Float32Array.from({ length: rows }, () => 10 ** (12 * next() - 6));
+}
+
+/** Draws and reads the indices as numbers. */
+async function draw(
+  categories: number,
+  logits: Float32Array,
+  noise: Float32Array,
+  temperature: number[],
+  hard: number[] = [],
+) {
+  const rows = temperature.length;
+  const flags = Uint8Array.from({ length: rows }, (_, row) => hard[row] ?? 0);
+  const drawn = await graphs.draw(rows, categories, logits, noise, Float32Array.from(temperature), flags);
+  return { samples: drawn.samples, indices: Array.from({ length: rows }, (_, row) => drawn.index[2 * row]) };
+}
+
+/** TypeScript declares WebAssembly only together with the browser's globals. */
+function wasmMemory(pages: number): ArrayBuffer {
+  type Memory = new (descriptor: { initial: number }) => { buffer: ArrayBuffer };
+  const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: Memory } }).WebAssembly;
+  return new Memory({ initial: pages }).buffer;
+}
+
+const bits = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+
+t.test('samples and indices follow the float64 reference', async (t) => {
+  for (const categories of WIDTHS) {
+    const rows = categories > 10_000 ? 2 : 8;
+    const logits = testLogits(rows, categories, categories);
+    const noise = gumbelNoise(rows * categories, categories + 1);
+    const temperature = testTemperatures(rows, categories + 2);
+    const drawn = await draw(categories, logits, noise, [...temperature]);
+
+    let excess = 0;
+    for (let row = 0; row < rows; row++) {
+      const [from, to] = [row * categories, (row + 1) * categories];
+      const reference = referenceDraw(logits.slice(from, to), noise.slice(from, to), temperature[row]);
+      t.equal(drawn.indices[row], reference.index);
+      for (let k = 0; k < categories; k++) {
+        const error = Math.abs(drawn.samples[from + k] - reference.soft[k]);
+        excess = Math.max(excess, error - tolerance(reference.soft[k], reference.scaled[k], categories));
+      }
+    }
+    t.ok(excess <= 0, `${categories} categories: no error exceeds its bound`);
+  }
+});
+
+/**
+ * With u = 2^-24: z - max z, 1 / tau and their product are rounded once each, so x = (z - max z) / tau is off by at most
+ * 3 u |x| and exp(x) by that much relatively, plus 4 u for the kernel's polynomial (documented as within 2 ulp). The sum is off
+ * by the mean of those over the softmax, at most 3 u ln K + 4 u as sum y |x| <= ln K, plus u for each addition: K / 4 of them in
+ * the narrowest kernel's lanes and 4 to join those. The quotient takes two roundings (the kernels multiply by 1 / sum).
+ * Together under (3 |x| + 3 ln K + K / 4 + 14) u, doubled for terms of second order. Values up to 2^-126 become 0. The contract
+ * grants 1e-6 at most.
+ */
+function tolerance(soft: number, scaled: number, categories: number): number {
+  if (soft === 0) return 0;
+  const relative = 2 * (3 * Math.abs(scaled) + 3 * Math.log(categories) + categories / 4 + 14) * 2 ** -24;
+  return Math.min(1e-6, relative * soft + 2 ** -126);
+}
+
+t.test('the index graph draws what the draw graph draws', async (t) => {
+  for (const categories of WIDTHS) {
+    const rows = 5;
+    const logits = testLogits(rows, categories, 7);
+    const noise = gumbelNoise(rows * categories, 8);
+    const index = await graphs.index(rows, categories, logits, noise);
+    const { indices } = await draw(categories, logits, noise, [1, 1, 1, 1, 1]);
+    t.same(
+      [...index],
+      indices.flatMap((value) => [value, 0]),
+      `${categories} categories, high words 0`,
+    );
+  }
+});
+
+t.test('a row has the same bits alone, in any batch, at any place and memory address', async (t) => {
+  for (const categories of WIDTHS) {
+    const large = categories > 10_000;
+    const property = fc.asyncProperty(
+      fc.integer(),
+      fc.integer({ min: 1, max: large ? 3 : 70 }),
+      fc.nat({ max: 7 }),
+      fc.boolean(),
+      async (seed, rows, skew, someHard) => {
+        const elements = rows * categories;
+        const logits = new Float32Array(skew + elements).subarray(skew);
+        logits.set(testLogits(rows, categories, seed));
+        const noise = gumbelNoise(elements, seed + 1);
+        const temperature = testTemperatures(rows, seed + 2);
+        const hard = Array.from({ length: rows }, (_, row) => Number(someHard && row % 3 === 1));
+        const batch = await draw(categories, logits, noise, [...temperature], hard);
+        for (let row = 0; row < Math.min(rows, 5); row++) {
+          const [from, to] = [row * categories, (row + 1) * categories];
+          const rowNoise = noise.slice(from, to);
+          const alone = await draw(categories, logits.slice(from, to), rowNoise, [temperature[row]], [hard[row]]);
+          if (alone.indices[0] !== batch.indices[row]) return false;
+          if (!bits(alone.samples).equals(bits(batch.samples.subarray(from, to)))) return false;
+        }
+        return true;
+      },
+    );
+    await fc.assert(property, { seed: 20261123, numRuns: large ? 4 : 25 });
+    t.pass(`${categories} categories`);
+  }
+});
+
+t.test('the lowest index wins a tie, and its one-hot row has exactly one 1', async (t) => {
+  for (const categories of WIDTHS.filter((width) => width > 1)) {
+    const last = categories - 1;
+    const middle = last >> 1;
+    const logits = new Float32Array(3 * categories).fill(-1);
+    for (const element of [middle, last, categories, categories + last, 2 * categories + last]) logits[element] = 2;
+    const noise = new Float32Array(3 * categories);
+    const { samples, indices } = await draw(categories, logits, noise, [1, 1, 1], [1, 1, 1]);
+    t.same(indices, [middle, 0, last], `${categories} categories`);
+    const ones = [...samples.keys()].filter((element) => samples[element] === 1);
+    t.same(ones, [middle, categories, 2 * categories + last]);
+    t.equal(samples.filter((value) => Object.is(value, 0)).length, 3 * categories - 3);
+    const all = await draw(categories, new Float32Array(categories), new Float32Array(categories), [1], [1]);
+    t.same(all.indices, [0], 'all equal');
+  }
+});
+
+t.test('a masked category is exactly 0 and never drawn, however large its noise', async (t) => {
+  for (const categories of WIDTHS.filter((width) => width > 1)) {
+    const logits = Float32Array.from({ length: categories }, (_, k) => (k % 2 === 1 ? -30 : -Infinity));
+    const noise = logits.map((logit) => (logit === -Infinity ? 45.1 : -2.8));
+    for (const temperature of [1e-6, 0.5, 1, 1e6]) {
+      const { samples, indices } = await draw(categories, logits, noise, [temperature]);
+      t.same(indices, [1]);
+      t.ok(samples.every((value, k) => (k % 2 === 1 ? value > 0 : Object.is(value, 0))));
+    }
+  }
+});
+
+t.test('extreme logits and temperatures make no NaN', async (t) => {
+  for (const categories of [2, 3, 17, 1000]) {
+    const logits = Float32Array.from({ length: categories }, (_, k) => [3.4e38, -3.4e38, 0, -Infinity][k % 4]);
+    const temperature = [1e-6, 1, 1e6, 1e-6, 1, 1e6];
+    const rows = temperature.length;
+    const batch = new Float32Array(rows * categories);
+    for (let row = 0; row < rows; row++)
+      batch.set(row < 3 ? logits : logits.map((l) => Math.min(l, -3.4e38)), row * categories);
+    const { samples, indices } = await draw(
+      categories,
+      batch,
+      gumbelNoise(batch.length, 3),
+      temperature,
+      [0, 0, 0, 0, 0, 1],
+    );
+    t.notOk(samples.some(Number.isNaN));
+    t.ok(indices.every((index, row) => index % 4 === 0 || (row >= 3 && index % 4 !== 3)));
+    for (let row = 0; row < rows; row++) {
+      const total = samples.subarray(row * categories, (row + 1) * categories).reduce((sum, value) => sum + value, 0);
+      t.ok(Math.abs(total - 1) < 1e-5, 'the row sums to 1');
+    }
+  }
+});
+
+t.test('a constant added to a row changes no bit', async (t) => {
+  const [rows, categories] = [40, 10];
+  const noise = gumbelNoise(rows * categories, 4);
+  const next = uniform(5);
+  const small = Float32Array.from(noise, () => Math.floor(8 * next()));
+  const temperature = Array.from({ length: rows }, () => 0.7);
+  const plain = await draw(categories, small, noise, temperature);
+  const shifted = await draw(
+    categories,
+    small.map((logit) => logit + 1024),
+    noise,
+    temperature,
+  );
+  t.same(shifted.indices, plain.indices);
+  t.ok(bits(shifted.samples).equals(bits(plain.samples)));
+
+  const even = await draw(2, new Float32Array(2000), gumbelNoise(2000, 6), new Array(1000).fill(1));
+  const large = await draw(2, new Float32Array(2000).fill(1e7), gumbelNoise(2000, 6), new Array(1000).fill(1));
+  t.same(large.indices, even.indices, 'two equal logits of 1e7 draw as two zeros do');
+  t.ok(bits(large.samples).equals(bits(even.samples)));
+});
+
+t.test('soft rows have the same bits in a run of hard rows or of other temperatures', async (t) => {
+  for (const categories of WIDTHS) {
+    const rows = categories > 10_000 ? 2 : 9;
+    const last = rows - 1;
+    const logits = testLogits(rows, categories, 9);
+    const noise = gumbelNoise(rows * categories, 10);
+    const ones = new Array<number>(rows).fill(1);
+    const expected = await draw(categories, logits, noise, ones);
+    const othersHard = await draw(categories, logits, noise, ones, [...ones.slice(1).map(() => 0), 1]);
+    const othersWarm = await draw(categories, logits, noise, [...ones.slice(1), 0.3]);
+    for (const { samples, indices } of [othersHard, othersWarm]) {
+      t.same(indices, expected.indices, `${categories} categories`);
+      t.ok(bits(samples.subarray(0, last * categories)).equals(bits(expected.samples.subarray(0, last * categories))));
+    }
+    const oneHot = Array.from({ length: categories }, (_, k) => Number(k === expected.indices[last]));
+    t.same([...othersHard.samples.subarray(last * categories)], oneHot);
+  }
+});
+
+t.test('inputs may be longer than the run and lie in WebAssembly memory; results outlive later runs', async (t) => {
+  const [rows, categories] = [4, 10];
+  const buffer = wasmMemory(1);
+  const logits = new Float32Array(buffer, 64, 4096);
+  const noise = new Float32Array(buffer, 20_000, 4096);
+  logits.set(testLogits(rows, categories, 12));
+  noise.set(gumbelNoise(rows * categories, 13));
+  const temperature = new Float32Array(100).fill(1);
+  const hard = new Uint8Array(100);
+  hard[rows] = 1;
+
+  const first = await graphs.draw(rows, categories, logits, noise, temperature, hard);
+  t.equal(first.samples.length, rows * categories);
+  t.equal(first.index.length, 2 * rows);
+  const copy = first.samples.slice();
+  logits.fill(0);
+  const second = await graphs.draw(rows, categories, logits, noise, temperature, hard);
+  t.ok(bits(first.samples).equals(bits(copy)));
+  t.notOk(bits(second.samples).equals(bits(copy)));
+  t.equal(
+    first.samples.buffer.byteLength,
+    first.samples.byteLength,
+    'the buffer holds nothing else and can be transferred',
+  );
+  t.doesNotThrow(() => structuredClone(first.samples, { transfer: [first.samples.buffer as ArrayBuffer] }));
+});
+
+t.test('an input that is too short is refused as a bug', async (t) => {
+  const [four, eight] = [new Float32Array(4), new Float32Array(8)];
+  await t.rejects(graphs.index(2, 4, four, eight), { message: /This is a bug\.$/ });
+  await t.rejects(graphs.index(2, 4, eight, four), { message: /This is a bug\.$/ });
+  await t.rejects(graphs.draw(2, 4, eight, eight, new Float32Array(1), new Uint8Array(2)), {
+    message: /This is a bug\.$/,
+  });
+  await t.rejects(graphs.draw(2, 4, eight, eight, new Float32Array(2), new Uint8Array(1)), {
+    message: /This is a bug\.$/,
+  });
+});

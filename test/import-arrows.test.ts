@@ -50,10 +50,10 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['json/', ['node:']],
   ['sampler/job.ts', []],
   ['sampler/messages.ts', ['sampler/job.ts']],
-  ['sampler/batch.ts', ['sampler/job.ts']],
+  ['sampler/batch.ts', ['sampler/job.ts', 'sampler/messages.ts']],
   ['sampler/batcher.ts', ['sampler/job.ts', 'errors.ts']],
   ['sampler/pool.ts', ['sampler/job.ts', 'sampler/messages.ts', 'errors.ts', 'node:worker_threads']],
-  ['sampler/drawer.ts', ['sampler/job.ts', 'sampler/noise/noise.ts', 'sampler/onnx/session.ts']],
+  ['sampler/drawer.ts', ['sampler/job.ts', 'sampler/messages.ts', 'sampler/noise/noise.ts', 'sampler/onnx/session.ts']],
   ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
   [
     'sampler/sampler.ts',

@@ -11,6 +11,7 @@ import {
   partFlags,
   streamColumns,
 } from './job.js';
+import { allocateBatch } from './messages.js';
 
 function flagsOf({ job }: Part): number {
   return (
@@ -26,13 +27,7 @@ function flagsOf({ job }: Part): number {
 export function pack(parts: readonly Part[]): Batch {
   const categories = parts[0]?.job.categories ?? 0;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
-  const batch: Batch = {
-    categories,
-    logits: new Float32Array(rows * categories),
-    temperature: new Float32Array(rows),
-    streams: new Uint32Array(rows * streamColumns.count),
-    parts: new Uint32Array(parts.length * partColumns.count),
-  };
+  const batch = allocateBatch(categories, rows, parts.length);
   let row = 0;
   for (const [index, part] of parts.entries()) {
     const { job, rowStart, rowCount } = part;

@@ -4,6 +4,7 @@
  * by what is returned and not by what is drawn. Which draws share a tile never changes a bit of any of them.
  */
 import { type Batch, type BatchResult, partColumns, partFlags, streamColumns } from './job.js';
+import { allocateResult } from './messages.js';
 import { createNoiseKernel, type NoiseKernel } from './noise/noise.js';
 import { type DrawGraphs, type IndexView, openDrawGraphs } from './onnx/session.js';
 
@@ -198,10 +199,5 @@ function planBatch(batch: Batch): { parts: PartView[]; result: BatchResult } {
     if (wants.indices) indices += draws;
     if (wants.noise) noise += draws * batch.categories;
   }
-  const result = {
-    samples: new Float32Array(samples),
-    indices: new Int32Array(indices),
-    noise: new Float32Array(noise),
-  };
-  return { parts, result };
+  return { parts, result: allocateResult(samples, indices, noise) };
 }

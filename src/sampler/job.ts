@@ -64,6 +64,8 @@ export const streamColumns = { seedLow: 0, seedHigh: 1, row: 2, count: 3 } as co
 
 /** Parts of one K, packed for a worker. R = rows of all parts together, P = parts. */
 export interface Batch {
+  /** What all arrays below are views on; it moves between threads as a whole. */
+  readonly buffer: ArrayBuffer;
   readonly categories: number;
   /** float32 [R, K] */
   readonly logits: Float32Array;
@@ -77,6 +79,8 @@ export interface Batch {
 
 /** The outputs of the parts that asked for them, one part after another, each sample-major. */
 export interface BatchResult {
+  /** What all arrays below are views on; it moves between threads as a whole. */
+  readonly buffer: ArrayBuffer;
   readonly samples: Float32Array;
   readonly indices: Int32Array;
   readonly noise: Float32Array;

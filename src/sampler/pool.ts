@@ -6,7 +6,7 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { Problem } from '../errors.js';
 import type { Batch, BatchResult } from './job.js';
-import type { FromWorker, ToWorker, WorkerSettings } from './messages.js';
+import { type FromWorker, resultOn, type ToWorker, type WorkerSettings } from './messages.js';
 
 export interface PoolOptions {
   readonly workers: number;
@@ -63,7 +63,7 @@ export class Pool {
   }
 
   /**
-   * Draws a batch on a free worker, or on the next that becomes free. The batch's arrays are moved to the worker.
+   * Draws a batch on a free worker, or on the next that becomes free. The batch's buffer is moved to the worker.
    *
    * @throws {Problem} `worker-lost`, as a rejection, when the worker ends before it answers or none is left
    */
@@ -77,7 +77,7 @@ export class Pool {
   /** Lets every worker finish its batch and end; resolves when all threads are gone. */
   stop(): Promise<void> {
     this.#stopping = true;
-    for (const seat of this.#seats) if (!seat.task) seat.worker.postMessage({ type: 'stop' } satisfies ToWorker);
+    for (const seat of this.#seats) if (!seat.task) seat.worker.postMessage('stop' satisfies ToWorker);
     if (this.#seats.size + this.#starting === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
@@ -88,9 +88,8 @@ export class Pool {
       if (seat.task) continue;
       const task = this.#waiting.shift() as Task;
       seat.task = task;
-      const { logits, temperature, streams, parts } = task.batch;
-      const moved = [logits.buffer, temperature.buffer, streams.buffer, parts.buffer] as ArrayBuffer[];
-      seat.worker.postMessage({ type: 'draw', batch: task.batch } satisfies ToWorker, moved);
+      const { buffer } = task.batch;
+      seat.worker.postMessage(buffer satisfies ToWorker, [buffer]);
     }
     if (this.#seats.size + this.#starting > 0) return;
     for (const task of this.#waiting.splice(0)) task.reject(lost());
@@ -108,7 +107,7 @@ export class Pool {
       let seat: Seat | undefined;
       let cause = new Error('The worker thread ended without a word.');
       worker.on('message', (message: FromWorker) => {
-        if (message.type === 'ready') {
+        if (message === 'ready') {
           seat = { worker, task: undefined };
           this.#starting -= 1;
           this.#seats.add(seat);
@@ -117,9 +116,9 @@ export class Pool {
           const task = seat?.task;
           if (!seat || !task) throw new Error('A worker answered twice. This is a bug.');
           seat.task = undefined;
-          task.resolve(message.result);
+          task.resolve(resultOn(message));
         }
-        if (this.#stopping && !seat.task) worker.postMessage({ type: 'stop' } satisfies ToWorker);
+        if (this.#stopping && !seat.task) worker.postMessage('stop' satisfies ToWorker);
         else this.#assign();
       });
       worker.on('error', (error) => {

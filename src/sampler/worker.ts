@@ -4,19 +4,18 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDrawer } from './drawer.js';
-import type { FromWorker, ToWorker, WorkerSettings } from './messages.js';
+import { batchOn, type FromWorker, type ToWorker, type WorkerSettings } from './messages.js';
 
 if (!parentPort) throw new Error('worker.js runs only as a worker thread. This is a bug.');
 const port = parentPort;
 const drawer = await openDrawer(workerData as WorkerSettings);
 
 port.on('message', async (message: ToWorker) => {
-  if (message.type === 'stop') {
+  if (message === 'stop') {
     port.close();
     return;
   }
-  const result = await drawer.draw(message.batch);
-  const moved = [result.samples.buffer, result.indices.buffer, result.noise.buffer] as ArrayBuffer[];
-  port.postMessage({ type: 'drawn', result } satisfies FromWorker, moved);
+  const { buffer } = await drawer.draw(batchOn(message));
+  port.postMessage(buffer satisfies FromWorker, [buffer]);
 });
-port.postMessage({ type: 'ready' } satisfies FromWorker);
+port.postMessage('ready' satisfies FromWorker);

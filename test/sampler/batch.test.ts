@@ -1,6 +1,7 @@
 import t from 'tap';
 import { pack, scatter } from '../../src/sampler/batch.js';
 import { type Part, partFlags } from '../../src/sampler/job.js';
+import { allocateResult, batchOn } from '../../src/sampler/messages.js';
 import { makeJob } from './jobs.js';
 
 const first: Part = {
@@ -42,12 +43,15 @@ t.test('pack lays the rows of every part side by side and numbers samples from t
   t.same([...batch.parts], [2, 103, 1, hard, 1, 0, 1, partFlags.indices | partFlags.noise]);
 });
 
+t.test('a batch is read back from its buffer as it was packed', async (t) => {
+  const batch = pack([first, second]);
+  t.same(batchOn(batch.buffer), batch);
+});
+
 t.test('scatter gives each part its own outputs and nothing it did not ask for', async (t) => {
-  const result = {
-    samples: Float32Array.of(1, 0, 0, 1),
-    indices: Int32Array.of(0, 1, 1),
-    noise: Float32Array.of(0, 0),
-  };
+  const result = allocateResult(4, 3, 2);
+  result.samples.set([1, 0, 0, 1]);
+  result.indices.set([0, 1, 1]);
   const [a, b] = scatter([first, second], result);
   t.same([[...(a?.samples ?? [])], [...(a?.indices ?? [])], a?.noise], [[1, 0, 0, 1], [0, 1], undefined]);
   t.same([b?.samples, [...(b?.indices ?? [])], [...(b?.noise ?? [])]], [undefined, [1], [0, 0]]);
@@ -56,11 +60,6 @@ t.test('scatter gives each part its own outputs and nothing it did not ask for',
 t.test('misuse is an assertion: parts of different K, a result too short or too long', async (t) => {
   const other = { ...second, job: makeJob({ categories: 3 }) };
   t.throws(() => pack([first, other]), /This is a bug\./);
-  const empty = new Float32Array(0);
-  t.throws(
-    () => scatter([second], { samples: empty, indices: Int32Array.of(0), noise: empty }),
-    /too few.*This is a bug\./,
-  );
-  const long = { samples: empty, indices: Int32Array.of(0, 0), noise: Float32Array.of(0, 0) };
-  t.throws(() => scatter([second], long), /too many.*This is a bug\./);
+  t.throws(() => scatter([second], allocateResult(0, 1, 0)), /too few.*This is a bug\./);
+  t.throws(() => scatter([second], allocateResult(0, 2, 2)), /too many.*This is a bug\./);
 });

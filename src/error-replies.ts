@@ -102,17 +102,23 @@ class PathTable {
 export function installErrorReplies(app: FastifyInstance): void {
   const paths = new PathTable();
   app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
-  app.addHook('onRequest', async (request, reply) => {
-    if (!request.is404) return;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) {
+      done();
+      return;
+    }
     const methods = paths.methodsOf(request.url.split('?', 1)[0] as string);
-    if (methods.length === 0) throw explained('not-found');
+    if (methods.length === 0) {
+      done(explained('not-found'));
+      return;
+    }
     reply.header('allow', methods.join(', '));
-    throw new Problem('method-not-allowed', `This path takes ${methods.join(', ')}.`);
+    done(new Problem('method-not-allowed', `This path takes ${methods.join(', ')}.`));
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error);
     if (problem) return sendProblem(problem, request, reply);
-    request.log.error({ err: error }, 'a request failed, and it is our fault');
+    request.log.error({ err: error, request_id: request.id }, 'a request failed, and it is our fault');
     return sendProblem(explained('internal'), request, reply);
   });
 }

@@ -16,22 +16,24 @@ const LN2_FIELD: f32 = LN2 / 8388608;
 /** 2/3, rounded up: t is reduced to [2/3, 4/3), so that 1 lies inside and g is exact to an absolute error around 0. */
 const OCTAVE: i32 = 0x3f2aaaab;
 
-const A0: f32 = 0.49999523162841797; // 0x3effff60
-const A1: f32 = 0.33363214135169983; // 0x3eaad1d5
-const A2: f32 = 0.24368247389793396; // 0x3e7987e6
-const A3: f32 = 0.2636917531490326; // 0x3e87029b
-const A4: f32 = -0.18095450103282928; // 0xbe394c23
-const A5: f32 = 1.2087163925170898; // 0x3f9ab738
-const A6: f32 = -1.639589548110962; // 0xbfd1de12
-const A7: f32 = 1.414546251296997; // 0x3fb50fda
-const B0: f32 = 0.4999988079071045; // 0x3effffd8
-const B1: f32 = -0.3333299458026886; // 0xbeaaaa39
-const B2: f32 = 0.25011011958122253; // 0x3e800e6f
-const B3: f32 = -0.20020441710948944; // 0xbe4d0263
-const B4: f32 = 0.16365298628807068; // 0x3e2794a6
-const B5: f32 = -0.13867118954658508; // 0xbe0dffd2
-const B6: f32 = 0.1562902182340622; // 0x3e200a8b
-const B7: f32 = -0.14584651589393616; // 0xbe1558ca
+// Minimax (Remez) coefficients, rounded to float32 and then varied by a few units in the last place until the largest error of g was
+// smallest. A is relative to -log1p(-x), B is absolute.
+const A0: f32 = 0.49999529123306274; // 0x3effff62
+const A1: f32 = 0.3336319029331207; // 0x3eaad1cd
+const A2: f32 = 0.24368219077587128; // 0x3e7987d3
+const A3: f32 = 0.2636914849281311; // 0x3e870292
+const A4: f32 = -0.18095235526561737; // 0xbe394b93
+const A5: f32 = 1.2087277173995972; // 0x3f9ab797
+const A6: f32 = -1.6395962238311768; // 0xbfd1de4a
+const A7: f32 = 1.4145082235336304; // 0x3fb50e9b
+const B0: f32 = 0.49999821186065674; // 0x3effffc4
+const B1: f32 = -0.33333051204681396; // 0xbeaaaa4c
+const B2: f32 = 0.2501172721385956; // 0x3e800f5f
+const B3: f32 = -0.20020455121994019; // 0xbe4d026c
+const B4: f32 = 0.16361995041370392; // 0x3e278bfd
+const B5: f32 = -0.13862600922584534; // 0xbe0df3fa
+const B6: f32 = 0.15629078447818756; // 0x3e200ab1
+const B7: f32 = -0.14569221436977386; // 0xbe153057
 
 /**
  * v = min(f32(b) 2^-32, 1 - 2^-24), f32(b) rounded to nearest even.

@@ -1,7 +1,7 @@
 // The noise kernel: what noise.ts calls. Draws the Gumbel noise of one row and sample, version philox4x32-10/1.
 // Bits come from philox.ts, their transform from gumbel.ts; this file keeps the order, the rare values and the last, partial group.
 
-import { BITS, CHUNK_GROUPS_MAX, RARE, TAIL } from './memory';
+import { BITS, CHUNK, RARE, TAIL } from './memory';
 import { gumbel, rareGumbel, rareUniform, uniform } from './gumbel';
 import { drawBits, setCall, word } from './philox';
 
@@ -13,45 +13,34 @@ const RARE_BELOW: u32 = 1 << 24;
 /** Writes g of the categories 0 .. categories - 1 to the floats at `to`, and nothing else there. categories >= 1. */
 export function fill(to: usize, categories: u32, row: u32, sample: u32, seedLow: u32, seedHigh: u32): void {
   setCall(row, sample, seedLow, seedHigh);
-  let groups = categories >> 4;
-  let category: u32 = 0;
-  while (groups > 0) {
-    const some = min(groups, CHUNK_GROUPS_MAX);
-    drawGroups(to, category, some);
-    groups -= some;
-    category += some * 16;
-    to += <usize>some * 64;
-  }
-  if (category < categories) {
-    drawGroups(TAIL, category, 1);
-    copy(to, TAIL, categories - category);
+  for (let category: u32 = 0; category < categories; category += CHUNK) {
+    fillChunk(to + <usize>category * 4, category, min(categories - category, CHUNK));
   }
 }
 
-/** At most CHUNK_GROUPS_MAX whole groups: all words, then all values as if none were rare, then the rare ones once more. */
-function drawGroups(to: usize, category: u32, groups: u32): void {
-  drawBits(BITS, category >> 2, groups);
-  const rareEnd = transform(to, groups);
-  for (let at = RARE; at < rareEnd; at += 4) {
-    const group = load<u32>(at);
-    const firstBits = BITS + <usize>group * 64;
-    const firstTo = to + <usize>group * 64;
-    for (let mask = rareMask(firstBits); mask != 0; mask &= mask - 1) {
-      const j = ctz(mask);
-      const v = rareUniform(load<u32>(firstBits + <usize>j * 4), word(category + group * 16 + j, 1));
-      store<f32>(firstTo + <usize>j * 4, rareGumbel(v));
-    }
+/** At most CHUNK categories: all words, then all values as if none were rare, then the rare ones once more. */
+function fillChunk(to: usize, category: u32, count: u32): void {
+  const whole = count >> 4;
+  const rest = count & 15;
+  drawBits(BITS, category >> 2, (count + 15) >> 4);
+  let rareEnd = RARE;
+  if (whole > 0) rareEnd = transform(to, 0, whole, rareEnd);
+  if (rest > 0) {
+    rareEnd = transform(TAIL, whole, 1, rareEnd);
+    copy(to + <usize>whole * 64, TAIL, rest);
   }
+  if (rareEnd > RARE) replaceRare(to, category, count, rareEnd);
 }
 
 /**
- * Values of whole groups from BITS, right unless rare. Lists the groups with a rare value at RARE and returns the list's end.
- * Each group's number is stored and kept or not by moving the end: a branch would be mispredicted 6 times in 100.
+ * Values of the groups first, first + 1, ... of BITS, right unless rare. Appends the groups with a rare value to the list that ends at
+ * rareEnd and returns its new end. Each group's number is stored, and kept or not by moving the end: a branch would be mispredicted
+ * 6 times in 100.
  */
-function transform(to: usize, groups: u32): usize {
-  let rareEnd = RARE;
-  let from = BITS;
-  let group: u32 = 0;
+function transform(to: usize, first: u32, groups: u32, rareEnd: usize): usize {
+  let from = BITS + <usize>first * 64;
+  let group = first;
+  const end = first + groups;
   // All four loads come before all four stores, so that V8 interleaves four independent chains of operations.
   do {
     const b0 = v128.load(from);
@@ -72,8 +61,26 @@ function transform(to: usize, groups: u32): usize {
     from += 64;
     to += 64;
     group++;
-  } while (group < groups);
+  } while (group < end);
   return rareEnd;
+}
+
+/** Overwrites the rare values of the listed groups, which are at least one. The tail's list may name values past count. */
+function replaceRare(to: usize, category: u32, count: u32, rareEnd: usize): void {
+  let at = RARE;
+  do {
+    const group = load<u32>(at) * 16;
+    let mask = rareMask(BITS + <usize>group * 4);
+    do {
+      const j = group + ctz(mask);
+      if (j < count) {
+        const v = rareUniform(load<u32>(BITS + <usize>j * 4), word(category + j, 1));
+        store<f32>(to + <usize>j * 4, rareGumbel(v));
+      }
+      mask &= mask - 1;
+    } while (mask != 0);
+    at += 4;
+  } while (at < rareEnd);
 }
 
 /** Bit j is set where word j of the group is rare. */

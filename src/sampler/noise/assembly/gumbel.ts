@@ -4,8 +4,8 @@
 // Only + - * and conversions that every machine rounds alike: no relaxed SIMD, no fused multiply-add, no division. Both logarithms
 // subtract whole multiples of log 2 first, exactly, and take a minimax polynomial of the rest. Error over every v: see the document.
 
-/** 1 - 2^-24, the largest v. */
-const V_MAX: f32 = 0.999999940395355224609375;
+/** 1 - 2^-24, the largest v, and the largest float32 below 1. */
+const BELOW_ONE: f32 = 0.999999940395355224609375;
 
 /** log 2 rounded to float32; its last three bits are 0, so that n LN2 is exact for n <= 11. */
 const LN2: f32 = 0.693147182464599609375;
@@ -45,7 +45,7 @@ const B7: f32 = -0.14569221436977386; // 0xbe153057
 export function uniform(b: v128): v128 {
   const high = f32x4.sub(v128.or(i32x4.shr_u(b, 16), i32x4.splat(0x43000000)), f32x4.splat(128.001953125));
   const low = v128.shuffle<i16>(b, i32x4.splat(0x3b000000), 0, 9, 2, 11, 4, 13, 6, 15);
-  return f32x4.pmin(f32x4.add(high, low), f32x4.splat(V_MAX));
+  return f32x4.pmin(f32x4.add(high, low), f32x4.splat(BELOW_ONE));
 }
 
 /** v of a rare value, b < 2^24, whose low bits come from a second word r: (f32(b) + f32(r) 2^-32) 2^-32, at least 2^-65. */
@@ -56,29 +56,24 @@ export function rareUniform(b: u32, r: u32): f32 {
 }
 
 /**
- * g for v >= 2^-24. 1 - v is in [2^(-n-1), 2^-n) for an n from 0 to 23; then -log1p(-v) = n log 2 - log1p(-x) with
- * x = 1 - 2^n (1 - v) in [0, 1/2], which is exact: v itself for n = 0, and for n > 0 both 1 - v and x are multiples of 2^-24.
+ * t = -log1p(-v), v in [2^-65, 1 - 2^-24]. 1 - v is in [2^(-n-1), 2^-n) for an n from 0 to 23, where n is 0 for the v so small
+ * that 1 - v rounds to 1. Then t = n log 2 - log1p(-x) with x = 1 - 2^n (1 - v) in [0, 1/2], which is exact: v itself for n = 0,
+ * and for n > 0 both 1 - v and x are multiples of 2^-24.
  */
 @inline
-export function gumbel(v: v128): v128 {
-  const field = v128.and(f32x4.sub(f32x4.splat(1), v), i32x4.splat(0x7f800000));
-  const nField = i32x4.sub(i32x4.splat(0x3f000000), field);
+export function firstLog(v: v128): v128 {
+  const rest = f32x4.pmin(f32x4.sub(f32x4.splat(1), v), f32x4.splat(BELOW_ONE));
+  const nField = i32x4.sub(i32x4.splat(0x3f000000), v128.and(rest, i32x4.splat(0x7f800000)));
   const scale = i32x4.add(nField, i32x4.splat(0x3f800000));
   const x = f32x4.add(f32x4.mul(v, scale), f32x4.sub(f32x4.splat(1), scale));
-  return gumbelReduced(x, f32x4.mul(f32x4.convert_i32x4_s(nField), f32x4.splat(LN2_FIELD)));
-}
-
-/** g for a rare v, at most 2^-8: there n = 0. */
-@inline
-export function rareGumbel(v: f32): f32 {
-  return f32x4.extract_lane(gumbelReduced(f32x4.splat(v), f32x4.splat(0)), 0);
-}
-
-/** -log(t) for t = nLog2 - log1p(-x) = (x + (x^2 A(x) + nLog2)), x in [0, 1/2]. */
-@inline
-function gumbelReduced(x: v128, nLog2: v128): v128 {
+  const nLog2 = f32x4.mul(f32x4.convert_i32x4_s(nField), f32x4.splat(LN2_FIELD));
   const xx = f32x4.mul(x, x);
-  const t = f32x4.add(x, f32x4.add(f32x4.mul(xx, polynomialA(x, xx)), nLog2));
+  return f32x4.add(x, f32x4.add(f32x4.mul(xx, polynomialA(x, xx)), nLog2));
+}
+
+/** g = -log(t), t in [2^-65, 16.7]: t = 2^e (1 + y) with 1 + y in [2/3, 4/3), and g = -e log 2 - log1p(y). */
+@inline
+export function secondLog(t: v128): v128 {
   const eField = v128.and(i32x4.sub(t, i32x4.splat(OCTAVE)), i32x4.splat(0xff800000));
   const y = f32x4.sub(i32x4.sub(t, eField), f32x4.splat(1));
   const yy = f32x4.mul(y, y);

@@ -26,20 +26,25 @@ const B = [0x3effffc4, 0xbeaaaa4c, 0x3e800f5f, 0xbe4d026c, 0x3e278bfd, 0xbe0df3f
 
 /** g of a first word b and, where b < 2^24, a second word r, as the kernel computes it. */
 export function mirrorGumbel(b: number, r: number): number {
-  if (b < 2 ** 24) {
-    const sum = f(f(b) + f(f(r) * 2 ** -32));
-    return reduced(Math.max(f(sum * 2 ** -32), 2 ** -65), 0);
-  }
-  const v = Math.min(f(f(b) * 2 ** -32), 1 - 2 ** -24);
-  const nField = 0x3f000000 - (bitsOf(f(1 - v)) & 0x7f800000);
-  const scale = fromBits(nField + 0x3f800000);
-  const x = f(f(v * scale) + f(1 - scale));
-  return reduced(x, f(f(nField) * LN2_FIELD));
+  return secondLog(firstLog(uniform(b, r)));
 }
 
-function reduced(x: number, nLog2: number): number {
+function uniform(b: number, r: number): number {
+  if (b >= 2 ** 24) return Math.min(f(f(b) * 2 ** -32), 1 - 2 ** -24);
+  const sum = f(f(b) + f(f(r) * 2 ** -32));
+  return Math.max(f(sum * 2 ** -32), 2 ** -65);
+}
+
+function firstLog(v: number): number {
+  const nField = Math.max(0x3f000000 - (bitsOf(f(1 - v)) & 0x7f800000), 0);
+  const scale = fromBits(nField + 0x3f800000);
+  const x = f(f(v * scale) + f(1 - scale));
+  const nLog2 = f(f(nField) * LN2_FIELD);
   const xx = f(x * x);
-  const t = f(x + f(f(xx * polynomial(A, x, xx)) + nLog2));
+  return f(x + f(f(xx * polynomial(A, x, xx)) + nLog2));
+}
+
+function secondLog(t: number): number {
   const eField = (bitsOf(t) - 0x3f2aaaab) & 0xff800000;
   const y = f(fromBits(bitsOf(t) - eField) - 1);
   const yy = f(y * y);

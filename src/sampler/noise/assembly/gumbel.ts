@@ -4,8 +4,8 @@
 // Only + - * and conversions that every machine rounds alike: no relaxed SIMD, no fused multiply-add, no division. Both logarithms
 // subtract whole multiples of log 2 first, exactly, and take a minimax polynomial of the rest. Error over every v: see the document.
 
-/** 1 - 2^-24, the largest v, and the largest float32 below 1. */
-const BELOW_ONE: f32 = 0.999999940395355224609375;
+/** 1 - 2^-24, the largest v. */
+const V_MAX: f32 = 0.999999940395355224609375;
 
 /** log 2 rounded to float32; its last three bits are 0, so that n LN2 is exact for n <= 11. */
 const LN2: f32 = 0.693147182464599609375;
@@ -45,7 +45,7 @@ const B7: f32 = -0.14569221436977386; // 0xbe153057
 export function uniform(b: v128): v128 {
   const high = f32x4.sub(v128.or(i32x4.shr_u(b, 16), i32x4.splat(0x43000000)), f32x4.splat(128.001953125));
   const low = v128.shuffle<i16>(b, i32x4.splat(0x3b000000), 0, 9, 2, 11, 4, 13, 6, 15);
-  return f32x4.pmin(f32x4.add(high, low), f32x4.splat(BELOW_ONE));
+  return f32x4.pmin(f32x4.add(high, low), f32x4.splat(V_MAX));
 }
 
 /** v of a rare value, b < 2^24, whose low bits come from a second word r: (f32(b) + f32(r) 2^-32) 2^-32, at least 2^-65. */
@@ -62,8 +62,9 @@ export function rareUniform(b: u32, r: u32): f32 {
  */
 @inline
 export function firstLog(v: v128): v128 {
-  const rest = f32x4.pmin(f32x4.sub(f32x4.splat(1), v), f32x4.splat(BELOW_ONE));
-  const nField = i32x4.sub(i32x4.splat(0x3f000000), v128.and(rest, i32x4.splat(0x7f800000)));
+  const field = v128.and(f32x4.sub(f32x4.splat(1), v), i32x4.splat(0x7f800000));
+  // The fields' low halves are 0, so 16-bit lanes subtract 32-bit ones; they saturate, so that n is 0, not -1, where 1 - v is 1.
+  const nField = i16x8.sub_sat_u(i32x4.splat(0x3f000000), field);
   const scale = i32x4.add(nField, i32x4.splat(0x3f800000));
   const x = f32x4.add(f32x4.mul(v, scale), f32x4.sub(f32x4.splat(1), scale));
   const nLog2 = f32x4.mul(f32x4.convert_i32x4_s(nField), f32x4.splat(LN2_FIELD));

@@ -17,12 +17,14 @@ function fromBits(bits: number): number {
 
 const LN2_FIELD = fromBits(0x33b17218);
 
-const A = [0x3effff62, 0x3eaad1cd, 0x3e7987d3, 0x3e870292, 0xbe394b93, 0x3f9ab797, 0xbfd1de4a, 0x3fb50e9b].map(
-  fromBits,
-);
-const B = [0x3effffc4, 0xbeaaaa4c, 0x3e800f5f, 0xbe4d026c, 0x3e278bfd, 0xbe0df3fa, 0x3e200ab1, 0xbe153057].map(
-  fromBits,
-);
+/** Coefficients as float32 bits, lowest power first. docs/noise-contract.md lists the same. */
+export const COEFFICIENTS = {
+  A: [0x3effff62, 0x3eaad1cd, 0x3e7987d3, 0x3e870292, 0xbe394b93, 0x3f9ab797, 0xbfd1de4a, 0x3fb50e9b],
+  B: [0x3effffc4, 0xbeaaaa4c, 0x3e800f5f, 0xbe4d026c, 0x3e278bfd, 0xbe0df3fa, 0x3e200ab1, 0xbe153057],
+};
+
+const A = COEFFICIENTS.A.map(fromBits);
+const B = COEFFICIENTS.B.map(fromBits);
 
 /** g of a first word b and, where b < 2^24, a second word r, as the kernel computes it. */
 export function mirrorGumbel(b: number, r: number): number {

@@ -1,9 +1,10 @@
 // The transform of words to values: equal to its scalar mirror bit for bit, and as accurate as the contract says.
 
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { gumbelFromUniform, uniformFromBits, word } from '../../reference/noise-float64.js';
-import { mirrorGumbel } from '../../reference/noise-mirror.js';
+import { COEFFICIENTS, mirrorGumbel } from '../../reference/noise-mirror.js';
 
 const RARE_BELOW = 2 ** 24;
 
@@ -123,5 +124,16 @@ t.test('A zero is +0', (t) => {
     }
   }
   t.ok(zeros > 0, `${zeros} words give 0`);
+  t.end();
+});
+
+t.test('The document lists the coefficients of the mirror', (t) => {
+  const document = readFileSync(new URL('../../../../docs/noise-contract.md', import.meta.url), 'utf8');
+  for (const [name, bits] of Object.entries(COEFFICIENTS)) {
+    for (const [power, word] of bits.entries()) {
+      const listed = new RegExp(`\\| ${name}${power} +\\| ([0-9a-f]{8})`).exec(document)?.[1];
+      t.equal(listed, word.toString(16), `${name}${power}`);
+    }
+  }
   t.end();
 });

@@ -49,7 +49,6 @@ export function word(category: u32, c3: u32): u32 {
 
 /**
  * Words of whole groups with c3 = 0, in the order of the categories: 16 words from 4 blocks a group, block numbers block, block + 1, ...
- * An odd number of groups is rounded up, and so many words are written.
  *
  * Only c0 differs between the blocks, so half of the first three rounds is the same for all of them and is done here, once:
  * c1 of round 2, and the two products M0 c0 of round 2. Block numbers stay below 2^30, so multiples of M0 are carried on by 64-bit
@@ -67,17 +66,21 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
   const end = to + <usize>groups * 64;
   let products01 = i64x2.replace_lane(i64x2.splat(<u64>M0 * <u64>block), 1, <u64>M0 * (<u64>block + 1));
   let products23 = i64x2.add(products01, i64x2.splat(2 * <u64>M0));
-  // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A loop that runs
-  // at least once, because only then does V8 keep the constants out of it.
-  do {
-    drawGroup(to, products01, products23, k0, k1, c1, high0, low0);
-    products01 = i64x2.add(products01, group);
-    products23 = i64x2.add(products23, group);
-    drawGroup(to + 64, products01, products23, k0, k1, c1, high0, low0);
-    products01 = i64x2.add(products01, group);
-    products23 = i64x2.add(products23, group);
-    to += 128;
-  } while (to < end);
+  const pairsEnd = end - 64;
+  if (to < pairsEnd) {
+    // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A loop that
+    // runs at least once, because only then does V8 keep the constants out of it.
+    do {
+      drawGroup(to, products01, products23, k0, k1, c1, high0, low0);
+      products01 = i64x2.add(products01, group);
+      products23 = i64x2.add(products23, group);
+      drawGroup(to + 64, products01, products23, k0, k1, c1, high0, low0);
+      products01 = i64x2.add(products01, group);
+      products23 = i64x2.add(products23, group);
+      to += 128;
+    } while (to < pairsEnd);
+  }
+  if (to < end) drawGroup(to, products01, products23, k0, k1, c1, high0, low0);
 }
 
 /** 64-bit products of the lanes 0 and 1 with m. */

@@ -34,7 +34,11 @@ function measure(name: string, spell: Spell, numbers: number): string {
   const values = Array.from({ length: numbers }, () => (Math.random() - 0.5) * 8);
   const floats = Float32Array.from(values, (value) => Number(spell(value)));
   const columns = numbers / rows;
-  const row = (index: number) => `[${values.slice(index * columns, (index + 1) * columns).map(spell).join(', ')}]`;
+  const row = (index: number) =>
+    `[${values
+      .slice(index * columns, (index + 1) * columns)
+      .map(spell)
+      .join(', ')}]`;
   const matrix = rows === 1 ? row(0) : `[${Array.from({ length: rows }, (_, index) => row(index)).join(', ')}]`;
   const body = Buffer.from(`{"logits": ${matrix}, "temperature": 0.5, "hard": true, "seed": 42}`);
   const parsed = JSON.parse(matrix);

@@ -171,21 +171,25 @@ function parseNumber(start: usize, out: usize): usize {
   let exponent = 0;
   if (next == POINT) {
     const fraction = ++p;
-    let count: usize = 16;
-    while (count == 16) {
-      const bytes = i8x16.sub(v128.load(p), i8x16.splat(0x30));
-      // The 17th bit stops the count where all sixteen are digits.
-      count = ctz(i8x16.bitmask(i8x16.gt_u(bytes, i8x16.splat(9))) | 0x10000);
-      // Indexes below 0 are out of range and give 0.
-      const iota = i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-      const aligned = v128.swizzle(bytes, i8x16.add(iota, i8x16.splat(<i8>(count - 16))));
-      significand = significand * load<u64>(POWERS_U64 + (count << 3)) + sixteenDigits(aligned);
-      p += count;
+    const bytes = i8x16.sub(v128.load(p), i8x16.splat(0x30));
+    // The 17th bit stops the count where all sixteen are digits.
+    const count = <usize>ctz(i8x16.bitmask(i8x16.gt_u(bytes, i8x16.splat(9))) | 0x10000);
+    // Indexes below 0 are out of range and give 0.
+    const iota = i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const aligned = v128.swizzle(bytes, i8x16.add(iota, i8x16.splat(<i8>(count - 16))));
+    significand = significand * load<u64>(POWERS_U64 + (count << 3)) + sixteenDigits(aligned);
+    p += count;
+    next = load<u8>(p);
+    digit = next - 0x30;
+    // Few numbers have more digits than that, and those few more.
+    while (digit <= 9) {
+      significand = significand * 10 + digit;
+      next = load<u8>(++p);
+      digit = next - 0x30;
     }
     if (p == fraction) return 0;
     digits += p - fraction;
     exponent = -(<i32>(p - fraction));
-    next = load<u8>(p);
   }
   const digitsEnd = p;
   let written = 0;

@@ -183,6 +183,6 @@ export class MatrixReader {
     this.#joined.set(part, this.#joinedValues);
     this.#joinedValues += part.length;
     if (this.#joinedParts === this.#parts.length) this.#data = this.#joined;
-    return part.length;
+    return part.byteLength;
   }
 }

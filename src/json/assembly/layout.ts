@@ -1,6 +1,7 @@
 /**
  * Where everything lies in the codec's linear memory. The module exports these numbers, and src/json/codec-instance.ts makes
- * its views of the memory from them. There is no allocator: text and values have one fixed place each, used by whichever call is running.
+ * its views of the memory from them. All of it lies below asconfig.json's memoryBase, where the compiler's own data would begin.
+ * There is no allocator: text and values have one fixed place each, used by whichever call is running.
  */
 
 /** i32 fields a call reads and writes; see codec-instance.ts for who writes which. */

@@ -25,15 +25,24 @@ import { GraphBuilder, type Value } from './model.js';
 /** The smallest normal float32; the AVX2 and NEON kernels give a masked category at most exp(-88.376) = 0.36 * 2^-126. */
 const SMALLEST_NORMAL = 2 ** -126;
 
-/** Inputs logits f32[N,K], noise f32[N,K], temperature f32[N,1], hard bool[N,1]; outputs samples f32[N,K], index i64[N,1]. */
+/**
+ * The whole draw in one graph, for other runtimes: inputs logits f32[N,K], noise f32[N,K], temperature f32[N,1], hard
+ * bool[N,1]; outputs samples f32[N,K], index i64[N,1]. The workers compute z beside the noise, where its two operations cost
+ * a third of what they cost as nodes, and run the graphs below, which start from it and give the same bits.
+ */
+export function completeGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_softmax');
+  const logits = graph.input('logits', 'float32', ['N', 'K']);
+  const noise = graph.input('noise', 'float32', ['N', 'K']);
+  // The subtraction comes first: added to large logits, the noise would be rounded away.
+  drawFrom(graph, add(graph, sub(graph, logits, max(graph, logits)), noise));
+  return graph.encode();
+}
+
+/** Inputs z f32[N,K], temperature f32[N,1], hard bool[N,1]; outputs samples f32[N,K], index i64[N,1]. */
 export function drawGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax_draw');
-  const z = perturbedLogits(graph);
-  const temperature = graph.input('temperature', 'float32', ['N', 1]);
-  const hard = graph.input('hard', 'bool', ['N', 1]);
-  const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
-  graph.output('samples', samples, 'float32', ['N', 'K']);
-  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
+  drawFrom(graph, perturbedLogits(graph));
   return graph.encode();
 }
 
@@ -62,18 +71,22 @@ export function unitTemperatureGraph(): Uint8Array {
   return graph.encode();
 }
 
-/** Inputs logits f32[N,K], noise f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
+/** Input z f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
 export function indexGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_max_index');
   graph.output('index', argMax(graph, perturbedLogits(graph)), 'int64', ['N', 1]);
   return graph.encode();
 }
 
-/** z = (l - max l) + g. The subtraction comes first: added to large logits, the noise would be rounded away. */
-function perturbedLogits(graph: GraphBuilder): Value {
-  const logits = graph.input('logits', 'float32', ['N', 'K']);
-  const noise = graph.input('noise', 'float32', ['N', 'K']);
-  return add(graph, sub(graph, logits, max(graph, logits)), noise);
+const perturbedLogits = (graph: GraphBuilder) => graph.input('z', 'float32', ['N', 'K']);
+
+/** Both outputs of a draw with hard and soft rows. */
+function drawFrom(graph: GraphBuilder, z: Value): void {
+  const temperature = graph.input('temperature', 'float32', ['N', 1]);
+  const hard = graph.input('hard', 'bool', ['N', 1]);
+  const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
+  graph.output('samples', samples, 'float32', ['N', 'K']);
+  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
 }
 
 /** softmax((z - max z) / tau). */

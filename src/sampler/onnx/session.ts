@@ -25,20 +25,19 @@ export type Provider = 'cpu';
 export type IndexView = Int32Array;
 
 /**
- * One thread's graphs. Of `logits` and `noise` the first rows * categories elements are read, of `temperature` and `hard` the
- * first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not change, and the memory not grow,
+ * One thread's graphs. They start from the perturbed logits z = (l - max l) + g, float32 [rows, categories]. Of z the first
+ * rows * categories elements are read, of `temperature` and `hard` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not change, and the memory not grow,
  * before the promise settles. Every result is in a buffer of its own that now belongs to the caller, who may keep or transfer it.
  */
 export interface DrawGraphs {
   /** The drawn category of each row. */
-  index(rows: number, categories: number, logits: Float32Array, noise: Float32Array): Promise<IndexView>;
+  index(rows: number, categories: number, z: Float32Array): Promise<IndexView>;
 
   /** Samples, one-hot in rows where `hard` is 1 and soft where it is 0, and the drawn category of each row. */
   draw(
     rows: number,
     categories: number,
-    logits: Float32Array,
-    noise: Float32Array,
+    z: Float32Array,
     temperature: Float32Array,
     hard: Uint8Array,
   ): Promise<{ samples: Float32Array; index: IndexView }>;
@@ -65,13 +64,13 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   const drawSession = await open(drawGraph());
 
   return {
-    async index(rows, categories, logits, noise) {
-      const { index } = await indexSession.run(logitsAndNoise(rows, categories, logits, noise), ['index']);
+    async index(rows, categories, z) {
+      const { index } = await indexSession.run(feedsOf(rows, categories, z), ['index']);
       return indexView(index.data);
     },
 
-    async draw(rows, categories, logits, noise, temperature, hard) {
-      const feeds = logitsAndNoise(rows, categories, logits, noise);
+    async draw(rows, categories, z, temperature, hard) {
+      const feeds = feedsOf(rows, categories, z);
       const temperatures = first(temperature, rows);
       const hardRows = first(hard, rows);
       const someHard = hardRows.includes(1);
@@ -92,12 +91,8 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
 
 type Feeds = Record<string, InstanceType<typeof Tensor>>;
 
-function logitsAndNoise(rows: number, categories: number, logits: Float32Array, noise: Float32Array): Feeds {
-  const shape = [rows, categories];
-  return {
-    logits: new Tensor('float32', first(logits, rows * categories), shape),
-    noise: new Tensor('float32', first(noise, rows * categories), shape),
-  };
+function feedsOf(rows: number, categories: number, z: Float32Array): Feeds {
+  return { z: new Tensor('float32', first(z, rows * categories), [rows, categories]) };
 }
 
 function first<T extends Float32Array | Uint8Array>(array: T, length: number): T {

@@ -142,10 +142,13 @@ export class MatrixReader {
     }
   }
 
-  /** A token fills the whole slice: a number too long for it, or a "null" that a longer slice will hold. */
+  /** A token fills the whole slice: a number too long for it, or a run of points and letters that is none. */
   #beginLong(): void {
     const byte = this.#body[this.#position];
-    if (byte !== MINUS && (byte < 0x30 || byte > 0x39)) return;
+    if (byte !== MINUS && (byte < 0x30 || byte > 0x39)) {
+      this.#state = State.other;
+      return;
+    }
     this.#longNumber = new LongNumber();
     this.#longPosition = this.#position;
   }

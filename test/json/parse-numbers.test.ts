@@ -68,6 +68,18 @@ t.test('a number of a million digits is rounded correctly', async (t) => {
   }
 });
 
+t.test('a slice full of characters that only look like a number is refused, not read for ever', async (t) => {
+  for (const piece of ['.', '/', 'e', '-', '+', 'E', '1.', '-.', '00', 'e1', 'n', '1e']) {
+    for (const [sliceBytesMax, length] of [
+      [8, 100],
+      [65_536, 200_000],
+    ]) {
+      const body = Buffer.from(`{"x":[${piece.repeat(length)},1]}`);
+      t.throws(() => parseBodySync(body, fields, { sliceBytesMax }), { name: 'MalformedJsonError' }, piece);
+    }
+  }
+});
+
 t.test('malformed numbers are refused wherever they stand', async (t) => {
   const malformed = [
     '01',

@@ -113,6 +113,22 @@ function layOut(elementsMax: number, drawsMax: number): Layout {
   return { logits, streams, indices, ownStream, end: after(ownStream, STREAM_WORDS) };
 }
 
+function assertDraws(start: number, draws: number, categories: number, elementsMax: number): void {
+  // NaN and fractions fail too: integers are all that | leaves as they are.
+  const whole = (start | 0) === start && (draws | 0) === draws && (categories | 0) === categories;
+  if (!whole || start < 0 || draws < 1 || categories < 1 || start + draws * categories > elementsMax) {
+    assert.fail(
+      `${draws} draws of ${categories} categories from ${start} on, of ${elementsMax} elements. This is a bug.`,
+    );
+  }
+}
+
+function assertCount(count: number, what: string, drawsMax: number): void {
+  if ((count | 0) !== count || count < 1 || count > drawsMax) {
+    assert.fail(`${count} ${what} in a noise kernel of ${drawsMax} draws. This is a bug.`);
+  }
+}
+
 /** A kernel for at most elementsMax elements and drawsMax rows a call: 8 bytes an element and 16 a row, until it is garbage. */
 export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): NoiseKernel {
   assert(
@@ -127,39 +143,6 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
   const pages = Math.ceil(layout.end / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const kernel = new WebAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
-  const ownStream = new Uint32Array(memory.buffer, layout.ownStream, STREAM_WORDS);
-
-  function checkDraws(start: number, draws: number, categories: number): void {
-    // NaN and fractions fail too: integers are all that | leaves as they are.
-    const whole = (start | 0) === start && (draws | 0) === draws && (categories | 0) === categories;
-    if (!whole || start < 0 || draws < 1 || categories < 1 || start + draws * categories > elementsMax) {
-      assert.fail(
-        `${draws} draws of ${categories} categories from ${start} on, of ${elementsMax} elements. This is a bug.`,
-      );
-    }
-  }
-
-  function checkCount(count: number, what: string): void {
-    if ((count | 0) !== count || count < 1 || count > drawsMax) {
-      assert.fail(`${count} ${what} in a noise kernel of ${drawsMax} draws. This is a bug.`);
-    }
-  }
-
-  function setOwnStream(row: number, sample: number, seedLow: number, seedHigh: number): void {
-    ownStream[0] = seedLow;
-    ownStream[1] = seedHigh;
-    ownStream[2] = row;
-    kernel.setDraws(layout.ownStream, 1, sample);
-  }
-
-  function inGroups(count: number, drawGroup: (category: number) => number): ArrayBuffer {
-    const words = new Uint32Array(count);
-    for (let category = 0; category < count; category += GROUP) {
-      const length = Math.min(GROUP, count - category);
-      words.set(new Uint32Array(memory.buffer, drawGroup(category), length), category);
-    }
-    return words.buffer;
-  }
 
   return {
     noise: new Float32Array(memory.buffer, NOISE_START_BYTES, elementsMax),
@@ -168,37 +151,67 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
     indices: new Int32Array(memory.buffer, layout.indices, drawsMax),
 
     fillDraws(start, draws, categories, rowCount, firstSample) {
-      checkDraws(start, draws, categories);
-      checkCount(rowCount, 'rows');
+      assertDraws(start, draws, categories, elementsMax);
+      assertCount(rowCount, 'rows', drawsMax);
       kernel.setDraws(layout.streams, rowCount, firstSample);
       kernel.fillDraws(NOISE_START_BYTES + start * 4, draws, categories);
     },
 
     perturb(start, draws, categories, rowCount) {
-      checkDraws(start, draws, categories);
-      checkCount(rowCount, 'rows');
+      assertDraws(start, draws, categories, elementsMax);
+      assertCount(rowCount, 'rows', drawsMax);
       kernel.perturb(NOISE_START_BYTES + start * 4, layout.logits, draws, categories, rowCount);
     },
 
     argmax(start, draws, categories) {
-      checkDraws(start, draws, categories);
-      checkCount(draws, 'indices');
+      assertDraws(start, draws, categories, elementsMax);
+      assertCount(draws, 'indices', drawsMax);
       kernel.argmax(layout.indices, NOISE_START_BYTES + start * 4, draws, categories);
     },
 
+    ...singleDraws(kernel, memory.buffer, layout.ownStream, elementsMax),
+  };
+}
+
+/** What tests and scripts ask of a kernel: one draw, of a stream that they give as numbers. */
+function singleDraws(
+  kernel: KernelExports,
+  buffer: ArrayBuffer,
+  streamStart: number,
+  elementsMax: number,
+): Pick<NoiseKernel, 'fill' | 'bits' | 'uniforms' | 'gumbelFromBits'> {
+  const stream = new Uint32Array(buffer, streamStart, STREAM_WORDS);
+
+  function setDraw(row: number, sample: number, seedLow: number, seedHigh: number): void {
+    stream[0] = seedLow;
+    stream[1] = seedHigh;
+    stream[2] = row;
+    kernel.setDraws(streamStart, 1, sample);
+  }
+
+  function inGroups(count: number, drawGroup: (category: number) => number): ArrayBuffer {
+    const words = new Uint32Array(count);
+    for (let category = 0; category < count; category += GROUP) {
+      const length = Math.min(GROUP, count - category);
+      words.set(new Uint32Array(buffer, drawGroup(category), length), category);
+    }
+    return words.buffer;
+  }
+
+  return {
     fill(start, categories, row, sample, seedLow, seedHigh) {
-      checkDraws(start, 1, categories);
-      setOwnStream(row, sample, seedLow, seedHigh);
+      assertDraws(start, 1, categories, elementsMax);
+      setDraw(row, sample, seedLow, seedHigh);
       kernel.fillDraws(NOISE_START_BYTES + start * 4, 1, categories);
     },
 
     bits(categories, row, sample, seedLow, seedHigh) {
-      setOwnStream(row, sample, seedLow, seedHigh);
+      setDraw(row, sample, seedLow, seedHigh);
       return new Uint32Array(inGroups(categories, kernel.bits));
     },
 
     uniforms(categories, row, sample, seedLow, seedHigh) {
-      setOwnStream(row, sample, seedLow, seedHigh);
+      setDraw(row, sample, seedLow, seedHigh);
       return new Float32Array(inGroups(categories, kernel.uniforms));
     },
 

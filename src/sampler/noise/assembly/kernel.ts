@@ -8,7 +8,7 @@
 
 import { BITS, CHUNK, RARE, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
-import { assignLanes, drawBits, drawLanes, numberLanes, setCall, word } from './philox';
+import { assignLanes, drawBits, drawLanes, setCall, word } from './philox';
 
 export { argmax, perturb } from './rows';
 
@@ -48,7 +48,6 @@ export function fillDraws(to: usize, draws: u32, categories: u32): void {
     }
     return;
   }
-  if (stride <= SHARED_MAX) numberLanes(stride >> 2);
   const drawsMax = CHUNK / stride;
   for (let draw: u32 = 0; draw < draws; draw += drawsMax) {
     const count = min(draws - draw, drawsMax);
@@ -145,20 +144,22 @@ function write(to: usize, count: u32): void {
   }
 }
 
-/** Each draw's categories of g in UNIFORMS. All but the last are written in whole vectors: the next draw overwrites what is too much. */
+/** Each draw's categories of g in UNIFORMS. In whole vectors while they stay within the draws: the next overwrites what is too much. */
 function writeEach(to: usize, count: u32, categories: u32, stride: u32): void {
+  const bytes = <usize>categories * 4;
+  const strideBytes = <usize>stride * 4;
+  const end = to + count * bytes;
   let from = UNIFORMS;
-  for (let i: u32 = 1; i < count; i++) {
-    const end = from + <usize>stride * 4;
+  for (; to + strideBytes <= end; to += bytes) {
+    const next = from + strideBytes;
     let at = to;
     do {
       v128.store(at, v128.load(from));
       at += 16;
       from += 16;
-    } while (from < end);
-    to += <usize>categories * 4;
+    } while (from < next);
   }
-  copy(to, from, categories);
+  for (; to < end; to += bytes, from += strideBytes) copy(to, from, categories);
 }
 
 /** v of whole groups of words, from BITS to UNIFORMS. */

@@ -13,10 +13,7 @@ export const UNIFORMS: usize = 12288;
 /** Numbers of the groups that hold a rare value: 65 at most, because a number is stored before it is known whether it is kept. */
 export const RARE: usize = 16384;
 
-/** Blocks of a chunk, and 4 more: a draw's last four lanes may reach beyond its last block. */
-export const LANES_MAX: u32 = CHUNK / 4 + 4;
-
-/** Bytes of one field of the lanes: LANES_MAX words, and what a multiple of a cache line needs. */
+/** Bytes of one field of the lanes: CHUNK / 4 words, one a block, and a cache line for a draw's last four, which may reach beyond. */
 export const LANE_BYTES: usize = 1088;
 
 /** Six fields of the lanes: block number, k0, k1, and what philox.ts finds once a draw: secondKey0, secondKey2, thirdKey2. */

@@ -8,7 +8,7 @@
 //
 // after which k0 += W0 and k1 += W1. Ten rounds.
 
-import { LANE_BYTES, LANES, LANES_MAX } from './memory';
+import { LANE_BYTES, LANES } from './memory';
 
 const M0: u32 = 0xd2511f53;
 const M1: u32 = 0xcd9e8d57;
@@ -81,11 +81,6 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
   if (to < end) drawGroup(to, products01, products23, k0, k1, a0, a2, b2);
 }
 
-/** Gives each lane its block's number, for draws of so many blocks, one after another: what drawLanes reads until the next call. */
-export function numberLanes(blocks: u32): void {
-  for (let lane: u32 = 0; lane < LANES_MAX; lane++) store<u32>(LANES + <usize>lane * 4, lane % blocks);
-}
-
 /** Gives the lanes from the given one to the blocks of the call set last. Writes up to 3 lanes more, which the next draw overwrites. */
 export function assignLanes(lane: u32, blocks: u32): void {
   const k0 = i32x4.splat(seedLow);
@@ -94,14 +89,17 @@ export function assignLanes(lane: u32, blocks: u32): void {
   const a0 = i32x4.splat(secondKey0());
   const a2 = i32x4.splat(secondKey2(x0));
   const b2 = i32x4.splat(thirdKey2(x0));
+  let block = i32x4(0, 1, 2, 3);
   let at = LANES + <usize>lane * 4;
   const end = at + <usize>blocks * 4;
   do {
+    v128.store(at, block);
     v128.store(at, k0, LANE_BYTES);
     v128.store(at, k1, 2 * LANE_BYTES);
     v128.store(at, a0, 3 * LANE_BYTES);
     v128.store(at, a2, 4 * LANE_BYTES);
     v128.store(at, b2, 5 * LANE_BYTES);
+    block = i32x4.add(block, i32x4.splat(4));
     at += 16;
   } while (at < end);
 }

@@ -10,13 +10,12 @@
  */
 export function perturb(noise: usize, logits: usize, draws: u32, categories: u32, rowCount: u32): void {
   const rows = min(draws, rowCount);
-  const rowBytes = <usize>categories * 4;
-  for (let row: u32 = 0; row < rows; row++) subtractLargest(logits + <usize>row * rowBytes, categories);
-  // All rows of one sample lie one after another in both places.
-  for (let draw: u32 = 0; draw < draws; draw += rows) {
-    const count = min(draws - draw, rows) * categories;
-    add(noise, logits, count);
-    noise += <usize>count * 4;
+  const sampleBytes = <usize>(rows * categories) * 4;
+  for (let at: usize = 0; at < sampleBytes; at += <usize>categories * 4) perturbFirst(noise + at, logits + at, categories);
+  // All rows of one sample lie one after another in both places, so the other samples need not stop at rows.
+  for (let draw = rows; draw < draws; draw += rows) {
+    noise += sampleBytes;
+    add(noise, logits, min(draws - draw, rows) * categories);
   }
 }
 
@@ -77,12 +76,20 @@ function indexOf(from: usize, count: u32, value: f32): u32 {
   return at;
 }
 
-/** l - max l of one row, in place. */
-function subtractLargest(row: usize, categories: u32): void {
+/** Leaves l - max l in one row, and adds it to the noise of its first sample while it is at hand. */
+function perturbFirst(noise: usize, row: usize, categories: u32): void {
   const most = largest(row, categories);
   const end = row + <usize>categories * 4;
-  for (; row + 16 <= end; row += 16) v128.store(row, f32x4.sub(v128.load(row), f32x4.splat(most)));
-  for (; row < end; row += 4) store<f32>(row, load<f32>(row) - most);
+  for (; row + 16 <= end; row += 16, noise += 16) {
+    const l = f32x4.sub(v128.load(row), f32x4.splat(most));
+    v128.store(row, l);
+    v128.store(noise, f32x4.add(l, v128.load(noise)));
+  }
+  for (; row < end; row += 4, noise += 4) {
+    const l = load<f32>(row) - most;
+    store<f32>(row, l);
+    store<f32>(noise, l + load<f32>(noise));
+  }
 }
 
 /** to = from + to, count floats. */

@@ -59,20 +59,28 @@ function throughputTable(figures: readonly HttpFigures[]): string {
   return table(headers, figures.map(figureRow), 2);
 }
 
-/** How many times the requests of the peer the service answers, by request. */
-function peerLine(figures: readonly HttpFigures[]): string {
-  const ratios = figures
+const peers: readonly TargetName[] = ['fastapi', 'fastapi-tuned'];
+
+/** How many times the requests per second of each peer the service answers, the median of the rounds. */
+function peerTable(figures: readonly HttpFigures[]): string {
+  const rows = figures
     .filter(({ target }) => target === 'service')
-    .flatMap((service) => {
-      const peer = figures.find(
-        ({ target, shape, wanted }) =>
-          target === 'fastapi' && shapeName(shape) === shapeName(service.shape) && wanted === service.wanted,
-      );
-      if (!peer) return [];
-      const perRound = service.requestsPerSecond.map((rate, round) => rate / (peer.requestsPerSecond[round] as number));
-      return [`${shapeName(service.shape)} ${service.wanted} ${median(perRound).toFixed(1)}`];
+    .map((service) => {
+      const name = `${shapeName(service.shape)} ${service.wanted}`;
+      return [name, ...peers.map((peer) => ratioTo(service, peer, figures))];
     });
-  return ratios.length > 0 ? `Requests per second by FastAPI's, median of the rounds: ${ratios.join(', ')}.` : '';
+  return table(['service by', ...peers], rows);
+}
+
+function ratioTo(service: HttpFigures, name: TargetName, figures: readonly HttpFigures[]): string {
+  const peer = figures.find(
+    ({ target, shape, wanted }) =>
+      target === name && shapeName(shape) === shapeName(service.shape) && wanted === service.wanted,
+  );
+  if (!peer) return '-';
+  return median(
+    service.requestsPerSecond.map((rate, round) => rate / (peer.requestsPerSecond[round] as number)),
+  ).toFixed(1);
 }
 
 function loadText({ load }: FreedomResult): string {
@@ -94,16 +102,14 @@ function freedomTable(results: readonly FreedomResult[]): string {
 }
 
 export function httpMarkdown({ run, options, fastapi, figures, freedom }: HttpResult): string {
-  const left = 'missing' in fastapi ? `The FastAPI peer was left out: ${fastapi.missing}.` : peerLine(figures);
+  const peer = 'missing' in fastapi ? `The FastAPI peer was left out: ${fastapi.missing}.` : peerTable(figures);
   const versions =
     'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version as string}`);
   const method = `${options.rounds} rounds of ${options.seconds} s after ${options.warmUpSeconds} s of warm-up, ${options.connections} connections, one worker.`;
   return [
     `${runLines(run, versions)}\n${method}`,
     throughputTable(figures),
-    left,
+    peer,
     ...(freedom.length > 0 ? [freedomTable(freedom)] : []),
-  ]
-    .filter((part) => part !== '')
-    .join('\n\n');
+  ].join('\n\n');
 }

@@ -83,7 +83,7 @@ async function startTargets(peers: boolean): Promise<{ targets: Target[]; fastap
     console.error(`The FastAPI peer is left out (${python.missing}). See bench/peers/README.md.`);
     return { targets, fastapi: python };
   }
-  targets.push(await startFastapi(python));
+  targets.push(...(await startFastapi(python)));
   return { targets, fastapi: python.versions };
 }
 

@@ -10,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { assertEchoed, assertSampled, type Case } from './bodies.js';
 
-export type TargetName = 'service' | 'echo' | 'fastapi';
+/** The FastAPI peer serves two routes: as its documentation writes one, and tuned by hand. */
+export type TargetName = 'service' | 'echo' | 'fastapi' | 'fastapi-tuned';
 
 export interface Target {
   readonly name: TargetName;
@@ -137,11 +138,12 @@ export function findPeerPython(packages: readonly string[]): PeerPython | { read
   }
 }
 
-/** The FastAPI service as uvicorn's documentation starts one. */
-export function startFastapi(python: PeerPython): Promise<Target> {
+/** The FastAPI service as uvicorn's documentation starts one: both routes, one process. */
+export async function startFastapi(python: PeerPython): Promise<Target[]> {
   const args = ['-m', 'uvicorn', 'fastapi_torch:app', '--host', '127.0.0.1', '--port', '0', '--no-access-log'];
   const env = { PYTHONPATH: peersFolder, PYTHONDONTWRITEBYTECODE: '1' };
-  return startTarget('fastapi', { command: python.command, args, env }, assertSampled);
+  const fastapi = await startTarget('fastapi', { command: python.command, args, env }, assertSampled);
+  return [fastapi, { ...fastapi, name: 'fastapi-tuned', url: `${fastapi.url}/tuned` }];
 }
 
 /** CPU time of a process so far, all its threads, in milliseconds; undefined where there is no /proc. */

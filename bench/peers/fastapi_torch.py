@@ -8,8 +8,8 @@ Two routes, so that the comparison hides nothing:
   orjson prints the numpy arrays, float32 as such, so no float ever becomes a Python object on the way out.
 
 Both are `async def`, on the event loop: torch's global generator, the only one that gumbel_softmax draws from, must not be
-seeded by two requests at once, as the thread pool of a `def` route would. One torch thread: draws of these sizes take about
-as long as waking threads up does, and the core is needed for HTTP.
+seeded by two requests at once, as the thread pool of a `def` route would. One torch thread: a second gains next to nothing
+even at 64x1000, since most of the time goes into drawing random numbers, and it takes the core that HTTP needs.
 
 Start: uvicorn fastapi_torch:app --host 127.0.0.1 --port 8000 --no-access-log
 """

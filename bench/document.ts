@@ -1,0 +1,41 @@
+/**
+ * `npm run bench:document`: prints the last results of the benchmarks into docs/benchmarks.md, between the markers that name
+ * them. The text around them is written by hand, the figures never are.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type HttpResult, httpMarkdown } from './http-tables.js';
+import { type KernelResult, kernelMarkdown } from './kernel-tables.js';
+import { type BenchmarkName, readResult } from './results.js';
+import { type StartResult, startMarkdown } from './start-tables.js';
+
+/** The build lies in dist/bench, two folders below the project. */
+const path = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
+
+const printed: Record<BenchmarkName, () => string | undefined> = {
+  http: () => printedWith(readResult<HttpResult>('http'), httpMarkdown),
+  start: () => printedWith(readResult<StartResult>('start'), startMarkdown),
+  kernel: () => printedWith(readResult<KernelResult>('kernel'), kernelMarkdown),
+};
+
+function printedWith<Result>(result: Result | undefined, print: (result: Result) => string): string | undefined {
+  return result === undefined ? undefined : print(result);
+}
+
+/** Replaces what stands between a benchmark's markers. */
+function replaceBetween(text: string, name: BenchmarkName, markdown: string): string {
+  const begin = `<!-- begin ${name}: printed by npm run bench:document -->`;
+  const end = `<!-- end ${name} -->`;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`docs/benchmarks.md lacks the markers of "${name}"`);
+  return `${text.slice(0, from + begin.length)}\n\n${markdown}\n\n${text.slice(to)}`;
+}
+
+let text = readFileSync(path, 'utf8');
+for (const [name, print] of Object.entries(printed) as [BenchmarkName, () => string | undefined][]) {
+  const markdown = print();
+  if (markdown === undefined) console.log(`bench/results/${name}.json is not there: its section stays as it is`);
+  else text = replaceBetween(text, name, markdown);
+}
+writeFileSync(path, text);

@@ -1,0 +1,115 @@
+/** The results of `npm run bench` and how they read as Markdown. How they are measured is left to http.ts. */
+import type { Shape, Wanted } from './bodies.js';
+import { shapeName } from './bodies.js';
+import type { FreedomResult } from './freedom.js';
+import { figure, type Run, runLines, table } from './results.js';
+import { median } from './statistics.js';
+import type { TargetName } from './targets.js';
+
+export interface HttpFigures {
+  readonly target: TargetName;
+  readonly shape: Shape;
+  readonly wanted: Wanted;
+  /** One entry a round. */
+  readonly requestsPerSecond: readonly number[];
+  /** This target's requests per second by the echo's of the same round. */
+  readonly ratioToEcho: readonly number[];
+  /** Over all rounds. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Medians over the rounds. */
+  readonly cpuMsPerRequest: number | undefined;
+  readonly clientCpuShare: number;
+}
+
+export interface HttpResult {
+  readonly run: Run;
+  readonly options: {
+    readonly rounds: number;
+    readonly seconds: number;
+    readonly warmUpSeconds: number;
+    readonly connections: number;
+  };
+  /** Versions of the FastAPI peer's packages, or why it was left out. */
+  readonly fastapi: Readonly<Record<string, string>> | { readonly missing: string };
+  readonly figures: readonly HttpFigures[];
+  readonly freedom: readonly FreedomResult[];
+}
+
+function span(values: readonly number[]): string {
+  return `${figure(Math.min(...values))} .. ${figure(Math.max(...values))}`;
+}
+
+function figureRow(row: HttpFigures): string[] {
+  return [
+    `${shapeName(row.shape)} ${row.wanted}`,
+    row.target,
+    figure(median(row.requestsPerSecond)),
+    span(row.requestsPerSecond),
+    median(row.ratioToEcho).toFixed(2),
+    figure(row.p50Ms),
+    figure(row.p99Ms),
+    row.cpuMsPerRequest === undefined ? '-' : figure(row.cpuMsPerRequest),
+    row.clientCpuShare.toFixed(2),
+  ];
+}
+
+function throughputTable(figures: readonly HttpFigures[]): string {
+  const headers = ['request', 'target', 'req/s', 'min .. max', 'x echo', 'p50 ms', 'p99 ms', 'CPU ms', 'client CPU'];
+  return table(headers, figures.map(figureRow), 2);
+}
+
+const peers: readonly TargetName[] = ['fastapi', 'fastapi-tuned'];
+
+/** How many times the requests per second of each peer the service answers, the median of the rounds. */
+function peerTable(figures: readonly HttpFigures[]): string {
+  const rows = figures
+    .filter(({ target }) => target === 'service')
+    .map((service) => {
+      const name = `${shapeName(service.shape)} ${service.wanted}`;
+      return [name, ...peers.map((peer) => ratioTo(service, peer, figures))];
+    });
+  return table(['service by', ...peers], rows);
+}
+
+function ratioTo(service: HttpFigures, name: TargetName, figures: readonly HttpFigures[]): string {
+  const peer = figures.find(
+    ({ target, shape, wanted }) =>
+      target === name && shapeName(shape) === shapeName(service.shape) && wanted === service.wanted,
+  );
+  if (!peer) return '-';
+  return median(
+    service.requestsPerSecond.map((rate, round) => rate / (peer.requestsPerSecond[round] as number)),
+  ).toFixed(1);
+}
+
+function loadText({ load }: FreedomResult): string {
+  if (load === undefined) return '-';
+  return 'drawMs' in load ? `draw ${figure(load.drawMs)} ms` : `${figure(load.requestsPerSecond)} req/s`;
+}
+
+function freedomTable(results: readonly FreedomResult[]): string {
+  const rows = results.map((row) => [
+    row.probe,
+    row.beside,
+    String(row.probes),
+    figure(row.p50Ms),
+    figure(row.p99Ms),
+    figure(row.maxMs),
+    loadText(row),
+  ]);
+  return table(['request', 'beside', 'count', 'p50 ms', 'p99 ms', 'max ms', 'load'], rows, 2);
+}
+
+export function httpMarkdown({ run, options, fastapi, figures, freedom }: HttpResult): string {
+  const peer = 'missing' in fastapi ? `The FastAPI peer was left out: ${fastapi.missing}.` : peerTable(figures);
+  const versions =
+    'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version as string}`);
+  const method = `${options.rounds} rounds of ${options.seconds} s after ${options.warmUpSeconds} s of warm-up, ${options.connections} connections, one worker.`;
+  return [
+    `${runLines(run, versions)}\n${method}`,
+    throughputTable(figures),
+    peer,
+    ...(freedom.length > 0 ? [freedomTable(freedom)] : []),
+  ].join('\n\n');
+}

@@ -1,0 +1,148 @@
+/**
+ * `npm run bench:kernel`: nanoseconds per element of the noise, of the graph and of both as a worker runs them, on one
+ * thread and in this process, by shape and by what is wanted. Beside them the same draw by torch in process, where a Python
+ * with torch is given. Prints Markdown and writes bench/results/kernel.json.
+ */
+import { execFileSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { pack } from '../src/sampler/batch.js';
+import { openDrawer, tileElementsMax } from '../src/sampler/drawer.js';
+import type { Batch, Job } from '../src/sampler/job.js';
+import { createNoiseKernel } from '../src/sampler/noise/noise.js';
+import { openDrawGraphs } from '../src/sampler/onnx/session.js';
+import { normalLogits, parseShape, type Shape, shapeName, type Wanted } from './bodies.js';
+import { type KernelFigures, type KernelResult, kernelMarkdown, type Nanoseconds } from './kernel-tables.js';
+import { describeRun, writeResult } from './results.js';
+import { median } from './statistics.js';
+import { findPeerPython, peersFolder } from './targets.js';
+
+const help = `npm run bench:kernel -- [options]
+
+  --shapes <list>    rows x categories  (default 1x10,64x10,64x1000,1024x64,32x50257)
+  --seconds <s>      of each case       (default 2)
+  --without-peers    leave the in-process torch loop out
+  --help
+
+The torch loop takes part when BENCH_PYTHON, or else python3, can import torch: see bench/peers/README.md.`;
+
+const wantedAll: readonly Wanted[] = ['soft', 'hard', 'indices'];
+
+/** Enough runs for a median even where a single run takes longer than its share of the time. */
+const runsMin = 10;
+
+/** A run repeats its work until it takes this long, so that reading the clock costs nothing. */
+const runMsMin = 1;
+
+type Work = () => Promise<void> | void;
+
+function makeJob({ rows, categories }: Shape, wanted: Wanted): Job {
+  const streams = new Uint32Array(rows * 3);
+  for (let row = 0; row < rows; row++) streams.set([42, 0, row], row * 3);
+  return {
+    rows,
+    categories,
+    samples: 1,
+    logits: Float32Array.from(normalLogits(rows * categories, 42)),
+    temperature: new Float32Array(rows).fill(0.5),
+    streams,
+    firstSample: 0,
+    hard: wanted === 'hard',
+    gumbel: true,
+    outputs: { samples: wanted !== 'indices', indices: true, noise: false },
+  };
+}
+
+function packJob(job: Job): Batch {
+  return pack([{ job, rowStart: 0, rowCount: job.rows, sampleStart: 0, sampleCount: 1 }]);
+}
+
+/** The three pieces of work, on buffers of one tile, cut into tiles as the drawer cuts them. */
+async function makeWorks(job: Job, wanted: Wanted): Promise<{ works: Work[]; close: () => Promise<void> }> {
+  const { rows, categories } = job;
+  const tileRows = Math.max(1, Math.floor(tileElementsMax / categories));
+  const kernel = createNoiseKernel(Math.max(tileElementsMax, categories));
+  const graphs = await openDrawGraphs('cpu');
+  const drawer = await openDrawer({ provider: 'cpu', categoriesMax: categories });
+  const batch = packJob(job);
+  const logits = job.logits.slice(0, tileRows * categories);
+  const temperature = new Float32Array(tileRows).fill(0.5);
+  const hard = new Uint8Array(tileRows);
+
+  const noise = () => {
+    for (let row = 0; row < rows; row++) kernel.fill((row % tileRows) * categories, categories, row, 0, 42, 0);
+  };
+  const graph = async () => {
+    for (let row = 0; row < rows; row += tileRows) {
+      const count = Math.min(tileRows, rows - row);
+      // A hard sample needs no softmax: the drawer writes its 1 at the index.
+      if (wanted === 'soft') await graphs.draw(count, categories, logits, kernel.noise, temperature, hard);
+      else await graphs.index(count, categories, logits, kernel.noise);
+    }
+  };
+  const both = async () => {
+    await drawer.draw(batch);
+  };
+  return { works: [noise, graph, both], close: () => graphs.close() };
+}
+
+async function timeMs(work: Work, repeats: number): Promise<number> {
+  const start = performance.now();
+  for (let repeat = 0; repeat < repeats; repeat++) await work();
+  return (performance.now() - start) / repeats;
+}
+
+/** Takes turns between the works, so that a disturbance of the machine does not fall on one of them alone. */
+async function measure(works: readonly Work[], elements: number, seconds: number): Promise<Nanoseconds[]> {
+  const repeats: number[] = [];
+  for (const work of works) {
+    await timeMs(work, 3);
+    repeats.push(Math.max(1, Math.ceil(runMsMin / (await timeMs(work, 5)))));
+  }
+  const runs = works.map((): number[] => []);
+  const end = performance.now() + seconds * 1000;
+  while ((runs[0] as number[]).length < runsMin || performance.now() < end) {
+    for (const [index, work] of works.entries()) runs[index]?.push(await timeMs(work, repeats[index] as number));
+  }
+  return runs.map((times) => ({
+    least: (Math.min(...times) * 1e6) / elements,
+    median: (median(times) * 1e6) / elements,
+  }));
+}
+
+async function measureCase(shape: Shape, wanted: Wanted, seconds: number): Promise<KernelFigures> {
+  const { works, close } = await makeWorks(makeJob(shape, wanted), wanted);
+  const [noise, graph, both] = await measure(works, shape.rows * shape.categories, seconds);
+  await close();
+  return { shape: shapeName(shape), wanted, noise, graph, both } as KernelFigures;
+}
+
+function torchLoop(shapes: readonly string[], peers: boolean): KernelResult['torch'] {
+  if (!peers) return { missing: '--without-peers was given' };
+  const python = findPeerPython(['torch']);
+  if ('missing' in python) return python;
+  const args = ['-B', `${peersFolder}/torch_loop.py`, ...shapes];
+  const text = execFileSync(python.command, args, { encoding: 'utf8', timeout: 600_000 });
+  return { versions: python.versions, figures: JSON.parse(text) };
+}
+
+async function main(shapes: readonly string[], seconds: number, peers: boolean): Promise<void> {
+  const run = describeRun('bench:kernel');
+  const figures: KernelFigures[] = [];
+  for (const shape of shapes.map(parseShape)) {
+    for (const wanted of wantedAll) figures.push(await measureCase(shape, wanted, seconds));
+  }
+  const result = { run, torch: torchLoop(shapes, peers), figures };
+  console.log(kernelMarkdown(result));
+  writeResult('kernel', result);
+}
+
+const { values } = parseArgs({
+  options: {
+    shapes: { type: 'string', default: '1x10,64x10,64x1000,1024x64,32x50257' },
+    seconds: { type: 'string', default: '2' },
+    'without-peers': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) console.log(help);
+else await main(values.shapes.split(','), Number(values.seconds), !values['without-peers']);

@@ -1,0 +1,116 @@
+/**
+ * Drives one target with autocannon for a few seconds and measures. Any reply that is not a 2xx of the same length as the
+ * others ends the benchmark: with a fixed seed every reply is the same, so nothing else can be a sample.
+ */
+import autocannon from 'autocannon';
+import { cpuMs, type Target } from './targets.js';
+
+export interface LoadOptions {
+  readonly connections: number;
+  /** Replies of the first seconds are not counted: sockets, caches and the JIT warm up. */
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+}
+
+export interface Measured {
+  readonly requestsPerSecond: number;
+  readonly latenciesMs: readonly number[];
+  /** CPU time of the target for one request, all its threads. */
+  readonly cpuMsPerRequest: number | undefined;
+  /** Share of one core that this process used: near 1, the client and not the target set the pace. */
+  readonly clientCpuShare: number;
+}
+
+/** What happens between the end of the warm-up and the end of the measurement. */
+class Window {
+  readonly latenciesMs: number[] = [];
+  readonly #target: Target;
+  #open = false;
+  #startMs = 0;
+  #endMs = 0;
+  #targetCpuMs: number | undefined;
+  #client = process.cpuUsage();
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  open(): void {
+    this.#open = true;
+    this.#startMs = performance.now();
+    this.#targetCpuMs = cpuMs(this.#target.pid);
+    this.#client = process.cpuUsage();
+  }
+
+  count(latencyMs: number): void {
+    if (this.#open) this.latenciesMs.push(latencyMs);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#endMs = performance.now();
+    const after = cpuMs(this.#target.pid);
+    if (after !== undefined && this.#targetCpuMs !== undefined) this.#targetCpuMs = after - this.#targetCpuMs;
+    this.#client = process.cpuUsage(this.#client);
+  }
+
+  measured(): Measured {
+    const { latenciesMs } = this;
+    if (latenciesMs.length === 0) throw new Error(`The ${this.#target.name} answered nothing while it was measured`);
+    const windowMs = this.#endMs - this.#startMs;
+    return {
+      requestsPerSecond: latenciesMs.length / (windowMs / 1000),
+      latenciesMs,
+      cpuMsPerRequest: this.#targetCpuMs === undefined ? undefined : this.#targetCpuMs / latenciesMs.length,
+      clientCpuShare: (this.#client.user + this.#client.system) / 1000 / windowMs,
+    };
+  }
+}
+
+/** Posts `body` to the target without pause over every connection. */
+export async function drive(
+  target: Target,
+  body: string,
+  { connections, warmUpSeconds, seconds }: LoadOptions,
+): Promise<Measured> {
+  const window = new Window(target);
+  let wrong: string | undefined;
+  let bytesExpected = 0;
+  const timers = [
+    setTimeout(() => window.open(), warmUpSeconds * 1000),
+    setTimeout(() => window.close(), (warmUpSeconds + seconds) * 1000),
+  ];
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const instance = autocannon(
+      {
+        url: `${target.url}/sample`,
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+        connections,
+        // Longer than the window, which has timers of its own: autocannon ends only when one of its samples does.
+        duration: warmUpSeconds + seconds + 0.2,
+        sampleInt: 100,
+        timeout: 60,
+        bailout: 1,
+      },
+      (error, done) => (error ? reject(error) : resolve(done)),
+    );
+    instance.on('response', (_client, status, bytes, latencyMs) => {
+      window.count(latencyMs);
+      if (bytesExpected === 0) bytesExpected = bytes;
+      if (status < 200 || status > 299 || bytes !== bytesExpected) {
+        wrong ??= `replied ${status} with ${bytes} bytes where ${bytesExpected} were expected`;
+        instance.stop();
+      }
+    });
+  }).finally(() => {
+    for (const timer of timers) clearTimeout(timer);
+  });
+  if (wrong) throw new Error(`The ${target.name} ${wrong}`);
+  if (result.errors + result.timeouts + result.non2xx > 0) {
+    throw new Error(`The ${target.name} gave ${result.errors} errors, ${result.timeouts} of them timeouts`);
+  }
+  return window.measured();
+}

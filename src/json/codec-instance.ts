@@ -10,7 +10,25 @@ declare const WebAssembly: {
   Instance: new (module: object) => { readonly exports: unknown };
 };
 
+interface Constant {
+  readonly value: number;
+}
+
 interface CodecExports {
+  /** The memory map of assembly/layout.ts. */
+  readonly FIELDS: Constant;
+  readonly HARD_TOKENS: Constant;
+  readonly HARD_TOKENS_MAX: Constant;
+  readonly HIGHEST_POWER_F64: Constant;
+  readonly LOWEST_POWER_F64: Constant;
+  readonly POWERS_F64: Constant;
+  readonly POWERS_G: Constant;
+  readonly POWERS_U32: Constant;
+  readonly POWERS_U64: Constant;
+  readonly TEXT: Constant;
+  readonly TEXT_BYTES: Constant;
+  readonly VALUES: Constant;
+  readonly VALUES_MAX: Constant;
   memory: { readonly buffer: ArrayBuffer };
   parseSlice(length: number): void;
   printFloatSlice(count: number, opening: number, column: number, row: number, columns: number, rows: number): number;
@@ -29,18 +47,9 @@ const module = new WebAssembly.Module(readFileSync(new URL('./codec.wasm', impor
 export const codec = new WebAssembly.Instance(module).exports as CodecExports;
 
 const { buffer } = codec.memory;
-
-// The memory map of assembly/layout.ts.
-const POWERS_U32 = 64;
-const POWERS_F64 = 128;
-const POWERS_G = 1024;
-const TEXT = 2048;
-export const textBytesMax = 65_536;
-const VALUES = TEXT + textBytesMax + 256;
+export const textBytesMax = codec.TEXT_BYTES.value;
 /** Two bytes of text hold at most one number, and the printers take no more at once. */
-export const valuesMax = textBytesMax / 2;
-const HARD_TOKENS = VALUES + valuesMax * 4;
-const hardTokensMax = 4096;
+export const valuesMax = codec.VALUES_MAX.value;
 
 /** Indexes into `fields`. */
 export const Field = {
@@ -61,29 +70,33 @@ export const Field = {
 /** Where the parser stands in an array: the states of assembly/parse.ts that the host asks about. */
 export const State = { opened: 0, done: 6, other: 7 } as const;
 
-export const fields = new Int32Array(buffer, 0, 16);
+export const fields = new Int32Array(buffer, codec.FIELDS.value, 16);
 /** One byte longer than a slice, for the 0 that ends it. */
-export const text = Buffer.from(buffer, TEXT, textBytesMax + 1);
-export const floatValues = new Float32Array(buffer, VALUES, valuesMax);
-export const integerValues = new Int32Array(buffer, VALUES, valuesMax);
+export const text = Buffer.from(buffer, codec.TEXT.value, textBytesMax + 1);
+export const floatValues = new Float32Array(buffer, codec.VALUES.value, valuesMax);
+export const integerValues = new Int32Array(buffer, codec.VALUES.value, valuesMax);
 /** Triples (value index, text start, text end) of the tokens only the host can round. */
-export const hardTokens = new Uint32Array(buffer, HARD_TOKENS, hardTokensMax * 3);
+export const hardTokens = new Uint32Array(buffer, codec.HARD_TOKENS.value, codec.HARD_TOKENS_MAX.value * 3);
 
-/** 10^0 .. 10^9, by which both halves align digits. */
-function fillSmallPowers(): void {
-  const powers = new Uint32Array(buffer, POWERS_U32, 10);
-  for (let exponent = 0; exponent < 10; exponent++) powers[exponent] = 10 ** exponent;
+/** Powers of ten that are exact integers: 10^0 .. 10^9 align digits to print, 10^0 .. 10^16 digits that were read. */
+function fillExactPowers(): void {
+  const printing = new Uint32Array(buffer, codec.POWERS_U32.value, 10);
+  for (let exponent = 0; exponent < 10; exponent++) printing[exponent] = 10 ** exponent;
+  const parsing = new BigUint64Array(buffer, codec.POWERS_U64.value, 17);
+  for (let exponent = 0; exponent < 17; exponent++) parsing[exponent] = 10n ** BigInt(exponent);
 }
 
 /** Outside 10^-65 .. 10^38 a float32 of 19 digits is 0 or infinite. Number() rounds correctly, `**` need not. */
 function fillDecimalPowers(): void {
-  const powers = new Float64Array(buffer, POWERS_F64, 104);
-  for (let index = 0; index < 104; index++) powers[index] = Number(`1e${index - 65}`);
+  const lowest = codec.LOWEST_POWER_F64.value;
+  const count = codec.HIGHEST_POWER_F64.value - lowest + 1;
+  const powers = new Float64Array(buffer, codec.POWERS_F64.value, count);
+  for (let index = 0; index < count; index++) powers[index] = Number(`1e${index + lowest}`);
 }
 
 /** ceil(10^k * 2^s) for k = -31 .. 45, with the s that makes it fill 64 bits: the multipliers Schubfach needs for float32. */
 function fillSchubfachPowers(): void {
-  const powers = new BigUint64Array(buffer, POWERS_G, 77);
+  const powers = new BigUint64Array(buffer, codec.POWERS_G.value, 77);
   for (let k = -31; k <= 45; k++) {
     // 2^200 leaves more than 64 bits of every quotient.
     const numerator = k < 0 ? 1n << 200n : 10n ** BigInt(k);
@@ -101,6 +114,6 @@ function ceilDivide(numerator: bigint, denominator: bigint): bigint {
   return (numerator + denominator - 1n) / denominator;
 }
 
-fillSmallPowers();
+fillExactPowers();
 fillDecimalPowers();
 fillSchubfachPowers();

@@ -169,6 +169,8 @@ export class MatrixReader {
     const length = text.write(spelling, 0, 'latin1');
     text[length] = this.#body[this.#longPosition];
     const consumed = this.#parse(length + 1);
+    // Another digit behind a leading 0 makes the codec refuse the token as a whole.
+    if (consumed < length) this.#state = State.other;
     this.#position = this.#longPosition + consumed - length;
     if (this.#state >= State.done) this.#finishOnlySlice(consumed);
     return hardTokenCost;
@@ -181,6 +183,6 @@ export class MatrixReader {
     this.#joined.set(part, this.#joinedValues);
     this.#joinedValues += part.length;
     if (this.#joinedParts === this.#parts.length) this.#data = this.#joined;
-    return part.length;
+    return part.byteLength;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Parses a request body: JSON.parse, except that arrays of numbers under the given names become NumberMatrix, read from the
- * bytes by WebAssembly at a tenth of the cost and without holding the thread. Whether a value makes sense is for the schemas.
+ * bytes by WebAssembly at a fraction of the cost and without holding the thread. Whether a value makes sense is for the schemas.
  *
  * As with JSON.parse the last of several members of one name wins. Unlike JSON.parse, a body that is not UTF-8 is malformed,
  * and so is one with a key that could reach a prototype (forbidden-keys.ts).
@@ -16,16 +16,17 @@ import { sliceBytesMin } from './matrix-reader.js';
 export interface ParseOptions {
   /** Bytes of text given to WebAssembly at once. Default and maximum 65,536; tests make it small. */
   readonly sliceBytesMax?: number;
-  /** Bytes of text parsed in one turn of the event loop. Default 1 MiB, which takes about 2 ms. */
+  /** Bytes of text parsed in one turn of the event loop. Default 512 KiB: 1 to 4 ms, the longer the shorter the numbers. */
   readonly turnBytesMax?: number;
   /**
-   * Bytes outside the matrices. JSON.parse reads them in one turn at about 10 ns each, so this bounds that turn; more are
-   * refused with PlainJsonTooLargeError. Default 4 MiB: 65,536 seeds and as many temperatures at their longest are 3 MiB.
+   * Bytes outside the matrices, each matrix counting as a thousand. JSON.parse reads them in one turn at 5 to 10 ns a byte, so
+   * this bounds that turn; more are refused with PlainJsonTooLargeError. Default 4 MiB: 65,536 seeds and as many temperatures at
+   * their longest are 3 MiB. A body whose temperatures are a matrix too needs 2 MiB.
    */
   readonly plainBytesMax?: number;
 }
 
-const turnBytesDefault = 1_048_576;
+const turnBytesDefault = 524_288;
 const plainBytesDefault = 4_194_304;
 /** `null` and a matrix are both objects to V8, so putting the matrix in does not change how it stores the body's other fields. */
 const MATRIX_PLACEHOLDER = 'null';

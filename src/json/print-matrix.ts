@@ -11,7 +11,6 @@ export type Shape = readonly number[];
 type Integers = Int32Array | Uint32Array;
 
 const rankMax = 3;
-
 const closings = ['', ']', ']]', ']]]'] as const;
 
 /** What the codec needs to know of a shape: where rows and matrices end. */

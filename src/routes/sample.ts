@@ -72,11 +72,7 @@ function toJob({ logits, temperature, seed, outputs, ...draw }: Draw): Job {
     firstSample: draw.sampleOffset,
     hard: draw.hard,
     gumbel: draw.noise === 'gumbel',
-    outputs: {
-      samples: outputs.has('samples'),
-      indices: outputs.has('indices'),
-      noise: outputs.has('noise'),
-    },
+    outputs,
   };
 }
 

@@ -6,6 +6,11 @@ import {
   type Batch,
   type BatchResult,
   type JobResult,
+  type OutputArrays,
+  type OutputName,
+  outputFlag,
+  outputNames,
+  outputs,
   type Part,
   partColumns,
   partFlags,
@@ -14,13 +19,9 @@ import {
 import { allocateBatch } from './messages.js';
 
 function flagsOf({ job }: Part): number {
-  return (
-    (job.hard ? partFlags.hard : 0) |
-    (job.gumbel ? partFlags.gumbel : 0) |
-    (job.outputs.samples ? partFlags.samples : 0) |
-    (job.outputs.indices ? partFlags.indices : 0) |
-    (job.outputs.noise ? partFlags.noise : 0)
-  );
+  let flags = (job.hard ? partFlags.hard : 0) | (job.gumbel ? partFlags.gumbel : 0);
+  for (const name of job.outputs) flags |= outputFlag(name);
+  return flags;
 }
 
 /** Copies the rows of `parts`, all of one K, into the arrays of one Batch. */
@@ -49,43 +50,22 @@ export function pack(parts: readonly Part[]): Batch {
   return batch;
 }
 
-/** Takes consecutive slices of one output; asked for `undefined` sizes it takes nothing. */
-class Slicer<Output extends Float32Array | Int32Array> {
-  readonly #output: Output;
-  #at = 0;
-
-  constructor(output: Output) {
-    this.#output = output;
-  }
-
-  take(wanted: boolean, count: number): Output | undefined {
-    if (!wanted) return undefined;
-    const slice = this.#output.subarray(this.#at, this.#at + count) as Output;
-    if (slice.length !== count) throw new Error('A worker returned too few elements. This is a bug.');
-    this.#at += count;
-    return slice;
-  }
-
-  finish(): void {
-    if (this.#at !== this.#output.length) throw new Error('A worker returned too many elements. This is a bug.');
-  }
-}
-
-/** One result a part, in order: views on the batch's outputs, sample-major within the part. */
+/** One result a part, in order: views on the batch's outputs. */
 export function scatter(parts: readonly Part[], result: BatchResult): JobResult[] {
-  const samples = new Slicer(result.samples);
-  const indices = new Slicer(result.indices);
-  const noise = new Slicer(result.noise);
+  const taken: { [Name in OutputName]?: number } = {};
   const results = parts.map(({ job, rowCount, sampleCount }) => {
-    const draws = rowCount * sampleCount;
-    return {
-      samples: samples.take(job.outputs.samples, draws * job.categories),
-      indices: indices.take(job.outputs.indices, draws),
-      noise: noise.take(job.outputs.noise, draws * job.categories),
-    };
+    const own: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
+    for (const name of job.outputs) {
+      const start = taken[name] ?? 0;
+      const end = start + rowCount * sampleCount * outputs[name].width(job);
+      own[name] = result[name].subarray(start, end);
+      taken[name] = end;
+    }
+    return own as JobResult;
   });
-  samples.finish();
-  indices.finish();
-  noise.finish();
+  for (const name of outputNames) {
+    if (result[name].length !== (taken[name] ?? 0))
+      throw new Error(`A worker returned ${name} of another size. This is a bug.`);
+  }
   return results;
 }

@@ -5,7 +5,7 @@
  * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
  */
 import { Problem } from '../errors.js';
-import { type Job, type JobResult, jobElements, type Part } from './job.js';
+import { type Job, type JobResult, jobElements, outputs, type Part } from './job.js';
 
 export interface BatcherOptions {
   /** Batches that may run at once: one a worker. */
@@ -226,15 +226,14 @@ function cutPart(ticket: Ticket, budget: number): Part {
 /** Copies the results of a part to their place in the results of its job, which the first part to return allocates. */
 function gather(whole: JobResult | undefined, part: Part, result: JobResult): JobResult {
   const { job } = part;
-  const draws = job.samples * job.rows;
-  const gathered = whole ?? {
-    samples: job.outputs.samples ? new Float32Array(draws * job.categories) : undefined,
-    indices: job.outputs.indices ? new Int32Array(draws) : undefined,
-    noise: job.outputs.noise ? new Float32Array(draws * job.categories) : undefined,
-  };
+  const gathered = whole ?? allocate(job);
   const firstDraw = part.sampleStart * job.rows + part.rowStart;
-  if (result.samples) gathered.samples?.set(result.samples, firstDraw * job.categories);
-  if (result.indices) gathered.indices?.set(result.indices, firstDraw);
-  if (result.noise) gathered.noise?.set(result.noise, firstDraw * job.categories);
+  for (const name of job.outputs) gathered[name]?.set(result[name] ?? [], firstDraw * outputs[name].width(job));
   return gathered;
+}
+
+function allocate(job: Job): JobResult {
+  const draws = job.samples * job.rows;
+  const arrays = [...job.outputs].map((name) => [name, new outputs[name].array(draws * outputs[name].width(job))]);
+  return Object.fromEntries(arrays) as JobResult;
 }

@@ -3,7 +3,16 @@
  * number of whole draws (one row, one sample) that fits the L2 cache, in buffers that are reused, so memory is bounded
  * by what is returned and not by what is drawn. Which draws share a tile never changes a bit of any of them.
  */
-import { type Batch, type BatchResult, partColumns, partFlags, streamColumns } from './job.js';
+import {
+  type Batch,
+  type BatchResult,
+  type OutputName,
+  outputFlag,
+  outputs,
+  partColumns,
+  partFlags,
+  streamColumns,
+} from './job.js';
 import { allocateResult } from './messages.js';
 import { createNoiseKernel, type NoiseKernel } from './noise/noise.js';
 import { type DrawGraphs, type IndexView, openDrawGraphs } from './onnx/session.js';
@@ -168,36 +177,33 @@ class Tile {
 function planBatch(batch: Batch): { parts: PartView[]; result: BatchResult } {
   const parts: PartView[] = [];
   let firstRow = 0;
-  let samples = 0;
-  let indices = 0;
-  let noise = 0;
+  const counts: { [Name in OutputName]?: number } = {};
   for (let at = 0; at < batch.parts.length; at += partColumns.count) {
     const rowCount = batch.parts[at + partColumns.rowCount] as number;
     const sampleCount = batch.parts[at + partColumns.sampleCount] as number;
     const flags = batch.parts[at + partColumns.flags] as number;
     const draws = rowCount * sampleCount;
     const hard = (flags & partFlags.hard) !== 0;
-    const wants = {
-      samples: (flags & partFlags.samples) !== 0,
-      indices: (flags & partFlags.indices) !== 0,
-      noise: (flags & partFlags.noise) !== 0,
+    const wants = (name: OutputName) => (flags & outputFlag(name)) !== 0;
+    const place = (name: OutputName) => {
+      if (!wants(name)) return -1;
+      const at = counts[name] ?? 0;
+      counts[name] = at + draws * outputs[name].width(batch);
+      return at;
     };
     parts.push({
-      need: wants.samples && !hard ? 'soft' : wants.samples || wants.indices ? 'index' : 'noise',
+      need: wants('samples') && !hard ? 'soft' : wants('samples') || wants('indices') ? 'index' : 'noise',
       firstRow,
       rowCount,
       firstSample: batch.parts[at + partColumns.firstSample] as number,
       sampleCount,
       hard,
       gumbel: (flags & partFlags.gumbel) !== 0,
-      samplesAt: wants.samples ? samples : -1,
-      indicesAt: wants.indices ? indices : -1,
-      noiseAt: wants.noise ? noise : -1,
+      samplesAt: place('samples'),
+      indicesAt: place('indices'),
+      noiseAt: place('noise'),
     });
     firstRow += rowCount;
-    if (wants.samples) samples += draws * batch.categories;
-    if (wants.indices) indices += draws;
-    if (wants.noise) noise += draws * batch.categories;
   }
-  return { parts, result: allocateResult(samples, indices, noise) };
+  return { parts, result: allocateResult(counts) };
 }

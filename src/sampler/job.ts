@@ -1,14 +1,31 @@
 /**
  * The vocabulary of sampling: what a request asks for (Job), the piece of it that runs at once (Part), what crosses to a
  * worker (Batch) and what comes back. Typed arrays only, row-major, shapes beside each field.
- * B = rows, K = categories, S = samples.
+ * B = rows, K = categories, S = samples. A draw is one sample of one row; draws are sample-major: sample s of row b is
+ * draw s * B + b.
  */
 
-/** What a job wants back. Work for an output nobody asked for is not done. */
-export interface Outputs {
-  readonly samples: boolean;
-  readonly indices: boolean;
-  readonly noise: boolean;
+/** What a job can return: the elements of one draw, and how many there are. */
+export const outputs = {
+  /** float32 [K]: soft, or one-hot. */
+  samples: { array: Float32Array, width: (job: Shape) => job.categories },
+  /** int32: the category drawn. */
+  indices: { array: Int32Array, width: () => 1 },
+  /** float32 [K]: the Gumbel noise. */
+  noise: { array: Float32Array, width: (job: Shape) => job.categories },
+} as const;
+
+export type OutputName = keyof typeof outputs;
+export const outputNames = Object.keys(outputs) as readonly OutputName[];
+
+/** An array of each output, for as many draws as its owner has. */
+export type OutputArrays = { readonly [Name in OutputName]: InstanceType<(typeof outputs)[Name]['array']> };
+
+/** What a job resolves to: the outputs it asked for, over all its draws. */
+export type JobResult = Partial<OutputArrays>;
+
+interface Shape {
+  readonly categories: number;
 }
 
 /** A validated draw: S samples of B rows of K categories. */
@@ -28,22 +45,13 @@ export interface Job {
   readonly hard: boolean;
   /** False for the deterministic counterpart, in which the noise is 0. */
   readonly gumbel: boolean;
-  readonly outputs: Outputs;
-}
-
-/** What a job resolves to; an output that was not asked for is undefined. Sample-major: sample s of row b is at s * B + b. */
-export interface JobResult {
-  /** float32 [S, B, K] */
-  readonly samples: Float32Array | undefined;
-  /** int32 [S, B] */
-  readonly indices: Int32Array | undefined;
-  /** float32 [S, B, K], the Gumbel noise of the draw. */
-  readonly noise: Float32Array | undefined;
+  /** Work for an output that is not named is not done. */
+  readonly outputs: ReadonlySet<OutputName>;
 }
 
 /**
  * A rectangle of a job: samples [sampleStart, sampleStart + sampleCount) of rows [rowStart, rowStart + rowCount).
- * Either all rows or one sample, so that its results are one run of the job's results.
+ * Either all rows or one sample, so that its draws are consecutive draws of the job.
  */
 export interface Part {
   readonly job: Job;
@@ -53,8 +61,12 @@ export interface Part {
   readonly sampleCount: number;
 }
 
-/** Bits of a part's flags in a Batch. */
-export const partFlags = { hard: 1, gumbel: 2, samples: 4, indices: 8, noise: 16 } as const;
+/** Bits of a part's flags in a Batch; an output's bit is outputFlag(name). */
+export const partFlags = { hard: 1, gumbel: 2 } as const;
+
+export function outputFlag(name: OutputName): number {
+  return 4 << outputNames.indexOf(name);
+}
 
 /** Columns of `Batch.parts`. */
 export const partColumns = { rowCount: 0, firstSample: 1, sampleCount: 2, flags: 3, count: 4 } as const;
@@ -67,23 +79,20 @@ export interface Batch {
   /** What all arrays below are views on; it moves between threads as a whole. */
   readonly buffer: ArrayBuffer;
   readonly categories: number;
-  /** float32 [R, K] */
-  readonly logits: Float32Array;
-  /** float32 [R] */
-  readonly temperature: Float32Array;
-  /** uint32 [R, 3], see streamColumns. */
-  readonly streams: Uint32Array;
   /** uint32 [P, 4], see partColumns. */
   readonly parts: Uint32Array;
+  /** uint32 [R, 3], see streamColumns. */
+  readonly streams: Uint32Array;
+  /** float32 [R] */
+  readonly temperature: Float32Array;
+  /** float32 [R, K] */
+  readonly logits: Float32Array;
 }
 
-/** The outputs of the parts that asked for them, one part after another, each sample-major. */
-export interface BatchResult {
-  /** What all arrays below are views on; it moves between threads as a whole. */
+/** The outputs of the parts that asked for them, one part after another. */
+export interface BatchResult extends OutputArrays {
+  /** What all arrays are views on; it moves between threads as a whole. */
   readonly buffer: ArrayBuffer;
-  readonly samples: Float32Array;
-  readonly indices: Int32Array;
-  readonly noise: Float32Array;
 }
 
 /** The number of elements a job draws: S * B * K. */

@@ -2,7 +2,16 @@
  * What crosses between the pool and a worker thread. A batch and its result are one ArrayBuffer each, moved and not copied:
  * a message costs the HTTP thread by the objects in it far more than by its bytes.
  */
-import { type Batch, type BatchResult, partColumns, streamColumns } from './job.js';
+import {
+  type Batch,
+  type BatchResult,
+  type OutputArrays,
+  type OutputName,
+  outputNames,
+  outputs,
+  partColumns,
+  streamColumns,
+} from './job.js';
 
 /** Given to a worker thread as its workerData. */
 export interface WorkerSettings {
@@ -47,21 +56,25 @@ export function batchOn(buffer: ArrayBuffer): Batch {
   };
 }
 
+/** Elements of each output; one that is not named has none. */
+export type OutputCounts = { readonly [Name in OutputName]?: number };
+
 /** A result of the given numbers of elements, all zeros, on one buffer. */
-export function allocateResult(samples: number, indices: number, noise: number): BatchResult {
-  const buffer = new ArrayBuffer((3 + samples + indices + noise) * fieldBytes);
-  new Uint32Array(buffer, 0, 3).set([samples, indices, noise]);
+export function allocateResult(counts: OutputCounts): BatchResult {
+  const sizes = outputNames.map((name) => counts[name] ?? 0);
+  const buffer = new ArrayBuffer((sizes.length + sizes.reduce((sum, size) => sum + size, 0)) * fieldBytes);
+  new Uint32Array(buffer, 0, sizes.length).set(sizes);
   return resultOn(buffer);
 }
 
 /** The result whose message `buffer` is: views, no copies. */
 export function resultOn(buffer: ArrayBuffer): BatchResult {
-  const [samples, indices, noise] = new Uint32Array(buffer, 0, 3) as unknown as [number, number, number];
-  const start = 3 * fieldBytes;
-  return {
-    buffer,
-    samples: new Float32Array(buffer, start, samples),
-    indices: new Int32Array(buffer, start + samples * fieldBytes, indices),
-    noise: new Float32Array(buffer, start + (samples + indices) * fieldBytes, noise),
-  };
+  const sizes = new Uint32Array(buffer, 0, outputNames.length);
+  let at = sizes.byteLength;
+  const arrays = outputNames.map((name, index) => {
+    const array = new outputs[name].array(buffer, at, sizes[index]);
+    at += array.byteLength;
+    return [name, array];
+  });
+  return { buffer, ...(Object.fromEntries(arrays) as OutputArrays) };
 }

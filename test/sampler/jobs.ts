@@ -15,7 +15,7 @@ export function makeJob(fields: Partial<Job> & { rows?: number; categories?: num
     firstSample: 0,
     hard: false,
     gumbel: true,
-    outputs: { samples: true, indices: true, noise: false },
+    outputs: new Set(['samples', 'indices'] as const),
     ...rest,
   };
 }

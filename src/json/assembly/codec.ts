@@ -4,3 +4,19 @@
  */
 export { parseSlice } from "./parse";
 export { printFloatSlice, printIntegerSlice } from "./print";
+export {
+  FIELDS,
+  HARD_TOKENS,
+  HARD_TOKENS_MAX,
+  HIGHEST_POWER_F64,
+  LOWEST_POWER_F64,
+  LOWEST_POWER_G,
+  POWERS_F64,
+  POWERS_G,
+  POWERS_U32,
+  POWERS_U64,
+  TEXT,
+  TEXT_BYTES,
+  VALUES,
+  VALUES_MAX,
+} from "./layout";

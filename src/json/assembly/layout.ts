@@ -1,6 +1,7 @@
 /**
- * Where everything lies in the codec's linear memory. src/json/codec-instance.ts repeats these numbers and a test compares
- * the two. There is no allocator: text and values have one fixed place each, used by whichever call is running.
+ * Where everything lies in the codec's linear memory. The module exports these numbers, and src/json/codec-instance.ts makes
+ * its views of the memory from them. All of it lies below asconfig.json's memoryBase, where the compiler's own data would begin.
+ * There is no allocator: text and values have one fixed place each, used by whichever call is running.
  */
 
 /** i32 fields a call reads and writes; see codec-instance.ts for who writes which. */
@@ -12,6 +13,9 @@ export const POWERS_F64: usize = 128;
 /** ceil(10^k * 2^(63 - floor(log2 10^k))) for k = -31 .. 45, written by the host. */
 export const POWERS_G: usize = 1024;
 
+/** 10^0 .. 10^16 as u64, written by the host. */
+export const POWERS_U64: usize = 1792;
+
 /** The JSON text, read by the parser and written by the printers, with room behind it for loads and stores that overhang. */
 export const TEXT: usize = 2048;
 export const TEXT_BYTES: usize = 65536;
@@ -21,7 +25,7 @@ export const VALUES: usize = TEXT + TEXT_BYTES + 256;
 export const VALUES_MAX: usize = TEXT_BYTES / 2;
 
 /** Triples (value index, text start, text end) of the tokens only the host can round. */
-export const HARD_TOKENS: usize = VALUES + VALUES_MAX * 4;
+export const HARD_TOKENS: usize = VALUES + <usize>VALUES_MAX * 4;
 export const HARD_TOKENS_MAX: i32 = 4096;
 
 export const LOWEST_POWER_F64: i32 = -65;

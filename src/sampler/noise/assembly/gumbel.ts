@@ -16,22 +16,24 @@ const LN2_FIELD: f32 = LN2 / 8388608;
 /** 2/3, rounded up: t is reduced to [2/3, 4/3), so that 1 lies inside and g is exact to an absolute error around 0. */
 const OCTAVE: i32 = 0x3f2aaaab;
 
-const A0: f32 = 0.49999523162841797; // 0x3effff60
-const A1: f32 = 0.33363214135169983; // 0x3eaad1d5
-const A2: f32 = 0.24368247389793396; // 0x3e7987e6
-const A3: f32 = 0.2636917531490326; // 0x3e87029b
-const A4: f32 = -0.18095450103282928; // 0xbe394c23
-const A5: f32 = 1.2087163925170898; // 0x3f9ab738
-const A6: f32 = -1.639589548110962; // 0xbfd1de12
-const A7: f32 = 1.414546251296997; // 0x3fb50fda
-const B0: f32 = 0.4999988079071045; // 0x3effffd8
-const B1: f32 = -0.3333299458026886; // 0xbeaaaa39
-const B2: f32 = 0.25011011958122253; // 0x3e800e6f
-const B3: f32 = -0.20020441710948944; // 0xbe4d0263
-const B4: f32 = 0.16365298628807068; // 0x3e2794a6
-const B5: f32 = -0.13867118954658508; // 0xbe0dffd2
-const B6: f32 = 0.1562902182340622; // 0x3e200a8b
-const B7: f32 = -0.14584651589393616; // 0xbe1558ca
+// Minimax (Remez) coefficients, rounded to float32 and then varied by a few units in the last place until the largest error of g was
+// smallest. A is relative to -log1p(-x), B is absolute.
+const A0: f32 = 0.49999529123306274; // 0x3effff62
+const A1: f32 = 0.3336319029331207; // 0x3eaad1cd
+const A2: f32 = 0.24368219077587128; // 0x3e7987d3
+const A3: f32 = 0.2636914849281311; // 0x3e870292
+const A4: f32 = -0.18095235526561737; // 0xbe394b93
+const A5: f32 = 1.2087277173995972; // 0x3f9ab797
+const A6: f32 = -1.6395962238311768; // 0xbfd1de4a
+const A7: f32 = 1.4145082235336304; // 0x3fb50e9b
+const B0: f32 = 0.49999821186065674; // 0x3effffc4
+const B1: f32 = -0.33333051204681396; // 0xbeaaaa4c
+const B2: f32 = 0.2501172721385956; // 0x3e800f5f
+const B3: f32 = -0.20020455121994019; // 0xbe4d026c
+const B4: f32 = 0.16361995041370392; // 0x3e278bfd
+const B5: f32 = -0.13862600922584534; // 0xbe0df3fa
+const B6: f32 = 0.15629078447818756; // 0x3e200ab1
+const B7: f32 = -0.14569221436977386; // 0xbe153057
 
 /**
  * v = min(f32(b) 2^-32, 1 - 2^-24), f32(b) rounded to nearest even.
@@ -54,29 +56,25 @@ export function rareUniform(b: u32, r: u32): f32 {
 }
 
 /**
- * g for v >= 2^-24. 1 - v is in [2^(-n-1), 2^-n) for an n from 0 to 23; then -log1p(-v) = n log 2 - log1p(-x) with
- * x = 1 - 2^n (1 - v) in [0, 1/2], which is exact: v itself for n = 0, and for n > 0 both 1 - v and x are multiples of 2^-24.
+ * t = -log1p(-v), v in [2^-65, 1 - 2^-24]. 1 - v is in [2^(-n-1), 2^-n) for an n from 0 to 23, where n is 0 for the v so small
+ * that 1 - v rounds to 1. Then t = n log 2 - log1p(-x) with x = 1 - 2^n (1 - v) in [0, 1/2], which is exact: v itself for n = 0,
+ * and for n > 0 both 1 - v and x are multiples of 2^-24.
  */
 @inline
-export function gumbel(v: v128): v128 {
+export function firstLog(v: v128): v128 {
   const field = v128.and(f32x4.sub(f32x4.splat(1), v), i32x4.splat(0x7f800000));
-  const nField = i32x4.sub(i32x4.splat(0x3f000000), field);
+  // The fields' low halves are 0, so 16-bit lanes subtract 32-bit ones; they saturate, so that n is 0, not -1, where 1 - v is 1.
+  const nField = i16x8.sub_sat_u(i32x4.splat(0x3f000000), field);
   const scale = i32x4.add(nField, i32x4.splat(0x3f800000));
   const x = f32x4.add(f32x4.mul(v, scale), f32x4.sub(f32x4.splat(1), scale));
-  return gumbelReduced(x, f32x4.mul(f32x4.convert_i32x4_s(nField), f32x4.splat(LN2_FIELD)));
-}
-
-/** g for a rare v, at most 2^-8: there n = 0. */
-@inline
-export function rareGumbel(v: f32): f32 {
-  return f32x4.extract_lane(gumbelReduced(f32x4.splat(v), f32x4.splat(0)), 0);
-}
-
-/** -log(t) for t = nLog2 - log1p(-x) = (x + (x^2 A(x) + nLog2)), x in [0, 1/2]. */
-@inline
-function gumbelReduced(x: v128, nLog2: v128): v128 {
+  const nLog2 = f32x4.mul(f32x4.convert_i32x4_s(nField), f32x4.splat(LN2_FIELD));
   const xx = f32x4.mul(x, x);
-  const t = f32x4.add(x, f32x4.add(f32x4.mul(xx, polynomialA(x, xx)), nLog2));
+  return f32x4.add(x, f32x4.add(f32x4.mul(xx, polynomialA(x, xx)), nLog2));
+}
+
+/** g = -log(t), t in [2^-65, 16.7]: t = 2^e (1 + y) with 1 + y in [2/3, 4/3), and g = -e log 2 - log1p(y). */
+@inline
+export function secondLog(t: v128): v128 {
   const eField = v128.and(i32x4.sub(t, i32x4.splat(OCTAVE)), i32x4.splat(0xff800000));
   const y = f32x4.sub(i32x4.sub(t, eField), f32x4.splat(1));
   const yy = f32x4.mul(y, y);

@@ -8,8 +8,6 @@
 //
 // after which k0 += W0 and k1 += W1. Ten rounds.
 
-import { KEYS } from './memory';
-
 const M0: u32 = 0xd2511f53;
 const M1: u32 = 0xcd9e8d57;
 const W0: u32 = 0x9e3779b9;
@@ -20,37 +18,12 @@ let sample: u32 = 0;
 let seedLow: u32 = 0;
 let seedHigh: u32 = 0;
 
-/**
- * Sets the seed, row and sample of all words that follow, until the next call.
- *
- * Only c0 differs between the blocks of one row and sample, so half of the first three rounds is the same for all of them. It is
- * done here, once, and merged with the keys it is combined with:
- *
- *     word 0         k1 of round 1 (c3 is 0)
- *     words 1, 2     c1 ^ k0 and high(M0 c0) ^ k1 of round 2
- *     words 3, 4     k0 and c3 ^ k1 of round 3
- *     words 5 .. 16  k0 and k1 of rounds 4 .. 9, alternating
- *     word 17        (k0, 0, k1, 0) of round 10, whose results are laid out by block
- */
+/** Sets the seed, row and sample of all words that follow, until the next call. */
 export function setCall(newRow: u32, newSample: u32, newSeedLow: u32, newSeedHigh: u32): void {
   row = newRow;
   sample = newSample;
   seedLow = newSeedLow;
   seedHigh = newSeedHigh;
-  const product1 = <u64>M1 * <u64>row;
-  const product0 = <u64>M0 * <u64>(<u32>(product1 >> 32) ^ sample ^ seedLow);
-  v128.store(KEYS, i32x4.splat(seedHigh));
-  v128.store(KEYS, i32x4.splat(<u32>product1 ^ (seedLow + W0)), 1 * 16);
-  v128.store(KEYS, i32x4.splat(<u32>(product0 >> 32) ^ (seedHigh + W1)), 2 * 16);
-  v128.store(KEYS, i32x4.splat(seedLow + 2 * W0), 3 * 16);
-  v128.store(KEYS, i32x4.splat(<u32>product0 ^ (seedHigh + 2 * W1)), 4 * 16);
-  for (let round: u32 = 3; round < 9; round++) {
-    const at = KEYS + (2 * round - 1) * 16;
-    v128.store(at, i32x4.splat(seedLow + round * W0));
-    v128.store(at, i32x4.splat(seedHigh + round * W1), 16);
-  }
-  const last = i32x4.replace_lane(i32x4.splat(0), 0, seedLow + 9 * W0);
-  v128.store(KEYS, i32x4.replace_lane(last, 2, seedHigh + 9 * W1), 17 * 16);
 }
 
 /** One word of one block of the call set last: what the vectors below give, and any c3. Used for the second word of rare values. */
@@ -76,20 +49,38 @@ export function word(category: u32, c3: u32): u32 {
 
 /**
  * Words of whole groups with c3 = 0, in the order of the categories: 16 words from 4 blocks a group, block numbers block, block + 1, ...
- * Block numbers stay below 2^30, so multiples of M0 are carried from group to group by one 64-bit addition.
+ *
+ * Only c0 differs between the blocks, so half of the first three rounds is the same for all of them and is done here, once:
+ * c1 of round 2, and the two products M0 c0 of round 2. Block numbers stay below 2^30, so multiples of M0 are carried on by 64-bit
+ * additions.
  */
 export function drawBits(to: usize, block: u32, groups: u32): void {
-  const step = i64x2.splat(4 * <u64>M0);
+  const k0 = seedLow;
+  const k1 = seedHigh;
+  const product1 = <u64>M1 * <u64>row;
+  const product0 = <u64>M0 * <u64>(<u32>(product1 >> 32) ^ sample ^ k0);
+  const c1 = <u32>product1;
+  const high0 = <u32>(product0 >> 32);
+  const low0 = <u32>product0;
+  const group = i64x2.splat(4 * <u64>M0);
+  const end = to + <usize>groups * 64;
   let products01 = i64x2.replace_lane(i64x2.splat(<u64>M0 * <u64>block), 1, <u64>M0 * (<u64>block + 1));
   let products23 = i64x2.add(products01, i64x2.splat(2 * <u64>M0));
-  const end = to + <usize>groups * 64;
-  // A loop that runs at least once: only then does V8 keep the constants out of it.
-  do {
-    drawGroup(to, products01, products23);
-    products01 = i64x2.add(products01, step);
-    products23 = i64x2.add(products23, step);
-    to += 64;
-  } while (to < end);
+  const pairsEnd = end - 64;
+  if (to < pairsEnd) {
+    // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A loop that
+    // runs at least once, because only then does V8 keep the constants out of it.
+    do {
+      drawGroup(to, products01, products23, k0, k1, c1, high0, low0);
+      products01 = i64x2.add(products01, group);
+      products23 = i64x2.add(products23, group);
+      drawGroup(to + 64, products01, products23, k0, k1, c1, high0, low0);
+      products01 = i64x2.add(products01, group);
+      products23 = i64x2.add(products23, group);
+      to += 128;
+    } while (to < pairsEnd);
+  }
+  if (to < end) drawGroup(to, products01, products23, k0, k1, c1, high0, low0);
 }
 
 /** 64-bit products of the lanes 0 and 1 with m. */
@@ -122,67 +113,68 @@ function low(x: v128, m: u32): v128 {
   return i32x4.mul(x, i32x4.splat(m));
 }
 
+/**
+ * 16 words from four blocks, one block a lane until the last round. products01 and products23 are M0 times the block numbers; c1, high0
+ * and low0 are what drawBits found for round 2. No loads here: they would have to wait for the stores of the group before.
+ */
 @inline
-function key(index: usize): v128 {
-  return v128.load(KEYS + index * 16);
-}
-
-/** 16 words from four blocks, one block a lane until the last round; products01 and products23 are M0 times the block numbers. */
-@inline
-function drawGroup(to: usize, products01: v128, products23: v128): void {
+function drawGroup(
+  to: usize, products01: v128, products23: v128, k0: u32, k1: u32, c1: u32, high0: u32, low0: u32,
+): void {
   // Rounds 1 to 3, as far as they differ between blocks.
-  let x2 = v128.xor(high(products01, products23), key(0));
+  let x2 = v128.xor(high(products01, products23), i32x4.splat(k1));
   let x3 = v128.shuffle<i32>(products01, products23, 0, 2, 4, 6);
-  let x0 = mix(x2, M1, key(1));
+  let x0 = mix(x2, M1, i32x4.splat(c1 ^ (k0 + W0)));
   let x1 = low(x2, M1);
-  x2 = v128.xor(x3, key(2));
-  const y0 = mix(x2, M1, v128.xor(x1, key(3)));
+  x2 = v128.xor(x3, i32x4.splat(high0 ^ (k1 + W1)));
+  const y0 = mix(x2, M1, v128.xor(x1, i32x4.splat(k0 + 2 * W0)));
   const y1 = low(x2, M1);
-  const y2 = mix(x0, M0, key(4));
+  const y2 = mix(x0, M0, i32x4.splat(low0 ^ (k1 + 2 * W1)));
   const y3 = low(x0, M0);
   // Rounds 4 to 8.
-  x0 = mix(y2, M1, v128.xor(y1, key(5)));
+  x0 = mix(y2, M1, v128.xor(y1, i32x4.splat(k0 + 3 * W0)));
   x1 = low(y2, M1);
-  x2 = mix(y0, M0, v128.xor(y3, key(6)));
+  x2 = mix(y0, M0, v128.xor(y3, i32x4.splat(k1 + 3 * W1)));
   x3 = low(y0, M0);
-  const z0 = mix(x2, M1, v128.xor(x1, key(7)));
+  const z0 = mix(x2, M1, v128.xor(x1, i32x4.splat(k0 + 4 * W0)));
   const z1 = low(x2, M1);
-  const z2 = mix(x0, M0, v128.xor(x3, key(8)));
+  const z2 = mix(x0, M0, v128.xor(x3, i32x4.splat(k1 + 4 * W1)));
   const z3 = low(x0, M0);
-  x0 = mix(z2, M1, v128.xor(z1, key(9)));
+  x0 = mix(z2, M1, v128.xor(z1, i32x4.splat(k0 + 5 * W0)));
   x1 = low(z2, M1);
-  x2 = mix(z0, M0, v128.xor(z3, key(10)));
+  x2 = mix(z0, M0, v128.xor(z3, i32x4.splat(k1 + 5 * W1)));
   x3 = low(z0, M0);
-  const u0 = mix(x2, M1, v128.xor(x1, key(11)));
+  const u0 = mix(x2, M1, v128.xor(x1, i32x4.splat(k0 + 6 * W0)));
   const u1 = low(x2, M1);
-  const u2 = mix(x0, M0, v128.xor(x3, key(12)));
+  const u2 = mix(x0, M0, v128.xor(x3, i32x4.splat(k1 + 6 * W1)));
   const u3 = low(x0, M0);
-  x0 = mix(u2, M1, v128.xor(u1, key(13)));
+  x0 = mix(u2, M1, v128.xor(u1, i32x4.splat(k0 + 7 * W0)));
   x1 = low(u2, M1);
-  x2 = mix(u0, M0, v128.xor(u3, key(14)));
+  x2 = mix(u0, M0, v128.xor(u3, i32x4.splat(k1 + 7 * W1)));
   x3 = low(u0, M0);
   // Round 9 keeps its products, and round 10 combines them: a transposition to the order of the categories comes with the shuffles.
   const p01 = multiply01(x0, M0);
   const p23 = multiply23(x0, M0);
   const q01 = multiply01(x2, M1);
   const q23 = multiply23(x2, M1);
-  const v0 = v128.xor(high(q01, q23), v128.xor(x1, key(15)));
-  const v2 = v128.xor(high(p01, p23), v128.xor(x3, key(16)));
+  const v0 = v128.xor(high(q01, q23), v128.xor(x1, i32x4.splat(k0 + 8 * W0)));
+  const v2 = v128.xor(high(p01, p23), v128.xor(x3, i32x4.splat(k1 + 8 * W1)));
   const r01 = multiply01(v0, M0);
   const r23 = multiply23(v0, M0);
   const s01 = multiply01(v2, M1);
   const s23 = multiply23(v2, M1);
-  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 1, 0, 5, 4), v128.shuffle<i64>(q01, p01, 0, 2)));
-  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 3, 2, 7, 6), v128.shuffle<i64>(q01, p01, 1, 3)), 16);
-  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 1, 0, 5, 4), v128.shuffle<i64>(q23, p23, 0, 2)), 32);
-  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 3, 2, 7, 6), v128.shuffle<i64>(q23, p23, 1, 3)), 48);
+  const last = i32x4.replace_lane(i32x4.replace_lane(i32x4.splat(0), 0, k0 + 9 * W0), 2, k1 + 9 * W1);
+  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 1, 0, 5, 4), v128.shuffle<i64>(q01, p01, 0, 2), last));
+  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 3, 2, 7, 6), v128.shuffle<i64>(q01, p01, 1, 3), last), 16);
+  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 1, 0, 5, 4), v128.shuffle<i64>(q23, p23, 0, 2), last), 32);
+  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 3, 2, 7, 6), v128.shuffle<i64>(q23, p23, 1, 3), last), 48);
 }
 
 /**
  * The four words of one block. products10 = (high(M1 c2), low(M1 c2), high(M0 c0), low(M0 c0)) of round 10; the even lanes of
- * products9 are c1 and c3 of round 10, which are combined with the high halves only.
+ * products9 are c1 and c3 of round 10, which are combined with the high halves only, as are the keys in last.
  */
 @inline
-function finish(products10: v128, products9: v128): v128 {
-  return v128.xor(products10, v128.xor(v128.and(products9, i64x2.splat(0xffffffff)), key(17)));
+function finish(products10: v128, products9: v128, last: v128): v128 {
+  return v128.xor(products10, v128.xor(v128.and(products9, i64x2.splat(0xffffffff)), last));
 }

@@ -1,0 +1,329 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { NumberMatrix } from '../../src/json/number-matrix.js';
+import { type ParseOptions, PlainJsonTooLargeError, parseBody, parseBodySync } from '../../src/json/parse-body.js';
+
+const fields: ReadonlySet<string> = new Set(['logits', 'cotangent']);
+
+/** What parseBody should make of an array, told by a plain loop over JSON.parse's value; undefined if it is no number matrix. */
+function expectedMatrix(value: unknown): NumberMatrix | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const isNumbers = (row: unknown): row is (number | null)[] =>
+    Array.isArray(row) && row.every((item) => typeof item === 'number' || item === null);
+  const nested = value.length > 0 && value.every(isNumbers);
+  if (!nested && !isNumbers(value)) return undefined;
+  const rows: (number | null)[][] = nested ? value : [value as (number | null)[]];
+  const numbers = rows.flat();
+  const data = Float32Array.from(numbers, (item) => item ?? Number.NaN);
+  return new NumberMatrix({
+    rank: nested ? 2 : 1,
+    rows: rows.length,
+    columns: rows[0].length,
+    data,
+    nullCount: numbers.filter((item) => item === null).length,
+    infiniteCount: data.filter((item) => Math.abs(item) === Number.POSITIVE_INFINITY).length,
+    raggedRow: rows.findIndex((row) => row.length !== rows[0].length),
+  });
+}
+
+/** What parseBody should make of a text, or the string 'refused'. */
+function expected(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'refused';
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  for (const name of fields) {
+    const matrix = Object.hasOwn(value, name) ? expectedMatrix((value as Record<string, unknown>)[name]) : undefined;
+    if (matrix !== undefined) (value as Record<string, unknown>)[name] = matrix;
+  }
+  return value;
+}
+
+function actual(body: Buffer, options?: ParseOptions): unknown {
+  try {
+    return parseBodySync(body, fields, options);
+  } catch (error) {
+    if ((error as Error).name !== 'MalformedJsonError') throw error;
+    return 'refused';
+  }
+}
+
+/** JSON.stringify with the matrices' bits spelled out: it tells -0 from 0 and keeps the order of keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, item) => {
+    if (item instanceof NumberMatrix) return { ...item, data: [...new Int32Array(item.data.slice().buffer)].join() };
+    return Object.is(item, -0) ? '-0' : item;
+  });
+}
+
+const slices = [8, 9, 10, 15, 31, 65_536];
+
+function differs(text: string): string | undefined {
+  const want = canonical(expected(text));
+  for (const sliceBytesMax of slices) {
+    const got = canonical(actual(Buffer.from(text), { sliceBytesMax }));
+    if (got !== want) return `slice ${sliceBytesMax}: ${got} instead of ${want}`;
+  }
+  return undefined;
+}
+
+const spelledNumber = fc.oneof(
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
+  fc.integer().map(String),
+  fc.constantFrom('-0', '1E+05', '0.5', '1e39', '-1e400', '12345678901234567890', '0.1e-7', 'null'),
+);
+const space = fc.constantFrom('', '', '', ' ', '\n', '\t', '\r\n', '  ');
+const comma = fc.tuple(space, space).map(([before, after]) => `${before},${after}`);
+
+function arrayOf(items: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc
+    .tuple(fc.array(items, { maxLength: 6 }), comma, space)
+    .map(([texts, separator, edge]) => `[${edge}${texts.join(separator)}${edge}]`);
+}
+
+const row = arrayOf(spelledNumber);
+const anyJson = fc.json({ maxDepth: 3 });
+const value = fc.oneof(
+  row,
+  arrayOf(row),
+  arrayOf(fc.oneof(row, spelledNumber, fc.constantFrom('true', '"x"', '{}', '[[1]]'))),
+  anyJson,
+);
+const key = fc.constantFrom(
+  '"logits"',
+  '"cotangent"',
+  '"l\\u006fgits"',
+  '"logit\\u0073"',
+  '"Logits"',
+  '"logits "',
+  '"lo\\"gits"',
+  '"é\\\\"',
+  '"\u{1F600}"',
+  '"seed"',
+  '""',
+  '"7"',
+  '"toString"',
+);
+const member = fc
+  .tuple(space, key, space, space, value, space)
+  .map((parts) => `${parts[0]}${parts[1]}${parts[2]}:${parts[3]}${parts[4]}${parts[5]}`);
+const legalBody = fc.array(member, { maxLength: 5 }).map((members) => `{${members.join(',')}}`);
+
+/** One edit of a text: a character taken out, put in, replaced, or the tail cut off. */
+const edit = fc.record({
+  kind: fc.constantFrom('remove', 'insert', 'replace', 'cut', 'repeat'),
+  at: fc.nat(),
+  piece: fc.constantFrom(
+    ...'0123456789+-.eE,:[]{}" \\u\n\t\0\u00a0\ufeffn/*',
+    'null',
+    'true',
+    '1e',
+    '01',
+    '-',
+    '""',
+    '[]',
+    '{}',
+    '"logits":[1]',
+    ',"logits":[2,3]',
+    'NaN',
+    '],[',
+    '\\u00',
+  ),
+});
+
+function applyEdit(text: string, { kind, at, piece }: { kind: string; at: number; piece: string }): string {
+  const position = at % (text.length + 1);
+  const before = text.slice(0, position);
+  if (kind === 'insert') return before + piece + text.slice(position);
+  if (kind === 'cut') return before;
+  if (kind === 'repeat') return text.slice(0, position + 5) + text.slice(position);
+  return before + (kind === 'replace' ? piece : '') + text.slice(position + 1);
+}
+
+t.test('a legal body gives what JSON.parse gives, its number arrays as matrices, at every slice size', async () => {
+  fc.assert(
+    fc.property(legalBody, (text) => {
+      const difference = differs(text);
+      if (difference !== undefined) throw new Error(difference);
+    }),
+    { seed: 1, numRuns: 5_000 },
+  );
+});
+
+t.test('a mutated body is accepted with the same result or refused exactly as JSON.parse does', async () => {
+  fc.assert(
+    fc.property(legalBody, fc.array(edit, { minLength: 1, maxLength: 3 }), (text, edits) => {
+      // An edit may split a surrogate pair, which UTF-8 cannot carry: the bytes then say U+FFFD.
+      const difference = differs(Buffer.from(edits.reduce(applyEdit, text)).toString());
+      if (difference !== undefined) throw new Error(difference);
+    }),
+    { seed: 2, numRuns: 20_000 },
+  );
+});
+
+t.test('a value that is no object gives what JSON.parse gives', async (t) => {
+  for (const text of [
+    '[1,2]',
+    '1',
+    '"é"',
+    'null',
+    ' true ',
+    '[{"logits":[1]}]',
+    '',
+    ' ',
+    '{',
+    '{}',
+    '{}x',
+    '{} {}',
+    '"',
+    '[',
+    '{"logits":[1]',
+    '{"logits":[1]}]',
+  ]) {
+    t.equal(differs(text), undefined, text);
+  }
+});
+
+t.test('only the top level holds matrices', async (t) => {
+  const body = Buffer.from('{"a":{"logits":[1]},"logits":[2],"b":["logits",[3]]}');
+  t.same(JSON.parse(canonical(parseBodySync(body, fields))).a, { logits: [1] });
+});
+
+t.test('shapes of empty and ragged arrays', async (t) => {
+  const shapeOf = (text: string) => {
+    const { logits } = parseBodySync(Buffer.from(`{"logits":${text}}`), fields) as { logits: NumberMatrix };
+    return [logits.rank, logits.rows, logits.columns, logits.raggedRow];
+  };
+  t.same(shapeOf('[]'), [1, 1, 0, -1]);
+  t.same(shapeOf('[[]]'), [2, 1, 0, -1]);
+  t.same(shapeOf('[[],[1]]'), [2, 2, 0, 1]);
+  t.same(shapeOf('[[1,2],[3,4],[5],[6,7,8]]'), [2, 4, 2, 2]);
+  t.same(shapeOf('[[1,2],[3,null]]'), [2, 2, 2, -1]);
+  t.same(shapeOf('[null]'), [1, 1, 1, -1]);
+});
+
+t.test('the last of several members of one name wins, whatever kinds they are', async (t) => {
+  for (const text of [
+    '{"logits":[1],"logits":[2,3]}',
+    '{"logits":[1],"logits":"x"}',
+    '{"logits":"x","logits":[1]}',
+    '{"logits":[1],"l\\u006fgits":[[2]]}',
+    '{"logits":[1],"logits":[[[1]]],"logits":[]}',
+    '{"logits":[1],"logits":[true]}',
+  ]) {
+    t.equal(differs(text), undefined, text);
+  }
+});
+
+t.test('keys that could reach a prototype are refused, however they are spelled and wherever they stand', async (t) => {
+  for (const text of [
+    '{"__proto__":{"x":1},"logits":[1]}',
+    '{"a":[{"__proto__":1}]}',
+    '{"\\u005f_proto__":1}',
+    '{"_\\u005Fproto\\u005f_":1}',
+    '{"a":{"constructor":{"prototype":1}}}',
+    '{"const\\u0072uctor":{"prot\\u006ftype":1}}',
+    '[{"__proto__":1}]',
+  ]) {
+    t.throws(() => parseBodySync(Buffer.from(text), fields), { name: 'MalformedJsonError' }, text);
+  }
+  for (const text of [
+    '{"constructor":1}',
+    '{"a":"__proto__"}',
+    '{"prototype":{}}',
+    '{"constructor":{"a":1}}',
+    '{"constructor":null}',
+  ]) {
+    t.equal(differs(text), undefined, text);
+  }
+});
+
+t.test('bytes that are not UTF-8 are refused, inside strings and out, and so is a byte order mark', async (t) => {
+  const wrap = (...bytes: number[]) =>
+    Buffer.concat([Buffer.from('{"logits":[1],"a":"'), Buffer.from(bytes), Buffer.from('"}')]);
+  for (const bytes of [
+    [0xff],
+    [0xc3],
+    [0xc0, 0x80],
+    [0xed, 0xa0, 0x80],
+    [0xf4, 0x90, 0x80, 0x80],
+    [0x80],
+    [0xe2, 0x82],
+  ]) {
+    t.equal(actual(wrap(...bytes)), 'refused');
+    t.equal(actual(Buffer.concat([Buffer.from(bytes), Buffer.from('{}')])), 'refused');
+    t.equal(actual(Buffer.concat([Buffer.from('{"logits":[1'), Buffer.from(bytes), Buffer.from(']}')])), 'refused');
+    t.equal(actual(Buffer.concat([Buffer.from('{"logits":[1]}'), Buffer.from(bytes)])), 'refused');
+  }
+  t.equal(actual(Buffer.from('\ufeff{}')), 'refused');
+  t.equal(actual(Buffer.from('{}\ufeff')), 'refused');
+  t.same(actual(wrap(0xe2, 0x82, 0xac)), actual(Buffer.from('{"logits":[1],"a":"€"}')));
+});
+
+t.test(
+  'an error names the byte, counts characters outside ASCII and matrices as the bytes they are, and repeats nothing',
+  async (t) => {
+    const failure = (text: string): { position?: number; message: string } => {
+      try {
+        parseBodySync(Buffer.from(text), fields);
+      } catch (error) {
+        return error as Error & { position?: number };
+      }
+      return { message: 'accepted' };
+    };
+    t.equal(failure('{"é":1,"logits":[1,2,3],"secret":1 "x"}').position, 36);
+    t.equal(failure('{"logits":[1,2,3],"a":[[]],"logits":[12345678] "x"}').position, 47);
+    for (const text of ['{"logits":[secret]}', '{"secret":tru}', 'secret', '{"a":"at position 7"secret']) {
+      t.notMatch(failure(text).message, /secret|accepted/);
+    }
+  },
+);
+
+t.test('nesting of a million levels is parsed or refused without overflowing the stack', async (t) => {
+  const deep = `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`;
+  for (const text of [`{"logits":${deep}}`, `{"a":${deep}}`, `{"a":${deep},"b":"__proto__"}`]) {
+    t.doesNotThrow(() => parseBodySync(Buffer.from(text), fields));
+  }
+  t.equal(actual(Buffer.from(`{"logits":${deep}`)), 'refused');
+  t.equal(actual(Buffer.from(`{"logits":${'['.repeat(1_000_000)}`)), 'refused');
+});
+
+t.test(
+  'bodies parsed in turns give the same result and errors, and bodies parsed side by side do not mix',
+  async (t) => {
+    const texts = Array.from({ length: 8 }, (_, index) => {
+      const rows = Array.from(
+        { length: 50 },
+        (_, row) => `[${Array.from({ length: 20 }, (_, column) => (index + row) * 1.5 ** column).join(', ')}]`,
+      );
+      return `{"seed":${index},"logits":[${rows.join(',')}],"cotangent":[${index},null,1e400],"t":"é"}`;
+    });
+    const options = { sliceBytesMax: 64, turnBytesMax: 256 };
+    const results = await Promise.all(texts.map((text) => parseBody(Buffer.from(text), fields, options)));
+    for (const [index, text] of texts.entries()) t.equal(canonical(results[index]), canonical(expected(text)));
+    await t.rejects(Promise.resolve(parseBody(Buffer.from(texts[0].slice(0, -1)), fields, options)), {
+      name: 'MalformedJsonError',
+    });
+  },
+);
+
+t.test('a small body resolves without a promise', async (t) => {
+  t.notOk(parseBody(Buffer.from('{"logits":[1]}'), fields) instanceof Promise);
+});
+
+t.test('JSON outside the matrices is limited, a body of very many matrices too', async (t) => {
+  const plain = Buffer.from(`{"logits":[${'1,'.repeat(5000)}1],"a":"${'x'.repeat(3000)}"}`);
+  t.doesNotThrow(() => parseBodySync(plain, fields, { plainBytesMax: 5000 }));
+  t.throws(() => parseBodySync(plain, fields, { plainBytesMax: 3000 }), PlainJsonTooLargeError);
+  const many = Buffer.from(`{${'"logits":[],'.repeat(100_000)}"a":1}`);
+  await t.rejects(async () => parseBody(many, fields), PlainJsonTooLargeError);
+});
+
+t.test('misuse is asserted', async (t) => {
+  t.throws(() => parseBody(Buffer.from('{}'), fields, { sliceBytesMax: 7 }), /This is a bug\.$/);
+  t.throws(() => parseBody(Buffer.from('{}'), fields, { sliceBytesMax: 65_537 }), /This is a bug\.$/);
+  t.throws(() => parseBody(Buffer.from('{}'), new Set(['__proto__'])), /This is a bug\.$/);
+});

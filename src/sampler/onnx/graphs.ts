@@ -5,8 +5,9 @@
  *
  *     z = (l - max l) + g      index = argmax z      soft = softmax((z - max z) / tau)      hard = one_hot(index)
  *
- * The backward pass is left to `backward-graphs.ts`, how a model is encoded to `model.ts`, and running it to `session.ts`. The caller promises logits that are finite or
- * -infinity with at least one finite per row, finite noise, and temperatures within 1e-6 .. 1e6.
+ * The backward pass is left to `backward-graphs.ts`, how a model is encoded to `model.ts`, and running it to `session.ts`. The
+ * caller promises logits that are finite or -infinity with at least one finite per row, finite noise, and temperatures within
+ * 1e-6 .. 1e6.
  *
  * z is two IEEE operations on float32, so z, index and hard rows have the same bits on every machine and provider. Soft rows
  * have the same bits for one provider, CPU feature set and ONNX Runtime version, whatever else is in the batch. To keep both

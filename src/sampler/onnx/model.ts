@@ -1,9 +1,9 @@
 /**
  * Writes ONNX models: a builder takes inputs, constants, operators and outputs, and encodes them as a ModelProto.
  *
- * What is computed is left to `graphs.ts` and `backward-graphs.ts`; whether operators and types fit together is left to ONNX Runtime, which checks
- * every model it loads. Field numbers and enum values are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3);
- * each is named where it is used.
+ * What is computed is left to `graphs.ts` and `backward-graphs.ts`; whether operators and types fit together is left to ONNX
+ * Runtime, which checks every model it loads. Field numbers and enum values are those of onnx.proto3
+ * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3); each is named where it is used.
  */
 
 import { Message } from './protobuf.js';

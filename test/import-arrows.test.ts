@@ -53,7 +53,8 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['sampler/batch.ts', ['sampler/job.ts', 'sampler/messages.ts']],
   ['sampler/batcher.ts', ['sampler/job.ts', 'errors.ts']],
   ['sampler/pool.ts', ['sampler/job.ts', 'sampler/messages.ts', 'errors.ts', 'node:worker_threads']],
-  ['sampler/drawer.ts', ['sampler/job.ts', 'sampler/messages.ts', 'sampler/noise/noise.ts', 'sampler/onnx/session.ts']],
+  ['sampler/plan.ts', ['sampler/job.ts', 'sampler/messages.ts']],
+  ['sampler/drawer.ts', ['sampler/job.ts', 'sampler/plan.ts', 'sampler/noise/noise.ts', 'sampler/onnx/session.ts']],
   ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
   [
     'sampler/sampler.ts',

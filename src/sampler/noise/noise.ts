@@ -1,24 +1,46 @@
 // The noise contract: Gumbel noise as a pure function of seed, row, sample and category. docs/noise-contract.md is its specification.
-// Compiles and loads the WebAssembly kernel under assembly/. Leaves to its callers which rows and samples to draw, and when.
+// Loads the WebAssembly kernel under assembly/, which also adds logits to the noise. Leaves to its callers which rows and samples to draw,
+// and when.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
-/** Any change of any value is a new version. */
-export const NOISE_VERSION = 'philox4x32-10/1';
-
 /**
- * A kernel with a memory of its own: not shared between threads, and a call overwrites what an earlier one left.
- * row, sample, seedLow and seedHigh are uint32; seedLow and seedHigh are the low and high 32 bits of the seed.
+ * A kernel with a memory of its own: not shared between threads, and a call overwrites what an earlier one left. All views are fixed
+ * places of that memory, aligned to 64 bytes, with room for elementsMax floats or drawsMax rows.
+ *
+ * Draws are numbered from 0 within a call and lie one after another: draw d is categories elements from start + d * categories on. It is
+ * of row d % rowCount, whichever of draws and rowCount is larger.
  */
 export interface NoiseKernel {
-  /** What `fill` writes: elementsMax floats at a fixed, 64-byte aligned place of the kernel's memory. */
+  /** What fillDraws writes and perturb adds to. */
   readonly noise: Float32Array<ArrayBuffer>;
 
+  /** What perturb reads: row r from r * categories on. */
+  readonly logits: Float32Array<ArrayBuffer>;
+
+  /** What fillDraws reads, three words for each row: low and high 32 bits of its seed, and its number. */
+  readonly streams: Uint32Array<ArrayBuffer>;
+
+  /** What argmax writes, one index for each draw. */
+  readonly indices: Int32Array<ArrayBuffer>;
+
   /**
-   * Writes g = -log(-log1p(-v)) of the categories 0 .. categories - 1 to noise[start .. start + categories), and nothing else.
-   * g is float32 in [-2.82, 45.1].
+   * Writes g = -log(-log1p(-v)) of each draw's categories to noise, and nothing else there. Draw d is of the sample
+   * firstSample + floor(d / rowCount), modulo 2^32. g is float32 in [-2.82, 45.1].
    */
+  fillDraws(start: number, draws: number, categories: number, rowCount: number, firstSample: number): void;
+
+  /**
+   * Turns noise g into perturbed logits z = (l - max l) + g, in place: two float32 operations. -Infinity gives -Infinity; at least one
+   * logit of each row is finite. Leaves l - max l in the rows of logits that were used, so calling it again with them is right too.
+   */
+  perturb(start: number, draws: number, categories: number, rowCount: number): void;
+
+  /** Writes the index of each draw's largest number in noise to indices, from indices[0] on: the lowest on a tie. */
+  argmax(start: number, draws: number, categories: number): void;
+
+  /** One draw of a stream of its own; row, sample, seedLow and seedHigh are uint32. For tests and scripts. */
   fill(start: number, categories: number, row: number, sample: number, seedLow: number, seedHigh: number): void;
 
   /** The first 32-bit word of each category. For tests. */
@@ -44,21 +66,27 @@ declare const WebAssembly: {
   Instance: new (module: object, imports: { env: { memory: object } }) => { readonly exports: unknown };
 };
 
+/** What kernel.ts exports; addresses are bytes of the memory. */
 interface KernelExports {
-  setCall(row: number, sample: number, seedLow: number, seedHigh: number): void;
-  fill(to: number, categories: number, row: number, sample: number, seedLow: number, seedHigh: number): void;
+  setDraws(streams: number, rowCount: number, firstSample: number): void;
+  fillDraws(to: number, draws: number, categories: number): void;
+  perturb(noise: number, logits: number, draws: number, categories: number, rowCount: number): void;
+  argmax(to: number, values: number, draws: number, categories: number): void;
   bits(category: number): number;
   uniforms(category: number): number;
   gumbelFromBits(b: number, r: number): number;
 }
 
 const PAGE_BYTES = 65536;
+const CACHE_LINE_BYTES = 64;
 
 /** Page 0 is the kernel's own; see assembly/memory.ts. */
 const NOISE_START_BYTES = PAGE_BYTES;
 
-/** 1 GiB of noise. A tile is a few hundred KiB; the limit keeps byte addresses far below 2^31. */
-const ELEMENTS_MAX_LIMIT = 2 ** 28;
+/** 256 MiB of noise. A tile is a few hundred KiB; the limit keeps byte addresses below 2^31. */
+const ELEMENTS_MAX_LIMIT = 2 ** 26;
+
+const STREAM_WORDS = 3;
 
 /** The kernel works on groups of 16 categories. */
 const GROUP = 16;
@@ -66,15 +94,63 @@ const GROUP = 16;
 /** Compiled once a thread: its code is shared by all kernels. */
 const module = new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)));
 
-/** A kernel with room for elementsMax floats, which cost 4 bytes each until the kernel is garbage. */
-export function createNoiseKernel(elementsMax: number): NoiseKernel {
+/** Where the views begin, in bytes. */
+interface Layout {
+  readonly logits: number;
+  readonly streams: number;
+  readonly indices: number;
+  /** The stream of fill, bits and uniforms, so that they leave the caller's streams alone. */
+  readonly ownStream: number;
+  readonly end: number;
+}
+
+function layOut(elementsMax: number, drawsMax: number): Layout {
+  const after = (start: number, words: number) => Math.ceil((start + words * 4) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
+  const logits = after(NOISE_START_BYTES, elementsMax);
+  const streams = after(logits, elementsMax);
+  const indices = after(streams, drawsMax * STREAM_WORDS);
+  const ownStream = after(indices, drawsMax);
+  return { logits, streams, indices, ownStream, end: after(ownStream, STREAM_WORDS) };
+}
+
+/** A kernel for at most elementsMax elements and drawsMax rows a call: 8 bytes an element and 16 a row, until it is garbage. */
+export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): NoiseKernel {
   assert(
     Number.isInteger(elementsMax) && elementsMax >= 1 && elementsMax <= ELEMENTS_MAX_LIMIT,
     `A noise kernel of ${elementsMax} elements was asked for. This is a bug.`,
   );
-  const pages = NOISE_START_BYTES / PAGE_BYTES + Math.ceil((elementsMax * 4) / PAGE_BYTES);
+  assert(
+    Number.isInteger(drawsMax) && drawsMax >= 1 && drawsMax <= elementsMax,
+    `A noise kernel of ${drawsMax} draws of ${elementsMax} elements was asked for. This is a bug.`,
+  );
+  const layout = layOut(elementsMax, drawsMax);
+  const pages = Math.ceil(layout.end / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const kernel = new WebAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
+  const ownStream = new Uint32Array(memory.buffer, layout.ownStream, STREAM_WORDS);
+
+  function checkDraws(start: number, draws: number, categories: number): void {
+    // NaN and fractions fail too: integers are all that | leaves as they are.
+    const whole = (start | 0) === start && (draws | 0) === draws && (categories | 0) === categories;
+    if (!whole || start < 0 || draws < 1 || categories < 1 || start + draws * categories > elementsMax) {
+      assert.fail(
+        `${draws} draws of ${categories} categories from ${start} on, of ${elementsMax} elements. This is a bug.`,
+      );
+    }
+  }
+
+  function checkCount(count: number, what: string): void {
+    if ((count | 0) !== count || count < 1 || count > drawsMax) {
+      assert.fail(`${count} ${what} in a noise kernel of ${drawsMax} draws. This is a bug.`);
+    }
+  }
+
+  function setOwnStream(row: number, sample: number, seedLow: number, seedHigh: number): void {
+    ownStream[0] = seedLow;
+    ownStream[1] = seedHigh;
+    ownStream[2] = row;
+    kernel.setDraws(layout.ownStream, 1, sample);
+  }
 
   function inGroups(count: number, drawGroup: (category: number) => number): ArrayBuffer {
     const words = new Uint32Array(count);
@@ -87,22 +163,42 @@ export function createNoiseKernel(elementsMax: number): NoiseKernel {
 
   return {
     noise: new Float32Array(memory.buffer, NOISE_START_BYTES, elementsMax),
+    logits: new Float32Array(memory.buffer, layout.logits, elementsMax),
+    streams: new Uint32Array(memory.buffer, layout.streams, drawsMax * STREAM_WORDS),
+    indices: new Int32Array(memory.buffer, layout.indices, drawsMax),
+
+    fillDraws(start, draws, categories, rowCount, firstSample) {
+      checkDraws(start, draws, categories);
+      checkCount(rowCount, 'rows');
+      kernel.setDraws(layout.streams, rowCount, firstSample);
+      kernel.fillDraws(NOISE_START_BYTES + start * 4, draws, categories);
+    },
+
+    perturb(start, draws, categories, rowCount) {
+      checkDraws(start, draws, categories);
+      checkCount(rowCount, 'rows');
+      kernel.perturb(NOISE_START_BYTES + start * 4, layout.logits, draws, categories, rowCount);
+    },
+
+    argmax(start, draws, categories) {
+      checkDraws(start, draws, categories);
+      checkCount(draws, 'indices');
+      kernel.argmax(layout.indices, NOISE_START_BYTES + start * 4, draws, categories);
+    },
 
     fill(start, categories, row, sample, seedLow, seedHigh) {
-      const end = start + categories;
-      if (!(Number.isInteger(start) && start >= 0 && Number.isInteger(end) && end > start && end <= elementsMax)) {
-        assert.fail(`Noise from ${start} to ${end} of ${elementsMax} elements was asked for. This is a bug.`);
-      }
-      kernel.fill(NOISE_START_BYTES + start * 4, categories, row, sample, seedLow, seedHigh);
+      checkDraws(start, 1, categories);
+      setOwnStream(row, sample, seedLow, seedHigh);
+      kernel.fillDraws(NOISE_START_BYTES + start * 4, 1, categories);
     },
 
     bits(categories, row, sample, seedLow, seedHigh) {
-      kernel.setCall(row, sample, seedLow, seedHigh);
+      setOwnStream(row, sample, seedLow, seedHigh);
       return new Uint32Array(inGroups(categories, kernel.bits));
     },
 
     uniforms(categories, row, sample, seedLow, seedHigh) {
-      kernel.setCall(row, sample, seedLow, seedHigh);
+      setOwnStream(row, sample, seedLow, seedHigh);
       return new Float32Array(inGroups(categories, kernel.uniforms));
     },
 

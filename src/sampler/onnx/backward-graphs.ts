@@ -33,7 +33,8 @@ import { add, cast, div, greater, mul, oneHotOfLargest, scalar, sub, sum, where 
 export function vjpGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax_vjp');
   const logits = graph.input('logits', 'float32', ['N', 'K']);
-  const d = belowLargest(graph, perturbed(graph, belowLargest(graph, logits)));
+  const noise = graph.input('noise', 'float32', ['N', 'K']);
+  const d = belowLargest(graph, perturbed(graph, belowLargest(graph, logits), noise));
   const temperature = graph.input('temperature', 'float32', ['N', 1]);
   const cotangent = cast(graph, graph.input('cotangent', 'float32', ['N', 'K']), 'float64');
   const y = softmaxAt(graph, d, temperature);
@@ -62,7 +63,8 @@ export function vjpGraph(): Uint8Array {
 export function reinmaxGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_max_reinmax');
   const shifted = belowLargest(graph, graph.input('logits', 'float32', ['N', 'K']));
-  const drawn = cast(graph, oneHotOfLargest(graph, perturbed(graph, shifted)), 'float64');
+  const noise = graph.input('noise', 'float32', ['N', 'K']);
+  const drawn = cast(graph, oneHotOfLargest(graph, perturbed(graph, shifted, noise)), 'float64');
   const temperature = graph.input('temperature', 'float32', ['N', 1]);
   const cotangent = cast(graph, graph.input('cotangent', 'float32', ['N', 'K']), 'float64');
 

@@ -27,15 +27,23 @@ import { add, argMax, max, mul, oneHotOfLargest, reciprocal, softmax, sub, thres
 /** The smallest normal float32; the AVX2 and NEON kernels give a masked category at most exp(-88.376) = 0.36 * 2^-126. */
 const SMALLEST_NORMAL = 2 ** -126;
 
-/** Inputs logits f32[N,K], noise f32[N,K], temperature f32[N,1], hard bool[N,1]; outputs samples f32[N,K], index i64[N,1]. */
+/**
+ * The whole draw in one graph, for other runtimes: inputs logits f32[N,K], noise f32[N,K], temperature f32[N,1], hard
+ * bool[N,1]; outputs samples f32[N,K], index i64[N,1]. The workers compute z beside the noise, where its two operations cost
+ * a third of what they cost as nodes, and run the graphs below, which start from it and give the same bits.
+ */
+export function completeGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_softmax');
+  const logits = graph.input('logits', 'float32', ['N', 'K']);
+  const noise = graph.input('noise', 'float32', ['N', 'K']);
+  drawFrom(graph, perturbed(graph, belowLargest(graph, logits), noise));
+  return graph.encode();
+}
+
+/** Inputs z f32[N,K], temperature f32[N,1], hard bool[N,1]; outputs samples f32[N,K], index i64[N,1]. */
 export function drawGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax_draw');
-  const z = perturbedLogits(graph);
-  const temperature = graph.input('temperature', 'float32', ['N', 1]);
-  const hard = graph.input('hard', 'bool', ['N', 1]);
-  const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
-  graph.output('samples', samples, 'float32', ['N', 'K']);
-  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
+  drawFrom(graph, perturbedLogits(graph));
   return graph.encode();
 }
 
@@ -64,32 +72,34 @@ export function unitTemperatureGraph(): Uint8Array {
   return graph.encode();
 }
 
-/** Inputs logits f32[N,K], noise f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
+/** Input z f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
 export function indexGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_max_index');
   graph.output('index', argMax(graph, perturbedLogits(graph)), 'int64', ['N', 1]);
   return graph.encode();
 }
 
-/** z = (l - max l) + g. The subtraction comes first: added to large logits, the noise would be rounded away. */
-function perturbedLogits(graph: GraphBuilder): Value {
-  return perturbed(graph, belowLargest(graph, graph.input('logits', 'float32', ['N', 'K'])));
+const perturbedLogits = (graph: GraphBuilder) => graph.input('z', 'float32', ['N', 'K']);
+
+/** Both outputs of a draw with hard and soft rows. */
+function drawFrom(graph: GraphBuilder, z: Value): void {
+  const temperature = graph.input('temperature', 'float32', ['N', 1]);
+  const hard = graph.input('hard', 'bool', ['N', 1]);
+  const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
+  graph.output('samples', samples, 'float32', ['N', 'K']);
+  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
 }
 
-/** z, given l - max l. */
-export function perturbed(graph: GraphBuilder, shiftedLogits: Value): Value {
-  return add(graph, shiftedLogits, graph.input('noise', 'float32', ['N', 'K']));
-}
+/** z, from l - max l. The subtraction comes first: added to large logits, the noise would be rounded away. */
+export const perturbed = (graph: GraphBuilder, shiftedLogits: Value, noise: Value) => add(graph, shiftedLogits, noise);
 
 /** softmax((z - max z) / tau). */
-function softSamples(graph: GraphBuilder, z: Value, temperature: Value): Value {
-  return softmaxAt(graph, belowLargest(graph, z), temperature);
-}
+const softSamples = (graph: GraphBuilder, z: Value, temperature: Value) =>
+  softmaxAt(graph, belowLargest(graph, z), temperature);
 
 /** softmax(a / tau), where a is at most 0. */
-export function softmaxAt(graph: GraphBuilder, a: Value, temperature: Value): Value {
-  return probabilities(graph, mul(graph, a, reciprocal(graph, temperature)));
-}
+export const softmaxAt = (graph: GraphBuilder, a: Value, temperature: Value) =>
+  probabilities(graph, mul(graph, a, reciprocal(graph, temperature)));
 
 /** The softmax of every row, with 0 in place of a probability that is not above the smallest normal float32. */
 export const probabilities = (graph: GraphBuilder, a: Value) => thresholded(graph, softmax(graph, a), SMALLEST_NORMAL);

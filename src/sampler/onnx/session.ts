@@ -26,20 +26,21 @@ export type Provider = 'cpu';
 export type IndexView = Int32Array;
 
 /**
- * One thread's graphs. Of `logits`, `noise` and `cotangent` the first rows * categories elements are read, of `temperature` and
- * `hard` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not change, and the memory not grow,
- * before the promise settles. Every result is in a buffer of its own that now belongs to the caller, who may keep or transfer it.
+ * One thread's graphs. Those of the draw start from the perturbed logits z = (l - max l) + g, float32 [rows, categories]; those of
+ * the backward pass from logits and noise. Of these and of `cotangent` the first rows * categories elements are read, of
+ * `temperature` and `hard` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not
+ * change, and the memory not grow, before the promise settles. Every result is in a buffer of its own that now belongs to the
+ * caller, who may keep or transfer it.
  */
 export interface DrawGraphs {
   /** The drawn category of each row. */
-  index(rows: number, categories: number, logits: Float32Array, noise: Float32Array): Promise<IndexView>;
+  index(rows: number, categories: number, z: Float32Array): Promise<IndexView>;
 
   /** Samples, one-hot in rows where `hard` is 1 and soft where it is 0, and the drawn category of each row. */
   draw(
     rows: number,
     categories: number,
-    logits: Float32Array,
-    noise: Float32Array,
+    z: Float32Array,
     temperature: Float32Array,
     hard: Uint8Array,
   ): Promise<{ samples: Float32Array; index: IndexView }>;
@@ -92,13 +93,13 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   const reinmaxSession = await open(reinmaxGraph());
 
   return {
-    async index(rows, categories, logits, noise) {
-      const { index } = await indexSession.run(logitsAndNoise(rows, categories, logits, noise), ['index']);
+    async index(rows, categories, z) {
+      const { index } = await indexSession.run(feedsOf(rows, categories, z), ['index']);
       return indexView(index.data);
     },
 
-    async draw(rows, categories, logits, noise, temperature, hard) {
-      const feeds = logitsAndNoise(rows, categories, logits, noise);
+    async draw(rows, categories, z, temperature, hard) {
+      const feeds = feedsOf(rows, categories, z);
       const temperatures = first(temperature, rows);
       const hardRows = first(hard, rows);
       const someHard = hardRows.includes(1);
@@ -131,12 +132,8 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
 
 type Feeds = Record<string, InstanceType<typeof Tensor>>;
 
-function logitsAndNoise(rows: number, categories: number, logits: Float32Array, noise: Float32Array): Feeds {
-  const shape = [rows, categories];
-  return {
-    logits: new Tensor('float32', first(logits, rows * categories), shape),
-    noise: new Tensor('float32', first(noise, rows * categories), shape),
-  };
+function feedsOf(rows: number, categories: number, z: Float32Array): Feeds {
+  return { z: new Tensor('float32', first(z, rows * categories), [rows, categories]) };
 }
 
 function backwardFeeds(
@@ -147,10 +144,13 @@ function backwardFeeds(
   temperature: Float32Array,
   cotangent: Float32Array,
 ): Feeds {
+  const tensor = (values: Float32Array, columns: number) =>
+    new Tensor('float32', first(values, rows * columns), [rows, columns]);
   return {
-    ...logitsAndNoise(rows, categories, logits, noise),
-    temperature: new Tensor('float32', first(temperature, rows), [rows, 1]),
-    cotangent: new Tensor('float32', first(cotangent, rows * categories), [rows, categories]),
+    logits: tensor(logits, categories),
+    noise: tensor(noise, categories),
+    temperature: tensor(temperature, 1),
+    cotangent: tensor(cotangent, categories),
   };
 }
 

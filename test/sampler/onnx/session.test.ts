@@ -1,5 +1,7 @@
 import fc from 'fast-check';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
+import { completeGraph } from '../../../src/sampler/onnx/graphs.js';
 import { openDrawGraphs } from '../../../src/sampler/onnx/session.js';
 import { referenceDraw } from '../../reference/gumbel-softmax.js';
 import { bits, gumbelNoise, testLogits, testTemperatures, uniform, WIDTHS } from './inputs.js';
@@ -14,10 +16,19 @@ async function draw(
   noise: Float32Array,
   temperature: number[],
   hard: number[] = [],
+  skew = 0,
 ) {
   const rows = temperature.length;
+  const z = new Float32Array(skew + rows * categories).subarray(skew);
+  z.set(perturbed(logits, noise, categories));
   const flags = Uint8Array.from({ length: rows }, (_, row) => hard[row] ?? 0);
-  const drawn = await graphs.draw(rows, categories, logits, noise, Float32Array.from(temperature), flags);
+  const drawn = await graphs.draw(
+    rows,
+    categories,
+    perturbed(logits, noise, categories),
+    Float32Array.from(temperature),
+    flags,
+  );
   return { samples: drawn.samples, indices: Array.from({ length: rows }, (_, row) => drawn.index[2 * row]) };
 }
 
@@ -26,6 +37,14 @@ function wasmMemory(pages: number): ArrayBuffer {
   type Memory = new (descriptor: { initial: number }) => { buffer: ArrayBuffer };
   const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: Memory } }).WebAssembly;
   return new Memory({ initial: pages }).buffer;
+}
+
+/** z = (l - max l) + g, row by row, in float32. */
+function perturbed(logits: Float32Array, noise: Float32Array, categories: number): Float32Array {
+  const maxima = Array.from({ length: logits.length / categories }, (_, row) =>
+    logits.subarray(row * categories, (row + 1) * categories).reduce((max, logit) => Math.max(max, logit)),
+  );
+  return noise.map((g, at) => Math.fround(logits[at] - maxima[Math.floor(at / categories)]) + g);
 }
 
 t.test('samples and indices follow the float64 reference', async (t) => {
@@ -69,7 +88,7 @@ t.test('the index graph draws what the draw graph draws', async (t) => {
     const rows = 5;
     const logits = testLogits(rows, categories, 7);
     const noise = gumbelNoise(rows * categories, 8);
-    const index = await graphs.index(rows, categories, logits, noise);
+    const index = await graphs.index(rows, categories, perturbed(logits, noise, categories));
     const { indices } = await draw(categories, logits, noise, [1, 1, 1, 1, 1]);
     t.same(
       [...index],
@@ -89,12 +108,11 @@ t.test('a row has the same bits alone, in any batch, at any place and memory add
       fc.boolean(),
       async (seed, rows, skew, someHard) => {
         const elements = rows * categories;
-        const logits = new Float32Array(skew + elements).subarray(skew);
-        logits.set(testLogits(rows, categories, seed));
+        const logits = testLogits(rows, categories, seed);
         const noise = gumbelNoise(elements, seed + 1);
         const temperature = testTemperatures(rows, seed + 2);
         const hard = Array.from({ length: rows }, (_, row) => Number(someHard && row % 3 === 1));
-        const batch = await draw(categories, logits, noise, [...temperature], hard);
+        const batch = await draw(categories, logits, noise, [...temperature], hard, skew);
         for (let row = 0; row < Math.min(rows, 5); row++) {
           const [from, to] = [row * categories, (row + 1) * categories];
           const rowNoise = noise.slice(from, to);
@@ -206,21 +224,18 @@ t.test('soft rows have the same bits in a run of hard rows or of other temperatu
 
 t.test('inputs may be longer than the run and lie in WebAssembly memory; results outlive later runs', async (t) => {
   const [rows, categories] = [4, 10];
-  const buffer = wasmMemory(1);
-  const logits = new Float32Array(buffer, 64, 4096);
-  const noise = new Float32Array(buffer, 20_000, 4096);
-  logits.set(testLogits(rows, categories, 12));
-  noise.set(gumbelNoise(rows * categories, 13));
+  const z = new Float32Array(wasmMemory(1), 64, 4096);
+  z.set(perturbed(testLogits(rows, categories, 12), gumbelNoise(rows * categories, 13), categories));
   const temperature = new Float32Array(100).fill(1);
   const hard = new Uint8Array(100);
   hard[rows] = 1;
 
-  const first = await graphs.draw(rows, categories, logits, noise, temperature, hard);
+  const first = await graphs.draw(rows, categories, z, temperature, hard);
   t.equal(first.samples.length, rows * categories);
   t.equal(first.index.length, 2 * rows);
   const copy = first.samples.slice();
-  logits.fill(0);
-  const second = await graphs.draw(rows, categories, logits, noise, temperature, hard);
+  z.fill(0);
+  const second = await graphs.draw(rows, categories, z, temperature, hard);
   t.ok(bits(first.samples).equals(bits(copy)));
   t.notOk(bits(second.samples).equals(bits(copy)));
   t.equal(
@@ -233,12 +248,30 @@ t.test('inputs may be longer than the run and lie in WebAssembly memory; results
 
 t.test('an input that is too short is refused as a bug', async (t) => {
   const [four, eight] = [new Float32Array(4), new Float32Array(8)];
-  await t.rejects(graphs.index(2, 4, four, eight), { message: /This is a bug\.$/ });
-  await t.rejects(graphs.index(2, 4, eight, four), { message: /This is a bug\.$/ });
-  await t.rejects(graphs.draw(2, 4, eight, eight, new Float32Array(1), new Uint8Array(2)), {
-    message: /This is a bug\.$/,
-  });
-  await t.rejects(graphs.draw(2, 4, eight, eight, new Float32Array(2), new Uint8Array(1)), {
-    message: /This is a bug\.$/,
-  });
+  const bug = { message: /This is a bug\.$/ };
+  await t.rejects(graphs.index(2, 4, four), bug);
+  await t.rejects(graphs.draw(2, 4, four, new Float32Array(2), new Uint8Array(2)), bug);
+  await t.rejects(graphs.draw(2, 4, eight, new Float32Array(1), new Uint8Array(2)), bug);
+  await t.rejects(graphs.draw(2, 4, eight, new Float32Array(2), new Uint8Array(1)), bug);
+});
+
+t.test('the complete graph, for other runtimes, draws the same bits from logits and noise', async (t) => {
+  const complete = await InferenceSession.create(completeGraph(), { logSeverityLevel: 3 });
+  t.teardown(() => complete.release());
+  for (const categories of WIDTHS) {
+    const rows = 6;
+    const logits = testLogits(rows, categories, 14);
+    const noise = gumbelNoise(rows * categories, 15);
+    const temperature = testTemperatures(rows, 16);
+    const hard = [0, 1, 0, 0, 1, 0];
+    const drawn = await draw(categories, logits, noise, [...temperature], hard);
+    const { samples, index } = await complete.run({
+      logits: new Tensor('float32', logits, [rows, categories]),
+      noise: new Tensor('float32', noise, [rows, categories]),
+      temperature: new Tensor('float32', temperature, [rows, 1]),
+      hard: new Tensor('bool', Uint8Array.from(hard), [rows, 1]),
+    });
+    t.ok(bits(samples.data as Float32Array).equals(bits(drawn.samples)), `${categories} categories`);
+    t.same([...(index.data as BigInt64Array)].map(Number), drawn.indices);
+  }
 });

@@ -1,45 +1,170 @@
-// The noise kernel: what noise.ts calls. Draws the Gumbel noise of one row and sample, version philox4x32-10/1.
-// Words come from philox.ts, their transform from gumbel.ts; this file keeps the order, the rare values and the last, partial group.
+// The noise kernel: what noise.ts calls. Draws the Gumbel noise of rows and samples, version philox4x32-10/1.
+// Words come from philox.ts, their transform from gumbel.ts, what is done with the noise is in rows.ts; this file keeps the order, the
+// rare values and what does not fill a group.
 //
 // A chunk goes through four loops, words, uniforms and two logarithms, rather than one: each has few enough constants and steps that
-// V8 keeps them in registers and the processor overlaps iterations. One loop for all took 0.3 ns more an element.
+// V8 keeps them in registers and the processor overlaps iterations. One loop for all took 0.3 ns more an element. Short draws share a
+// chunk, each in a whole number of blocks.
 
 import { BITS, CHUNK, RARE, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
-import { drawBits, setCall, word } from './philox';
+import { assignLanes, drawBits, drawLanes, numberLanes, setCall, word } from './philox';
 
-export { setCall };
+export { argmax, perturb } from './rows';
 
 /** A word below this is rare: once in 256. Its value takes the low bits from a second word. */
 const RARE_BELOW: u32 = 1 << 24;
 
-/** Writes g of the categories 0 .. categories - 1 to the floats at `to`, and nothing else there. categories >= 1. */
-export function fill(to: usize, categories: u32, row: u32, sample: u32, seedLow: u32, seedHigh: u32): void {
-  setCall(row, sample, seedLow, seedHigh);
-  for (let category: u32 = 0; category < categories; category += CHUNK) {
-    fillChunk(to + <usize>category * 4, category, min(categories - category, CHUNK));
+/** Draws of at most so many words share groups: alone they would leave too many lanes of their last group unused. Measured. */
+const SHARED_MAX: u32 = 40;
+
+let streams: usize = 0;
+let streamsEnd: usize = 0;
+let rowCount: u32 = 1;
+let firstSample: u32 = 0;
+
+/** Of the draw set last: its seed and row number, and its sample. */
+let stream: usize = 0;
+let sample: u32 = 0;
+
+/**
+ * What the draws 0, 1, ... that follow are: draw d is of the row d % rowCount, whose seed and row number are the three words at
+ * streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount.
+ */
+export function setDraws(newStreams: usize, newRowCount: u32, newFirstSample: u32): void {
+  streams = newStreams;
+  streamsEnd = newStreams + <usize>newRowCount * 12;
+  rowCount = newRowCount;
+  firstSample = newFirstSample;
+}
+
+/** Writes g of each draw's categories to the floats at `to`, draw after draw, and nothing else there. draws, categories >= 1. */
+export function fillDraws(to: usize, draws: u32, categories: u32): void {
+  const stride = (categories + 3) & ~3;
+  if (stride > CHUNK / 2) {
+    for (let draw: u32 = 0; draw < draws; draw++) {
+      fillLongDraw(to, draw, categories);
+      to += <usize>categories * 4;
+    }
+    return;
+  }
+  if (stride <= SHARED_MAX) numberLanes(stride >> 2);
+  const drawsMax = CHUNK / stride;
+  for (let draw: u32 = 0; draw < draws; draw += drawsMax) {
+    const count = min(draws - draw, drawsMax);
+    fillShortDraws(to, draw, count, categories, stride);
+    to += <usize>(count * categories) * 4;
   }
 }
 
-/** At most CHUNK categories from the given one, a multiple of 16. Whole groups but for the last, which is copied in part. */
-function fillChunk(to: usize, category: u32, count: u32): void {
-  const groups = (count + 15) >> 4;
-  drawUniforms(category, groups);
+/** One draw that has its chunks for itself. */
+function fillLongDraw(to: usize, draw: u32, categories: u32): void {
+  setDraw(draw);
+  for (let category: u32 = 0; category < categories; category += CHUNK) {
+    const count = min(categories - category, CHUNK);
+    const groups = (count + 15) >> 4;
+    drawBits(BITS, category >> 2, groups);
+    firstHalf(groups, draw, category, CHUNK);
+    write(to + <usize>category * 4, count);
+  }
+}
+
+/** Draws that fit one chunk, stride words each. */
+function fillShortDraws(to: usize, draw: u32, count: u32, categories: u32, stride: u32): void {
+  if (stride <= SHARED_MAX) drawSharing(draw, count, stride);
+  else drawApart(draw, count, stride);
+  const groups = (count * stride + 15) >> 4;
+  firstHalf(groups, draw, 0, stride);
+  if (stride == categories || count == 1) {
+    write(to, count * categories);
+  } else {
+    secondLogs(UNIFORMS, UNIFORMS, groups);
+    writeEach(to, count, categories, stride);
+  }
+}
+
+/** Words of draws that share groups. */
+function drawSharing(draw: u32, count: u32, stride: u32): void {
+  const blocks = stride >> 2;
+  const lanes = count * blocks;
+  setDraw(draw);
+  for (let lane: u32 = 0; lane < lanes; lane += blocks) {
+    assignLanes(lane, blocks);
+    setNextDraw();
+  }
+  drawLanes(BITS, (lanes + 3) >> 2);
+}
+
+/** Words of draws that begin a group each. Their last groups are written whole; the next draw overwrites what is too much. */
+function drawApart(draw: u32, count: u32, stride: u32): void {
+  const groups = (stride + 15) >> 4;
+  const end = BITS + <usize>(count * stride) * 4;
+  setDraw(draw);
+  for (let to = BITS; to < end; to += <usize>stride * 4) {
+    drawBits(to, 0, groups);
+    setNextDraw();
+  }
+}
+
+/** Makes a draw the call that the words are of. */
+function setDraw(draw: u32): void {
+  stream = streams + <usize>(draw % rowCount) * 12;
+  sample = firstSample + draw / rowCount;
+  setStream();
+}
+
+/** The same for the draw after the one set last, without a division. */
+function setNextDraw(): void {
+  stream += 12;
+  if (stream == streamsEnd) {
+    stream = streams;
+    sample++;
+  }
+  setStream();
+}
+
+@inline
+function setStream(): void {
+  setCall(load<u32>(stream, 8), sample, load<u32>(stream), load<u32>(stream, 4));
+}
+
+/** t of whole groups of words, in UNIFORMS. The first word is the given draw's and category's; each draw has stride words. */
+function firstHalf(groups: u32, draw: u32, category: u32, stride: u32): void {
+  drawUniforms(groups, draw, category, stride);
   firstLogs(groups);
+}
+
+/** g of so many t to the floats at `to`, all but the last, partial group directly. */
+function write(to: usize, count: u32): void {
   const whole = count >> 4;
   if (whole > 0) secondLogs(to, UNIFORMS, whole);
-  if (whole < groups) {
+  if ((count & 15) != 0) {
     const last = UNIFORMS + <usize>whole * 64;
     secondLogs(last, last, 1);
     copy(to + <usize>whole * 64, last, count & 15);
   }
 }
 
-/** v of whole groups to UNIFORMS, and their first words to BITS. */
-function drawUniforms(category: u32, groups: u32): void {
-  drawBits(BITS, category >> 2, groups);
+/** Each draw's categories of g in UNIFORMS. All but the last are written in whole vectors: the next draw overwrites what is too much. */
+function writeEach(to: usize, count: u32, categories: u32, stride: u32): void {
+  let from = UNIFORMS;
+  for (let i: u32 = 1; i < count; i++) {
+    const end = from + <usize>stride * 4;
+    let at = to;
+    do {
+      v128.store(at, v128.load(from));
+      at += 16;
+      from += 16;
+    } while (from < end);
+    to += <usize>categories * 4;
+  }
+  copy(to, from, categories);
+}
+
+/** v of whole groups of words, from BITS to UNIFORMS. */
+function drawUniforms(groups: u32, draw: u32, category: u32, stride: u32): void {
   const rareEnd = commonUniforms(groups);
-  if (rareEnd > RARE) replaceRare(category, rareEnd);
+  if (rareEnd > RARE) replaceRare(rareEnd, draw, category, stride);
 }
 
 /**
@@ -70,15 +195,16 @@ function commonUniforms(groups: u32): usize {
   return rareEnd;
 }
 
-/** Overwrites the rare v of the listed groups, at least one; category is that of the first group. */
-function replaceRare(category: u32, rareEnd: usize): void {
+/** Overwrites the rare v of the listed groups, at least one. Of a padded draw also the v that nobody reads. */
+function replaceRare(rareEnd: usize, draw: u32, category: u32, stride: u32): void {
   let at = RARE;
   do {
     const group = load<u32>(at) * 16;
     let mask = rareMask(BITS + <usize>group * 4);
     do {
       const j = group + ctz(mask);
-      const v = rareUniform(load<u32>(BITS + <usize>j * 4), word(category + j, 1));
+      setDraw(draw + j / stride);
+      const v = rareUniform(load<u32>(BITS + <usize>j * 4), word(category + (j % stride), 1));
       store<f32>(UNIFORMS + <usize>j * 4, v);
       mask &= mask - 1;
     } while (mask != 0);
@@ -135,15 +261,17 @@ function copy(to: usize, from: usize, count: u32): void {
   for (; to < end; to += 4, from += 4) store<f32>(to, load<f32>(from));
 }
 
-/** For tests: 16 words of the call set last, from the category on, a multiple of 16. Returns where they lie. */
+/** For tests: 16 words of draw 0, from the category on, a multiple of 16. Returns where they lie. */
 export function bits(category: u32): usize {
+  setDraw(0);
   drawBits(BITS, category >> 2, 1);
   return BITS;
 }
 
-/** For tests: 16 uniforms v of the call set last, from the category on, a multiple of 16. Returns where they lie. */
+/** For tests: 16 uniforms v of draw 0, from the category on, a multiple of 16. Returns where they lie. */
 export function uniforms(category: u32): usize {
-  drawUniforms(category, 1);
+  bits(category);
+  drawUniforms(1, 0, category, CHUNK);
   return UNIFORMS;
 }
 

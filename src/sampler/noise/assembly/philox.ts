@@ -8,6 +8,8 @@
 //
 // after which k0 += W0 and k1 += W1. Ten rounds.
 
+import { LANE_BYTES, LANES, LANES_MAX } from './memory';
+
 const M0: u32 = 0xd2511f53;
 const M1: u32 = 0xcd9e8d57;
 const W0: u32 = 0x9e3779b9;
@@ -48,20 +50,16 @@ export function word(category: u32, c3: u32): u32 {
 }
 
 /**
- * Words of whole groups with c3 = 0, in the order of the categories: 16 words from 4 blocks a group, block numbers block, block + 1, ...
- *
- * Only c0 differs between the blocks, so half of the first three rounds is the same for all of them and is done here, once:
- * c1 of round 2, and the two products M0 c0 of round 2. Block numbers stay below 2^30, so multiples of M0 are carried on by 64-bit
- * additions.
+ * Words of whole groups of the call set last with c3 = 0, in the order of the categories: 16 words from 4 blocks a group, block numbers
+ * block, block + 1, ... They stay below 2^30, so multiples of M0 are carried on by 64-bit additions.
  */
 export function drawBits(to: usize, block: u32, groups: u32): void {
-  const k0 = seedLow;
-  const k1 = seedHigh;
-  const product1 = <u64>M1 * <u64>row;
-  const product0 = <u64>M0 * <u64>(<u32>(product1 >> 32) ^ sample ^ k0);
-  const c1 = <u32>product1;
-  const high0 = <u32>(product0 >> 32);
-  const low0 = <u32>product0;
+  const k0 = i32x4.splat(seedLow);
+  const k1 = i32x4.splat(seedHigh);
+  const x0 = firstMixed();
+  const a0 = i32x4.splat(secondKey0());
+  const a2 = i32x4.splat(secondKey2(x0));
+  const b2 = i32x4.splat(thirdKey2(x0));
   const group = i64x2.splat(4 * <u64>M0);
   const end = to + <usize>groups * 64;
   let products01 = i64x2.replace_lane(i64x2.splat(<u64>M0 * <u64>block), 1, <u64>M0 * (<u64>block + 1));
@@ -71,16 +69,85 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
     // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A loop that
     // runs at least once, because only then does V8 keep the constants out of it.
     do {
-      drawGroup(to, products01, products23, k0, k1, c1, high0, low0);
+      drawGroup(to, products01, products23, k0, k1, a0, a2, b2);
       products01 = i64x2.add(products01, group);
       products23 = i64x2.add(products23, group);
-      drawGroup(to + 64, products01, products23, k0, k1, c1, high0, low0);
+      drawGroup(to + 64, products01, products23, k0, k1, a0, a2, b2);
       products01 = i64x2.add(products01, group);
       products23 = i64x2.add(products23, group);
       to += 128;
     } while (to < pairsEnd);
   }
-  if (to < end) drawGroup(to, products01, products23, k0, k1, c1, high0, low0);
+  if (to < end) drawGroup(to, products01, products23, k0, k1, a0, a2, b2);
+}
+
+/** Gives each lane its block's number, for draws of so many blocks, one after another: what drawLanes reads until the next call. */
+export function numberLanes(blocks: u32): void {
+  for (let lane: u32 = 0; lane < LANES_MAX; lane++) store<u32>(LANES + <usize>lane * 4, lane % blocks);
+}
+
+/** Gives the lanes from the given one to the blocks of the call set last. Writes up to 3 lanes more, which the next draw overwrites. */
+export function assignLanes(lane: u32, blocks: u32): void {
+  const k0 = i32x4.splat(seedLow);
+  const k1 = i32x4.splat(seedHigh);
+  const x0 = firstMixed();
+  const a0 = i32x4.splat(secondKey0());
+  const a2 = i32x4.splat(secondKey2(x0));
+  const b2 = i32x4.splat(thirdKey2(x0));
+  let at = LANES + <usize>lane * 4;
+  const end = at + <usize>blocks * 4;
+  do {
+    v128.store(at, k0, LANE_BYTES);
+    v128.store(at, k1, 2 * LANE_BYTES);
+    v128.store(at, a0, 3 * LANE_BYTES);
+    v128.store(at, a2, 4 * LANE_BYTES);
+    v128.store(at, b2, 5 * LANE_BYTES);
+    at += 16;
+  } while (at < end);
+}
+
+/** Words of whole groups from the blocks that have lanes: draws may meet in a group. */
+export function drawLanes(to: usize, groups: u32): void {
+  const end = to + <usize>groups * 64;
+  let at = LANES;
+  do {
+    const block = v128.load(at);
+    const k0 = v128.load(at, LANE_BYTES);
+    const k1 = v128.load(at, 2 * LANE_BYTES);
+    const a0 = v128.load(at, 3 * LANE_BYTES);
+    const a2 = v128.load(at, 4 * LANE_BYTES);
+    const b2 = v128.load(at, 5 * LANE_BYTES);
+    drawGroup(to, multiply01(block, M0), multiply23(block, M0), k0, k1, a0, a2, b2);
+    at += 16;
+    to += 64;
+  } while (to < end);
+}
+
+// Only c0 differs between the blocks of a draw, so half of the first three rounds is the same for all of them and is done once:
+// c0 of round 1, and what is combined with c0 and c2 of round 2 and with c2 of round 3.
+
+/** c0 after round 1: high(M1 c2) ^ c1 ^ k0. */
+@inline
+function firstMixed(): u32 {
+  return <u32>((<u64>M1 * <u64>row) >> 32) ^ sample ^ seedLow;
+}
+
+/** c1 ^ k0 of round 2. */
+@inline
+function secondKey0(): u32 {
+  return M1 * row ^ (seedLow + W0);
+}
+
+/** high(M0 c0) ^ k1 of round 2, from c0. */
+@inline
+function secondKey2(c0: u32): u32 {
+  return <u32>((<u64>M0 * <u64>c0) >> 32) ^ (seedHigh + W1);
+}
+
+/** c3 ^ k1 of round 3, from c0 of round 2. */
+@inline
+function thirdKey2(c0: u32): u32 {
+  return M0 * c0 ^ (seedHigh + 2 * W1);
 }
 
 /** 64-bit products of the lanes 0 and 1 with m. */
@@ -114,67 +181,91 @@ function low(x: v128, m: u32): v128 {
 }
 
 /**
- * 16 words from four blocks, one block a lane until the last round. products01 and products23 are M0 times the block numbers; c1, high0
- * and low0 are what drawBits found for round 2. No loads here: they would have to wait for the stores of the group before.
+ * 16 words from four blocks, one block a lane until the last round. products01 and products23 are M0 times the block numbers; a0, a2 and
+ * b2 are secondKey0, secondKey2 and thirdKey2. No loads here: they would have to wait for the stores of the group before.
  */
 @inline
 function drawGroup(
-  to: usize, products01: v128, products23: v128, k0: u32, k1: u32, c1: u32, high0: u32, low0: u32,
+  to: usize, products01: v128, products23: v128, k0: v128, k1: v128, a0: v128, a2: v128, b2: v128,
 ): void {
+  const w0 = i32x4.splat(W0);
+  const w1 = i32x4.splat(W1);
   // Rounds 1 to 3, as far as they differ between blocks.
-  let x2 = v128.xor(high(products01, products23), i32x4.splat(k1));
+  let x2 = v128.xor(high(products01, products23), k1);
   let x3 = v128.shuffle<i32>(products01, products23, 0, 2, 4, 6);
-  let x0 = mix(x2, M1, i32x4.splat(c1 ^ (k0 + W0)));
+  let x0 = mix(x2, M1, a0);
   let x1 = low(x2, M1);
-  x2 = v128.xor(x3, i32x4.splat(high0 ^ (k1 + W1)));
-  const y0 = mix(x2, M1, v128.xor(x1, i32x4.splat(k0 + 2 * W0)));
+  x2 = v128.xor(x3, a2);
+  k0 = i32x4.add(k0, i32x4.splat(2 * W0));
+  k1 = i32x4.add(k1, i32x4.splat(3 * W1));
+  const y0 = mix(x2, M1, v128.xor(x1, k0));
   const y1 = low(x2, M1);
-  const y2 = mix(x0, M0, i32x4.splat(low0 ^ (k1 + 2 * W1)));
+  const y2 = mix(x0, M0, b2);
   const y3 = low(x0, M0);
   // Rounds 4 to 8.
-  x0 = mix(y2, M1, v128.xor(y1, i32x4.splat(k0 + 3 * W0)));
+  k0 = i32x4.add(k0, w0);
+  x0 = mix(y2, M1, v128.xor(y1, k0));
   x1 = low(y2, M1);
-  x2 = mix(y0, M0, v128.xor(y3, i32x4.splat(k1 + 3 * W1)));
+  x2 = mix(y0, M0, v128.xor(y3, k1));
   x3 = low(y0, M0);
-  const z0 = mix(x2, M1, v128.xor(x1, i32x4.splat(k0 + 4 * W0)));
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  const z0 = mix(x2, M1, v128.xor(x1, k0));
   const z1 = low(x2, M1);
-  const z2 = mix(x0, M0, v128.xor(x3, i32x4.splat(k1 + 4 * W1)));
+  const z2 = mix(x0, M0, v128.xor(x3, k1));
   const z3 = low(x0, M0);
-  x0 = mix(z2, M1, v128.xor(z1, i32x4.splat(k0 + 5 * W0)));
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  x0 = mix(z2, M1, v128.xor(z1, k0));
   x1 = low(z2, M1);
-  x2 = mix(z0, M0, v128.xor(z3, i32x4.splat(k1 + 5 * W1)));
+  x2 = mix(z0, M0, v128.xor(z3, k1));
   x3 = low(z0, M0);
-  const u0 = mix(x2, M1, v128.xor(x1, i32x4.splat(k0 + 6 * W0)));
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  const u0 = mix(x2, M1, v128.xor(x1, k0));
   const u1 = low(x2, M1);
-  const u2 = mix(x0, M0, v128.xor(x3, i32x4.splat(k1 + 6 * W1)));
+  const u2 = mix(x0, M0, v128.xor(x3, k1));
   const u3 = low(x0, M0);
-  x0 = mix(u2, M1, v128.xor(u1, i32x4.splat(k0 + 7 * W0)));
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  x0 = mix(u2, M1, v128.xor(u1, k0));
   x1 = low(u2, M1);
-  x2 = mix(u0, M0, v128.xor(u3, i32x4.splat(k1 + 7 * W1)));
+  x2 = mix(u0, M0, v128.xor(u3, k1));
   x3 = low(u0, M0);
-  // Round 9 keeps its products, and round 10 combines them: a transposition to the order of the categories comes with the shuffles.
+  lastRounds(to, x0, x1, x2, x3, i32x4.add(k0, w0), i32x4.add(k1, w1));
+}
+
+/** Round 9 keeps its products, and round 10 combines them: a transposition to the order of the categories comes with the shuffles. */
+@inline
+function lastRounds(to: usize, x0: v128, x1: v128, x2: v128, x3: v128, k0: v128, k1: v128): void {
   const p01 = multiply01(x0, M0);
   const p23 = multiply23(x0, M0);
   const q01 = multiply01(x2, M1);
   const q23 = multiply23(x2, M1);
-  const v0 = v128.xor(high(q01, q23), v128.xor(x1, i32x4.splat(k0 + 8 * W0)));
-  const v2 = v128.xor(high(p01, p23), v128.xor(x3, i32x4.splat(k1 + 8 * W1)));
+  const v0 = v128.xor(high(q01, q23), v128.xor(x1, k0));
+  const v2 = v128.xor(high(p01, p23), v128.xor(x3, k1));
   const r01 = multiply01(v0, M0);
   const r23 = multiply23(v0, M0);
   const s01 = multiply01(v2, M1);
   const s23 = multiply23(v2, M1);
-  const last = i32x4.replace_lane(i32x4.replace_lane(i32x4.splat(0), 0, k0 + 9 * W0), 2, k1 + 9 * W1);
-  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 1, 0, 5, 4), v128.shuffle<i64>(q01, p01, 0, 2), last));
-  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 3, 2, 7, 6), v128.shuffle<i64>(q01, p01, 1, 3), last), 16);
-  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 1, 0, 5, 4), v128.shuffle<i64>(q23, p23, 0, 2), last), 32);
-  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 3, 2, 7, 6), v128.shuffle<i64>(q23, p23, 1, 3), last), 48);
+  // The low halves of round 9's products are c1 and c3 of round 10; they take its keys here, and lose their high halves in finish.
+  k0 = i32x4.add(k0, i32x4.splat(W0));
+  k1 = i32x4.add(k1, i32x4.splat(W1));
+  const c1s01 = v128.xor(q01, i64x2.extend_low_i32x4_u(k0));
+  const c1s23 = v128.xor(q23, i64x2.extend_high_i32x4_u(k0));
+  const c3s01 = v128.xor(p01, i64x2.extend_low_i32x4_u(k1));
+  const c3s23 = v128.xor(p23, i64x2.extend_high_i32x4_u(k1));
+  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 1, 0, 5, 4), v128.shuffle<i64>(c1s01, c3s01, 0, 2)));
+  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 3, 2, 7, 6), v128.shuffle<i64>(c1s01, c3s01, 1, 3)), 16);
+  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 1, 0, 5, 4), v128.shuffle<i64>(c1s23, c3s23, 0, 2)), 32);
+  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 3, 2, 7, 6), v128.shuffle<i64>(c1s23, c3s23, 1, 3)), 48);
 }
 
 /**
- * The four words of one block. products10 = (high(M1 c2), low(M1 c2), high(M0 c0), low(M0 c0)) of round 10; the even lanes of
- * products9 are c1 and c3 of round 10, which are combined with the high halves only, as are the keys in last.
+ * The four words of one block. products10 = (high(M1 c2), low(M1 c2), high(M0 c0), low(M0 c0)) of round 10; the even lanes of keyed are
+ * c1 ^ k0 and c3 ^ k1, which are combined with the high halves only.
  */
 @inline
-function finish(products10: v128, products9: v128, last: v128): v128 {
-  return v128.xor(products10, v128.xor(v128.and(products9, i64x2.splat(0xffffffff)), last));
+function finish(products10: v128, keyed: v128): v128 {
+  return v128.xor(products10, v128.and(keyed, i64x2.splat(0xffffffff)));
 }

@@ -58,7 +58,7 @@ export interface DrawGraphs {
     cotangent: Float32Array,
   ): Promise<{ gradLogits: Float32Array; gradTemperature: Float32Array }>;
 
-  /** ReinMax's estimate of the gradient of <cotangent, hard samples>; infinities and zeros as for `vjp`. */
+  /** ReinMax's estimate of the gradient of <cotangent, hard samples>; infinite as for `vjp`, and 0 for masked categories. */
   reinmax(
     rows: number,
     categories: number,

@@ -6,6 +6,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reinmaxGraph, vjpGraph } from '../src/sampler/onnx/backward-graphs.js';
 import { completeGraph, drawGraph, indexGraph, softGraph, unitTemperatureGraph } from '../src/sampler/onnx/graphs.js';
 
 const folder = process.argv[2] ?? 'onnx';
@@ -16,6 +17,8 @@ const models = {
   soft: softGraph(),
   'unit-temperature': unitTemperatureGraph(),
   index: indexGraph(),
+  vjp: vjpGraph(),
+  reinmax: reinmaxGraph(),
 };
 for (const [name, model] of Object.entries(models)) {
   const path = join(folder, `${name}.onnx`);

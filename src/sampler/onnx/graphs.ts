@@ -5,8 +5,9 @@
  *
  *     z = (l - max l) + g      index = argmax z      soft = softmax((z - max z) / tau)      hard = one_hot(index)
  *
- * How a model is encoded is left to `model.ts`, and running it to `session.ts`. The caller promises logits that are finite or
- * -infinity with at least one finite per row, finite noise, and temperatures within 1e-6 .. 1e6.
+ * The backward pass is left to `backward-graphs.ts`, how a model is encoded to `model.ts`, and running it to `session.ts`. The
+ * caller promises logits that are finite or -infinity with at least one finite per row, finite noise, and temperatures within
+ * 1e-6 .. 1e6.
  *
  * z is two IEEE operations on float32, so z, index and hard rows have the same bits on every machine and provider. Soft rows
  * have the same bits for one provider, CPU feature set and ONNX Runtime version, whatever else is in the batch. To keep both
@@ -21,6 +22,7 @@
  */
 
 import { GraphBuilder, type Value } from './model.js';
+import { add, argMax, max, mul, oneHotOfLargest, reciprocal, softmax, sub, thresholded, where } from './operators.js';
 
 /** The smallest normal float32; the AVX2 and NEON kernels give a masked category at most exp(-88.376) = 0.36 * 2^-126. */
 const SMALLEST_NORMAL = 2 ** -126;
@@ -34,8 +36,7 @@ export function completeGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax');
   const logits = graph.input('logits', 'float32', ['N', 'K']);
   const noise = graph.input('noise', 'float32', ['N', 'K']);
-  // The subtraction comes first: added to large logits, the noise would be rounded away.
-  drawFrom(graph, add(graph, sub(graph, logits, max(graph, logits)), noise));
+  drawFrom(graph, perturbed(graph, belowLargest(graph, logits), noise));
   return graph.encode();
 }
 
@@ -67,7 +68,7 @@ export function unitTemperatureGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax_draw_unit_temperature');
   const z = perturbedLogits(graph);
   graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
-  graph.output('samples', flushed(graph, softmax(graph, z)), 'float32', ['N', 'K']);
+  graph.output('samples', probabilities(graph, z), 'float32', ['N', 'K']);
   return graph.encode();
 }
 
@@ -89,32 +90,19 @@ function drawFrom(graph: GraphBuilder, z: Value): void {
   graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
 }
 
+/** z, from l - max l. The subtraction comes first: added to large logits, the noise would be rounded away. */
+export const perturbed = (graph: GraphBuilder, shiftedLogits: Value, noise: Value) => add(graph, shiftedLogits, noise);
+
 /** softmax((z - max z) / tau). */
-function softSamples(graph: GraphBuilder, z: Value, temperature: Value): Value {
-  const scaled = mul(graph, sub(graph, z, max(graph, z)), reciprocal(graph, temperature));
-  return flushed(graph, softmax(graph, scaled));
-}
+const softSamples = (graph: GraphBuilder, z: Value, temperature: Value) =>
+  softmaxAt(graph, belowLargest(graph, z), temperature);
 
-const add = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Add', [a, b]);
-const sub = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Sub', [a, b]);
-const mul = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Mul', [a, b]);
-const reciprocal = (graph: GraphBuilder, a: Value) => graph.node('Reciprocal', [a]);
-const where = (graph: GraphBuilder, condition: Value, a: Value, b: Value) => graph.node('Where', [condition, a, b]);
+/** softmax(a / tau), where a is at most 0. */
+export const softmaxAt = (graph: GraphBuilder, a: Value, temperature: Value) =>
+  probabilities(graph, mul(graph, a, reciprocal(graph, temperature)));
 
-/** 0 in place of every value that is not above the smallest normal float32. */
-const flushed = (graph: GraphBuilder, a: Value) =>
-  graph.node('ThresholdedRelu', [a], { alpha: { float: SMALLEST_NORMAL } });
+/** The softmax of every row, with 0 in place of a probability that is not above the smallest normal float32. */
+export const probabilities = (graph: GraphBuilder, a: Value) => thresholded(graph, softmax(graph, a), SMALLEST_NORMAL);
 
-// The functions below work along the categories of each row.
-
-const max = (graph: GraphBuilder, a: Value) =>
-  graph.node('ReduceMax', [a, graph.constant('int64', [1], [-1])], { keepdims: 1 });
-
-const softmax = (graph: GraphBuilder, a: Value) => graph.node('Softmax', [a], { axis: -1 });
-
-/** One 1, at the first of the largest values, as ONNX prescribes for Hardmax. */
-const oneHotOfLargest = (graph: GraphBuilder, a: Value) => graph.node('Hardmax', [a], { axis: -1 });
-
-/** Where the first of the largest values is. */
-const argMax = (graph: GraphBuilder, a: Value) =>
-  graph.node('ArgMax', [a], { axis: -1, keepdims: 1, select_last_index: 0 });
+/** a - max a. */
+export const belowLargest = (graph: GraphBuilder, a: Value) => sub(graph, a, max(graph, a));

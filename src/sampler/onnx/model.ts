@@ -1,9 +1,9 @@
 /**
  * Writes ONNX models: a builder takes inputs, constants, operators and outputs, and encodes them as a ModelProto.
  *
- * What is computed is left to `graphs.ts`; whether operators and types fit together is left to ONNX Runtime, which checks
- * every model it loads. Field numbers and enum values are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3);
- * each is named where it is used.
+ * What is computed is left to `graphs.ts` and `backward-graphs.ts`; whether operators and types fit together is left to ONNX
+ * Runtime, which checks every model it loads. Field numbers and enum values are those of onnx.proto3
+ * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3); each is named where it is used.
  */
 
 import { Message } from './protobuf.js';
@@ -14,14 +14,14 @@ const OPSET_VERSION = 18;
 /** IR version 8 is the one released together with opset 18 (ONNX 1.13). */
 const IR_VERSION = 8;
 
-/** TensorProto.DataType. */
-const DATA_TYPES = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+/** TensorProto.DataType: the numbers that stand for element types, also in the attribute of Cast. */
+export const ONNX_ELEMENT_TYPES = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 
 /** AttributeProto.AttributeType. */
 const ATTRIBUTE_TYPE_FLOAT = 1;
 const ATTRIBUTE_TYPE_INT = 2;
 
-export type ElementType = keyof typeof DATA_TYPES;
+export type ElementType = keyof typeof ONNX_ELEMENT_TYPES;
 
 /** The length of an axis: a number, or a name that stands for the same length wherever it occurs in the graph. */
 export type Dimension = number | string;
@@ -60,7 +60,7 @@ export class GraphBuilder {
     this.#constants.push(
       new Message()
         .packedIntegers(1, shape) // TensorProto.dims
-        .integer(2, DATA_TYPES[type]) // TensorProto.data_type
+        .integer(2, ONNX_ELEMENT_TYPES[type]) // TensorProto.data_type
         .string(8, name) // TensorProto.name
         .bytes(9, littleEndian(type, values)), // TensorProto.raw_data
     );
@@ -144,17 +144,18 @@ function valueInfo(name: string, type: ElementType, dimensions: readonly Dimensi
     else dimension.string(2, length); // TensorShapeProto.Dimension.dim_param
     shape.message(1, dimension); // TensorShapeProto.dim
   }
-  const tensor = new Message().integer(1, DATA_TYPES[type]).message(2, shape); // TypeProto.Tensor.elem_type, shape
+  const tensor = new Message().integer(1, ONNX_ELEMENT_TYPES[type]).message(2, shape); // TypeProto.Tensor.elem_type, shape
   return new Message().string(1, name).message(2, new Message().message(1, tensor)); // ValueInfoProto.name, type; TypeProto.tensor_type
 }
 
 /** TensorProto.raw_data is little-endian on every machine. */
 function littleEndian(type: ElementType, values: readonly number[]): Uint8Array {
-  const size = { float32: 4, int32: 4, int64: 8, bool: 1 }[type];
+  const size = { float32: 4, int32: 4, int64: 8, bool: 1, float64: 8 }[type];
   const bytes = new Uint8Array(values.length * size);
   const view = new DataView(bytes.buffer);
   values.forEach((value, index) => {
     if (type === 'float32') view.setFloat32(index * size, value, true);
+    else if (type === 'float64') view.setFloat64(index * size, value, true);
     else if (type === 'int32') view.setInt32(index * size, value, true);
     else if (type === 'int64') view.setBigInt64(index * size, BigInt(value), true);
     else view.setUint8(index, value);

@@ -1,5 +1,5 @@
 /**
- * Runs the graphs of `graphs.ts` on ONNX Runtime. The only importer of onnxruntime-node.
+ * Runs the graphs of `graphs.ts` and `backward-graphs.ts` on ONNX Runtime. The only importer of onnxruntime-node.
  *
  * Which rows share a run, how large a run is and where its result goes are left to the worker. A run blocks its thread, so
  * this belongs on a worker thread; and a thread must not be terminated while `openDrawGraphs` or a run is under way, since
@@ -7,6 +7,7 @@
  */
 
 import type { InferenceSession as Session } from 'onnxruntime-node';
+import { reinmaxGraph, vjpGraph } from './backward-graphs.js';
 import { drawGraph, indexGraph, softGraph, unitTemperatureGraph } from './graphs.js';
 
 // The native library reads this variable when it is loaded, and otherwise starts a telemetry uploader. A worker thread has its
@@ -25,9 +26,11 @@ export type Provider = 'cpu';
 export type IndexView = Int32Array;
 
 /**
- * One thread's graphs. They start from the perturbed logits z = (l - max l) + g, float32 [rows, categories]. Of z the first
- * rows * categories elements are read, of `temperature` and `hard` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not change, and the memory not grow,
- * before the promise settles. Every result is in a buffer of its own that now belongs to the caller, who may keep or transfer it.
+ * One thread's graphs. Those of the draw start from the perturbed logits z = (l - max l) + g, float32 [rows, categories]; those of
+ * the backward pass from logits and noise. Of these and of `cotangent` the first rows * categories elements are read, of
+ * `temperature` and `hard` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not
+ * change, and the memory not grow, before the promise settles. Every result is in a buffer of its own that now belongs to the
+ * caller, who may keep or transfer it.
  */
 export interface DrawGraphs {
   /** The drawn category of each row. */
@@ -42,6 +45,29 @@ export interface DrawGraphs {
     hard: Uint8Array,
   ): Promise<{ samples: Float32Array; index: IndexView }>;
 
+  /**
+   * The gradients of <cotangent, soft samples>, one of each kind per draw. A gradient that leaves float32 is infinite, never NaN,
+   * if the cotangent is finite; a category whose soft value is 0 gets 0 and contributes nothing.
+   */
+  vjp(
+    rows: number,
+    categories: number,
+    logits: Float32Array,
+    noise: Float32Array,
+    temperature: Float32Array,
+    cotangent: Float32Array,
+  ): Promise<{ gradLogits: Float32Array; gradTemperature: Float32Array }>;
+
+  /** ReinMax's estimate of the gradient of <cotangent, hard samples>; infinite as for `vjp`, and 0 for masked categories. */
+  reinmax(
+    rows: number,
+    categories: number,
+    logits: Float32Array,
+    noise: Float32Array,
+    temperature: Float32Array,
+    cotangent: Float32Array,
+  ): Promise<{ gradLogits: Float32Array }>;
+
   /** Frees the native memory. No run may be under way or follow. */
   close(): Promise<void>;
 }
@@ -55,6 +81,7 @@ const SESSION_OPTIONS: Session.SessionOptions = {
   logSeverityLevel: 3, // Errors; they go to stderr.
 };
 
+/** Opens all graphs at once: those of the backward pass take 5 ms together, so a first gradient need not wait for them. */
 export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   const open = (model: Uint8Array) =>
     InferenceSession.create(model, { ...SESSION_OPTIONS, executionProviders: [provider] });
@@ -62,6 +89,8 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   const unitTemperatureSession = await open(unitTemperatureGraph());
   const softSession = await open(softGraph());
   const drawSession = await open(drawGraph());
+  const vjpSession = await open(vjpGraph());
+  const reinmaxSession = await open(reinmaxGraph());
 
   return {
     async index(rows, categories, z) {
@@ -82,8 +111,20 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
       return { samples: samples.data as Float32Array, index: indexView(index.data) };
     },
 
+    async vjp(rows, categories, logits, noise, temperature, cotangent) {
+      const feeds = backwardFeeds(rows, categories, logits, noise, temperature, cotangent);
+      const { grad_logits, grad_temperature } = await vjpSession.run(feeds, ['grad_logits', 'grad_temperature']);
+      return { gradLogits: grad_logits.data as Float32Array, gradTemperature: grad_temperature.data as Float32Array };
+    },
+
+    async reinmax(rows, categories, logits, noise, temperature, cotangent) {
+      const feeds = backwardFeeds(rows, categories, logits, noise, temperature, cotangent);
+      const { grad_logits } = await reinmaxSession.run(feeds, ['grad_logits']);
+      return { gradLogits: grad_logits.data as Float32Array };
+    },
+
     async close() {
-      const sessions = [indexSession, unitTemperatureSession, softSession, drawSession];
+      const sessions = [indexSession, unitTemperatureSession, softSession, drawSession, vjpSession, reinmaxSession];
       for (const session of sessions) await session.release();
     },
   };
@@ -93,6 +134,24 @@ type Feeds = Record<string, InstanceType<typeof Tensor>>;
 
 function feedsOf(rows: number, categories: number, z: Float32Array): Feeds {
   return { z: new Tensor('float32', first(z, rows * categories), [rows, categories]) };
+}
+
+function backwardFeeds(
+  rows: number,
+  categories: number,
+  logits: Float32Array,
+  noise: Float32Array,
+  temperature: Float32Array,
+  cotangent: Float32Array,
+): Feeds {
+  const tensor = (values: Float32Array, columns: number) =>
+    new Tensor('float32', first(values, rows * columns), [rows, columns]);
+  return {
+    logits: tensor(logits, categories),
+    noise: tensor(noise, categories),
+    temperature: tensor(temperature, 1),
+    cotangent: tensor(cotangent, categories),
+  };
 }
 
 function first<T extends Float32Array | Uint8Array>(array: T, length: number): T {

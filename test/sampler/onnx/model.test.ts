@@ -27,6 +27,16 @@ t.test('a constant is written with its shape, type and little-endian values', as
   t.match(bytes, TENSOR_HEX.replace('1007', `1007${name}`));
 });
 
+t.test('a float64 constant takes eight bytes a value', async (t) => {
+  const graph = new GraphBuilder('constant');
+  graph.constant('float64', [], [-0.5]);
+  // TensorProto.data_type is field 2 and DOUBLE 11; raw_data is field 9, eight bytes.
+  t.match(
+    Buffer.from(graph.encode()).toString('hex'),
+    `100b420a${Buffer.from('constant_0').toString('hex')}4a08000000000000e0bf`,
+  );
+});
+
 t.test('an operator with several outputs names them in order', async (t) => {
   const graph = new GraphBuilder('several');
   const one = graph.constant('int64', [1], [1]);

@@ -4,44 +4,10 @@ import t from 'tap';
 import { completeGraph } from '../../../src/sampler/onnx/graphs.js';
 import { openDrawGraphs } from '../../../src/sampler/onnx/session.js';
 import { referenceDraw } from '../../reference/gumbel-softmax.js';
+import { bits, gumbelNoise, testLogits, testTemperatures, uniform, WIDTHS } from './inputs.js';
 
 const graphs = await openDrawGraphs('cpu');
 t.teardown(() => graphs.close());
-
-/** Widths around the vector lengths of the kernels (4, 8, 16 lanes and multiples), and a vocabulary. */
-const WIDTHS = [1, 2, 3, 7, 10, 16, 17, 50, 1000, 1024, 1025, 50257];
-
-/** Uniform in (0, 1): mulberry32, a 32-bit generator of good enough quality to make test inputs. */
-function uniform(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return (((x ^ (x >>> 14)) >>> 0) + 0.5) * 2 ** -32;
-  };
-}
-
-function gumbelNoise(length: number, seed: number): Float32Array {
-  const next = uniform(seed);
-  return Float32Array.from({ length }, () => -Math.log(-Math.log(next())));
-}
-
-/** Logits of moderate size, of which a tenth is masked in every other row; the first category of a row never is. */
-function testLogits(rows: number, categories: number, seed: number): Float32Array {
-  const next = uniform(seed);
-  return Float32Array.from({ length: rows * categories }, (_, element) => {
-    const logit = 12 * (next() - 0.5);
-    const masked = next() < 0.1 && element % categories > 0 && Math.floor(element / categories) % 2 === 1;
-    return masked ? -Infinity : logit;
-  });
-}
-
-/** Log-uniform within the legal 1e-6 .. 1e6. */
-function testTemperatures(rows: number, seed: number): Float32Array {
-  const next = uniform(seed);
-  return Float32Array.from({ length: rows }, () => 10 ** (12 * next() - 6));
-}
 
 /** Draws and reads the indices as numbers. */
 async function draw(
@@ -80,8 +46,6 @@ function perturbed(logits: Float32Array, noise: Float32Array, categories: number
   );
   return noise.map((g, at) => Math.fround(logits[at] - maxima[Math.floor(at / categories)]) + g);
 }
-
-const bits = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
 t.test('samples and indices follow the float64 reference', async (t) => {
   for (const categories of WIDTHS) {

@@ -41,20 +41,15 @@ const strict = <T extends z.core.$ZodLooseShape>(shape: T) =>
   // Texts of its own, since zod's would repeat the client's input.
   z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? unknownField : undefined) });
 
-const scheduleSchema = z
-  .discriminatedUnion(
-    'schedule',
-    [
-      strict({ schedule: z.literal('exponential'), initial, minimum, rate, step }),
-      strict({ schedule: z.literal('linear'), initial, minimum, steps, step }),
-      strict({ schedule: z.literal('cosine'), initial, minimum, steps, step }),
-    ],
-    { error: 'must be "exponential", "linear" or "cosine"' },
-  )
-  .superRefine((schedule, context) => {
-    if (schedule.minimum <= schedule.initial) return;
-    report(context, 'validation', ['minimum'], 'must be at most initial: a schedule cools down');
-  });
+const scheduleSchema = z.discriminatedUnion(
+  'schedule',
+  [
+    strict({ schedule: z.literal('exponential'), initial, minimum, rate, step }),
+    strict({ schedule: z.literal('linear'), initial, minimum, steps, step }),
+    strict({ schedule: z.literal('cosine'), initial, minimum, steps, step }),
+  ],
+  { error: 'must be "exponential", "linear" or "cosine"' },
+);
 
 /** A validated schedule. */
 export type Schedule = z.output<typeof scheduleSchema>;
@@ -71,16 +66,29 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
   };
 }
 
-/** The temperature of a schedule, or undefined once what is wrong has been reported, at paths relative to the schedule. */
+/**
+ * The temperature of a schedule, or undefined once what is wrong has been reported, at paths relative to the schedule.
+ *
+ * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant, and
+ * the others would rise from below a value that is called their minimum.
+ */
 export function readSchedule(value: object, sink: IssueSink): number | undefined {
   const { data, error } = scheduleSchema.safeParse(value);
-  if (data) return temperatureAt(data);
-  for (const issue of error.issues.slice(0, fieldErrorsMax)) {
-    const isRange = issue.code === 'custom' && issue.params?.code === 'temperature-out-of-range';
-    const code = isRange ? 'temperature-out-of-range' : 'validation';
-    report(sink, code, issue.path as (string | number)[], issue.message);
+  if (error) {
+    for (const issue of error.issues.slice(0, fieldErrorsMax)) forward(issue, sink);
+    return undefined;
   }
-  return undefined;
+  if (data.minimum > data.initial) {
+    report(sink, 'validation', ['minimum'], 'must be at most initial: a schedule cools down');
+    return undefined;
+  }
+  return temperatureAt(data);
+}
+
+function forward(issue: z.core.$ZodIssue, sink: IssueSink): void {
+  const outOfRange = issue.code === 'custom' && issue.params?.code === 'temperature-out-of-range';
+  const code = outOfRange ? 'temperature-out-of-range' : 'validation';
+  report(sink, code, issue.path as (string | number)[], issue.message);
 }
 
 /**

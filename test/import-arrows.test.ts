@@ -49,6 +49,8 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['schemas/', ['errors.ts', 'json/number-matrix.ts', 'zod']],
   ['json/', ['node:']],
   ['sampler/job.ts', []],
+  ['sampler/log-density.ts', []],
+  ['sampler/top-k.ts', []],
   ['sampler/messages.ts', ['sampler/job.ts']],
   ['sampler/batch.ts', ['sampler/job.ts', 'sampler/messages.ts']],
   ['sampler/batcher.ts', ['sampler/job.ts', 'errors.ts']],

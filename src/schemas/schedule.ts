@@ -1,0 +1,113 @@
+/**
+ * Temperature schedules: a temperature as a function of the training step, in place of a number. Leaves rounding to float32,
+ * and where a schedule may stand, to `temperature.ts`.
+ */
+import { z } from 'zod';
+import { fieldErrorsMax } from '../errors.js';
+import { type IssueSink, report } from './issue.js';
+
+/** Bounds of a temperature, compared in float32 as those of a plain number are. */
+const temperatureMin = 1e-6;
+const temperatureMax = 1e6;
+
+function temperature(description: string) {
+  return z
+    .number({ error: 'must be a number' })
+    .superRefine((value, context) => {
+      const rounded = Math.fround(value);
+      if (rounded >= Math.fround(temperatureMin) && rounded <= Math.fround(temperatureMax)) return;
+      report(context, 'temperature-out-of-range', [], 'must be from 1e-6 to 1e6');
+    })
+    .meta({ minimum: temperatureMin, maximum: temperatureMax, description });
+}
+
+function integer(from: number, description: string) {
+  const error = `must be an integer from ${from} to 2^53 - 1`;
+  return z.int({ error }).min(from, { error }).meta({ description });
+}
+
+const initial = temperature('Temperature at step 0.');
+const minimum = temperature('Temperature that the schedule ends at and never goes below. At most `initial`.');
+const step = integer(0, 'Training step to take the temperature of, counted from 0.');
+const steps = integer(1, 'Step at which `minimum` is reached. Later steps stay there.');
+const rateError = 'must be a finite number, at least 0';
+const rate = z
+  .number({ error: rateError })
+  .min(0, { error: rateError })
+  .meta({ description: 'Decay per step. Jang et al. use 1e-5 and 1e-4.' });
+
+const unknownField = 'has a field that is not known here';
+const strict = <T extends z.core.$ZodLooseShape>(shape: T) =>
+  // Texts of its own, since zod's would repeat the client's input.
+  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? unknownField : undefined) });
+
+const scheduleSchema = z.discriminatedUnion(
+  'schedule',
+  [
+    strict({ schedule: z.literal('exponential'), initial, minimum, rate, step }),
+    strict({ schedule: z.literal('linear'), initial, minimum, steps, step }),
+    strict({ schedule: z.literal('cosine'), initial, minimum, steps, step }),
+  ],
+  { error: 'must be "exponential", "linear" or "cosine"' },
+);
+
+/** A validated schedule. */
+export type Schedule = z.output<typeof scheduleSchema>;
+
+/** JSON schema of a schedule: one of the three objects, for the OpenAPI description. */
+export const scheduleJsonSchema = describeSchedule();
+
+function describeSchedule(): z.core.JSONSchema.BaseSchema {
+  const { $schema: _, ...schema } = z.toJSONSchema(scheduleSchema, { io: 'input' });
+  return {
+    ...schema,
+    description:
+      'Schedule of the temperature t over training steps. exponential: t = max(minimum, initial * exp(-rate * step)) (Jang et al. 2016). With p = min(step / steps, 1), linear: t = initial + (minimum - initial) * p; cosine: t = minimum + (initial - minimum) * (1 + cos(pi * p)) / 2. The reply carries the temperature used.',
+  };
+}
+
+/**
+ * The temperature of a schedule, or undefined once what is wrong has been reported, at paths relative to the schedule.
+ *
+ * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant, and
+ * the others would rise from below a value that is called their minimum.
+ */
+export function readSchedule(value: object, sink: IssueSink): number | undefined {
+  const { data, error } = scheduleSchema.safeParse(value);
+  if (error) {
+    for (const issue of error.issues.slice(0, fieldErrorsMax)) forward(issue, sink);
+    return undefined;
+  }
+  if (data.minimum > data.initial) {
+    report(sink, 'validation', ['minimum'], 'must be at most initial: a schedule cools down');
+    return undefined;
+  }
+  return temperatureAt(data);
+}
+
+function forward(issue: z.core.$ZodIssue, sink: IssueSink): void {
+  const outOfRange = issue.code === 'custom' && issue.params?.code === 'temperature-out-of-range';
+  const code = outOfRange ? 'temperature-out-of-range' : 'validation';
+  report(sink, code, issue.path as (string | number)[], issue.message);
+}
+
+/**
+ * The temperature at a step, in float64, always within [minimum, initial].
+ *
+ *   exponential   max(minimum, initial exp(-rate step))                (Jang et al. 2016, section 4.2)
+ *   linear        initial + (minimum - initial) p                      p = min(step / steps, 1)
+ *   cosine        minimum + (initial - minimum) (1 + cos(pi p)) / 2
+ *
+ * The last two are evaluated as initial w + minimum (1 - w) with w = q and w = sin(pi q / 2)^2, q = 1 - p = (steps - step) / steps:
+ * the same numbers, but exact at both ends and with a relative error below 30 * 2^-53 between, also from 1e6 down to 1e-6.
+ * The first is that accurate too: where it is above its minimum, rate step < 28.
+ */
+export function temperatureAt(schedule: Schedule): number {
+  const { initial, minimum, step } = schedule;
+  if (schedule.schedule === 'exponential') return Math.max(minimum, initial * Math.exp(-schedule.rate * step));
+  if (step >= schedule.steps) return minimum;
+  const q = (schedule.steps - step) / schedule.steps;
+  const weight = schedule.schedule === 'linear' ? q : Math.sin((Math.PI / 2) * q) ** 2;
+  const between = initial * weight + minimum * (1 - weight);
+  return Math.min(initial, Math.max(minimum, between));
+}

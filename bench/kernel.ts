@@ -48,7 +48,7 @@ function makeJob({ rows, categories }: Shape, wanted: Wanted): Job {
     firstSample: 0,
     hard: wanted === 'hard',
     gumbel: true,
-    outputs: { samples: wanted !== 'indices', indices: true, noise: false },
+    outputs: new Set(wanted === 'indices' ? (['indices'] as const) : (['samples', 'indices'] as const)),
   };
 }
 
@@ -69,14 +69,20 @@ async function makeWorks(job: Job, wanted: Wanted): Promise<{ works: Work[]; clo
   const hard = new Uint8Array(tileRows);
 
   const noise = () => {
-    for (let row = 0; row < rows; row++) kernel.fill((row % tileRows) * categories, categories, row, 0, 42, 0);
+    for (let row = 0; row < rows; row += tileRows) {
+      const count = Math.min(tileRows, rows - row);
+      kernel.streams.set(job.streams.subarray(3 * row, 3 * (row + count)));
+      kernel.fillDraws(0, count, categories, count, 0);
+      kernel.logits.set(logits.subarray(0, count * categories));
+      kernel.perturb(0, count, categories, count);
+    }
   };
   const graph = async () => {
     for (let row = 0; row < rows; row += tileRows) {
       const count = Math.min(tileRows, rows - row);
       // A hard sample needs no softmax: the drawer writes its 1 at the index.
-      if (wanted === 'soft') await graphs.draw(count, categories, logits, kernel.noise, temperature, hard);
-      else await graphs.index(count, categories, logits, kernel.noise);
+      if (wanted === 'soft') await graphs.draw(count, categories, kernel.noise, temperature, hard);
+      else await graphs.index(count, categories, kernel.noise);
     }
   };
   const both = async () => {

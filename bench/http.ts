@@ -19,7 +19,7 @@ const help = `npm run bench -- [options]
   --rounds <n>          rounds, each driving every target     (default 7)
   --seconds <s>         measured seconds of a target a round  (default 4)
   --warm-up <s>         seconds dropped before that           (default 1)
-  --connections <n>     connections of the client             (default 10)
+  --connections <n>     connections of the client             (default 32)
   --quick               2 rounds of 1 second, to see that it works
   --without-peers       leave the FastAPI peer out
   --without-freedom     leave the event loop's table out
@@ -49,7 +49,7 @@ function readOptions(): Options | undefined {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
-      connections: { type: 'string', default: '10' },
+      connections: { type: 'string', default: '32' },
       quick: { type: 'boolean', default: false },
       'without-peers': { type: 'boolean', default: false },
       'without-freedom': { type: 'boolean', default: false },

@@ -36,11 +36,20 @@ function cell({ least, median }: Nanoseconds): string {
 }
 
 export function kernelMarkdown({ run, torch, figures }: KernelResult): string {
-  const headers = ['shape', 'noise', 'graph', 'both', 'torch loop'];
+  const headers = ['shape', 'noise', 'graph', 'noise + graph', 'both', 'torch loop'];
   const rows = figures.map(({ shape, wanted, noise, graph, both }) => {
     const peer =
       'figures' in torch ? torch.figures.find((each) => each.shape === shape && each.wanted === wanted) : undefined;
-    return [`${shape} ${wanted}`, cell(noise), cell(graph), cell(both), peer ? cell(peer) : '-'];
+    const soft = wanted === 'soft';
+    const sum = { least: noise.least + graph.least, median: noise.median + graph.median };
+    return [
+      `${shape} ${wanted}`,
+      cell(noise),
+      soft ? cell(graph) : 'none',
+      cell(soft ? sum : noise),
+      cell(both),
+      peer ? cell(peer) : '-',
+    ];
   });
   const versions =
     'missing' in torch ? [] : Object.entries(torch.versions).map(([name, version]) => `${name} ${version}`);

@@ -66,7 +66,6 @@ async function makeWorks(job: Job, wanted: Wanted): Promise<{ works: Work[]; clo
   const batch = packJob(job);
   const logits = job.logits.slice(0, tileRows * categories);
   const temperature = new Float32Array(tileRows).fill(0.5);
-  const hard = new Uint8Array(tileRows);
 
   const noise = () => {
     for (let row = 0; row < rows; row += tileRows) {
@@ -75,14 +74,14 @@ async function makeWorks(job: Job, wanted: Wanted): Promise<{ works: Work[]; clo
       kernel.fillDraws(0, count, categories, count, 0);
       kernel.logits.set(logits.subarray(0, count * categories));
       kernel.perturb(0, count, categories, count);
+      kernel.argmax(0, count, categories);
     }
   };
   const graph = async () => {
     for (let row = 0; row < rows; row += tileRows) {
       const count = Math.min(tileRows, rows - row);
-      // A hard sample needs no softmax: the drawer writes its 1 at the index.
-      if (wanted === 'soft') await graphs.draw(count, categories, kernel.noise, temperature, hard);
-      else await graphs.index(count, categories, kernel.noise);
+      // Only soft samples need a graph.
+      if (wanted === 'soft') await graphs.soft(count, categories, kernel.noise, temperature);
     }
   };
   const both = async () => {

@@ -7,16 +7,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reinmaxGraph, vjpGraph } from '../src/sampler/onnx/backward-graphs.js';
-import { completeGraph, drawGraph, indexGraph, softGraph, unitTemperatureGraph } from '../src/sampler/onnx/graphs.js';
+import { completeGraph, softGraph, unitTemperatureGraph } from '../src/sampler/onnx/graphs.js';
 
 const folder = process.argv[2] ?? 'onnx';
 mkdirSync(folder, { recursive: true });
 const models = {
   'gumbel-softmax': completeGraph(),
-  draw: drawGraph(),
   soft: softGraph(),
   'unit-temperature': unitTemperatureGraph(),
-  index: indexGraph(),
   vjp: vjpGraph(),
   reinmax: reinmaxGraph(),
 };

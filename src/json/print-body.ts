@@ -1,16 +1,17 @@
 /**
  * Prints a reply: a JSON object whose large members are typed arrays. A small reply is one string; a large one is a
- * stream of slices that gives the event loop a turn after each, so that no reply holds the thread.
+ * stream of slices, each in a turn of the event loop of its own, so that no reply holds the thread.
  */
 import { Readable } from 'node:stream';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers, type Shape } from './print-matrix.js';
+import { nextTurn } from './turn.js';
 
 export type Member =
   | { readonly name: string; readonly value: unknown }
   | { readonly name: string; readonly numbers: Float32Array | Int32Array; readonly shape: Shape };
 
-/** Numbers printed in one turn, about 0.3 ms of work and at most 150 kB of text. */
-const wholeNumbersMax = 8192;
+/** Numbers printed at once, about 0.15 ms of work; several small replies can fall into one turn. */
+const wholeNumbersMax = 4096;
 
 export function printBody(members: readonly Member[]): string | Readable {
   const numbers = members.reduce((sum, member) => sum + ('numbers' in member ? member.numbers.length : 0), 0);
@@ -42,9 +43,10 @@ async function* printSlices(members: readonly Member[]): AsyncGenerator<Buffer> 
     const { numbers, shape } = member;
     const slices =
       numbers instanceof Float32Array ? printFloatSlices(numbers, shape) : printIntegerSlices(numbers, shape);
+    await nextTurn();
     for (const slice of slices) {
       yield slice;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
   yield Buffer.from('}');

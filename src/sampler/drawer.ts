@@ -1,6 +1,6 @@
 /**
- * Draws a batch on this thread: noise and perturbed logits from the kernel, samples and indices from the graph, tile by
- * tile. A tile is a number of whole draws that fits the L2 cache, in buffers that are reused, so memory is bounded by what
+ * Draws a batch on this thread, tile by tile: noise, perturbed logits and indices from the kernel, soft samples from the graph.
+ * A tile is a number of whole draws that fits the L2 cache, in buffers that are reused, so memory is bounded by what
  * is returned and not by what is drawn. Which draws share a tile never changes a bit of any of them.
  */
 import { type Batch, type BatchResult, streamColumns } from './job.js';
@@ -43,7 +43,6 @@ export class Drawer {
   readonly #kernel: NoiseKernel;
   readonly #graphs: DrawGraphs;
   readonly #temperature = new Float32Array(tileElementsMax);
-  readonly #hard = new Uint8Array(tileElementsMax);
 
   constructor(kernel: NoiseKernel, graphs: DrawGraphs) {
     this.#kernel = kernel;
@@ -92,23 +91,29 @@ export class Drawer {
     kernel.logits.set(batch.logits.subarray(row * categories, (row + rows) * categories));
     kernel.perturb(start, draws, categories, rows);
     for (let at = 0; at < draws; at++) this.#temperature[place + at] = batch.temperature[row + (at % rows)] as number;
-    this.#hard.fill(part.hard ? 1 : 0, place, place + draws);
   }
 
-  /** Runs the graph that the tile needs and copies what was asked for to the result. */
+  /** Takes the argmax of every draw, runs the graph for those that are soft, and copies what was asked for to the result. */
   async #flush(categories: number, tile: Tile, result: BatchResult): Promise<void> {
-    const { draws, runs } = tile;
-    const z = this.#kernel.noise;
-    if (runs.some(({ part }) => part.need === 'soft')) {
-      const drawn = await this.#graphs.draw(draws, categories, z, this.#temperature, this.#hard);
-      for (const run of runs) copyOut(run, categories, result, drawn.index, drawn.samples);
-    } else if (runs.some(({ part }) => part.need === 'index')) {
-      const index = await this.#graphs.index(draws, categories, z);
-      for (const run of runs) copyOut(run, categories, result, index, undefined);
+    const { runs } = tile;
+    const kernel = this.#kernel;
+    const index = runs.filter(({ part }) => part.need !== 'noise');
+    const soft = runs.filter(({ part }) => part.need === 'soft');
+    if (index.length > 0) kernel.argmax(0, endOf(index), categories);
+    for (const run of index) copyIndices(run, categories, result, kernel.indices);
+    if (soft.length > 0) {
+      const samples = await this.#graphs.soft(endOf(soft), categories, kernel.noise, this.#temperature);
+      for (const run of soft) copySamples(run, categories, result, samples);
     }
     runs.length = 0;
     tile.draws = 0;
   }
+}
+
+/** The places that runs from the start of a tile take up. */
+function endOf(runs: readonly Run[]): number {
+  const last = runs.at(-1);
+  return last === undefined ? 0 : last.place + last.draws;
 }
 
 /**
@@ -121,23 +126,27 @@ function runLength({ rowCount, sampleCount }: PlannedPart, draw: number, most: n
   return Math.min(left, most);
 }
 
-/** Copies the index (every second word of the view) and the sample of each draw of a run. */
-function copyOut(
+/** Copies the category of each draw of a run, and for a hard one sets the 1 of its sample. */
+function copyIndices(
   { part, draw, draws, place }: Run,
   categories: number,
   result: BatchResult,
-  index: Int32Array,
-  samples: Float32Array | undefined,
+  indices: Int32Array,
 ): void {
   const { indices: indicesAt, samples: samplesAt } = part.at;
-  if (indicesAt !== undefined) {
-    for (let at = 0; at < draws; at++) result.indices[indicesAt + draw + at] = index[2 * (place + at)] as number;
+  if (indicesAt !== undefined) result.indices.set(indices.subarray(place, place + draws), indicesAt + draw);
+  if (samplesAt === undefined || !part.hard) return;
+  for (let at = 0; at < draws; at++) {
+    result.samples[samplesAt + (draw + at) * categories + (indices[place + at] as number)] = 1;
   }
-  if (samplesAt === undefined) return;
-  const to = samplesAt + draw * categories;
-  if (part.hard) {
-    for (let at = 0; at < draws; at++) result.samples[to + at * categories + (index[2 * (place + at)] as number)] = 1;
-  } else {
-    result.samples.set((samples as Float32Array).subarray(place * categories, (place + draws) * categories), to);
-  }
+}
+
+function copySamples(
+  { part, draw, draws, place }: Run,
+  categories: number,
+  result: BatchResult,
+  samples: Float32Array,
+): void {
+  const run = samples.subarray(place * categories, (place + draws) * categories);
+  result.samples.set(run, (part.at.samples as number) + draw * categories);
 }

@@ -29,33 +29,29 @@ const SMALLEST_NORMAL = 2 ** -126;
 
 /**
  * The whole draw in one graph, for other runtimes: inputs logits f32[N,K], noise f32[N,K], temperature f32[N,1], hard
- * bool[N,1]; outputs samples f32[N,K], index i64[N,1]. The workers compute z beside the noise, where its two operations cost
- * a third of what they cost as nodes, and run the graphs below, which start from it and give the same bits.
+ * bool[N,1]; outputs samples f32[N,K], index i64[N,1].
+ *
+ * The workers compute what is exact, z and its argmax, beside the noise, where it costs a fifth of what it costs as nodes, and
+ * run the two graphs below for the softmax. Both ways give the same bits.
  */
 export function completeGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax');
   const logits = graph.input('logits', 'float32', ['N', 'K']);
   const noise = graph.input('noise', 'float32', ['N', 'K']);
-  drawFrom(graph, perturbed(graph, belowLargest(graph, logits), noise));
-  return graph.encode();
-}
-
-/** Inputs z f32[N,K], temperature f32[N,1], hard bool[N,1]; outputs samples f32[N,K], index i64[N,1]. */
-export function drawGraph(): Uint8Array {
-  const graph = new GraphBuilder('gumbel_softmax_draw');
-  drawFrom(graph, perturbedLogits(graph));
-  return graph.encode();
-}
-
-/**
- * The draw graph without `hard`, for runs in which every row is soft: the same bits at three quarters of the time, since
- * one-hot rows are not computed only to be thrown away.
- */
-export function softGraph(): Uint8Array {
-  const graph = new GraphBuilder('gumbel_softmax_draw_soft');
-  const z = perturbedLogits(graph);
   const temperature = graph.input('temperature', 'float32', ['N', 1]);
+  const hard = graph.input('hard', 'bool', ['N', 1]);
+  const z = perturbed(graph, belowLargest(graph, logits), noise);
+  const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
+  graph.output('samples', samples, 'float32', ['N', 'K']);
   graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
+  return graph.encode();
+}
+
+/** Inputs z f32[N,K], temperature f32[N,1]; output samples f32[N,K]. */
+export function softGraph(): Uint8Array {
+  const graph = new GraphBuilder('gumbel_softmax_soft');
+  const z = graph.input('z', 'float32', ['N', 'K']);
+  const temperature = graph.input('temperature', 'float32', ['N', 1]);
   graph.output('samples', softSamples(graph, z, temperature), 'float32', ['N', 'K']);
   return graph.encode();
 }
@@ -65,29 +61,10 @@ export function softGraph(): Uint8Array {
  * itself starts with that very subtraction. The same bits with two passes over the elements less.
  */
 export function unitTemperatureGraph(): Uint8Array {
-  const graph = new GraphBuilder('gumbel_softmax_draw_unit_temperature');
-  const z = perturbedLogits(graph);
-  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
+  const graph = new GraphBuilder('gumbel_softmax_unit_temperature');
+  const z = graph.input('z', 'float32', ['N', 'K']);
   graph.output('samples', probabilities(graph, z), 'float32', ['N', 'K']);
   return graph.encode();
-}
-
-/** Input z f32[N,K]; output index i64[N,1]: a draw of which nobody asked for the soft values. */
-export function indexGraph(): Uint8Array {
-  const graph = new GraphBuilder('gumbel_max_index');
-  graph.output('index', argMax(graph, perturbedLogits(graph)), 'int64', ['N', 1]);
-  return graph.encode();
-}
-
-const perturbedLogits = (graph: GraphBuilder) => graph.input('z', 'float32', ['N', 'K']);
-
-/** Both outputs of a draw with hard and soft rows. */
-function drawFrom(graph: GraphBuilder, z: Value): void {
-  const temperature = graph.input('temperature', 'float32', ['N', 1]);
-  const hard = graph.input('hard', 'bool', ['N', 1]);
-  const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
-  graph.output('samples', samples, 'float32', ['N', 'K']);
-  graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
 }
 
 /** z, from l - max l. The subtraction comes first: added to large logits, the noise would be rounded away. */

@@ -8,7 +8,7 @@
 
 import type { InferenceSession as Session } from 'onnxruntime-node';
 import { reinmaxGraph, vjpGraph } from './backward-graphs.js';
-import { drawGraph, indexGraph, softGraph, unitTemperatureGraph } from './graphs.js';
+import { softGraph, unitTemperatureGraph } from './graphs.js';
 
 // The native library reads this variable when it is loaded, and otherwise starts a telemetry uploader. A worker thread has its
 // own copy of the environment unless it was started with `env: SHARE_ENV`, so the pool must do that, or its parent set this.
@@ -20,30 +20,15 @@ env.logLevel = 'error';
 export type Provider = 'cpu';
 
 /**
- * The drawn category of row r is `view[2 * r]`. ONNX Runtime returns int64, which JavaScript would read as one BigInt object
- * a row; this is the same memory as 32-bit words, low words first. The high words are 0.
- */
-export type IndexView = Int32Array;
-
-/**
- * One thread's graphs. Those of the draw start from the perturbed logits z = (l - max l) + g, float32 [rows, categories]; those of
+ * One thread's graphs. That of the draw starts from the perturbed logits z = (l - max l) + g, float32 [rows, categories]; those of
  * the backward pass from logits and noise. Of these and of `cotangent` the first rows * categories elements are read, of
- * `temperature` and `hard` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not
+ * `temperature` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not
  * change, and the memory not grow, before the promise settles. Every result is in a buffer of its own that now belongs to the
  * caller, who may keep or transfer it.
  */
 export interface DrawGraphs {
-  /** The drawn category of each row. */
-  index(rows: number, categories: number, z: Float32Array): Promise<IndexView>;
-
-  /** Samples, one-hot in rows where `hard` is 1 and soft where it is 0, and the drawn category of each row. */
-  draw(
-    rows: number,
-    categories: number,
-    z: Float32Array,
-    temperature: Float32Array,
-    hard: Uint8Array,
-  ): Promise<{ samples: Float32Array; index: IndexView }>;
+  /** softmax((z - max z) / temperature) of each row. */
+  soft(rows: number, categories: number, z: Float32Array, temperature: Float32Array): Promise<Float32Array>;
 
   /**
    * The gradients of <cotangent, soft samples>, one of each kind per draw. A gradient that leaves float32 is infinite, never NaN,
@@ -85,30 +70,19 @@ const SESSION_OPTIONS: Session.SessionOptions = {
 export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   const open = (model: Uint8Array) =>
     InferenceSession.create(model, { ...SESSION_OPTIONS, executionProviders: [provider] });
-  const indexSession = await open(indexGraph());
   const unitTemperatureSession = await open(unitTemperatureGraph());
   const softSession = await open(softGraph());
-  const drawSession = await open(drawGraph());
   const vjpSession = await open(vjpGraph());
   const reinmaxSession = await open(reinmaxGraph());
 
   return {
-    async index(rows, categories, z) {
-      const { index } = await indexSession.run(feedsOf(rows, categories, z), ['index']);
-      return indexView(index.data);
-    },
-
-    async draw(rows, categories, z, temperature, hard) {
-      const feeds = feedsOf(rows, categories, z);
+    async soft(rows, categories, z, temperature) {
+      const feeds: Feeds = { z: new Tensor('float32', first(z, rows * categories), [rows, categories]) };
       const temperatures = first(temperature, rows);
-      const hardRows = first(hard, rows);
-      const someHard = hardRows.includes(1);
-      const unitTemperature = !someHard && temperatures.every((value) => value === 1);
-      const session = someHard ? drawSession : unitTemperature ? unitTemperatureSession : softSession;
+      const unitTemperature = temperatures.every((value) => value === 1);
       if (!unitTemperature) feeds.temperature = new Tensor('float32', temperatures, [rows, 1]);
-      if (someHard) feeds.hard = new Tensor('bool', hardRows, [rows, 1]);
-      const { samples, index } = await session.run(feeds, ['samples', 'index']);
-      return { samples: samples.data as Float32Array, index: indexView(index.data) };
+      const { samples } = await (unitTemperature ? unitTemperatureSession : softSession).run(feeds, ['samples']);
+      return samples.data as Float32Array;
     },
 
     async vjp(rows, categories, logits, noise, temperature, cotangent) {
@@ -124,17 +98,13 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
     },
 
     async close() {
-      const sessions = [indexSession, unitTemperatureSession, softSession, drawSession, vjpSession, reinmaxSession];
+      const sessions = [unitTemperatureSession, softSession, vjpSession, reinmaxSession];
       for (const session of sessions) await session.release();
     },
   };
 }
 
 type Feeds = Record<string, InstanceType<typeof Tensor>>;
-
-function feedsOf(rows: number, categories: number, z: Float32Array): Feeds {
-  return { z: new Tensor('float32', first(z, rows * categories), [rows, categories]) };
-}
 
 function backwardFeeds(
   rows: number,
@@ -154,14 +124,7 @@ function backwardFeeds(
   };
 }
 
-function first<T extends Float32Array | Uint8Array>(array: T, length: number): T {
+function first(array: Float32Array, length: number): Float32Array {
   if (array.length < length) throw new Error(`${length} elements are wanted of ${array.length}. This is a bug.`);
-  return (array.length === length ? array : array.subarray(0, length)) as T;
-}
-
-/** Every platform that onnxruntime-node is built for is little-endian, so the low word of an int64 comes first. */
-function indexView(data: unknown): IndexView {
-  if (!(data instanceof BigInt64Array))
-    throw new Error('ONNX Runtime returned an index that is not int64. This is a bug.');
-  return new Int32Array(data.buffer, data.byteOffset, data.length * 2);
+  return array.length === length ? array : array.subarray(0, length);
 }

@@ -9,7 +9,10 @@ import { bits, gumbelNoise, testLogits, testTemperatures, uniform, WIDTHS } from
 const graphs = await openDrawGraphs('cpu');
 t.teardown(() => graphs.close());
 
-/** Draws and reads the indices as numbers. */
+const complete = await InferenceSession.create(completeGraph(), { logSeverityLevel: 3 });
+t.teardown(() => complete.release());
+
+/** Draws by the complete graph, from logits that begin `skew` elements into their memory. */
 async function draw(
   categories: number,
   logits: Float32Array,
@@ -19,17 +22,16 @@ async function draw(
   skew = 0,
 ) {
   const rows = temperature.length;
-  const z = new Float32Array(skew + rows * categories).subarray(skew);
-  z.set(perturbed(logits, noise, categories));
+  const skewed = new Float32Array(skew + logits.length).subarray(skew);
+  skewed.set(logits);
   const flags = Uint8Array.from({ length: rows }, (_, row) => hard[row] ?? 0);
-  const drawn = await graphs.draw(
-    rows,
-    categories,
-    perturbed(logits, noise, categories),
-    Float32Array.from(temperature),
-    flags,
-  );
-  return { samples: drawn.samples, indices: Array.from({ length: rows }, (_, row) => drawn.index[2 * row]) };
+  const { samples, index } = await complete.run({
+    logits: new Tensor('float32', skewed, [rows, categories]),
+    noise: new Tensor('float32', noise, [rows, categories]),
+    temperature: new Tensor('float32', Float32Array.from(temperature), [rows, 1]),
+    hard: new Tensor('bool', flags, [rows, 1]),
+  });
+  return { samples: samples.data as Float32Array, indices: [...(index.data as BigInt64Array)].map(Number) };
 }
 
 /** TypeScript declares WebAssembly only together with the browser's globals. */
@@ -82,21 +84,6 @@ function tolerance(soft: number, scaled: number, categories: number): number {
   const relative = 2 * (3 * Math.abs(scaled) + 3 * Math.log(categories) + categories / 4 + 14) * 2 ** -24;
   return Math.min(1e-6, relative * soft + 2 ** -126);
 }
-
-t.test('the index graph draws what the draw graph draws', async (t) => {
-  for (const categories of WIDTHS) {
-    const rows = 5;
-    const logits = testLogits(rows, categories, 7);
-    const noise = gumbelNoise(rows * categories, 8);
-    const index = await graphs.index(rows, categories, perturbed(logits, noise, categories));
-    const { indices } = await draw(categories, logits, noise, [1, 1, 1, 1, 1]);
-    t.same(
-      [...index],
-      indices.flatMap((value) => [value, 0]),
-      `${categories} categories, high words 0`,
-    );
-  }
-});
 
 t.test('a row has the same bits alone, in any batch, at any place and memory address', async (t) => {
   for (const categories of WIDTHS) {
@@ -222,56 +209,37 @@ t.test('soft rows have the same bits in a run of hard rows or of other temperatu
   }
 });
 
+t.test('the graphs of the workers give the bits of the complete graph, whatever the temperatures', async (t) => {
+  for (const categories of WIDTHS) {
+    const rows = 6;
+    const logits = testLogits(rows, categories, 14);
+    const noise = gumbelNoise(rows * categories, 15);
+    const z = perturbed(logits, noise, categories);
+    for (const temperature of [testTemperatures(rows, 16), new Float32Array(rows).fill(1)]) {
+      const { samples } = await draw(categories, logits, noise, [...temperature]);
+      t.ok(bits(await graphs.soft(rows, categories, z, temperature)).equals(bits(samples)), `${categories} categories`);
+    }
+  }
+});
+
 t.test('inputs may be longer than the run and lie in WebAssembly memory; results outlive later runs', async (t) => {
   const [rows, categories] = [4, 10];
   const z = new Float32Array(wasmMemory(1), 64, 4096);
   z.set(perturbed(testLogits(rows, categories, 12), gumbelNoise(rows * categories, 13), categories));
   const temperature = new Float32Array(100).fill(1);
-  const hard = new Uint8Array(100);
-  hard[rows] = 1;
-
-  const first = await graphs.draw(rows, categories, z, temperature, hard);
-  t.equal(first.samples.length, rows * categories);
-  t.equal(first.index.length, 2 * rows);
-  const copy = first.samples.slice();
+  const first = await graphs.soft(rows, categories, z, temperature);
+  t.equal(first.length, rows * categories);
+  const copy = first.slice();
   z.fill(0);
-  const second = await graphs.draw(rows, categories, z, temperature, hard);
-  t.ok(bits(first.samples).equals(bits(copy)));
-  t.notOk(bits(second.samples).equals(bits(copy)));
-  t.equal(
-    first.samples.buffer.byteLength,
-    first.samples.byteLength,
-    'the buffer holds nothing else and can be transferred',
-  );
-  t.doesNotThrow(() => structuredClone(first.samples, { transfer: [first.samples.buffer as ArrayBuffer] }));
+  const second = await graphs.soft(rows, categories, z, temperature);
+  t.ok(bits(first).equals(bits(copy)));
+  t.notOk(bits(second).equals(bits(copy)));
+  t.equal(first.buffer.byteLength, first.byteLength, 'the buffer holds nothing else and can be transferred');
+  t.doesNotThrow(() => structuredClone(first, { transfer: [first.buffer as ArrayBuffer] }));
 });
 
 t.test('an input that is too short is refused as a bug', async (t) => {
-  const [four, eight] = [new Float32Array(4), new Float32Array(8)];
   const bug = { message: /This is a bug\.$/ };
-  await t.rejects(graphs.index(2, 4, four), bug);
-  await t.rejects(graphs.draw(2, 4, four, new Float32Array(2), new Uint8Array(2)), bug);
-  await t.rejects(graphs.draw(2, 4, eight, new Float32Array(1), new Uint8Array(2)), bug);
-  await t.rejects(graphs.draw(2, 4, eight, new Float32Array(2), new Uint8Array(1)), bug);
-});
-
-t.test('the complete graph, for other runtimes, draws the same bits from logits and noise', async (t) => {
-  const complete = await InferenceSession.create(completeGraph(), { logSeverityLevel: 3 });
-  t.teardown(() => complete.release());
-  for (const categories of WIDTHS) {
-    const rows = 6;
-    const logits = testLogits(rows, categories, 14);
-    const noise = gumbelNoise(rows * categories, 15);
-    const temperature = testTemperatures(rows, 16);
-    const hard = [0, 1, 0, 0, 1, 0];
-    const drawn = await draw(categories, logits, noise, [...temperature], hard);
-    const { samples, index } = await complete.run({
-      logits: new Tensor('float32', logits, [rows, categories]),
-      noise: new Tensor('float32', noise, [rows, categories]),
-      temperature: new Tensor('float32', temperature, [rows, 1]),
-      hard: new Tensor('bool', Uint8Array.from(hard), [rows, 1]),
-    });
-    t.ok(bits(samples.data as Float32Array).equals(bits(drawn.samples)), `${categories} categories`);
-    t.same([...(index.data as BigInt64Array)].map(Number), drawn.indices);
-  }
+  await t.rejects(graphs.soft(2, 4, new Float32Array(4), new Float32Array(2)), bug);
+  await t.rejects(graphs.soft(2, 4, new Float32Array(8), new Float32Array(1)), bug);
 });

@@ -6,10 +6,11 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { pack } from '../src/sampler/batch.js';
-import { openDrawer, tileElementsMax } from '../src/sampler/drawer.js';
+import { openDrawer } from '../src/sampler/drawer.js';
 import type { Batch, Job } from '../src/sampler/job.js';
 import { createNoiseKernel } from '../src/sampler/noise/noise.js';
 import { openDrawGraphs } from '../src/sampler/onnx/session.js';
+import { tileElementsMax } from '../src/sampler/tiles.js';
 import { normalLogits, parseShape, type Shape, shapeName, type Wanted } from './bodies.js';
 import { type KernelFigures, type KernelResult, kernelMarkdown, type Nanoseconds } from './kernel-tables.js';
 import { describeRun, writeResult } from './results.js';
@@ -48,6 +49,9 @@ function makeJob({ rows, categories }: Shape, wanted: Wanted): Job {
     firstSample: 0,
     hard: wanted === 'hard',
     gumbel: true,
+    kind: 'draw',
+    topK: 0,
+    points: new Float32Array(0),
     outputs: new Set(wanted === 'indices' ? (['indices'] as const) : (['samples', 'indices'] as const)),
   };
 }

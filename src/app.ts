@@ -11,8 +11,10 @@ import type { Lifecycle } from './lifecycle.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { healthRoutes } from './routes/health.js';
 import { readJsonBodies } from './routes/json-body.js';
+import { logProbRoute } from './routes/log-prob.js';
 import { problemRoute } from './routes/problems.js';
 import { sampleRoute } from './routes/sample.js';
+import { vjpRoute } from './routes/vjp.js';
 import type { Sampler } from './sampler/sampler.js';
 import { toProblem } from './schemas/issue.js';
 
@@ -61,6 +63,8 @@ export async function buildApp({ config, sampler, lifecycle, logger, version }: 
   readJsonBodies(app);
   await describeRoutes(app, version);
   sampleRoute(app, config, sampler);
+  vjpRoute(app, config, sampler);
+  logProbRoute(app, config, sampler);
   healthRoutes(app, sampler, lifecycle);
   problemRoute(app);
   await docsRoutes(app);

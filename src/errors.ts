@@ -115,6 +115,26 @@ export const catalogue = {
     meaning: 'A seed is an integer from 0 to 2^53 - 1, or a string of decimal digits from 0 to 2^64 - 1.',
     remedy: 'Send seeds above 2^53 - 1 as a string, because JSON numbers lose digits there.',
   },
+  'zero-sample': {
+    status: 422,
+    title: 'A sample is 0 at an unmasked category',
+    meaning:
+      'The log-density is taken of samples inside the simplex; a 0 has underflowed, or belongs to a hard sample.',
+    remedy: 'Send log_samples, which do not underflow: ask for them with return: ["log_samples"] when you draw.',
+  },
+  'not-on-simplex': {
+    status: 422,
+    title: 'A sample does not lie on the simplex',
+    meaning: 'A sample has a negative entry, or its entries do not sum to 1 within 1e-3.',
+    remedy: 'Send soft samples as they were drawn, one row for each row of logits.',
+  },
+  'gradient-overflow': {
+    status: 422,
+    title: 'The gradient leaves float32',
+    meaning: 'A gradient of a row is larger than 3.4028235e38.',
+    remedy:
+      'Scale the cotangent down, or raise the temperature: gradients grow as 1 / temperature, and with its square.',
+  },
   internal: {
     status: 500,
     title: 'The service failed',

@@ -22,17 +22,29 @@ t.test('/openapi.json and /openapi.yaml are the same document', async (t) => {
 });
 
 t.test('every route but the pages is described, and nothing else', async (t) => {
-  t.same(Object.keys(document.paths).sort(), ['/livez', '/problems/{code}', '/readyz', '/sample']);
+  t.same(Object.keys(document.paths).sort(), [
+    '/livez',
+    '/log-prob',
+    '/problems/{code}',
+    '/readyz',
+    '/sample',
+    '/sample/vjp',
+  ]);
 });
 
-t.test('every worked example draws', async (t) => {
-  const media = document.paths['/sample'].post.requestBody.content['application/json'];
-  t.same(media.examples, sampleExamples);
-  for (const [name, { value }] of Object.entries(sampleExamples)) {
-    const { status, reply } = await service.sample(value);
-    t.equal(status, 200, name);
-    const described = Object.keys(document.components.schemas.SampleReply.properties);
-    for (const field of Object.keys(reply)) t.ok(described.includes(field), `${field} is described`);
+t.test('every worked example works, and its reply has only fields that are described', async (t) => {
+  t.same(document.paths['/sample'].post.requestBody.content['application/json'].examples, sampleExamples);
+  for (const path of ['/sample', '/sample/vjp', '/log-prob']) {
+    const { requestBody, responses } = document.paths[path].post;
+    const { $ref } = responses['200'].content['application/json'].schema;
+    const described = Object.keys(document.components.schemas[$ref.split('/').at(-1)].properties);
+    for (const [name, { value }] of Object.entries<{ value: unknown }>(
+      requestBody.content['application/json'].examples,
+    )) {
+      const { status, reply } = await service.post(path, value);
+      t.equal(status, 200, `${path} ${name}`);
+      for (const field of Object.keys(reply)) t.ok(described.includes(field), `${field} is described`);
+    }
   }
 });
 
@@ -49,6 +61,7 @@ t.test('the request schema describes exactly the fields that are taken', async (
     'row_offset',
     'sample_offset',
     'noise',
+    'top_k',
     'return',
   ]);
 });

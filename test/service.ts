@@ -11,15 +11,29 @@ export interface Service {
   readonly sampler: Sampler;
   readonly lifecycle: Lifecycle;
   /** POSTs a body (an object is sent as JSON) and gives back the status, the parsed reply and its text. */
-  readonly sample: (body: unknown) => Promise<{ status: number; reply: Reply; text: string }>;
+  readonly sample: (body: unknown) => Promise<Answer>;
+  /** The same for any route. */
+  readonly post: (url: string, body: unknown) => Promise<Answer>;
   readonly close: () => Promise<void>;
 }
 
-/** A reply of POST /sample, or a problem. */
+export interface Answer {
+  readonly status: number;
+  readonly reply: Reply;
+  readonly text: string;
+}
+
+/** A reply of a route that computes, or a problem. */
 export interface Reply {
   samples: never;
   indices: never;
   noise: never;
+  top_indices: never;
+  log_samples: never;
+  log_prob: never;
+  grad_logits: never;
+  grad_temperature: never;
+  estimator: string;
   seed: unknown;
   temperature: unknown;
   hard: boolean;
@@ -46,20 +60,18 @@ export async function startService(environment: Record<string, string> = {}): Pr
   });
   const lifecycle = { draining: false };
   const app = await buildApp({ config, sampler, lifecycle, logger: pino({ level: 'silent' }), version: '0.0.0' });
+  const post = async (url: string, body: unknown): Promise<Answer> => {
+    const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const headers = { 'content-type': 'application/json' };
+    const response = await app.inject({ method: 'POST', url, headers, payload });
+    return { status: response.statusCode, reply: response.json(), text: response.body };
+  };
   return {
     app,
     sampler,
     lifecycle,
-    sample: async (body) => {
-      const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-      const response = await app.inject({
-        method: 'POST',
-        url: '/sample',
-        headers: { 'content-type': 'application/json' },
-        payload,
-      });
-      return { status: response.statusCode, reply: response.json(), text: response.body };
-    },
+    post,
+    sample: (body) => post('/sample', body),
     close: async () => {
       await app.close();
       await sampler.close();

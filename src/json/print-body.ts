@@ -3,12 +3,13 @@
  * stream of slices, each in a turn of the event loop of its own, so that no reply holds the thread.
  */
 import { Readable } from 'node:stream';
+import { printDoubleSlices } from './print-doubles.js';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers, type Shape } from './print-matrix.js';
 import { nextTurn } from './turn.js';
 
 export type Member =
   | { readonly name: string; readonly value: unknown }
-  | { readonly name: string; readonly numbers: Float32Array | Int32Array; readonly shape: Shape };
+  | { readonly name: string; readonly numbers: Float32Array | Int32Array | Float64Array; readonly shape: Shape };
 
 /** Numbers printed at once, about 0.15 ms of work; several small replies can fall into one turn. */
 const wholeNumbersMax = 4096;
@@ -28,7 +29,15 @@ function keyOf({ name }: Member): string {
 function printValue(member: Member): string {
   if ('value' in member) return JSON.stringify(member.value);
   const { numbers, shape } = member;
-  return numbers instanceof Float32Array ? printFloats(numbers, shape) : printIntegers(numbers, shape);
+  if (numbers instanceof Float32Array) return printFloats(numbers, shape);
+  return numbers instanceof Float64Array
+    ? [...printDoubleSlices(numbers, shape)].join('')
+    : printIntegers(numbers, shape);
+}
+
+function slicesOf(numbers: Float32Array | Int32Array | Float64Array, shape: Shape): Iterable<Buffer> {
+  if (numbers instanceof Float32Array) return printFloatSlices(numbers, shape);
+  return numbers instanceof Float64Array ? printDoubleSlices(numbers, shape) : printIntegerSlices(numbers, shape);
 }
 
 async function* printSlices(members: readonly Member[]): AsyncGenerator<Buffer> {
@@ -41,8 +50,7 @@ async function* printSlices(members: readonly Member[]): AsyncGenerator<Buffer> 
       continue;
     }
     const { numbers, shape } = member;
-    const slices =
-      numbers instanceof Float32Array ? printFloatSlices(numbers, shape) : printIntegerSlices(numbers, shape);
+    const slices = slicesOf(numbers, shape);
     await nextTurn();
     for (const slice of slices) {
       yield slice;

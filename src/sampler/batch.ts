@@ -24,15 +24,20 @@ function flagsOf({ job }: Part): number {
   return flags;
 }
 
-/** Copies the rows of `parts`, all of one K, into the arrays of one Batch. */
+/** Copies the rows of `parts`, all of one kind and K, into the arrays of one Batch. */
 export function pack(parts: readonly Part[]): Batch {
-  const categories = parts[0]?.job.categories ?? 0;
+  const { kind, categories } = (parts[0] as Part).job;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
-  const batch = allocateBatch(categories, rows, parts.length);
+  const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
+  const pointDraws = kind === 'draw' ? 0 : draws;
+  const batch = allocateBatch({ kind, categories, rows, parts: parts.length, pointDraws });
   let row = 0;
+  let point = 0;
   for (const [index, part] of parts.entries()) {
     const { job, rowStart, rowCount } = part;
-    if (job.categories !== categories) throw new Error('A batch holds jobs with different K. This is a bug.');
+    if (job.categories !== categories || job.kind !== kind) {
+      throw new Error('A batch holds jobs of different kinds or K. This is a bug.');
+    }
     const rowEnd = rowStart + rowCount;
     batch.logits.set(job.logits.subarray(rowStart * categories, rowEnd * categories), row * categories);
     batch.temperature.set(job.temperature.subarray(rowStart, rowEnd), row);
@@ -40,14 +45,26 @@ export function pack(parts: readonly Part[]): Batch {
       job.streams.subarray(rowStart * streamColumns.count, rowEnd * streamColumns.count),
       row * streamColumns.count,
     );
+    if (pointDraws > 0) {
+      const points = pointsOf(part);
+      batch.points.set(points, point);
+      point += points.length;
+    }
     const at = index * partColumns.count;
     batch.parts[at + partColumns.rowCount] = rowCount;
     batch.parts[at + partColumns.firstSample] = job.firstSample + part.sampleStart;
     batch.parts[at + partColumns.sampleCount] = part.sampleCount;
     batch.parts[at + partColumns.flags] = flagsOf(part);
+    batch.parts[at + partColumns.topK] = job.topK;
     row += rowCount;
   }
   return batch;
+}
+
+/** The points of a part's draws, which are consecutive in the job. */
+function pointsOf({ job, rowStart, rowCount, sampleStart, sampleCount }: Part): Float32Array {
+  const start = (sampleStart * job.rows + rowStart) * job.categories;
+  return job.points.subarray(start, start + sampleCount * rowCount * job.categories);
 }
 
 /** One result a part, in order: views on the batch's outputs. */

@@ -1,6 +1,6 @@
 /**
  * Decides which jobs run together and when. Natural batching: an idle lane takes the oldest job and every queued job of
- * the same K that fits beside it; nothing waits while a lane is idle, and under load batches grow by themselves.
+ * the same kind and K that fits beside it; nothing waits while a lane is idle, and under load batches grow by themselves.
  * A job larger than a batch runs in parts and goes to the back of the queue after each, so no job holds the others up.
  * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
  */
@@ -16,7 +16,7 @@ export interface BatcherOptions {
   readonly queueElementsMax: number;
   /** Jobs that may wait. */
   readonly queueRequestsMax: number;
-  /** Draws the parts (all of one K) and resolves to one result a part, in order. */
+  /** Draws the parts (all of one kind and K) and resolves to one result a part, in order. */
   readonly runBatch: (parts: readonly Part[]) => Promise<readonly JobResult[]>;
   /** Runs a callback after the jobs that are arriving right now have been submitted; `setImmediate` in the service. */
   readonly defer: (callback: () => void) => void;
@@ -38,8 +38,8 @@ interface Ticket {
 
 export class Batcher {
   readonly #options: BatcherOptions;
-  /** Waiting tickets by K, each list in order of turns. */
-  readonly #queues = new Map<number, Ticket[]>();
+  /** Waiting tickets by kind and K, each list in order of turns. */
+  readonly #queues = new Map<string, Ticket[]>();
   #turns = 0;
   #running = 0;
   #deferred = false;
@@ -96,9 +96,10 @@ export class Batcher {
 
   #enqueue(ticket: Ticket): void {
     ticket.turn = this.#turns++;
-    const queue = this.#queues.get(ticket.job.categories);
+    const key = queueOf(ticket.job);
+    const queue = this.#queues.get(key);
     if (queue) queue.push(ticket);
-    else this.#queues.set(ticket.job.categories, [ticket]);
+    else this.#queues.set(key, [ticket]);
   }
 
   #look(): void {
@@ -110,7 +111,7 @@ export class Batcher {
     });
   }
 
-  /** The batch of the oldest ticket: its next part, then whole jobs of the same K while they fit. */
+  /** The batch of the oldest ticket: its next part, then whole jobs of its queue while they fit. */
   #take(): { tickets: Ticket[]; parts: Part[] } {
     const queue = this.#oldestQueue();
     const tickets: Ticket[] = [];
@@ -132,7 +133,7 @@ export class Batcher {
     }
     this.#queuedRequests -= taken - unfinished.length;
     queue.splice(0, taken);
-    if (queue.length === 0) this.#queues.delete(parts[0]?.job.categories as number);
+    if (queue.length === 0) this.#queues.delete(queueOf((parts[0] as Part).job));
     for (const ticket of unfinished) this.#enqueue(ticket);
     return { tickets, parts };
   }
@@ -182,11 +183,11 @@ export class Batcher {
 
   /** Takes what is still queued of a failed job out of the queue. */
   #withdraw(ticket: Ticket): void {
-    const queue = this.#queues.get(ticket.job.categories);
+    const queue = this.#queues.get(queueOf(ticket.job));
     const at = queue?.indexOf(ticket) ?? -1;
     if (!queue || at < 0) return;
     queue.splice(at, 1);
-    if (queue.length === 0) this.#queues.delete(ticket.job.categories);
+    if (queue.length === 0) this.#queues.delete(queueOf(ticket.job));
     this.#queuedElements -= elementsLeft(ticket);
     this.#queuedRequests -= 1;
   }
@@ -197,6 +198,11 @@ export class Batcher {
     answer();
     if (this.#unsettled === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
+}
+
+/** Jobs of one queue can share a batch. */
+function queueOf({ kind, categories }: Job): string {
+  return `${kind} ${categories}`;
 }
 
 /** Elements of the job that no part has taken yet. */

@@ -13,6 +13,16 @@ export const outputs = {
   indices: { array: Int32Array, width: () => 1 },
   /** float32 [K]: the Gumbel noise. */
   noise: { array: Float32Array, width: (job: Shape) => job.categories },
+  /** float32 [K]: the logarithm of the soft sample, -Infinity where masked. */
+  logSamples: { array: Float32Array, width: (job: Shape) => job.categories },
+  /** float64: the log-density at logSamples, or at the job's points. */
+  logProb: { array: Float64Array, width: () => 1 },
+  /** int32 [topK]: the categories of the largest perturbed logits, in order. */
+  topIndices: { array: Int32Array, width: (job: Shape) => job.topK },
+  /** float32 [K]: the gradient with respect to the logits. */
+  gradLogits: { array: Float32Array, width: (job: Shape) => job.categories },
+  /** float32: the gradient with respect to the temperature. */
+  gradTemperature: { array: Float32Array, width: () => 1 },
 } as const;
 
 export type OutputName = keyof typeof outputs;
@@ -26,10 +36,21 @@ export type JobResult = Partial<OutputArrays>;
 
 interface Shape {
   readonly categories: number;
+  readonly topK: number;
 }
 
-/** A validated draw: S samples of B rows of K categories. */
+/**
+ * What is done with each draw:
+ * - draw: samples and what comes with them
+ * - vjp, reinmax: the gradient of the draw for a cotangent, straight-through or by ReinMax
+ * - densityOfSamples, densityOfLogSamples: nothing is drawn; the log-density at given points
+ */
+export const kinds = ['draw', 'vjp', 'reinmax', 'densityOfSamples', 'densityOfLogSamples'] as const;
+export type Kind = (typeof kinds)[number];
+
+/** A validated request: S samples of B rows of K categories. */
 export interface Job {
+  readonly kind: Kind;
   readonly rows: number;
   readonly categories: number;
   readonly samples: number;
@@ -45,6 +66,10 @@ export interface Job {
   readonly hard: boolean;
   /** False for the deterministic counterpart, in which the noise is 0. */
   readonly gumbel: boolean;
+  /** Categories that topIndices has for each draw; 0 when it was not asked for. */
+  readonly topK: number;
+  /** float32 [S, B, K]: the cotangents of a gradient, the points of a density (samples or their logarithms); empty for a draw. */
+  readonly points: Float32Array;
   /** Work for an output that is not named is not done. */
   readonly outputs: ReadonlySet<OutputName>;
 }
@@ -69,17 +94,18 @@ export function outputFlag(name: OutputName): number {
 }
 
 /** Columns of `Batch.parts`. */
-export const partColumns = { rowCount: 0, firstSample: 1, sampleCount: 2, flags: 3, count: 4 } as const;
+export const partColumns = { rowCount: 0, firstSample: 1, sampleCount: 2, flags: 3, topK: 4, count: 5 } as const;
 
 /** Columns of `Job.streams` and `Batch.streams`. */
 export const streamColumns = { seedLow: 0, seedHigh: 1, row: 2, count: 3 } as const;
 
-/** Parts of one K, packed for a worker. R = rows of all parts together, P = parts. */
+/** Parts of one kind and K, packed for a worker. R = rows, D = draws of all parts together, P = parts. */
 export interface Batch {
   /** What all arrays below are views on; it moves between threads as a whole. */
   readonly buffer: ArrayBuffer;
+  readonly kind: Kind;
   readonly categories: number;
-  /** uint32 [P, 4], see partColumns. */
+  /** uint32 [P, 5], see partColumns. */
   readonly parts: Uint32Array;
   /** uint32 [R, 3], see streamColumns. */
   readonly streams: Uint32Array;
@@ -87,6 +113,8 @@ export interface Batch {
   readonly temperature: Float32Array;
   /** float32 [R, K] */
   readonly logits: Float32Array;
+  /** float32 [D, K]; empty for draws. */
+  readonly points: Float32Array;
 }
 
 /** The outputs of the parts that asked for them, one part after another. */

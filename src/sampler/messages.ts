@@ -5,6 +5,8 @@
 import {
   type Batch,
   type BatchResult,
+  type Kind,
+  kinds,
   type OutputArrays,
   type OutputName,
   outputNames,
@@ -26,21 +28,34 @@ export type ToWorker = ArrayBuffer | 'stop';
 /** From the worker: once `ready`, then one result for each batch, in order. */
 export type FromWorker = 'ready' | ArrayBuffer;
 
-/** Every field is 4 bytes wide; a message opens with the sizes of what follows, also 4 bytes each. */
+/** Every field of a batch is 4 bytes wide; a message opens with the sizes of what follows, also 4 bytes each. */
 const fieldBytes = 4;
 
-/** A batch of P parts and R rows of K categories, all zeros, on one buffer. */
-export function allocateBatch(categories: number, rows: number, parts: number): Batch {
-  const fields = 3 + rows * (categories + 1 + streamColumns.count) + parts * partColumns.count;
+/** Sizes of a batch. */
+export interface BatchShape {
+  readonly kind: Kind;
+  readonly categories: number;
+  readonly rows: number;
+  readonly parts: number;
+  /** Draws that have points; 0 for a batch of draws. */
+  readonly pointDraws: number;
+}
+
+/** A batch of a shape, all zeros, on one buffer. */
+export function allocateBatch({ kind, categories, rows, parts, pointDraws }: BatchShape): Batch {
+  const header = [kinds.indexOf(kind), categories, rows, parts, pointDraws];
+  const perRow = categories + 1 + streamColumns.count;
+  const fields = header.length + rows * perRow + parts * partColumns.count + pointDraws * categories;
   const buffer = new ArrayBuffer(fields * fieldBytes);
-  new Uint32Array(buffer, 0, 3).set([categories, rows, parts]);
+  new Uint32Array(buffer, 0, header.length).set(header);
   return batchOn(buffer);
 }
 
 /** The batch whose message `buffer` is: views, no copies. */
 export function batchOn(buffer: ArrayBuffer): Batch {
-  const [categories, rows, parts] = new Uint32Array(buffer, 0, 3) as unknown as [number, number, number];
-  let at = 3 * fieldBytes;
+  const header = new Uint32Array(buffer, 0, 5);
+  const [kind, categories, rows, parts, pointDraws] = header as unknown as [number, number, number, number, number];
+  let at = header.byteLength;
   const take = (count: number) => {
     const start = at;
     at += count * fieldBytes;
@@ -48,13 +63,23 @@ export function batchOn(buffer: ArrayBuffer): Batch {
   };
   return {
     buffer,
+    kind: kinds[kind] as Kind,
     categories,
     parts: new Uint32Array(buffer, take(parts * partColumns.count), parts * partColumns.count),
     streams: new Uint32Array(buffer, take(rows * streamColumns.count), rows * streamColumns.count),
     temperature: new Float32Array(buffer, take(rows), rows),
     logits: new Float32Array(buffer, take(rows * categories), rows * categories),
+    points: new Float32Array(buffer, take(pointDraws * categories), pointDraws * categories),
   };
 }
+
+/** The header of a result, padded so that float64 may follow it. */
+const headerBytes = 8 * Math.ceil((outputNames.length * fieldBytes) / 8);
+
+/** Order of the arrays in a result: float64 before what is 4 bytes wide, so that each is aligned. */
+const widestFirst = outputNames.toSorted(
+  (a, b) => outputs[b].array.BYTES_PER_ELEMENT - outputs[a].array.BYTES_PER_ELEMENT,
+);
 
 /** Elements of each output; one that is not named has none. */
 export type OutputCounts = { readonly [Name in OutputName]?: number };
@@ -62,7 +87,8 @@ export type OutputCounts = { readonly [Name in OutputName]?: number };
 /** A result of the given numbers of elements, all zeros, on one buffer. */
 export function allocateResult(counts: OutputCounts): BatchResult {
   const sizes = outputNames.map((name) => counts[name] ?? 0);
-  const buffer = new ArrayBuffer((sizes.length + sizes.reduce((sum, size) => sum + size, 0)) * fieldBytes);
+  const bytes = outputNames.map((name) => (counts[name] ?? 0) * outputs[name].array.BYTES_PER_ELEMENT);
+  const buffer = new ArrayBuffer(headerBytes + bytes.reduce((sum, size) => sum + size, 0));
   new Uint32Array(buffer, 0, sizes.length).set(sizes);
   return resultOn(buffer);
 }
@@ -70,11 +96,12 @@ export function allocateResult(counts: OutputCounts): BatchResult {
 /** The result whose message `buffer` is: views, no copies. */
 export function resultOn(buffer: ArrayBuffer): BatchResult {
   const sizes = new Uint32Array(buffer, 0, outputNames.length);
-  let at = sizes.byteLength;
-  const arrays = outputNames.map((name, index) => {
-    const array = new outputs[name].array(buffer, at, sizes[index]);
+  const arrays: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
+  let at = headerBytes;
+  for (const name of widestFirst) {
+    const array = new outputs[name].array(buffer, at, sizes[outputNames.indexOf(name)]);
     at += array.byteLength;
-    return [name, array];
-  });
-  return { buffer, ...(Object.fromEntries(arrays) as OutputArrays) };
+    arrays[name] = array;
+  }
+  return { buffer, ...(arrays as OutputArrays) };
 }

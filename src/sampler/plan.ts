@@ -25,6 +25,9 @@ export interface PlannedPart {
   readonly sampleCount: number;
   readonly hard: boolean;
   readonly gumbel: boolean;
+  readonly topK: number;
+  /** Its first draw among the draws of the batch. */
+  readonly firstDraw: number;
   /** First element of each output in the batch's result; one that was not asked for is undefined. */
   readonly at: { readonly [Name in OutputName]?: number };
 }
@@ -34,15 +37,17 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
   const parts: PlannedPart[] = [];
   const counts: { [Name in OutputName]?: number } = {};
   let firstRow = 0;
+  let firstDraw = 0;
   for (let column = 0; column < batch.parts.length; column += partColumns.count) {
     const rowCount = batch.parts[column + partColumns.rowCount] as number;
     const sampleCount = batch.parts[column + partColumns.sampleCount] as number;
     const flags = batch.parts[column + partColumns.flags] as number;
+    const topK = batch.parts[column + partColumns.topK] as number;
     const at: { [Name in OutputName]?: number } = {};
     for (const name of outputNames) {
       if ((flags & outputFlag(name)) === 0) continue;
       at[name] = counts[name] ?? 0;
-      counts[name] = at[name] + rowCount * sampleCount * outputs[name].width(batch);
+      counts[name] = at[name] + rowCount * sampleCount * outputs[name].width({ categories: batch.categories, topK });
     }
     const hard = (flags & partFlags.hard) !== 0;
     parts.push({
@@ -53,9 +58,12 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
       sampleCount,
       hard,
       gumbel: (flags & partFlags.gumbel) !== 0,
+      topK,
+      firstDraw,
       at,
     });
     firstRow += rowCount;
+    firstDraw += rowCount * sampleCount;
   }
   return { parts, result: allocateResult(counts) };
 }

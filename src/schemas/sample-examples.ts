@@ -39,6 +39,18 @@ export const sampleExamples = {
     description: 'sample_offset continues or replays part of a draw; noise lets you compute the gradient yourself.',
     value: { logits: [0, 1], seed: 3, num_samples: 5, sample_offset: 5, return: ['samples', 'indices', 'noise'] },
   },
+  topK: {
+    summary: 'Two categories without replacement, with the log-density',
+    description:
+      'Gumbel-top-k: the first of top_indices is the index. A schedule gives the temperature of a training step.',
+    value: {
+      logits: [1, 0.5, -1],
+      temperature: { schedule: 'exponential', initial: 1, minimum: 0.5, rate: 0.0001, step: 3000 },
+      seed: 42,
+      top_k: 2,
+      return: ['samples', 'indices', 'log_prob'],
+    },
+  },
   softmax: {
     summary: 'Plain softmax with temperature',
     description: 'noise: "none" leaves the noise out. It always answers the same: this is not a sample.',

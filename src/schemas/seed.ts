@@ -18,28 +18,36 @@ export interface Seed {
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
 const seedMax = 2n ** 64n - 1n;
 
-export const seedField = z
-  .unknown()
-  .transform((value, context): Seed => readSeed(value, context) ?? z.NEVER)
-  .optional()
-  .meta({
-    description:
-      'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row. The same seed replays the same noise. When absent, 64 random bits are drawn and returned as a string.',
-    oneOf: [
-      { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-      { type: 'string', pattern: decimal.source },
-      {
-        type: 'array',
-        minItems: 1,
-        items: {
-          oneOf: [
-            { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-            { type: 'string', pattern: decimal.source },
-          ],
-        },
+const given = z.unknown().transform((value, context): Seed => readSeed(value, context) ?? z.NEVER);
+
+const grammar =
+  'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row. The same seed replays the same noise.';
+
+const alternatives = {
+  oneOf: [
+    { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    { type: 'string', pattern: decimal.source },
+    {
+      type: 'array',
+      minItems: 1,
+      items: {
+        oneOf: [
+          { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+          { type: 'string', pattern: decimal.source },
+        ],
       },
-    ],
-  });
+    },
+  ],
+};
+
+/** The seed of a draw, which may leave it to the service. */
+export const seedField = given.optional().meta({
+  description: `${grammar} When absent, 64 random bits are drawn and returned as a string.`,
+  ...alternatives,
+});
+
+/** The seed of a request that replays a draw, and so must have one. */
+export const replayedSeedField = given.meta({ description: `${grammar} That of the draw.`, ...alternatives });
 
 /** The seeds of a request, or undefined once what is wrong has been reported. */
 export function readSeed(value: unknown, sink: IssueSink): Seed | undefined {
@@ -64,6 +72,10 @@ function writeWords(value: unknown, words: Uint32Array, at: number, path: number
     words[at] = value % 2 ** 32;
     words[at + 1] = Math.floor(value / 2 ** 32);
     return true;
+  }
+  if (value === undefined) {
+    report(sink, 'validation', path, 'is required: it replays the noise of the draw');
+    return false;
   }
   if (typeof value !== 'string') {
     report(sink, 'validation', path, 'must be an integer, a string of decimal digits, or an array of these');

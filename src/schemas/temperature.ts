@@ -1,6 +1,7 @@
-/** The `temperature` field: one number for all rows, or one per row, in float32. */
+/** The `temperature` field: one number for all rows, one per row, or a schedule's at its step, in float32. */
 import { z } from 'zod';
 import { type IssueSink, isEnough, report } from './issue.js';
+import { readSchedule, scheduleJsonSchema } from './schedule.js';
 
 /** Validated temperatures. */
 export interface Temperature {
@@ -21,8 +22,12 @@ export const temperatureField = z
   .unknown()
   .default(1)
   .transform((value, context): Temperature => {
-    const given: unknown[] = Array.isArray(value) ? value : [value];
+    if (isSchedule(value)) {
+      const scheduled = readSchedule(value, context);
+      return scheduled === undefined ? z.NEVER : { perRow: false, values: Float32Array.of(scheduled) };
+    }
     const perRow = Array.isArray(value);
+    const given: unknown[] = perRow ? value : [value];
     const values = new Float32Array(given.length);
     let wrong = 0;
     for (const [row, item] of given.entries()) {
@@ -34,16 +39,21 @@ export const temperatureField = z
   })
   .meta({
     description:
-      'Temperature of the softmax, 1e-6 to 1e6: one number for all rows, or one per row. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins.',
+      'Temperature of the softmax, 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins.',
     oneOf: [
       { type: 'number', minimum: 1e-6, maximum: 1e6 },
       { type: 'array', minItems: 1, items: { type: 'number', minimum: 1e-6, maximum: 1e6 } },
+      scheduleJsonSchema,
     ],
   });
 
+function isSchedule(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function isLegal(value: unknown, path: number[], sink: IssueSink): boolean {
   if (typeof value !== 'number') {
-    report(sink, 'validation', path, 'must be a number, or an array of numbers, one per row');
+    report(sink, 'validation', path, 'must be a number, an array of numbers, one per row, or a schedule');
     return false;
   }
   const rounded = Math.fround(value);

@@ -40,7 +40,23 @@ t.test('pack lays the rows of every part side by side and numbers samples from t
   t.same([...batch.temperature], [1, 2, 1]);
   t.same([...batch.streams], [1, 0, 1, 1, 0, 2, 9, 0, 0]);
   const hard = partFlags.hard | partFlags.gumbel | outputFlag('samples') | outputFlag('indices');
-  t.same([...batch.parts], [2, 103, 1, hard, 1, 0, 1, outputFlag('indices') | outputFlag('noise')]);
+  t.same([...batch.parts], [2, 103, 1, hard, 0, 1, 0, 1, outputFlag('indices') | outputFlag('noise'), 0]);
+});
+
+t.test('points of a gradient go along with the draws of their part', async (t) => {
+  const job = makeJob({
+    kind: 'vjp',
+    rows: 2,
+    categories: 2,
+    samples: 3,
+    points: Float32Array.from({ length: 12 }, (_, at) => at),
+    outputs: new Set(['gradLogits'] as const),
+  });
+  const row = pack([{ job, rowStart: 1, rowCount: 1, sampleStart: 1, sampleCount: 1 }]);
+  t.same([...row.points], [6, 7], 'sample 1 of row 1');
+  const samples = pack([{ job, rowStart: 0, rowCount: 2, sampleStart: 1, sampleCount: 2 }]);
+  t.same([...samples.points], [4, 5, 6, 7, 8, 9, 10, 11]);
+  t.same(batchOn(samples.buffer), samples);
 });
 
 t.test('a batch is read back from its buffer as it was packed', async (t) => {

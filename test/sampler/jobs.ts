@@ -8,6 +8,7 @@ export function makeJob(fields: Partial<Job> & { rows?: number; categories?: num
   return {
     rows,
     categories,
+    kind: 'draw',
     samples: 1,
     logits: new Float32Array(rows * categories),
     temperature: new Float32Array(rows).fill(1),
@@ -15,6 +16,8 @@ export function makeJob(fields: Partial<Job> & { rows?: number; categories?: num
     firstSample: 0,
     hard: false,
     gumbel: true,
+    topK: 0,
+    points: new Float32Array(0),
     outputs: new Set(['samples', 'indices'] as const),
     ...rest,
   };

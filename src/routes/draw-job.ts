@@ -1,0 +1,85 @@
+/** What the routes that draw share: from a validated draw to the fields of its job, and to the end of its reply. */
+import { randomBytes } from 'node:crypto';
+import type { ProblemCode } from '../errors.js';
+import type { Member } from '../json/print-body.js';
+import type { Job } from '../sampler/job.js';
+import type { Sampler } from '../sampler/sampler.js';
+import type { Draw } from '../schemas/draw.js';
+import type { Temperature } from '../schemas/temperature.js';
+
+/** Codes that every route with logits can give. */
+export const logitsCodes: readonly ProblemCode[] = [
+  'malformed-json',
+  'bad-request',
+  'request-timeout',
+  'body-too-large',
+  'too-many-elements',
+  'unsupported-media-type',
+  'validation',
+  'non-finite-logits',
+  'all-masked-row',
+  'ragged-rows',
+  'empty-input',
+  'temperature-out-of-range',
+  'internal',
+  'overloaded',
+  'worker-lost',
+];
+
+/** 64 bits from the system's CSPRNG, as the decimal string that replays them. */
+export function randomSeed(): string {
+  return randomBytes(8).readBigUInt64LE().toString();
+}
+
+/** A job without what is special to its kind. */
+export function drawJob({
+  logits,
+  temperature,
+  seed,
+  ...draw
+}: Draw): Omit<Job, 'kind' | 'outputs' | 'points' | 'topK'> {
+  const { rows, categories } = logits;
+  return {
+    rows,
+    categories,
+    samples: draw.numSamples ?? 1,
+    logits: logits.data,
+    temperature: ofRows(temperature, rows),
+    streams: streamsOf(draw.rowOffset, seed, rows),
+    firstSample: draw.sampleOffset,
+    hard: draw.hard,
+    gumbel: draw.noise === 'gumbel',
+  };
+}
+
+/** float32 [rows]. */
+export function ofRows({ perRow, values }: Temperature, rows: number): Float32Array {
+  return perRow ? values : new Float32Array(rows).fill(values[0] as number);
+}
+
+/** uint32 [rows, 3]: rows count up from the offset under one seed; with a seed per row each row is row 0 of its seed. */
+function streamsOf(rowOffset: number, { perRow, words }: Draw['seed'], rows: number): Uint32Array {
+  const streams = new Uint32Array(3 * rows);
+  for (let row = 0; row < rows; row++) {
+    const seed = perRow ? 2 * row : 0;
+    streams[3 * row] = words[seed] as number;
+    streams[3 * row + 1] = words[seed + 1] as number;
+    streams[3 * row + 2] = perRow ? 0 : rowOffset + row;
+  }
+  return streams;
+}
+
+/** The members of a reply that say which draw it was. */
+export function drawMembers({ seed, temperature, hard }: Draw, { noiseVersion, provider }: Sampler): Member[] {
+  return [
+    { name: 'seed', value: seed.given },
+    temperatureMember(temperature),
+    { name: 'hard', value: hard },
+    { name: 'noise_version', value: noiseVersion },
+    { name: 'provider', value: provider },
+  ];
+}
+
+export function temperatureMember({ perRow, values }: Temperature): Member {
+  return { name: 'temperature', numbers: values, shape: perRow ? [values.length] : [] };
+}

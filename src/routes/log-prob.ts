@@ -1,0 +1,58 @@
+/** POST /log-prob, the log-density of relaxed samples: body -> job -> sampler -> body. */
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { type Member, printBody } from '../json/print-body.js';
+import type { Job } from '../sampler/job.js';
+import type { Sampler } from '../sampler/sampler.js';
+import { type LogProbRequest, logProbReply, logProbRequest } from '../schemas/log-prob.js';
+import type { LogitsLimits } from '../schemas/logits.js';
+import { problemResponses } from '../schemas/problem.js';
+import { logitsCodes, ofRows, temperatureMember } from './draw-job.js';
+
+export function logProbRoute(app: FastifyInstance, limits: LogitsLimits, sampler: Sampler): void {
+  app.withTypeProvider<ZodTypeProvider>().post(
+    '/log-prob',
+    {
+      schema: {
+        operationId: 'logProb',
+        summary: 'Log-density of relaxed samples',
+        description:
+          'log p(samples | logits, temperature) of the Gumbel-softmax (Concrete) distribution, in float64; equal to ' +
+          "torch's RelaxedOneHotCategorical.log_prob. Send log_samples where samples underflow.",
+        tags: ['sampling'],
+        body: logProbRequest(limits),
+        response: {
+          200: { description: 'The log-densities.', content: { 'application/json': { schema: logProbReply } } },
+          ...problemResponses([...logitsCodes, 'zero-sample', 'not-on-simplex']),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { logits, temperature } = request.body;
+      const { logProb } = await sampler.draw(toJob(request.body));
+      const members: Member[] = [temperatureMember(temperature)];
+      if (logProb)
+        members.unshift({ name: 'log_prob', numbers: logProb, shape: logits.rank === 1 ? [] : [logits.rows] });
+      return reply.type('application/json').send(printBody(members) as never);
+    },
+  );
+}
+
+function toJob({ logits, temperature, points, logarithms }: LogProbRequest): Job {
+  const { rows, categories, data } = logits;
+  return {
+    kind: logarithms ? 'densityOfLogSamples' : 'densityOfSamples',
+    rows,
+    categories,
+    samples: 1,
+    logits: data,
+    temperature: ofRows(temperature, rows),
+    streams: new Uint32Array(3 * rows),
+    firstSample: 0,
+    hard: false,
+    gumbel: false,
+    topK: 0,
+    points,
+    outputs: new Set(['logProb'] as const),
+  };
+}

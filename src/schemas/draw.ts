@@ -1,0 +1,121 @@
+/** What every request that draws has in common: its fields, their bounds, and the checks between them. */
+import { z } from 'zod';
+import { type IssueSink, report } from './issue.js';
+import { type Logits, type LogitsLimits, logitsField } from './logits.js';
+import type { Seed } from './seed.js';
+import { type Temperature, temperatureField } from './temperature.js';
+
+export interface DrawLimits extends LogitsLimits {
+  readonly samplesMax: number;
+  readonly elementsDrawnMax: number;
+  readonly elementsReturnedMax: number;
+}
+
+/** A validated draw: which distribution, which noise. */
+export interface Draw {
+  readonly logits: Logits;
+  readonly temperature: Temperature;
+  readonly hard: boolean;
+  readonly seed: Seed;
+  /** Undefined when results have no leading axis of samples. */
+  readonly numSamples: number | undefined;
+  readonly rowOffset: number;
+  readonly sampleOffset: number;
+  readonly noise: 'gumbel' | 'none';
+}
+
+/** Row and sample numbers are 32-bit counters of the noise contract. */
+const counterEnd = 2 ** 32;
+
+const offset = z
+  .int()
+  .min(0)
+  .max(counterEnd - 1)
+  .default(0);
+
+/** The shape of a draw's fields, in the order of the field table, which decides the code of a request with several mistakes. */
+export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed: SeedField) {
+  return {
+    logits: logitsField(limits),
+    temperature: temperatureField,
+    hard: z.boolean().default(false).meta({
+      description: 'true returns one-hot samples: exactly one 1 at the category drawn, whatever the temperature.',
+    }),
+    seed,
+    num_samples: z.int().min(1).optional().meta({
+      description: 'Draw this many samples of each row; results then have a leading axis of samples.',
+      maximum: limits.samplesMax,
+    }),
+    row_offset: offset.meta({
+      description:
+        'Number of the first row in the draw, to replay or continue part of a larger one. Not with a seed per row.',
+    }),
+    sample_offset: offset.meta({
+      description: 'Number of the first sample in the draw, to replay or continue part of a larger one.',
+    }),
+    noise: z.enum(['gumbel', 'none']).default('gumbel').meta({
+      description: '"none" leaves the noise out: plain softmax with temperature, or the most likely category.',
+    }),
+  };
+}
+
+interface DrawBody {
+  readonly logits: Logits;
+  readonly temperature: Temperature;
+  readonly hard: boolean;
+  readonly num_samples?: number | undefined;
+  readonly row_offset: number;
+  readonly sample_offset: number;
+  readonly noise: 'gumbel' | 'none';
+}
+
+/** The draw of a body whose fields are right each by itself; what is wrong between them is reported. */
+export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: IssueSink): Draw {
+  checkLengths(body, seed, sink);
+  const samples = body.num_samples ?? 1;
+  const drawn = samples * body.logits.rows * body.logits.categories;
+  if (samples > limits.samplesMax) {
+    report(sink, 'too-many-elements', ['num_samples'], `must be at most ${limits.samplesMax}`);
+  } else if (drawn > limits.elementsDrawnMax) {
+    report(sink, 'too-many-elements', [], `draws more than ${limits.elementsDrawnMax} elements`);
+  }
+  return {
+    logits: body.logits,
+    temperature: body.temperature,
+    hard: body.hard,
+    seed,
+    numSamples: body.num_samples,
+    rowOffset: body.row_offset,
+    sampleOffset: body.sample_offset,
+    noise: body.noise,
+  };
+}
+
+/** Per-row fields have one entry a row, and counters stay below 2^32. */
+function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): void {
+  const { rows } = body.logits;
+  checkTemperatures(body.temperature, rows, sink);
+  if (seed.perRow && seed.words.length !== 2 * rows) {
+    report(sink, 'validation', ['seed'], `must have one entry per row of logits (${rows})`);
+  }
+  if (seed.perRow && body.row_offset > 0) {
+    report(sink, 'validation', ['row_offset'], 'has no meaning with a seed per row: each row is row 0 of its seed');
+  }
+  if (body.row_offset + rows > counterEnd) {
+    report(sink, 'validation', ['row_offset'], 'plus the number of rows must be at most 2^32');
+  }
+  if (body.sample_offset + (body.num_samples ?? 1) > counterEnd) {
+    report(sink, 'validation', ['sample_offset'], 'plus the number of samples must be at most 2^32');
+  }
+}
+
+export function checkTemperatures({ perRow, values }: Temperature, rows: number, sink: IssueSink): void {
+  if (perRow && values.length !== rows) {
+    report(sink, 'validation', ['temperature'], `must have one entry per row of logits (${rows})`);
+  }
+}
+
+/** The sizes of [S], [B] that a draw's results begin with, as far as the request has these axes. */
+export function drawAxes({ logits, numSamples }: Pick<Draw, 'logits' | 'numSamples'>): number[] {
+  return [...(numSamples === undefined ? [] : [numSamples]), ...(logits.rank === 1 ? [] : [logits.rows])];
+}

@@ -1,0 +1,230 @@
+/** The backward pass over HTTP: against finite differences of the very draw it replays, and how its shapes follow the draw's. */
+import t from 'tap';
+import { referenceDraw } from '../reference/gumbel-softmax.js';
+import { startService } from '../service.js';
+
+const service = await startService();
+t.teardown(service.close);
+
+const vjp = (body: unknown) => service.post('/sample/vjp', body);
+
+/** <cotangent, soft sample> of one row, in float64. */
+function loss(
+  logits: readonly number[],
+  noise: readonly number[],
+  temperature: number,
+  cotangent: readonly number[],
+): number {
+  // The reference rounds z to float32, which differences would see; float64 logits and noise keep it exact.
+  const largest = Math.max(...logits);
+  const scaled = logits.map((logit, k) => (logit - largest + (noise[k] as number)) / temperature);
+  const top = Math.max(...scaled);
+  const weights = scaled.map((value) => Math.exp(value - top));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return weights.reduce((sum, weight, k) => sum + (cotangent[k] as number) * (weight / total), 0);
+}
+
+t.test('the gradient is that of the draw with the same seed, by central differences', async (t) => {
+  const logits = [0.5, 1.25, -2, 0.75];
+  const cotangent = [1, -2, 0.5, 3];
+  for (const temperature of [0.05, 0.5, 1, 10]) {
+    const draw = { logits, temperature, seed: 77 };
+    const { noise } = (await service.sample({ ...draw, return: ['noise'] })).reply as { noise: number[] };
+    const { status, reply } = await vjp({ ...draw, cotangent });
+    t.equal(status, 200);
+    const step = 1e-4 * temperature;
+    // Central differences are off by about step^2 f''' / 6 <= 1e-8 |f| / temperature, and float32 gradients by about 100 of
+    // their roundings, 6e-6 of the largest term, 3 / temperature.
+    const tolerance = 2e-5 / temperature;
+    for (const k of logits.keys()) {
+      const at = (shift: number) => loss(logits.with(k, (logits[k] as number) + shift), noise, temperature, cotangent);
+      const expected = (at(step) - at(-step)) / (2 * step);
+      t.ok(
+        Math.abs(((reply.grad_logits as number[])[k] as number) - expected) < tolerance,
+        `tau ${temperature}, logit ${k}`,
+      );
+    }
+    const at = (shift: number) => loss(logits, noise, temperature + shift, cotangent);
+    const expected = (at(step) - at(-step)) / (2 * step);
+    t.ok(Math.abs((reply.grad_temperature as number) - expected) < tolerance / Math.min(1, temperature));
+  }
+});
+
+t.test('hard samples borrow the gradient of the soft ones, and reinmax has one of its own', async (t) => {
+  const draw = {
+    logits: [
+      [1, 2, 3],
+      [0, null, 0],
+    ],
+    seed: 5,
+    cotangent: [
+      [1, 0, 2],
+      [3, 5, 1],
+    ],
+  };
+  const soft = (await vjp(draw)).reply;
+  const hard = (await vjp({ ...draw, hard: true })).reply;
+  t.same(hard.grad_logits, soft.grad_logits);
+  t.equal(hard.hard, true);
+  t.equal((soft.grad_logits as number[][])[1]?.[1], 0, 'a masked category has no gradient');
+  const reinmax = (await vjp({ ...draw, hard: true, estimator: 'reinmax' })).reply;
+  t.notSame(reinmax.grad_logits, hard.grad_logits);
+  t.equal(reinmax.grad_temperature, undefined);
+  t.equal(reinmax.estimator, 'reinmax');
+});
+
+t.test('gradients sum over samples, and grad_temperature has the shape of the temperature', async (t) => {
+  const logits = [
+    [1, 2, 3],
+    [3, 1, 0],
+  ];
+  const cotangent = [
+    [
+      [1, 0, 0],
+      [0, 1, 0],
+    ],
+    [
+      [0, 0, 1],
+      [2, 0, 0],
+    ],
+    [
+      [1, 1, 0],
+      [0, 3, 1],
+    ],
+  ];
+  const draw = { logits, seed: 9, num_samples: 3, temperature: [0.5, 2] };
+  const { reply } = await vjp({ ...draw, cotangent });
+  const sum = [
+    [0, 0, 0],
+    [0, 0, 0],
+  ];
+  const temperatures = [0, 0];
+  for (const [sample, own] of cotangent.entries()) {
+    const one = (await vjp({ ...draw, num_samples: 1, sample_offset: sample, cotangent: [own] })).reply;
+    for (const row of [0, 1]) {
+      for (const k of [0, 1, 2])
+        (sum[row] as number[])[k] += Math.fround((one.grad_logits as number[][])[row]?.[k] as number);
+      (temperatures[row] as number) += Math.fround((one.grad_temperature as number[])[row] as number);
+    }
+  }
+  t.same(
+    (reply.grad_logits as number[][]).map((row) => row.map(Math.fround)),
+    sum.map((row) => row.map(Math.fround)),
+    'exactly: both add the same float32 in float64',
+  );
+  t.same((reply.grad_temperature as number[]).map(Math.fround), temperatures.map(Math.fround));
+  const shared = (await vjp({ ...draw, temperature: 0.5, cotangent })).reply;
+  t.type(shared.grad_temperature, 'number');
+  const scheduled = { schedule: 'linear', initial: 1, minimum: 0.5, steps: 10, step: 10 };
+  t.same((await vjp({ ...draw, temperature: scheduled, cotangent })).reply, shared);
+});
+
+t.test('a row has the same gradient alone and in a batch, among other requests', async (t) => {
+  const rows = Array.from({ length: 6 }, (_, row) => [row / 3, 1, -row, 0.5]);
+  const cotangent = rows.map((row) => row.map((value) => Math.sin(value)));
+  const [whole, ...alone] = await Promise.all([
+    vjp({ logits: rows, temperature: 0.3, seed: 3, cotangent }),
+    ...rows.map((logits, row) =>
+      vjp({ logits, temperature: 0.3, seed: 3, row_offset: row, cotangent: cotangent[row] }),
+    ),
+  ]);
+  t.same(
+    whole?.reply.grad_logits,
+    alone.map(({ reply }) => reply.grad_logits),
+  );
+});
+
+t.test('logits of 3.4e38 and -3.4e38 give finite gradients', async (t) => {
+  for (const estimator of ['straight_through', 'reinmax']) {
+    const body = {
+      logits: [3.4e38, -3.4e38, 3.4e38, null, 0],
+      hard: true,
+      seed: 1,
+      cotangent: [1, 2, 3, 4, 5],
+      estimator,
+    };
+    const { status, reply } = await vjp(body);
+    t.equal(status, 200);
+    t.ok((reply.grad_logits as number[]).every(Number.isFinite));
+    t.equal((reply.grad_logits as number[])[3], 0);
+  }
+});
+
+t.test('with noise "none" it is the gradient of the plain softmax', async (t) => {
+  const logits = [0.1, 0.2, 0.7];
+  const { soft } = referenceDraw(logits, [0, 0, 0], 2);
+  const { reply } = await vjp({ logits, temperature: 2, noise: 'none', seed: 0, cotangent: [1, 0, 0] });
+  const y = [...soft];
+  for (const [k, value] of y.entries()) {
+    const expected = (value * ((k === 0 ? 1 : 0) - (y[0] as number))) / 2;
+    // A few roundings of numbers below 1 / 8.
+    t.ok(Math.abs(((reply.grad_logits as number[])[k] as number) - expected) < 1e-7);
+  }
+});
+
+const base = { logits: [1, 2], seed: 1, cotangent: [1, 0] };
+for (const [title, body, code, pointer] of [
+  ['no seed', { ...base, seed: undefined }, 'validation', '/seed'],
+  ['a bad seed', { ...base, seed: -1 }, 'invalid-seed', '/seed'],
+  ['no cotangent', { ...base, cotangent: undefined }, 'validation', '/cotangent'],
+  ['a cotangent of another length', { ...base, cotangent: [1, 0, 0] }, 'validation', '/cotangent'],
+  ['a cotangent of another rank', { ...base, cotangent: [[1, 0]] }, 'validation', '/cotangent'],
+  [
+    'a ragged cotangent',
+    {
+      ...base,
+      logits: [
+        [1, 2],
+        [3, 4],
+      ],
+      cotangent: [[1, 0], [1]],
+    },
+    'validation',
+    '/cotangent',
+  ],
+  ['a cotangent without its samples', { ...base, num_samples: 2 }, 'validation', '/cotangent'],
+  [
+    'a rank 3 cotangent of another shape',
+    { ...base, logits: [[1, 2]], num_samples: 2, cotangent: [[[1, 0]], [[1]]] },
+    'validation',
+    '/cotangent',
+  ],
+  ['null in the cotangent', { ...base, cotangent: [1, null] }, 'validation', '/cotangent/1'],
+  ['text in the cotangent', { ...base, cotangent: [1, 'x'] }, 'validation', '/cotangent'],
+  ['an infinite cotangent', { ...base, cotangent: [1, 1e39] }, 'validation', '/cotangent/1'],
+  ['an unknown estimator', { ...base, estimator: 'rebar' }, 'validation', '/estimator'],
+  ['reinmax for soft samples', { ...base, estimator: 'reinmax' }, 'validation', '/estimator'],
+  ['return, which only a draw has', { ...base, return: ['samples'] }, 'validation', ''],
+  [
+    'a gradient that leaves float32',
+    { ...base, temperature: 1e-6, noise: 'none', logits: [0, 0], cotangent: [3e38, -3e38] },
+    'gradient-overflow',
+    '/logits',
+  ],
+  [
+    'a gradient of one row that leaves float32',
+    {
+      logits: [
+        [0, 0],
+        [0, 0],
+      ],
+      seed: 1,
+      temperature: [1, 1e-6],
+      noise: 'none',
+      cotangent: [
+        [1, 0],
+        [3e38, -3e38],
+      ],
+    },
+    'gradient-overflow',
+    '/logits/1',
+  ],
+] as const) {
+  t.test(`${title} gets 422 ${code}`, async (t) => {
+    const { status, reply, text } = await vjp(body);
+    t.equal(status, 422);
+    t.equal(reply.type, `/problems/${code}`);
+    t.equal(reply.errors[0]?.pointer, pointer);
+    t.ok(Buffer.byteLength(text) < 4096);
+  });
+}

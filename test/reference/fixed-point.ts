@@ -53,7 +53,7 @@ export function logFactorials(end: number): bigint[] {
 }
 
 function logSumExp(values: readonly bigint[]): bigint {
-  // biome-ignore lint/complexity/useMathMinMax: Math.max takes no BigInt.
+  // Math.max takes no BigInt.
   const largest = values.reduce((a, b) => (a > b ? a : b));
   return largest + log(values.reduce((sum, value) => sum + exp(value - largest), 0n));
 }

@@ -6,7 +6,7 @@ RUN npm ci
 COPY tsconfig.json ./
 COPY src src
 # The service alone: tests, benchmarks and scripts stay behind.
-RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src --noEmit false
+RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src
 
 FROM node:24-bookworm-slim AS production-packages
 WORKDIR /app

@@ -109,7 +109,7 @@ export const options = {
     schema: integer({ min: 1, max: 2 ** 40 }),
     default: String(2 ** 27),
     unit: 'elements',
-    reason: 'Rows x categories x samples a request; the default is about a second of work for one worker.',
+    reason: 'Rows x categories x samples a request; the default is about half a second of indices for one worker.',
   }),
   ELEMENTS_RETURNED_MAX: option({
     schema: integer({ min: 1, max: 2 ** 26 }),
@@ -122,7 +122,7 @@ export const options = {
     default: String(2 ** 18),
     unit: 'elements',
     reason:
-      'Elements a worker draws before it looks at the queue again; the default is about 2 ms, so a large draw holds nobody up.',
+      'Elements a worker draws before it looks at the queue again; the default is about 1 ms, several for gradients and log-densities, so a large draw holds nobody up.',
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),

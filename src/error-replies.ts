@@ -34,7 +34,10 @@ function explained(code: ProblemCode): Problem {
 /** The Problem that tells the client what its error was; undefined when the mistake is ours. */
 function toProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
-  if (error instanceof MalformedJsonError) return new Problem('malformed-json', error.message);
+  if (error instanceof MalformedJsonError) {
+    const where = error.position === undefined ? '' : ` It breaks at byte ${error.position}.`;
+    return new Problem('malformed-json', `${error.message}${where}`);
+  }
   if (error instanceof PlainJsonTooLargeError) return new Problem('body-too-large', error.message);
   const { code, statusCode } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : ofFastify[code];
@@ -74,6 +77,8 @@ function answerClientError(error: Error & { code?: string }, socket: Socket): vo
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${problemMediaType}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    // A client that does not close its side must not keep the socket.
+    () => socket.destroy(),
   );
 }
 
@@ -115,6 +120,8 @@ export function installErrorReplies(app: FastifyInstance): void {
     reply.header('allow', methods.join(', '));
     done(new Problem('method-not-allowed', `This path takes ${methods.join(', ')}.`));
   });
+  // Plugins that look for a file themselves end here.
+  app.setNotFoundHandler((request, reply) => sendProblem(explained('not-found'), request, reply));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error);
     if (problem) return sendProblem(problem, request, reply);

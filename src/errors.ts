@@ -1,6 +1,6 @@
 /**
  * The catalogue of every error a client can meet: its code, HTTP status, title, meaning and remedy.
- * Routes and schemas raise `Problem`s by code; `app.ts` turns them into replies; `GET /problems/{code}` explains them.
+ * Routes and schemas raise `Problem`s by code; `error-replies.ts` turns them into replies; `GET /problems/{code}` explains them.
  * Imports nothing.
  */
 
@@ -50,7 +50,8 @@ export const catalogue = {
   'body-too-large': {
     status: 413,
     title: 'The body is too large',
-    meaning: 'The body has more bytes than JSON_BODY_BYTES_MAX.',
+    meaning:
+      'The body has more bytes than JSON_BODY_BYTES_MAX, or more than 4 MiB of it lie outside its arrays of numbers.',
     remedy: 'Send fewer rows a request, and number them on with row_offset so that the draw stays the same.',
   },
   'too-many-elements': {
@@ -151,8 +152,8 @@ export const catalogue = {
   draining: {
     status: 503,
     title: 'The service is stopping',
-    meaning: 'The process was asked to stop and takes no new work.',
-    remedy: 'Send the request again: another replica answers it with the same bits.',
+    meaning: 'The process was asked to stop. What still arrives is answered, but it will soon be gone.',
+    remedy: 'Send new requests to another replica: it answers with the same bits.',
     retryAfterSeconds: 1,
   },
   'worker-lost': {

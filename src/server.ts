@@ -1,5 +1,6 @@
 /**
- * Process entry: configuration, start, signals, exit codes. The only file that touches `process`.
+ * Process entry: configuration, start, signals, exit codes. The only file that touches `process`, but for
+ * `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
  * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration that cannot work, 70 (EX_SOFTWARE)
  * when the start fails otherwise.
  */
@@ -38,17 +39,28 @@ async function start(config: Config): Promise<void> {
     provider: config.executionProvider,
     onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
   });
-  const lifecycle = { draining: false };
-  const app = await buildApp({ config, sampler, lifecycle, logger, version: readVersion() });
-  const service = { config, logger, sampler, lifecycle, app };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(service, signal));
   try {
+    const lifecycle = { draining: false };
+    const app = await buildApp({ config, sampler, lifecycle, logger, version: readVersion() });
+    const service = { config, logger, sampler, lifecycle, app };
     await app.listen({ port: config.port, host: config.host });
+    onFirstSignal((signal) => stop(service, signal));
+    logger.info(serving(config, app.server.address() as AddressInfo));
   } catch (error) {
+    // Threads that nobody needs any more would keep the process alive.
     await sampler.close();
     throw error;
   }
-  logger.info(serving(config, app.server.address() as AddressInfo));
+}
+
+/** The first SIGTERM or SIGINT calls `handler`; a second of either has its default effect. */
+function onFirstSignal(handler: (signal: string) => void): void {
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const first = (signal: string) => {
+    for (const each of signals) process.off(each, first);
+    handler(signal);
+  };
+  for (const each of signals) process.on(each, first);
 }
 
 /** The line operators wait for; Fastify has logged every address of a wildcard host before. */

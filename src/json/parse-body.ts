@@ -17,7 +17,7 @@ import { nextTurn } from './turn.js';
 export interface ParseOptions {
   /** Bytes of text given to WebAssembly at once. Default and maximum 65,536; tests make it small. */
   readonly sliceBytesMax?: number;
-  /** Bytes of text parsed in one turn of the event loop. Default 512 KiB: 1 to 4 ms, the longer the shorter the numbers. */
+  /** Bytes of text parsed in one turn of the event loop. Default 256 KiB: 1 to 4 ms, the longer the shorter the numbers. */
   readonly turnBytesMax?: number;
   /**
    * Bytes outside the matrices, each matrix counting as a thousand. JSON.parse reads them in one turn at 5 to 10 ns a byte, so

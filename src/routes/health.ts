@@ -16,7 +16,6 @@ export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: 
         operationId: 'livez',
         summary: 'Whether the process is alive',
         tags: ['health'],
-        security: [],
         response: {
           200: { description: 'Alive.', content: { 'application/json': { schema: liveReply } } },
           ...problemResponses(['bad-request']),
@@ -39,7 +38,7 @@ export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: 
       },
     },
     () => {
-      if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping and takes no new connections.');
+      if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
       if (!sampler.ready()) throw new Problem('worker-lost', 'No worker is alive to draw.');
       return { status: 'ready' as const, provider: sampler.provider };
     },

@@ -13,26 +13,27 @@ export interface Gradients {
 }
 
 /** Adds in float64, sample after sample, so that the sum does not depend on how the job was split; one rounding to float32. */
-export function sumGradients(job: Job, result: JobResult): Gradients {
+export function sumGradients(job: Job, { gradLogits, gradTemperature }: JobResult): Gradients {
   const { rows, categories, samples } = job;
-  const size = rows * categories;
-  const perDraw = result.gradLogits ?? new Float32Array(0);
-  const logits = Float32Array.from({ length: size }, (_, at) => sumOver(perDraw, at, size, samples));
-  const temperaturePerDraw = result.gradTemperature;
-  const ofRows = temperaturePerDraw
-    ? Float64Array.from({ length: rows }, (_, row) => sumOver(temperaturePerDraw, row, rows, samples))
-    : new Float64Array(0);
-  const temperature = Float32Array.from(ofRows);
+  const logits = sumOver(gradLogits ?? new Float32Array(0), rows * categories, samples);
+  const ofRows = sumOver(gradTemperature ?? new Float32Array(0), gradTemperature ? rows : 0, samples);
   const sharedTemperature = Math.fround(ofRows.reduce((sum, value) => sum + value, 0));
-  const wrongLogit = logits.findIndex((value) => !Number.isFinite(value));
-  const wrongTemperature = temperature.findIndex((value) => !Number.isFinite(value));
+  const wrongLogit = logits.findIndex((value) => !Number.isFinite(Math.fround(value)));
+  const wrongTemperature = ofRows.findIndex((value) => !Number.isFinite(Math.fround(value)));
   const wrongRows = [Math.floor(wrongLogit / categories), wrongTemperature].filter((row) => row >= 0);
-  return { logits, temperature, sharedTemperature, overflowRow: wrongRows.length === 0 ? -1 : Math.min(...wrongRows) };
+  return {
+    logits: new Float32Array(logits),
+    temperature: new Float32Array(ofRows),
+    sharedTemperature,
+    overflowRow: wrongRows.length === 0 ? -1 : Math.min(...wrongRows),
+  };
 }
 
-/** values[at] + values[at + stride] + ..., `count` terms in that order. */
-function sumOver(values: Float32Array, at: number, stride: number, count: number): number {
-  let sum = 0;
-  for (let term = 0; term < count; term++) sum += values[at + term * stride] as number;
-  return sum;
+/** The sums over `count` runs of `size` values that follow one another, in float64. */
+function sumOver(values: Float32Array, size: number, count: number): Float64Array {
+  const sums = new Float64Array(size);
+  for (let run = 0, at = 0; run < count; run++) {
+    for (let place = 0; place < size; place++, at++) sums[place] = (sums[place] as number) + (values[at] as number);
+  }
+  return sums;
 }

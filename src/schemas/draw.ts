@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { type IssueSink, report } from './issue.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
+import { nested } from './nested.js';
 import type { Seed } from './seed.js';
-import { type Temperature, temperatureField } from './temperature.js';
+import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
 
 export interface DrawLimits extends LogitsLimits {
   readonly samplesMax: number;
@@ -37,7 +38,7 @@ const offset = z
 export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed: SeedField) {
   return {
     logits: logitsField(limits),
-    temperature: temperatureField,
+    temperature: temperatureField(limits),
     hard: z.boolean().default(false).meta({
       description: 'true returns one-hot samples: exactly one 1 at the category drawn, whatever the temperature.',
     }),
@@ -69,15 +70,18 @@ interface DrawBody {
   readonly noise: 'gumbel' | 'none';
 }
 
-/** The draw of a body whose fields are right each by itself; what is wrong between them is reported. */
-export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: IssueSink): Draw {
-  checkLengths(body, seed, sink);
+/** The draw of a body whose fields are right each by itself; undefined once what is wrong between them has been reported. */
+export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: IssueSink): Draw | undefined {
+  if (!checkLengths(body, seed, sink)) return undefined;
   const samples = body.num_samples ?? 1;
   const drawn = samples * body.logits.rows * body.logits.categories;
   if (samples > limits.samplesMax) {
     report(sink, 'too-many-elements', ['num_samples'], `must be at most ${limits.samplesMax}`);
-  } else if (drawn > limits.elementsDrawnMax) {
+    return undefined;
+  }
+  if (drawn > limits.elementsDrawnMax) {
     report(sink, 'too-many-elements', [], `draws more than ${limits.elementsDrawnMax} elements`);
+    return undefined;
   }
   return {
     logits: body.logits,
@@ -91,31 +95,45 @@ export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: Iss
   };
 }
 
-/** Per-row fields have one entry a row, and counters stay below 2^32. */
-function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): void {
+/** Per-row fields have one entry a row, and counters stay below 2^32; false once what is wrong has been reported. */
+function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): boolean {
   const { rows } = body.logits;
-  checkTemperatures(body.temperature, rows, sink);
-  if (seed.perRow && seed.words.length !== 2 * rows) {
-    report(sink, 'validation', ['seed'], `must have one entry per row of logits (${rows})`);
+  const wrong: [boolean, string, string][] = [
+    [seed.perRow && seed.words.length !== 2 * rows, 'seed', `must have one entry per row of logits (${rows})`],
+    [
+      seed.perRow && body.row_offset > 0,
+      'row_offset',
+      'has no meaning with a seed per row: each row is row 0 of its seed',
+    ],
+    [body.row_offset + rows > counterEnd, 'row_offset', 'plus the number of rows must be at most 2^32'],
+    [
+      body.sample_offset + (body.num_samples ?? 1) > counterEnd,
+      'sample_offset',
+      'plus the number of samples must be at most 2^32',
+    ],
+  ];
+  let right = checkTemperatures(body.temperature, rows, sink);
+  for (const [isWrong, field, message] of wrong) {
+    if (!isWrong) continue;
+    report(sink, 'validation', [field], message);
+    right = false;
   }
-  if (seed.perRow && body.row_offset > 0) {
-    report(sink, 'validation', ['row_offset'], 'has no meaning with a seed per row: each row is row 0 of its seed');
-  }
-  if (body.row_offset + rows > counterEnd) {
-    report(sink, 'validation', ['row_offset'], 'plus the number of rows must be at most 2^32');
-  }
-  if (body.sample_offset + (body.num_samples ?? 1) > counterEnd) {
-    report(sink, 'validation', ['sample_offset'], 'plus the number of samples must be at most 2^32');
-  }
-}
-
-export function checkTemperatures({ perRow, values }: Temperature, rows: number, sink: IssueSink): void {
-  if (perRow && values.length !== rows) {
-    report(sink, 'validation', ['temperature'], `must have one entry per row of logits (${rows})`);
-  }
+  return right;
 }
 
 /** The sizes of [S], [B] that a draw's results begin with, as far as the request has these axes. */
 export function drawAxes({ logits, numSamples }: Pick<Draw, 'logits' | 'numSamples'>): number[] {
   return [...(numSamples === undefined ? [] : [numSamples]), ...(logits.rank === 1 ? [] : [logits.rows])];
 }
+
+/** Reply fields that say which draw it was. */
+export const drawReplyFields = {
+  seed: z.unknown().meta({
+    description: 'Seed as given, or the one that was drawn, as a decimal string.',
+    oneOf: [{ type: ['integer', 'string'] }, { type: 'array', items: { type: ['integer', 'string'] } }],
+  }),
+  temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('number', 0, 1) }),
+  hard: z.boolean(),
+  noise_version: z.string().meta({ description: 'Version of the noise contract; equal versions give equal bits.' }),
+  provider: z.string().meta({ description: 'Execution provider that ran the graph.' }),
+};

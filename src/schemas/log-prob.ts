@@ -1,10 +1,10 @@
 /** Request and reply of POST /log-prob, the log-density of relaxed samples. */
 import { z } from 'zod';
-import { checkTemperatures } from './draw.js';
 import { type IssueSink, report } from './issue.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
-import { indexPath, nested, readPoints, reportPlaces } from './points.js';
-import { type Temperature, temperatureField } from './temperature.js';
+import { nested } from './nested.js';
+import { indexPath, readPoints, reportPlaces } from './points.js';
+import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
 
 export interface LogProbRequest {
   readonly logits: Logits;
@@ -17,31 +17,29 @@ export interface LogProbRequest {
 /** How far from 1 the sum of a sample may be: what rounding to float32, or to a few digits, leaves. */
 const simplexTolerance = 1e-3;
 
-const numberOrNull = { type: ['number', 'null'] };
-
 export function logProbRequest(limits: LogitsLimits) {
   return z
     .strictObject({
       logits: logitsField(limits),
-      temperature: temperatureField,
+      temperature: temperatureField(limits),
       samples: z
         .unknown()
         .optional()
         .meta({
           description: 'Soft samples, shaped like logits; 0 where masked, above 0 elsewhere.',
-          ...nested({ type: 'number' }, 1, 2),
+          ...nested('number', 1, 2),
         }),
       log_samples: z
         .unknown()
         .optional()
         .meta({
           description: 'Their logarithms instead, null where masked: right where samples underflow.',
-          ...nested(numberOrNull, 1, 2),
+          ...nested('numberOrNull', 1, 2),
         }),
     })
     .transform((body, context): LogProbRequest => {
       const { logits, temperature } = body;
-      checkTemperatures(temperature, logits.rows, context);
+      if (!checkTemperatures(temperature, logits.rows, context)) return z.NEVER;
       const logarithms = body.samples === undefined;
       if (logarithms === (body.log_samples === undefined)) {
         report(context, 'validation', [], 'must have either samples or log_samples');
@@ -58,7 +56,10 @@ export function logProbRequest(limits: LogitsLimits) {
       const right = placesRight && checkSums(logits, points, entryOf, rowAt, context);
       return right ? { logits, temperature, points, logarithms } : z.NEVER;
     })
-    .meta({ 'x-examples': logProbExamples });
+    .meta({
+      'x-examples': logProbExamples,
+      oneOf: [{ required: ['samples'] }, { required: ['log_samples'] }],
+    });
 }
 
 type PathOf = (place: number) => (string | number)[];
@@ -126,10 +127,8 @@ export const logProbReply = z
   .object({
     log_prob: z.unknown().meta({
       description: 'float64, one number, or [B]; null for -infinity (density 0).',
-      ...nested(numberOrNull, 0, 1),
+      ...nested('numberOrNull', 0, 1),
     }),
-    temperature: z
-      .unknown()
-      .meta({ description: 'Temperature as used, in float32.', ...nested({ type: 'number' }, 0, 1) }),
+    temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('number', 0, 1) }),
   })
   .meta({ id: 'LogProbReply' });

@@ -38,7 +38,7 @@ export function logitsField(limits: LogitsLimits) {
       description:
         'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn.',
       oneOf: [
-        { type: 'array', minItems: 1, items: { type: ['number', 'null'] } },
+        { type: 'array', minItems: 1, maxItems: limits.categoriesMax, items: { type: ['number', 'null'] } },
         {
           type: 'array',
           minItems: 1,

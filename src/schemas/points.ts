@@ -2,12 +2,6 @@
 import { NumberMatrix } from '../json/number-matrix.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
-/** JSON schema of an array nested `from` to `to` deep; depth 0 is a bare element. */
-export function nested(element: object, from: number, to: number): { anyOf: object[] } {
-  const ofDepth = (depth: number): object => (depth === 0 ? element : { type: 'array', items: ofDepth(depth - 1) });
-  return { anyOf: Array.from({ length: to - from + 1 }, (_, step) => ofDepth(from + step)) };
-}
-
 /**
  * The numbers of an array of the given shape, row-major, with null as NaN; undefined once what is wrong has been reported at
  * `path`. Rank 1 and 2 come as NumberMatrix from the body parser, rank 3 as plain arrays.
@@ -39,18 +33,25 @@ function matrixOf(matrix: NumberMatrix, shape: readonly number[]): Float32Array 
   return rank === 2 && rows !== shape[0] ? undefined : data;
 }
 
+/** Lengths are compared before anything is allocated: a shape is the request's word, an array is its deed. */
 function flattened(value: unknown, shape: readonly number[]): Float32Array | undefined {
+  if (shape.length < 3 || !hasShape(value, shape, 0)) return undefined;
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
   let at = 0;
-  const fill = (item: unknown, depth: number): boolean => {
-    if (depth < shape.length) {
-      return Array.isArray(item) && item.length === shape[depth] && item.every((each) => fill(each, depth + 1));
+  for (const sample of value as unknown[][][]) {
+    for (const row of sample) {
+      for (const item of row) {
+        if (item !== null && typeof item !== 'number') return undefined;
+        data[at++] = item ?? Number.NaN;
+      }
     }
-    if (item !== null && typeof item !== 'number') return false;
-    data[at++] = item ?? Number.NaN;
-    return true;
-  };
-  return fill(value, 0) ? data : undefined;
+  }
+  return data;
+}
+
+function hasShape(value: unknown, shape: readonly number[], depth: number): boolean {
+  if (!Array.isArray(value) || value.length !== shape[depth]) return false;
+  return depth === shape.length - 1 || value.every((each) => hasShape(each, shape, depth + 1));
 }
 
 /** The indices of the element at a row-major place. */

@@ -3,10 +3,10 @@
  * arrays are typed. Its bounds come from the configuration.
  */
 import { z } from 'zod';
-import { type Draw, type DrawLimits, drawFields, toDraw } from './draw.js';
+import { type Draw, type DrawLimits, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { type IssueSink, report } from './issue.js';
 import type { Logits } from './logits.js';
-import { nested } from './points.js';
+import { nested } from './nested.js';
 import { sampleExamples } from './sample-examples.js';
 import { readSeed, type Seed, seedField } from './seed.js';
 
@@ -20,23 +20,41 @@ export interface SampleRequest {
   readonly topK: number;
 }
 
+/** Checked by hand: zod would look at each of a million wrong names before it says that there are too many. */
+const returnField = z
+  .unknown()
+  .default(['samples', 'indices'])
+  .transform((value, context): ReadonlySet<ReturnName> => {
+    const isName = (name: unknown): name is ReturnName => returnNames.includes(name as ReturnName);
+    if (!Array.isArray(value) || value.length < 1 || value.length > returnNames.length) {
+      report(context, 'validation', [], `must be an array of 1 to ${returnNames.length} of ${returnNames.join(', ')}`);
+      return z.NEVER;
+    }
+    const wrong = value.findIndex((name) => !isName(name));
+    if (wrong >= 0) report(context, 'validation', [wrong], `must be one of ${returnNames.join(', ')}`);
+    else if (new Set(value).size < value.length) report(context, 'validation', [], 'must not name an output twice');
+    else return new Set(value as ReturnName[]);
+    return z.NEVER;
+  })
+  .meta({
+    description:
+      'What the reply carries. With hard, log_samples and log_prob describe the soft draw behind the one-hot one.',
+    type: 'array',
+    minItems: 1,
+    maxItems: returnNames.length,
+    uniqueItems: true,
+    items: { type: 'string', enum: [...returnNames] },
+  });
+
 function fields(limits: DrawLimits) {
   return z.strictObject({
-    ...drawFields(limits, seedField),
+    ...drawFields(limits, seedField(limits)),
     top_k: z.int().min(1).optional().meta({
       description:
         'Adds top_indices: this many categories of each row, drawn without replacement (Gumbel-top-k), the first of them the index. At most the number of unmasked categories.',
+      maximum: limits.categoriesMax,
     }),
-    return: z
-      .array(z.enum(returnNames))
-      .min(1)
-      .refine((names) => new Set(names).size === names.length, 'must not name an output twice')
-      .default(['samples', 'indices'])
-      .meta({
-        description:
-          'What the reply carries. With hard, log_samples and log_prob describe the soft draw behind the one-hot one.',
-        uniqueItems: true,
-      }),
+    return: returnField,
   });
 }
 
@@ -51,7 +69,8 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
     .transform((body, context): SampleRequest => {
       const seed = body.seed ?? (readSeed(randomSeed(), context) as Seed);
       const draw = toDraw(body, seed, limits, context);
-      const request = { draw, returned: new Set(body.return), topK: body.top_k ?? 0 };
+      if (!draw) return z.NEVER;
+      const request = { draw, returned: body.return, topK: body.top_k ?? 0 };
       checkTopK(draw.logits, request.topK, context);
       checkReturned(request, limits, context);
       return request;
@@ -85,22 +104,6 @@ function checkReturned({ draw, returned, topK }: SampleRequest, limits: DrawLimi
   report(sink, 'too-many-elements', [], `returns more than ${limits.elementsReturnedMax} numbers`);
 }
 
-const number = { type: 'number' };
-const numberOrNull = { type: ['number', 'null'] };
-const integer = { type: 'integer' };
-
-/** Reply fields that say which draw it was. */
-export const drawReplyFields = {
-  seed: z.unknown().meta({
-    description: 'Seed as given, or the one that was drawn, as a decimal string.',
-    oneOf: [{ type: ['integer', 'string'] }, { type: 'array', items: { type: ['integer', 'string'] } }],
-  }),
-  temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested(number, 0, 1) }),
-  hard: z.boolean(),
-  noise_version: z.string().meta({ description: 'Version of the noise contract; equal versions give equal bits.' }),
-  provider: z.string().meta({ description: 'Execution provider that ran the graph.' }),
-};
-
 function output(description: string, shape: { anyOf: object[] }) {
   return z
     .unknown()
@@ -113,25 +116,25 @@ export const sampleReply = z
   .object({
     samples: output(
       'float32, [K] or [B][K], and with num_samples [S][K] or [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
-      nested(number, 1, 3),
+      nested('number', 1, 3),
     ),
     indices: output(
       'Category drawn, 0-based: one number or [B], and with num_samples [S] or [S][B].',
-      nested(integer, 0, 2),
+      nested('integer', 0, 2),
     ),
     top_indices: output(
       'Categories drawn without replacement, in order: shaped like samples, with top_k for K.',
-      nested(integer, 1, 3),
+      nested('integer', 1, 3),
     ),
     log_samples: output(
       'Logarithm of the soft samples, shaped like samples; null where masked. Does not underflow.',
-      nested(numberOrNull, 1, 3),
+      nested('numberOrNull', 1, 3),
     ),
     log_prob: output(
       'Log-density of the soft draw at log_samples, float64, shaped like indices; null for -infinity.',
-      nested(numberOrNull, 0, 2),
+      nested('numberOrNull', 0, 2),
     ),
-    noise: output('The Gumbel noise of the draw, shaped like samples.', nested(number, 1, 3)),
+    noise: output('The Gumbel noise of the draw, shaped like samples.', nested('number', 1, 3)),
     ...drawReplyFields,
   })
   .meta({ id: 'SampleReply' });

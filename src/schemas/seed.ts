@@ -18,18 +18,29 @@ export interface Seed {
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
 const seedMax = 2n ** 64n - 1n;
 
-const given = z.unknown().transform((value, context): Seed => readSeed(value, context) ?? z.NEVER);
+interface SeedLimits {
+  readonly rowsMax: number;
+}
+
+function given({ rowsMax }: SeedLimits) {
+  return z.unknown().transform((value, context): Seed => {
+    if (!Array.isArray(value) || value.length <= rowsMax) return readSeed(value, context) ?? z.NEVER;
+    report(context, 'validation', [], `must have one entry per row of logits, at most ${rowsMax}`);
+    return z.NEVER;
+  });
+}
 
 const grammar =
   'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row. The same seed replays the same noise.';
 
-const alternatives = {
+const alternatives = ({ rowsMax }: SeedLimits) => ({
   oneOf: [
     { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
     { type: 'string', pattern: decimal.source },
     {
       type: 'array',
       minItems: 1,
+      maxItems: rowsMax,
       items: {
         oneOf: [
           { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
@@ -38,16 +49,22 @@ const alternatives = {
       },
     },
   ],
-};
-
-/** The seed of a draw, which may leave it to the service. */
-export const seedField = given.optional().meta({
-  description: `${grammar} When absent, 64 random bits are drawn and returned as a string.`,
-  ...alternatives,
 });
 
+/** The seed of a draw, which may leave it to the service. */
+export function seedField(limits: SeedLimits) {
+  return given(limits)
+    .optional()
+    .meta({
+      description: `${grammar} When absent, 64 random bits are drawn and returned as a string.`,
+      ...alternatives(limits),
+    });
+}
+
 /** The seed of a request that replays a draw, and so must have one. */
-export const replayedSeedField = given.meta({ description: `${grammar} That of the draw.`, ...alternatives });
+export function replayedSeedField(limits: SeedLimits) {
+  return given(limits).meta({ description: `${grammar} That of the draw.`, ...alternatives(limits) });
+}
 
 /** The seeds of a request, or undefined once what is wrong has been reported. */
 export function readSeed(value: unknown, sink: IssueSink): Seed | undefined {
@@ -81,7 +98,7 @@ function writeWords(value: unknown, words: Uint32Array, at: number, path: number
     report(sink, 'validation', path, 'must be an integer, a string of decimal digits, or an array of these');
     return false;
   }
-  const seed = decimal.test(value) ? BigInt(value) : seedMax + 1n;
+  const seed = value.length <= 20 && decimal.test(value) ? BigInt(value) : seedMax + 1n;
   if (seed > seedMax) {
     report(sink, 'invalid-seed', path, 'must be decimal digits without leading zeros, from 0 to 2^64 - 1');
     return false;

@@ -18,34 +18,47 @@ const temperatureMax = Math.fround(1e6);
 const outOfRange =
   'must be from 1e-6 to 1e6; for exact one-hot samples send hard: true, for the most likely category noise: "none", hard: true';
 
-export const temperatureField = z
-  .unknown()
-  .default(1)
-  .transform((value, context): Temperature => {
-    if (isSchedule(value)) {
-      const scheduled = readSchedule(value, context);
-      return scheduled === undefined ? z.NEVER : { perRow: false, values: Float32Array.of(scheduled) };
-    }
-    const perRow = Array.isArray(value);
-    const given: unknown[] = perRow ? value : [value];
-    const values = new Float32Array(given.length);
-    let wrong = 0;
-    for (const [row, item] of given.entries()) {
-      if (isEnough(wrong)) break;
-      values[row] = item as number;
-      if (!isLegal(item, perRow ? [row] : [], context)) wrong += 1;
-    }
-    return wrong > 0 ? z.NEVER : { perRow, values };
-  })
-  .meta({
-    description:
-      'Temperature of the softmax, 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins.',
-    oneOf: [
-      { type: 'number', minimum: 1e-6, maximum: 1e6 },
-      { type: 'array', minItems: 1, items: { type: 'number', minimum: 1e-6, maximum: 1e6 } },
-      scheduleJsonSchema,
-    ],
-  });
+export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
+  return z
+    .unknown()
+    .default(1)
+    .transform((value, context): Temperature => {
+      if (isSchedule(value)) {
+        const scheduled = readSchedule(value, context);
+        return scheduled === undefined ? z.NEVER : { perRow: false, values: Float32Array.of(scheduled) };
+      }
+      const perRow = Array.isArray(value);
+      if (perRow && value.length > rowsMax) {
+        report(context, 'validation', [], `must have one entry per row of logits, at most ${rowsMax}`);
+        return z.NEVER;
+      }
+      const given: unknown[] = perRow ? value : [value];
+      const values = new Float32Array(given.length);
+      let wrong = 0;
+      for (const [row, item] of given.entries()) {
+        if (isEnough(wrong)) break;
+        values[row] = item as number;
+        if (!isLegal(item, perRow ? [row] : [], context)) wrong += 1;
+      }
+      return wrong > 0 ? z.NEVER : { perRow, values };
+    })
+    .meta({
+      description:
+        'Temperature of the softmax, 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins.',
+      oneOf: [
+        { type: 'number', minimum: 1e-6, maximum: 1e6 },
+        { type: 'array', minItems: 1, maxItems: rowsMax, items: { type: 'number', minimum: 1e-6, maximum: 1e6 } },
+        scheduleJsonSchema,
+      ],
+    });
+}
+
+/** One temperature, or one for each row; false once a wrong number of them has been reported. */
+export function checkTemperatures({ perRow, values }: Temperature, rows: number, sink: IssueSink): boolean {
+  if (!perRow || values.length === rows) return true;
+  report(sink, 'validation', ['temperature'], `must have one entry per row of logits (${rows})`);
+  return false;
+}
 
 function isSchedule(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,9 +1,9 @@
 /** Request and reply of POST /sample/vjp, the backward pass of a draw. */
 import { z } from 'zod';
-import { type Draw, type DrawLimits, drawAxes, drawFields, toDraw } from './draw.js';
+import { type Draw, type DrawLimits, drawAxes, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { report } from './issue.js';
-import { indexPath, nested, readPoints, reportPlaces } from './points.js';
-import { drawReplyFields } from './sample.js';
+import { nested } from './nested.js';
+import { indexPath, readPoints, reportPlaces } from './points.js';
 import { replayedSeedField, type Seed } from './seed.js';
 import { vjpExamples } from './vjp-examples.js';
 
@@ -17,15 +17,13 @@ export interface VjpRequest {
   readonly estimator: Estimator;
 }
 
-const number = { type: 'number' };
-
 export function vjpRequest(limits: DrawLimits) {
   return z
     .strictObject({
-      ...drawFields(limits, replayedSeedField),
+      ...drawFields(limits, replayedSeedField(limits)),
       cotangent: z.unknown().meta({
         description: 'Gradient of the loss with respect to the samples, shaped like them.',
-        ...nested(number, 1, 3),
+        ...nested('number', 1, 3),
       }),
       estimator: z.enum(estimators).default('straight_through').meta({
         description:
@@ -34,6 +32,7 @@ export function vjpRequest(limits: DrawLimits) {
     })
     .transform((body, context): VjpRequest => {
       const draw = toDraw(body, body.seed as Seed, limits, context);
+      if (!draw) return z.NEVER;
       if (body.estimator === 'reinmax' && !draw.hard) {
         report(context, 'validation', ['estimator'], 'reinmax is for hard samples: send hard: true as in the draw');
       }
@@ -59,14 +58,14 @@ export const vjpReply = z
   .object({
     grad_logits: z.unknown().meta({
       description: 'float32, shaped like logits, summed over the samples; 0 where masked.',
-      ...nested(number, 1, 2),
+      ...nested('number', 1, 2),
     }),
     grad_temperature: z
       .unknown()
       .optional()
       .meta({
         description: 'float32: one number for one temperature (or a schedule), [B] for one per row. Not with reinmax.',
-        ...nested(number, 0, 1),
+        ...nested('number', 0, 1),
       }),
     estimator: z.enum(estimators),
     ...drawReplyFields,

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemCode, problemKind } from './errors.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
-import { PlainJsonTooLargeError } from './json/parse-body.js';
+import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
 import { problemMediaType } from './schemas/problem.js';
 
 /** Fastify's errors that a client can cause. */

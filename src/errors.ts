@@ -51,7 +51,7 @@ export const catalogue = {
     status: 413,
     title: 'The body is too large',
     meaning:
-      'The body has more bytes than JSON_BODY_BYTES_MAX, or more than 4 MiB of it lie outside its arrays of numbers.',
+      'The body has more bytes than JSON_BODY_BYTES_MAX, or more than 2 MiB of it or 64 fields outside its arrays of numbers.',
     remedy: 'Send fewer rows a request, and number them on with row_offset so that the draw stays the same.',
   },
   'too-many-elements': {

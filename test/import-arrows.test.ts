@@ -13,7 +13,14 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['config.ts', ['zod', 'node:os']],
   [
     'error-replies.ts',
-    ['errors.ts', 'schemas/problem.ts', 'json/malformed-json-error.ts', 'json/parse-body.ts', 'fastify', 'node:'],
+    [
+      'errors.ts',
+      'schemas/problem.ts',
+      'json/malformed-json-error.ts',
+      'json/plain-json-too-large-error.ts',
+      'fastify',
+      'node:',
+    ],
   ],
   [
     'app.ts',

@@ -8,7 +8,8 @@
  */
 import type { FieldNames } from './field-names.js';
 import { MatrixReader } from './matrix-reader.js';
-import type { NumberMatrix } from './number-matrix.js';
+import { type NumberMatrix, stack } from './number-matrix.js';
+import { PlainJsonTooLargeError } from './plain-json-too-large-error.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -22,6 +23,9 @@ const OBJECT_CLOSE = 0x7d;
 /** What one member and one placeholder cost at least, in bytes of text: many tiny members must not make a turn or the end long. */
 const memberCost = 256;
 const spanCost = 1024;
+
+/** Fields of a body. No request has twenty; hundreds of thousands would hold JSON.parse and every check behind it. */
+const membersMax = 64;
 
 /** A value of a matrix field that has been read; `end` is the byte behind it. */
 export interface MatrixSpan {
@@ -43,11 +47,14 @@ export class BodyScan {
   #stringBytes = 0;
   #closed = false;
   #started = false;
+  #members = 0;
   #finished = false;
   #matrixBytes = 0;
   #reader: MatrixReader | undefined;
   #readerStart = 0;
   #readerName = '';
+  /** At rank 3 the samples that have been read, each a matrix of its own. */
+  #samples: NumberMatrix[] | undefined;
 
   constructor(body: Buffer, fieldNames: FieldNames, sliceBytesMax: number) {
     this.#body = body;
@@ -95,6 +102,8 @@ export class BodyScan {
       this.#finish(quote);
       return;
     }
+    this.#members += 1;
+    if (this.#members > membersMax) throw new PlainJsonTooLargeError(`The body has more than ${membersMax} fields.`);
     const end = this.#skipString(quote + 1);
     const colon = this.#skipSpace(end);
     if (body[colon] !== COLON) {
@@ -108,7 +117,10 @@ export class BodyScan {
       if (body[value] === ARRAY_OPEN) {
         this.#readerName = name;
         this.#readerStart = value;
-        this.#reader = new MatrixReader(body, value + 1, this.#sliceBytesMax);
+        const first = this.#skipSpace(value + 1);
+        const deep = body[first] === ARRAY_OPEN && body[this.#skipSpace(first + 1)] === ARRAY_OPEN;
+        this.#samples = deep ? [] : undefined;
+        this.#reader = new MatrixReader(body, (deep ? first : value) + 1, this.#sliceBytesMax);
         this.#position = value;
         return;
       }
@@ -121,19 +133,40 @@ export class BodyScan {
     let cost = reader.step();
     if (!reader.finished) return cost;
     this.#reader = undefined;
-    if (reader.failed) {
-      const end = this.#skipValue(this.#readerStart);
-      cost += end - this.#readerStart;
-      this.#position = end;
-    } else {
-      const matrix = reader.matrix();
-      this.spans.push({ name: this.#readerName, start: this.#readerStart, end: reader.position, matrix });
-      this.matrices.set(this.#readerName, matrix);
-      this.#position = reader.position;
-      this.#matrixBytes += reader.position - this.#readerStart;
+    if (reader.failed) return cost + this.#leavePlain();
+    if (this.#samples === undefined) {
+      this.#keep(reader.matrix(), reader.position);
+      return cost;
     }
-    this.#skipComma();
+    this.#samples.push(reader.matrix());
+    cost += memberCost;
+    const next = this.#skipSpace(reader.position);
+    if (this.#body[next] === COMMA) {
+      const open = this.#skipSpace(next + 1);
+      if (this.#body[open] !== ARRAY_OPEN) return cost + this.#leavePlain();
+      this.#reader = new MatrixReader(this.#body, open + 1, this.#sliceBytesMax);
+    } else if (this.#body[next] === ARRAY_CLOSE) {
+      this.#keep(stack(this.#samples), next + 1);
+    } else {
+      return cost + this.#leavePlain();
+    }
     return cost;
+  }
+
+  /** The array is none of numbers: it stays with the plain JSON. Returns what walking over it cost. */
+  #leavePlain(): number {
+    const end = this.#skipValue(this.#readerStart);
+    this.#position = end;
+    this.#skipComma();
+    return end - this.#readerStart;
+  }
+
+  #keep(matrix: NumberMatrix, end: number): void {
+    this.spans.push({ name: this.#readerName, start: this.#readerStart, end, matrix });
+    this.matrices.set(this.#readerName, matrix);
+    this.#position = end;
+    this.#matrixBytes += end - this.#readerStart;
+    this.#skipComma();
   }
 
   #skipComma(): void {

@@ -1,23 +1,26 @@
 /**
- * What a JSON array of numbers, or an array of such arrays, becomes: one Float32Array with its shape. It says what was met
+ * What a JSON array of numbers, nested one to three deep, becomes: one Float32Array with its shape. It says what was met
  * on the way (nulls, infinities, ragged rows) and leaves the judgement to the schemas.
  */
 export class NumberMatrix {
-  readonly rank: 1 | 2;
+  readonly rank: 1 | 2 | 3;
+  /** The outermost size at rank 3, else 1. */
+  readonly samples: number;
   /** 1 for rank 1. */
   readonly rows: number;
   /** The length of the first row. */
   readonly columns: number;
-  /** rows * columns float32 values, row-major; `null` is NaN, which no JSON number becomes. Incomplete when ragged. */
+  /** samples * rows * columns float32 values, row-major; `null` is NaN, which no JSON number becomes. Incomplete when ragged. */
   readonly data: Float32Array;
   readonly nullCount: number;
   /** How many numbers are infinite as float32, such as 1e39. */
   readonly infiniteCount: number;
-  /** -1 when rectangular, else the first row whose length differs from row 0's. */
+  /** -1 when rectangular, else the first row (at rank 3 the first sample) whose shape differs from the first one's. */
   readonly raggedRow: number;
 
   constructor(fields: {
-    rank: 1 | 2;
+    rank: 1 | 2 | 3;
+    samples?: number;
     rows: number;
     columns: number;
     data: Float32Array;
@@ -26,6 +29,7 @@ export class NumberMatrix {
     raggedRow: number;
   }) {
     this.rank = fields.rank;
+    this.samples = fields.samples ?? 1;
     this.rows = fields.rows;
     this.columns = fields.columns;
     this.data = fields.data;
@@ -33,4 +37,24 @@ export class NumberMatrix {
     this.infiniteCount = fields.infiniteCount;
     this.raggedRow = fields.raggedRow;
   }
+}
+
+/** The matrices of an array, one sample each, as one of rank 3; ragged when they are not all of rank 2 and one shape. */
+export function stack(matrices: readonly NumberMatrix[]): NumberMatrix {
+  const { rows, columns } = matrices[0] as NumberMatrix;
+  const ragged = matrices.findIndex(
+    (each) => each.rank !== 2 || each.rows !== rows || each.columns !== columns || each.raggedRow >= 0,
+  );
+  const data = new Float32Array(ragged < 0 ? matrices.length * rows * columns : 0);
+  for (const [sample, each] of matrices.entries()) if (ragged < 0) data.set(each.data, sample * rows * columns);
+  return new NumberMatrix({
+    rank: 3,
+    samples: matrices.length,
+    rows,
+    columns,
+    data,
+    nullCount: matrices.reduce((sum, each) => sum + each.nullCount, 0),
+    infiniteCount: matrices.reduce((sum, each) => sum + each.infiniteCount, 0),
+    raggedRow: ragged,
+  });
 }

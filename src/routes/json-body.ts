@@ -4,7 +4,7 @@ import { Problem } from '../errors.js';
 import { parseBody } from '../json/parse-body.js';
 
 /** Fields that are parsed into typed arrays, wherever a route has them. */
-const matrixFields: ReadonlySet<string> = new Set(['logits', 'cotangent', 'samples', 'log_samples']);
+const matrixFields: ReadonlySet<string> = new Set(['logits', 'temperature', 'cotangent', 'samples', 'log_samples']);
 
 const jsonInUtf8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 

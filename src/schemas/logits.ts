@@ -78,8 +78,10 @@ function reportWrongTypes(value: unknown, sink: IssueSink): void {
 
 /** Whether the shape is legal and every number is finite in float32. */
 function isUsable(matrix: NumberMatrix, limits: LogitsLimits, sink: IssueSink): boolean {
-  const { rows, columns, raggedRow } = matrix;
-  if (rows === 0 || (columns === 0 && raggedRow < 0)) {
+  const { rank, rows, columns, raggedRow } = matrix;
+  if (rank === 3) {
+    report(sink, 'validation', [0, 0], 'must be a number or null');
+  } else if (rows === 0 || (columns === 0 && raggedRow < 0)) {
     report(sink, 'empty-input', [], 'must hold at least one row with at least one category');
   } else if (raggedRow >= 0) {
     report(sink, 'ragged-rows', [raggedRow], 'has another length than the first row');
@@ -125,5 +127,5 @@ function toLogits({ rank, rows, columns, data }: NumberMatrix, sink: IssueSink):
     report(sink, 'all-masked-row', rank === 1 ? [] : [row], 'has only null: leave at least one finite logit');
     if (isEnough(masked)) break;
   }
-  return masked > 0 ? z.NEVER : { rank, rows, categories: columns, data };
+  return masked > 0 ? z.NEVER : { rank: rank === 1 ? 1 : 2, rows, categories: columns, data };
 }

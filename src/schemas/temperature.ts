@@ -1,5 +1,6 @@
 /** The `temperature` field: one number for all rows, one per row, or a schedule's at its step, in float32. */
 import { z } from 'zod';
+import { NumberMatrix } from '../json/number-matrix.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 import { readSchedule, scheduleJsonSchema } from './schedule.js';
 
@@ -27,20 +28,13 @@ export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
         const scheduled = readSchedule(value, context);
         return scheduled === undefined ? z.NEVER : { perRow: false, values: Float32Array.of(scheduled) };
       }
-      const perRow = Array.isArray(value);
-      if (perRow && value.length > rowsMax) {
+      const given = listOf(value);
+      const perRow = given !== undefined;
+      if (perRow && given.length > rowsMax) {
         report(context, 'validation', [], `must have one entry per row of logits, at most ${rowsMax}`);
         return z.NEVER;
       }
-      const given: unknown[] = perRow ? value : [value];
-      const values = new Float32Array(given.length);
-      let wrong = 0;
-      for (const [row, item] of given.entries()) {
-        if (isEnough(wrong)) break;
-        values[row] = item as number;
-        if (!isLegal(item, perRow ? [row] : [], context)) wrong += 1;
-      }
-      return wrong > 0 ? z.NEVER : { perRow, values };
+      return toTemperature(given ?? [value], perRow, context) ?? z.NEVER;
     })
     .meta({
       description:
@@ -60,12 +54,28 @@ export function checkTemperatures({ perRow, values }: Temperature, rows: number,
   return false;
 }
 
+/** The entries of an array: float32 with NaN for null where the body parser found only numbers. */
+function listOf(value: unknown): ArrayLike<unknown> | undefined {
+  if (value instanceof NumberMatrix) return value.rank === 1 ? value.data : [undefined];
+  return Array.isArray(value) ? value : undefined;
+}
+
+function toTemperature(given: ArrayLike<unknown>, perRow: boolean, sink: IssueSink): Temperature | undefined {
+  const values = new Float32Array(given.length);
+  let wrong = 0;
+  for (let row = 0; row < given.length && !isEnough(wrong); row++) {
+    values[row] = given[row] as number;
+    if (!isLegal(given[row], perRow ? [row] : [], sink)) wrong += 1;
+  }
+  return wrong > 0 ? undefined : { perRow, values };
+}
+
 function isSchedule(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberMatrix);
 }
 
 function isLegal(value: unknown, path: number[], sink: IssueSink): boolean {
-  if (typeof value !== 'number') {
+  if (typeof value !== 'number' || Number.isNaN(value)) {
     report(sink, 'validation', path, 'must be a number, an array of numbers, one per row, or a schedule');
     return false;
   }

@@ -1,12 +1,41 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { NumberMatrix } from '../../src/json/number-matrix.js';
-import { type ParseOptions, PlainJsonTooLargeError, parseBody, parseBodySync } from '../../src/json/parse-body.js';
+import { type ParseOptions, parseBody, parseBodySync } from '../../src/json/parse-body.js';
+import { PlainJsonTooLargeError } from '../../src/json/plain-json-too-large-error.js';
 
 const fields: ReadonlySet<string> = new Set(['logits', 'cotangent']);
 
 /** What parseBody should make of an array, told by a plain loop over JSON.parse's value; undefined if it is no number matrix. */
 function expectedMatrix(value: unknown): NumberMatrix | undefined {
+  if (!Array.isArray(value)) return undefined;
+  if (Array.isArray(value[0]) && Array.isArray(value[0][0])) return expectedStack(value);
+  return expectedFlat(value);
+}
+
+/** Three deep: every element an array that is a matrix by itself. */
+function expectedStack(value: unknown[]): NumberMatrix | undefined {
+  const samples = value.map(expectedFlat);
+  const [first] = samples;
+  if (first === undefined || samples.includes(undefined)) return undefined;
+  const all = samples as NumberMatrix[];
+  const raggedRow = all.findIndex(
+    ({ rank, rows, columns, raggedRow }) =>
+      rank !== 2 || raggedRow >= 0 || rows !== first.rows || columns !== first.columns,
+  );
+  return new NumberMatrix({
+    rank: 3,
+    samples: all.length,
+    rows: first.rows,
+    columns: first.columns,
+    data: raggedRow < 0 ? Float32Array.from(all.flatMap(({ data }) => [...data])) : new Float32Array(0),
+    nullCount: all.reduce((sum, { nullCount }) => sum + nullCount, 0),
+    infiniteCount: all.reduce((sum, { infiniteCount }) => sum + infiniteCount, 0),
+    raggedRow,
+  });
+}
+
+function expectedFlat(value: unknown): NumberMatrix | undefined {
   if (!Array.isArray(value)) return undefined;
   const isNumbers = (row: unknown): row is (number | null)[] =>
     Array.isArray(row) && row.every((item) => typeof item === 'number' || item === null);
@@ -284,9 +313,10 @@ t.test(
 
 t.test('nesting of a million levels is parsed or refused without overflowing the stack', async (t) => {
   const deep = `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`;
-  for (const text of [`{"logits":${deep}}`, `{"a":${deep}}`, `{"a":${deep},"b":"__proto__"}`]) {
+  for (const text of [`{"logits":${deep}}`, `{"a":${deep}}`]) {
     t.doesNotThrow(() => parseBodySync(Buffer.from(text), fields));
   }
+  t.equal(actual(Buffer.from(`{"a":${deep},"b":"__proto__"}`)), 'refused', 'too long to be walked for forbidden keys');
   t.equal(actual(Buffer.from(`{"logits":${deep}`)), 'refused');
   t.equal(actual(Buffer.from(`{"logits":${'['.repeat(1_000_000)}`)), 'refused');
 });
@@ -326,4 +356,25 @@ t.test('misuse is asserted', async (t) => {
   t.throws(() => parseBody(Buffer.from('{}'), fields, { sliceBytesMax: 7 }), /This is a bug\.$/);
   t.throws(() => parseBody(Buffer.from('{}'), fields, { sliceBytesMax: 65_537 }), /This is a bug\.$/);
   t.throws(() => parseBody(Buffer.from('{}'), new Set(['__proto__'])), /This is a bug\.$/);
+});
+
+t.test('arrays three deep are one matrix of samples, whatever the slices', async (t) => {
+  const text = '{"cotangent": [ [[1, 2], [null, 4]] , [[5, 6e0], [7, 8]]], "logits": [[[1]], [[1, 2]]]}';
+  for (const sliceBytesMax of [8, 13, 64]) {
+    const body = parseBodySync(Buffer.from(text), fields, { sliceBytesMax }) as Record<string, NumberMatrix>;
+    const { rank, samples, rows, columns, data, nullCount, raggedRow } = body.cotangent as NumberMatrix;
+    t.same(
+      { rank, samples, rows, columns, nullCount, raggedRow },
+      { rank: 3, samples: 2, rows: 2, columns: 2, nullCount: 1, raggedRow: -1 },
+    );
+    t.same([...data], [1, 2, Number.NaN, 4, 5, 6, 7, 8]);
+    t.equal(body.logits?.raggedRow, 1);
+  }
+  t.type((parseBodySync(Buffer.from('{"logits": [[[1]], 2]}'), fields) as { logits: unknown }).logits, Array);
+});
+
+t.test('more than 64 fields are refused before JSON.parse sees them', async (t) => {
+  const body = (count: number) => Buffer.from(`{${Array.from({ length: count }, (_, at) => `"f${at}":0`).join(',')}}`);
+  t.doesNotThrow(() => parseBodySync(body(64), fields));
+  t.throws(() => parseBodySync(body(65), fields), { name: 'PlainJsonTooLargeError' });
 });

@@ -176,6 +176,28 @@ t.test('10^5 bad numbers in one body get ten errors and a reply below 4 KiB', as
   }
 });
 
+t.test('a field with a million wrong entries gets one short answer', async (t) => {
+  const large = await startService();
+  t.teardown(large.close);
+  const many = Array.from({ length: 100_000 }, () => 0);
+  for (const [field, value] of [
+    ['return', many],
+    ['temperature', many],
+    ['seed', many],
+  ] as const) {
+    const { status, reply } = await large.sample({ logits: [1], [field]: value });
+    t.equal(status, 422);
+    t.same(
+      reply.errors.map(({ pointer }) => pointer),
+      [`/${field}`],
+    );
+  }
+  const fields = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`f${at}`, 0]));
+  const { status, reply } = await large.sample({ logits: [1], ...fields });
+  t.equal(status, 413);
+  t.equal(reply.type, '/problems/body-too-large');
+});
+
 t.test('no reply repeats what the client sent', async (t) => {
   const secret = 'hunter2';
   for (const body of [

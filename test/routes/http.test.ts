@@ -103,6 +103,23 @@ t.test('a body that does not arrive in time gets 408', async (t) => {
   t.match(await raw(start), /^HTTP\/1\.1 408 .*\/problems\/request-timeout/s);
 });
 
+t.test('a client that never closes its side does not keep the socket', async (t) => {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write('NONSENSE\r\n\r\n'));
+  socket.resume();
+  await new Promise((resolve) => socket.on('end', resolve));
+  // The server has destroyed its end: a write is answered with a reset.
+  const gone = new Promise((resolve) => socket.on('error', resolve));
+  const writing = setInterval(() => socket.write('x'), 10);
+  t.match(await gone, { code: /ECONNRESET|EPIPE/ });
+  clearInterval(writing);
+});
+
+t.test('a path below the pages that is no file is a problem like any other', async (t) => {
+  const response = await app.inject('/docs/static/nothing.js');
+  t.equal(response.statusCode, 404);
+  t.equal(response.json().type, '/problems/not-found');
+});
+
 t.test('a chunked body is accepted', async (t) => {
   const body = '{"logits":[1,2],"seed":1}';
   const half = body.length >> 1;

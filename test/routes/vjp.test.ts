@@ -162,6 +162,17 @@ t.test('with noise "none" it is the gradient of the plain softmax', async (t) =>
   }
 });
 
+t.test('a shape that is only said is never allocated', async (t) => {
+  const body = { logits: [0, 1], seed: 1, cotangent: 5 };
+  for (const [num_samples, code] of [
+    [Number.MAX_SAFE_INTEGER, 'validation'],
+    [1_000_001, 'too-many-elements'],
+    [1_000_000, 'validation'],
+  ]) {
+    t.equal((await vjp({ ...body, num_samples })).reply.type, `/problems/${code}`);
+  }
+});
+
 const base = { logits: [1, 2], seed: 1, cotangent: [1, 0] };
 for (const [title, body, code, pointer] of [
   ['no seed', { ...base, seed: undefined }, 'validation', '/seed'],

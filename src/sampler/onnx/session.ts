@@ -1,7 +1,7 @@
 /**
  * Runs the graphs of `graphs.ts` and `backward-graphs.ts` on ONNX Runtime. The only importer of onnxruntime-node.
  *
- * Which rows share a run, how large a run is and where its result goes are left to the worker. A run blocks its thread, so
+ * Which rows share a run, how large a run is and where its result goes are left to its callers. A run blocks its thread, so
  * this belongs on a worker thread; and a thread must not be terminated while `openDrawGraphs` or a run is under way, since
  * onnxruntime-node then aborts the whole process.
  */

@@ -22,8 +22,9 @@ export function printBody(members: readonly Member[]): string | Readable {
   return `${body}}`;
 }
 
+/** Names are our own identifiers, which need no escapes. */
 function keyOf({ name }: Member): string {
-  return `${JSON.stringify(name)}:`;
+  return `"${name}":`;
 }
 
 function printValue(member: Member): string {

@@ -89,8 +89,13 @@ export interface Part {
 /** Bits of a part's flags in a Batch; an output's bit is outputFlag(name). */
 export const partFlags = { hard: 1, gumbel: 2 } as const;
 
+const outputFlags = Object.fromEntries(outputNames.map((name, index) => [name, 4 << index])) as Record<
+  OutputName,
+  number
+>;
+
 export function outputFlag(name: OutputName): number {
-  return 4 << outputNames.indexOf(name);
+  return outputFlags[name];
 }
 
 /** Columns of `Batch.parts`. */

@@ -76,32 +76,36 @@ export function batchOn(buffer: ArrayBuffer): Batch {
 /** The header of a result, padded so that float64 may follow it. */
 const headerBytes = 8 * Math.ceil((outputNames.length * fieldBytes) / 8);
 
-/** Order of the arrays in a result: float64 before what is 4 bytes wide, so that each is aligned. */
-const widestFirst = outputNames.toSorted(
-  (a, b) => outputs[b].array.BYTES_PER_ELEMENT - outputs[a].array.BYTES_PER_ELEMENT,
-);
+/** The arrays in the order of a result, float64 before what is 4 bytes wide, so that each is aligned; `field` is the header's. */
+const layout = outputNames
+  .map((name, field) => ({ name, field, array: outputs[name].array, bytes: outputs[name].array.BYTES_PER_ELEMENT }))
+  .toSorted((a, b) => b.bytes - a.bytes);
 
 /** Elements of each output; one that is not named has none. */
 export type OutputCounts = { readonly [Name in OutputName]?: number };
 
 /** A result of the given numbers of elements, all zeros, on one buffer. */
 export function allocateResult(counts: OutputCounts): BatchResult {
-  const sizes = outputNames.map((name) => counts[name] ?? 0);
-  const bytes = outputNames.map((name) => (counts[name] ?? 0) * outputs[name].array.BYTES_PER_ELEMENT);
-  const buffer = new ArrayBuffer(headerBytes + bytes.reduce((sum, size) => sum + size, 0));
-  new Uint32Array(buffer, 0, sizes.length).set(sizes);
+  let size = headerBytes;
+  for (const { name, bytes } of layout) size += (counts[name] ?? 0) * bytes;
+  const buffer = new ArrayBuffer(size);
+  const header = new Uint32Array(buffer, 0, layout.length);
+  for (const { name, field } of layout) header[field] = counts[name] ?? 0;
   return resultOn(buffer);
 }
 
 /** The result whose message `buffer` is: views, no copies. */
 export function resultOn(buffer: ArrayBuffer): BatchResult {
-  const sizes = new Uint32Array(buffer, 0, outputNames.length);
+  const header = new Uint32Array(buffer, 0, layout.length);
   const arrays: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
   let at = headerBytes;
-  for (const name of widestFirst) {
-    const array = new outputs[name].array(buffer, at, sizes[outputNames.indexOf(name)]);
-    at += array.byteLength;
-    arrays[name] = array;
+  for (const { name, field, array, bytes } of layout) {
+    const count = header[field] as number;
+    // Most outputs of most results are empty: those share one array a kind instead of making a view each.
+    arrays[name] = count === 0 ? empty[name] : new array(buffer, at, count);
+    at += count * bytes;
   }
   return { buffer, ...(arrays as OutputArrays) };
 }
+
+const empty = Object.fromEntries(outputNames.map((name) => [name, new outputs[name].array(0)])) as OutputArrays;

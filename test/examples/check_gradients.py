@@ -4,8 +4,9 @@ The noise comes from the service (`return: ["noise"]`), z = (l - max l) + noise 
 
 Tolerances, with u = 2^-24, V the largest |cotangent| and K <= 9. The service rounds d / tau three times and exp, sum and
 division a few, so sum_k |error of y_k| <= u (3 sum_k y_k |d_k| / tau + 5) <= u (3 ln K + 5) < 12 u. In y_k (v_k - <v, y>) / tau the
-error of y enters at most four times, scaled by V: 48 u V / tau, and rounding the result adds u. So 64 u V / tau, times the samples.
-grad_temperature weighs these errors with |d_k| / tau, and y_k (d_k / tau)^2 <= y_k ln(y_k)^2 with a sum below ln(K)^2 + 2 < 7: 7 times that, a row.
+error of y enters at most four times, scaled by V: 48 u V / tau, and rounding the result adds u. So 64 u V / tau, times the
+samples. grad_temperature weighs these errors with |d_k| / tau, where sum_k y_k (d_k / tau)^2 < ln(K)^2 + 2 < 7: 7 times that,
+and the rows of one temperature add up.
 """
 
 import argparse
@@ -28,7 +29,7 @@ def local(logits, noise, temperature, hard):
     tau = temperature.double().unsqueeze(-1) if temperature.ndim else temperature.double()
     soft = (d / tau).softmax(-1)
     one_hot = torch.nn.functional.one_hot(z.argmax(-1), z.shape[-1])
-    return one_hot + soft - soft.detach() if hard else soft
+    return one_hot + (soft - soft.detach()) if hard else soft
 
 
 def reinmax(logits, noise, temperature, cotangent):

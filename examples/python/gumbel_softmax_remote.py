@@ -31,7 +31,10 @@ class ServiceError(Exception):
 
 
 def post(url, body):
-    """POSTs a body and returns the reply. Python prints and reads float64, so float32 values pass both ways unchanged."""
+    """POSTs a body and returns the reply. Python prints and reads float64, so float32 values pass both ways unchanged.
+
+    NaN and infinity are not JSON: requests refuses them before anything is sent.
+    """
     response = _session.post(url, json=body, timeout=60)
     if response.headers.get("content-type", "").startswith("application/problem+json"):
         raise ServiceError(response.json())

@@ -1,17 +1,27 @@
-/** The README's commands do what the README says: each curl gives the reply printed below it. */
+/** Documents do what they say: each curl of the README and of docs/ gives the reply printed below it. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { startService } from './service.js';
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const root = new URL('../../', import.meta.url);
+const readDocument = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const readme = readDocument('README.md');
 const service = await startService();
 t.teardown(service.close);
 
-t.test('every curl of the README gives the reply printed below it', async (t) => {
-  const exchanges = [...readme.matchAll(/^curl .* -d '(.*)'\n```\n\n```json\n(.*)\n```$/gm)];
-  t.equal(exchanges.length, 4);
-  for (const [, body, reply] of exchanges) t.equal((await service.sample(body)).text, reply);
-});
+const exchange = /^curl -s localhost:8080(\/\S+) .* -d '(.*)'\n```\n\n```json\n(.*)\n```$/gm;
+
+for (const document of ['README.md', 'docs/differentiable.md']) {
+  t.test(`every curl of ${document} gives the reply printed below it`, async (t) => {
+    const text = readDocument(document);
+    const exchanges = [...text.matchAll(exchange)];
+    // A curl whose reply goes through a pipe has a test of its own, or none.
+    const curls = text.split('\n').filter((line) => line.startsWith('curl ') && !line.includes(' | '));
+    t.ok(exchanges.length > 0);
+    t.equal(exchanges.length, curls.length, 'every curl has its reply below it');
+    for (const [, url, body, reply] of exchanges) t.equal((await service.post(url as string, body)).text, reply);
+  });
+}
 
 t.test('the frequencies of the README are what its command counts', async (t) => {
   const body = /-d '(.*)' \| cut/.exec(readme)?.[1];

@@ -1,45 +1,6 @@
 /** The built service as its own process: start, stop, and the exit codes an operator sees. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
-
-const entry = fileURLToPath(new URL('../src/server.js', import.meta.url));
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly lines: Record<string, unknown>[];
-  readonly stderr: () => string;
-  readonly exit: Promise<[number | null, string | null]>;
-}
-
-function run(environment: Record<string, string>) {
-  const child = spawn(process.execPath, [entry], {
-    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', WORKERS: '1', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stderr = '';
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  return { child, stderr: () => stderr, exit: once(child, 'exit') as Promise<[number | null, string | null]> };
-}
-
-async function start(environment: Record<string, string> = {}): Promise<Running> {
-  const { child, stderr, exit } = run(environment);
-  const lines: Record<string, unknown>[] = [];
-  const url = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      lines.push(JSON.parse(line));
-      const address = /serving at (\S+)/.exec(String(lines.at(-1)?.msg));
-      if (address) resolve(address[1] as string);
-    });
-    exit.then(() => reject(new Error(`The service ended: ${stderr()}`)));
-  });
-  return { child, url, lines, stderr, exit };
-}
+import { run, start } from './server-process.js';
 
 function post(url: string, body: unknown): Promise<Response> {
   return fetch(`${url}/sample`, {

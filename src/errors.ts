@@ -52,7 +52,8 @@ export const catalogue = {
     title: 'The body is too large',
     meaning:
       'The body has more bytes than JSON_BODY_BYTES_MAX, or more than 2 MiB of it or 64 fields outside its arrays of numbers.',
-    remedy: 'Send fewer rows a request, and number them on with row_offset so that the draw stays the same.',
+    remedy:
+      'Send fewer rows or samples a request, and number them on with row_offset or sample_offset: the draw stays the same.',
   },
   'too-many-elements': {
     status: 413,

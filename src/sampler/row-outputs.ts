@@ -33,9 +33,10 @@ export class RowOutputs {
       if (logSamplesAt === undefined && logProbAt === undefined) continue;
       const ownTemperature = temperature[own] as number;
       logSamples(this.#z, ownTemperature, this.#logY);
+      // The sum with 0 turns the -0 of a logarithm that underflows float32 into 0.
+      for (let k = 0; k < categories; k++) this.#logY[k] = Math.fround(this.#logY[k] as number) + 0;
       if (logSamplesAt !== undefined) result.logSamples.set(this.#logY, logSamplesAt + (draw + at) * categories);
       if (logProbAt === undefined) continue;
-      for (let k = 0; k < categories; k++) this.#logY[k] = Math.fround(this.#logY[k] as number);
       result.logProb[logProbAt + draw + at] = logDensity(ownLogits, ownTemperature, this.#logY);
     }
   }

@@ -148,7 +148,7 @@ function write(to: usize, count: u32): void {
 function writeEach(to: usize, count: u32, categories: u32, stride: u32): void {
   const bytes = <usize>categories * 4;
   const strideBytes = <usize>stride * 4;
-  const end = to + count * bytes;
+  const end = to + <usize>count * bytes;
   let from = UNIFORMS;
   for (; to + strideBytes <= end; to += bytes) {
     const next = from + strideBytes;

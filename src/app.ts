@@ -10,8 +10,10 @@ import { errorReplyOptions, installErrorReplies } from './error-replies.js';
 import type { Lifecycle } from './lifecycle.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { healthRoutes } from './routes/health.js';
+import { inferRoutes } from './routes/infer.js';
 import { readJsonBodies } from './routes/json-body.js';
 import { logProbRoute } from './routes/log-prob.js';
+import { modelRoutes } from './routes/models.js';
 import { problemRoute } from './routes/problems.js';
 import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
@@ -60,11 +62,15 @@ export async function buildApp({ config, sampler, lifecycle, logger, version }: 
       logger.debug({ request_id: request.id, method, route, status: reply.statusCode, durationMs }, 'request answered');
     });
   }
-  readJsonBodies(app);
   await describeRoutes(app, version);
-  sampleRoute(app, config, sampler);
-  vjpRoute(app, config, sampler);
-  logProbRoute(app, config, sampler);
+  await app.register(async (json) => {
+    readJsonBodies(json);
+    sampleRoute(json, config, sampler);
+    vjpRoute(json, config, sampler);
+    logProbRoute(json, config, sampler);
+  });
+  await app.register(async (infer) => inferRoutes(infer, config, sampler));
+  modelRoutes(app, sampler, lifecycle, version);
   healthRoutes(app, sampler, lifecycle);
   problemRoute(app);
   await docsRoutes(app);

@@ -87,6 +87,12 @@ export const options = {
     unit: 'bytes',
     reason: 'Largest JSON body; 4 MiB hold about 400,000 logits.',
   }),
+  BINARY_BODY_BYTES_MAX: option({
+    schema: integer({ min: 1024, max: 2 ** 30 }),
+    default: String(64 * 2 ** 20),
+    unit: 'bytes',
+    reason: 'Largest body with binary tensors, its JSON counted in; 64 MiB hold 16 million FP32 logits.',
+  }),
   ROWS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 24 }),
     default: '65536',
@@ -116,6 +122,12 @@ export const options = {
     default: String(2 ** 22),
     unit: 'elements',
     reason: 'Numbers in one JSON reply; the default is about 45 MB of text.',
+  }),
+  BINARY_ELEMENTS_RETURNED_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 28 }),
+    default: String(2 ** 24),
+    unit: 'elements',
+    reason: 'Numbers in one reply as binary tensors; the default is 64 MiB of float32.',
   }),
   BATCH_ELEMENTS_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 26 }),
@@ -150,11 +162,13 @@ export interface Config {
   readonly drainDelayMs: number;
   readonly requestTimeoutMs: number;
   readonly jsonBodyBytesMax: number;
+  readonly binaryBodyBytesMax: number;
   readonly rowsMax: number;
   readonly categoriesMax: number;
   readonly samplesMax: number;
   readonly elementsDrawnMax: number;
   readonly elementsReturnedMax: number;
+  readonly binaryElementsReturnedMax: number;
   readonly batchElementsMax: number;
   readonly queueElementsMax: number;
   readonly queueRequestsMax: number;
@@ -193,11 +207,13 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     drainDelayMs: readOption(environment, 'DRAIN_DELAY_MS'),
     requestTimeoutMs: readOption(environment, 'REQUEST_TIMEOUT_MS'),
     jsonBodyBytesMax: readOption(environment, 'JSON_BODY_BYTES_MAX'),
+    binaryBodyBytesMax: readOption(environment, 'BINARY_BODY_BYTES_MAX'),
     rowsMax: readOption(environment, 'ROWS_MAX'),
     categoriesMax: readOption(environment, 'CATEGORIES_MAX'),
     samplesMax: readOption(environment, 'SAMPLES_MAX'),
     elementsDrawnMax: readOption(environment, 'ELEMENTS_DRAWN_MAX'),
     elementsReturnedMax: readOption(environment, 'ELEMENTS_RETURNED_MAX'),
+    binaryElementsReturnedMax: readOption(environment, 'BINARY_ELEMENTS_RETURNED_MAX'),
     batchElementsMax: readOption(environment, 'BATCH_ELEMENTS_MAX'),
     queueElementsMax: readOption(environment, 'QUEUE_ELEMENTS_MAX'),
     queueRequestsMax: readOption(environment, 'QUEUE_REQUESTS_MAX'),

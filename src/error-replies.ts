@@ -59,10 +59,25 @@ export function problemBodyOf(problem: Problem, requestId: string): string {
   });
 }
 
+/** The body of an error of the Open Inference Protocol: its clients show the text of `error`, so that says it all. */
+function inferErrorOf({ code, message, errors }: Problem, requestId: string): string {
+  const fields = errors.map((error) => `${error.pointer || 'the request'} ${error.message}`).join('; ');
+  const error = `${code}: ${fields || message}`;
+  return JSON.stringify({ error, code, request_id: requestId, errors });
+}
+
+/** Whether a path belongs to the Open Inference Protocol, which has errors of its own form. */
+const underV2 = /^\/v2(?:[/?]|$)/;
+
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, retryAfterSeconds } = problemKind(problem.code);
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
-  return reply.code(status).type(problemMediaType).send(problemBodyOf(problem, request.id));
+  reply.code(status);
+  if (underV2.test(request.url)) {
+    // KServe's client reads an error only if its media type is this and no more; Fastify adds a charset to text, not to bytes.
+    return reply.type('application/json').send(Buffer.from(inferErrorOf(problem, request.id)));
+  }
+  return reply.type(problemMediaType).send(problemBodyOf(problem, request.id));
 }
 
 /** Answers on the raw socket when Node could not read a request at all. */

@@ -23,6 +23,20 @@ export const catalogue = {
     meaning: 'The body is empty, is not UTF-8, or breaks the JSON grammar (RFC 8259). NaN and Infinity are not JSON.',
     remedy: 'Send one JSON object in UTF-8. Write a masked category as null.',
   },
+  'malformed-binary': {
+    status: 400,
+    title: 'The binary body is not laid out as its header says',
+    meaning:
+      'Inference-Header-Content-Length is no whole number or larger than the body, or the tensors take more or fewer bytes than follow the JSON.',
+    remedy:
+      'Send the JSON, as many bytes as the header says, then the bytes of each tensor in the order of the inputs, without padding.',
+  },
+  'shape-size-mismatch': {
+    status: 400,
+    title: 'A tensor does not have the size of its shape',
+    meaning: 'The elements or bytes of a tensor are not as many as its shape and datatype make.',
+    remedy: 'Send a shape whose product is the number of elements, and binary_data_size in bytes.',
+  },
   'bad-request': {
     status: 400,
     title: 'The HTTP request is malformed',
@@ -34,6 +48,12 @@ export const catalogue = {
     title: 'There is nothing at this path',
     meaning: 'No route has this path.',
     remedy: 'See /docs for the routes of this service.',
+  },
+  'unknown-model': {
+    status: 404,
+    title: 'There is no such model',
+    meaning: 'The path names a model or a version that this service does not have.',
+    remedy: 'Use gumbel_softmax or gumbel_softmax_vjp, with version 1 or none.',
   },
   'method-not-allowed': {
     status: 405,
@@ -51,9 +71,9 @@ export const catalogue = {
     status: 413,
     title: 'The body is too large',
     meaning:
-      'The body has more bytes than JSON_BODY_BYTES_MAX, or more than 2 MiB of it or 64 fields outside its arrays of numbers.',
+      'JSON has more bytes than JSON_BODY_BYTES_MAX, or more than 2 MiB of it or 64 fields outside its arrays of numbers; or a body with binary tensors has more bytes than BINARY_BODY_BYTES_MAX.',
     remedy:
-      'Send fewer rows or samples a request, and number them on with row_offset or sample_offset: the draw stays the same.',
+      'Send fewer rows or samples a request, and number them on with row_offset or sample_offset: the draw stays the same. Binary tensors (/v2) are smaller than digits.',
   },
   'too-many-elements': {
     status: 413,
@@ -65,7 +85,8 @@ export const catalogue = {
   'unsupported-media-type': {
     status: 415,
     title: 'The body is not of a type this route reads',
-    meaning: 'Content-Type is missing or not application/json in UTF-8, or the body has a Content-Encoding.',
+    meaning:
+      'Content-Type is missing or not application/json in UTF-8 (under /v2 it may be missing or application/octet-stream), or the body has a Content-Encoding.',
     remedy: 'Send Content-Type: application/json, and the body uncompressed.',
   },
   'headers-too-large': {
@@ -83,13 +104,14 @@ export const catalogue = {
   'non-finite-logits': {
     status: 422,
     title: 'A logit is not finite',
-    meaning: 'A logit is infinite in float32: its magnitude is above 3.4028235e38.',
-    remedy: 'Send finite logits. Write a category that must never be drawn as null.',
+    meaning:
+      'A logit is infinite in float32: its magnitude is above 3.4028235e38. In a binary tensor: a logit is NaN or +infinity.',
+    remedy: 'Send finite logits. Write a category that must never be drawn as null, in a binary tensor as -infinity.',
   },
   'all-masked-row': {
     status: 422,
     title: 'A row has no category left to draw',
-    meaning: 'Every logit of a row is null.',
+    meaning: 'Every logit of a row is null, or -infinity in a binary tensor.',
     remedy: 'Leave at least one finite logit in each row.',
   },
   'ragged-rows': {

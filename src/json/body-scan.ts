@@ -1,14 +1,14 @@
 /**
- * Walks the members of a body's top-level object, hands the arrays of the matrix fields to the matrix reader, and notes the
- * spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each span was
+ * Walks the members of a body's top-level object and of the objects in its lists, hands the arrays of the matrix fields to the
+ * matrix reader, and notes the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each span was
  * and lets JSON.parse judge what remains.
  *
  * Why that accepts exactly what JSON.parse accepts: a span is replaced only if it is by itself a legal JSON array that
  * starts outside any string, and one legal value in the place of another changes nothing about the text around it.
  */
-import type { FieldNames } from './field-names.js';
+import type { FieldPlaces } from './field-names.js';
 import { MatrixReader } from './matrix-reader.js';
-import { type NumberMatrix, stack } from './number-matrix.js';
+import { NumberMatrix, stack } from './number-matrix.js';
 import { PlainJsonTooLargeError } from './plain-json-too-large-error.js';
 
 const QUOTE = 0x22;
@@ -27,21 +27,28 @@ const spanCost = 1024;
 /** Fields of a body. No request has twenty; hundreds of thousands would hold JSON.parse and every check behind it. */
 const membersMax = 64;
 
-/** A value of a matrix field that has been read; `end` is the byte behind it. */
+/** Where the value of a matrix field was; `end` is the byte behind it. */
 export interface MatrixSpan {
-  readonly name: string;
   readonly start: number;
   readonly end: number;
-  readonly matrix: NumberMatrix;
 }
+
+type Matrices = Map<string, NumberMatrix | undefined>;
 
 export class BodyScan {
   readonly #body: Buffer;
-  readonly #fieldNames: FieldNames;
+  readonly #places: FieldPlaces;
   readonly #sliceBytesMax: number;
   readonly spans: MatrixSpan[] = [];
   /** The last value of each field met, as JSON.parse keeps the last of several members of one name: a span, or none. */
-  readonly matrices = new Map<string, NumberMatrix | undefined>();
+  readonly matrices: Matrices = new Map();
+  /** The same for each object of the last list of each name, by its place in the list. */
+  readonly lists = new Map<string, Matrices[]>();
+  /** The list that the scan is in, and the object of it, if any. */
+  #list: Matrices[] | undefined;
+  #item: Matrices | undefined;
+  /** Objects and other items of the list that lie behind. */
+  #itemsBehind = 0;
   #position = 0;
   /** Gathers every byte of every string, to know whether one is outside ASCII. */
   #stringBytes = 0;
@@ -56,9 +63,9 @@ export class BodyScan {
   /** At rank 3 the samples that have been read, each a matrix of its own. */
   #samples: NumberMatrix[] | undefined;
 
-  constructor(body: Buffer, fieldNames: FieldNames, sliceBytesMax: number) {
+  constructor(body: Buffer, places: FieldPlaces, sliceBytesMax: number) {
     this.#body = body;
-    this.#fieldNames = fieldNames;
+    this.#places = places;
     this.#sliceBytesMax = sliceBytesMax;
   }
 
@@ -84,6 +91,7 @@ export class BodyScan {
     if (this.#reader !== undefined) return this.#stepMatrix(this.#reader);
     const start = this.#position;
     if (!this.#started) this.#enter();
+    else if (this.#list !== undefined && this.#item === undefined) this.#nextItem(this.#list);
     else this.#nextMember();
     return this.#position - start + memberCost;
   }
@@ -99,7 +107,7 @@ export class BodyScan {
     const body = this.#body;
     const quote = this.#skipSpace(this.#position);
     if (body[quote] !== QUOTE) {
-      this.#finish(quote);
+      this.#leaveObject(quote);
       return;
     }
     this.#members += 1;
@@ -111,22 +119,76 @@ export class BodyScan {
       return;
     }
     const value = this.#skipSpace(colon + 1);
-    const name = this.#fieldNames.find(body, quote + 1, end - 1, this.#escaped);
-    if (name !== undefined) {
-      this.matrices.set(name, undefined);
-      if (body[value] === ARRAY_OPEN) {
-        this.#readerName = name;
-        this.#readerStart = value;
-        const first = this.#skipSpace(value + 1);
-        const deep = body[first] === ARRAY_OPEN && body[this.#skipSpace(first + 1)] === ARRAY_OPEN;
-        this.#samples = deep ? [] : undefined;
-        this.#reader = new MatrixReader(body, (deep ? first : value) + 1, this.#sliceBytesMax);
-        this.#position = value;
-        return;
-      }
-    }
+    const names = this.#item === undefined ? this.#places.members : this.#places.items;
+    const name = names.find(body, quote + 1, end - 1, this.#escaped);
+    if (name !== undefined && this.#enterField(name, value)) return;
     this.#position = this.#skipValue(value);
     this.#skipComma();
+  }
+
+  /** Begins a matrix, or a list whose objects may hold some; false when the value of the field is neither. */
+  #enterField(name: string, value: number): boolean {
+    const isList = this.#item === undefined && this.#places.lists.has(name);
+    if (isList) this.lists.delete(name);
+    else this.#owner.set(name, undefined);
+    if (this.#body[value] !== ARRAY_OPEN) return false;
+    if (isList) {
+      this.#list = [];
+      this.#itemsBehind = 0;
+      this.lists.set(name, this.#list);
+      this.#position = value + 1;
+    } else {
+      this.#beginMatrix(name, value);
+    }
+    return true;
+  }
+
+  #beginMatrix(name: string, value: number): void {
+    this.#readerName = name;
+    this.#readerStart = value;
+    const first = this.#skipSpace(value + 1);
+    const deep = this.#body[first] === ARRAY_OPEN && this.#body[this.#skipSpace(first + 1)] === ARRAY_OPEN;
+    this.#samples = deep ? [] : undefined;
+    this.#reader = new MatrixReader(this.#body, (deep ? first : value) + 1, this.#sliceBytesMax);
+    this.#position = value;
+  }
+
+  /** The matrices of the object that the scan is in. */
+  get #owner(): Matrices {
+    return this.#item ?? this.matrices;
+  }
+
+  #nextItem(list: Matrices[]): void {
+    const position = this.#skipSpace(this.#position);
+    if (this.#body[position] === OBJECT_OPEN) {
+      this.#item = new Map();
+      list[this.#itemsBehind] = this.#item;
+      this.#position = position + 1;
+    } else {
+      this.#leaveItem(this.#skipValue(position));
+    }
+  }
+
+  /** `position` is behind an item of a list, or behind its opening bracket. */
+  #leaveItem(position: number): void {
+    this.#item = undefined;
+    this.#itemsBehind += 1;
+    const next = this.#skipSpace(position);
+    if (this.#body[next] === COMMA) {
+      this.#position = next + 1;
+    } else if (this.#body[next] === ARRAY_CLOSE) {
+      this.#list = undefined;
+      this.#position = next + 1;
+      this.#skipComma();
+    } else {
+      this.#finish(next);
+    }
+  }
+
+  /** `position` is where an object has no further member: at its end, unless the text is malformed. */
+  #leaveObject(position: number): void {
+    if (this.#item !== undefined && this.#body[position] === OBJECT_CLOSE) this.#leaveItem(position + 1);
+    else this.#finish(position);
   }
 
   #stepMatrix(reader: MatrixReader): number {
@@ -162,8 +224,9 @@ export class BodyScan {
   }
 
   #keep(matrix: NumberMatrix, end: number): void {
-    this.spans.push({ name: this.#readerName, start: this.#readerStart, end, matrix });
-    this.matrices.set(this.#readerName, matrix);
+    this.spans.push({ start: this.#readerStart, end });
+    const text = this.#body.subarray(this.#readerStart, end);
+    this.#owner.set(this.#readerName, this.#item === undefined ? matrix : new NumberMatrix({ ...matrix, text }));
     this.#position = end;
     this.#matrixBytes += end - this.#readerStart;
     this.#skipComma();
@@ -171,7 +234,7 @@ export class BodyScan {
 
   #skipComma(): void {
     const position = this.#skipSpace(this.#position);
-    if (this.#body[position] !== COMMA) this.#finish(position);
+    if (this.#body[position] !== COMMA) this.#leaveObject(position);
     else this.#position = position + 1;
   }
 

@@ -17,6 +17,8 @@ export class NumberMatrix {
   readonly infiniteCount: number;
   /** -1 when rectangular, else the first row (at rank 3 the first sample) whose shape differs from the first one's. */
   readonly raggedRow: number;
+  /** For an array of an object in a list: the text it was read from, since integers may have more digits than float32 keeps. */
+  readonly text: Buffer | undefined;
 
   constructor(fields: {
     rank: 1 | 2 | 3;
@@ -27,6 +29,7 @@ export class NumberMatrix {
     nullCount: number;
     infiniteCount: number;
     raggedRow: number;
+    text?: Buffer;
   }) {
     this.rank = fields.rank;
     this.samples = fields.samples ?? 1;
@@ -36,6 +39,7 @@ export class NumberMatrix {
     this.nullCount = fields.nullCount;
     this.infiniteCount = fields.infiniteCount;
     this.raggedRow = fields.raggedRow;
+    this.text = fields.text;
   }
 }
 

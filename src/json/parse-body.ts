@@ -8,10 +8,11 @@
 import { isUtf8 } from 'node:buffer';
 import { BodyScan } from './body-scan.js';
 import { textBytesMax } from './codec-instance.js';
-import { fieldNamesOf } from './field-names.js';
+import { fieldPlacesOf } from './field-names.js';
 import { holdsForbiddenKey, mayHoldForbiddenKey } from './forbidden-keys.js';
 import { MalformedJsonError } from './malformed-json-error.js';
 import { sliceBytesMin } from './matrix-reader.js';
+import type { NumberMatrix } from './number-matrix.js';
 import { PlainJsonTooLargeError } from './plain-json-too-large-error.js';
 import { nextTurn } from './turn.js';
 
@@ -35,7 +36,10 @@ const walkedCharactersMax = 16_384;
 /** `null` and a matrix are both objects to V8, so putting the matrix in does not change how it stores the body's other fields. */
 const MATRIX_PLACEHOLDER = 'null';
 
-/** Gives the value at once, without a promise, if the body is small. */
+/**
+ * Gives the value at once, without a promise, if the body is small. `matrixFields` names members of the body, or as
+ * `list[].name` members of the objects in one of its lists.
+ */
 export function parseBody(
   body: Buffer,
   matrixFields: ReadonlySet<string>,
@@ -47,7 +51,7 @@ export function parseBody(
   if (sliceBytesMax < sliceBytesMin || sliceBytesMax > textBytesMax) {
     throw new Error(`A slice of ${sliceBytesMax} bytes was asked for. This is a bug.`);
   }
-  const scan = new BodyScan(body, fieldNamesOf(matrixFields), sliceBytesMax);
+  const scan = new BodyScan(body, fieldPlacesOf(matrixFields), sliceBytesMax);
   // Several bodies can be complete in one turn of the loop, so only small ones are parsed as they come.
   const small = body.length <= Math.max(turnBytesMax / 4, sliceBytesMin);
   if (small && scanTurn(scan, turnBytesMax)) return finish(body, scan, plainBytesMax);
@@ -94,10 +98,20 @@ function finish(body: Buffer, scan: BodyScan, plainBytesMax: number): unknown {
   if (mayHoldForbiddenKey(rest) && (rest.length > walkedCharactersMax || holdsForbiddenKey(value))) {
     throw new MalformedJsonError('The body holds a key that is not allowed: __proto__ or constructor.prototype.');
   }
-  for (const [name, matrix] of scan.matrices) {
-    if (matrix !== undefined) (value as Record<string, unknown>)[name] = matrix;
+  putIn(value, scan.matrices);
+  for (const [name, items] of scan.lists) {
+    const list = (value as Record<string, unknown>)[name] as unknown[];
+    items.forEach((matrices, index) => {
+      putIn(list[index], matrices);
+    });
   }
   return value;
+}
+
+function putIn(value: unknown, matrices: ReadonlyMap<string, NumberMatrix | undefined>): void {
+  for (const [name, matrix] of matrices) {
+    if (matrix !== undefined) (value as Record<string, unknown>)[name] = matrix;
+  }
 }
 
 /** The body with a placeholder for every matrix. */

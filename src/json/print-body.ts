@@ -1,5 +1,5 @@
 /**
- * Prints a reply: a JSON object whose large members are typed arrays. A small reply is one string; a large one is a
+ * Prints a reply: JSON whose large parts are typed arrays. A small reply is one string; a large one is a
  * stream of slices, each in a turn of the event loop of its own, so that no reply holds the thread.
  */
 import { Readable } from 'node:stream';
@@ -7,56 +7,72 @@ import { printDoubleSlices } from './print-doubles.js';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers, type Shape } from './print-matrix.js';
 import { nextTurn } from './turn.js';
 
-export type Member =
-  | { readonly name: string; readonly value: unknown }
-  | { readonly name: string; readonly numbers: Float32Array | Int32Array | Float64Array; readonly shape: Shape };
+/** Numbers of a reply, printed as nested arrays of their shape. */
+export interface Numbers {
+  readonly numbers: Float32Array | Int32Array | Float64Array;
+  readonly shape: Shape;
+}
+
+export type Member = { readonly name: string; readonly value: unknown } | ({ readonly name: string } & Numbers);
+
+/** A piece of a reply: JSON text as it is, or numbers to print. */
+export type Piece = string | Numbers;
 
 /** Numbers printed at once, about 0.15 ms of work; several small replies can fall into one turn. */
 const wholeNumbersMax = 4096;
 
+/** Prints an object of the given members, in their order. */
 export function printBody(members: readonly Member[]): string | Readable {
-  const numbers = members.reduce((sum, member) => sum + ('numbers' in member ? member.numbers.length : 0), 0);
-  if (numbers > wholeNumbersMax) return Readable.from(printSlices(members), { objectMode: false });
+  const pieces: Piece[] = [];
+  let text = '{';
+  for (const member of members) {
+    // Names are our own identifiers, which need no escapes.
+    text += `"${member.name}":`;
+    if ('value' in member) text += JSON.stringify(member.value);
+    else {
+      pieces.push(text, member);
+      text = '';
+    }
+    text += ',';
+  }
+  pieces.push(`${text.slice(0, -1)}}`);
+  return printPieces(pieces);
+}
+
+/** Prints pieces one behind the other. */
+export function printPieces(pieces: readonly Piece[]): string | Readable {
+  let numbers = 0;
+  for (const piece of pieces) if (typeof piece !== 'string') numbers += piece.numbers.length;
+  if (numbers > wholeNumbersMax) return Readable.from(printSlices(pieces), { objectMode: false });
   let body = '';
-  for (const member of members) body += (body === '' ? '{' : ',') + keyOf(member) + printValue(member);
-  return `${body}}`;
+  for (const piece of pieces) body += typeof piece === 'string' ? piece : printNumbers(piece);
+  return body;
 }
 
-/** Names are our own identifiers, which need no escapes. */
-function keyOf({ name }: Member): string {
-  return `"${name}":`;
-}
-
-function printValue(member: Member): string {
-  if ('value' in member) return JSON.stringify(member.value);
-  const { numbers, shape } = member;
+function printNumbers({ numbers, shape }: Numbers): string {
   if (numbers instanceof Float32Array) return printFloats(numbers, shape);
   return numbers instanceof Float64Array
     ? [...printDoubleSlices(numbers, shape)].join('')
     : printIntegers(numbers, shape);
 }
 
-function slicesOf(numbers: Float32Array | Int32Array | Float64Array, shape: Shape): Iterable<Buffer> {
+function slicesOf({ numbers, shape }: Numbers): Iterable<Buffer> {
   if (numbers instanceof Float32Array) return printFloatSlices(numbers, shape);
   return numbers instanceof Float64Array ? printDoubleSlices(numbers, shape) : printIntegerSlices(numbers, shape);
 }
 
-async function* printSlices(members: readonly Member[]): AsyncGenerator<Buffer> {
-  let separator = '{';
-  for (const member of members) {
-    yield Buffer.from(separator + keyOf(member));
-    separator = ',';
-    if ('value' in member) {
-      yield Buffer.from(JSON.stringify(member.value));
+/** The same in slices, each in a turn of its own. */
+export async function* printSlices(pieces: readonly Piece[]): AsyncGenerator<Buffer> {
+  for (const piece of pieces) {
+    if (typeof piece === 'string') {
+      yield Buffer.from(piece);
       continue;
     }
-    const { numbers, shape } = member;
-    const slices = slicesOf(numbers, shape);
+    const slices = slicesOf(piece);
     await nextTurn();
     for (const slice of slices) {
       yield slice;
       await nextTurn();
     }
   }
-  yield Buffer.from('}');
 }

@@ -6,6 +6,11 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 
 interface OpenApiDocument {
   readonly components: { readonly schemas: Record<string, unknown> };
+  readonly paths: Record<string, { readonly post?: { requestBody: Body; responses: { '200': Body } } }>;
+}
+
+interface Body {
+  readonly content: Record<string, unknown>;
 }
 
 const description = `Draws Gumbel-softmax samples that can be replayed and trusted.
@@ -28,22 +33,35 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       servers: [{ url: '/', description: 'This replica.' }],
       tags: [
         { name: 'sampling', description: 'Draw samples.' },
+        { name: 'open inference protocol', description: 'The same draws for clients of KServe and Triton.' },
         { name: 'health', description: 'Kubernetes probes.' },
         { name: 'errors', description: 'What an error means.' },
       ],
       security: [],
     },
     transform: jsonSchemaTransform,
-    transformObject: (document) => withoutUnusedSchemas(jsonSchemaTransformObject(document)),
+    transformObject: (document) => withBinaryBodies(withoutUnusedSchemas(jsonSchemaTransformObject(document))),
   });
 }
 
 /** zod's schemas with an id come out in an input and an output form; no route refers to the input form of a reply. */
 function withoutUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject>) {
-  const { schemas } = (document as OpenApiDocument).components;
+  const { schemas } = (document as unknown as OpenApiDocument).components;
   const text = JSON.stringify(document);
   for (const name of Object.keys(schemas)) {
     if (!text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
+  }
+  return document;
+}
+
+/** Inference routes take and give bytes too, which zod has no schema for. */
+function withBinaryBodies(document: ReturnType<typeof jsonSchemaTransformObject>) {
+  const bytes = { schema: { type: 'string', contentMediaType: 'application/octet-stream' } };
+  for (const [path, item] of Object.entries((document as unknown as OpenApiDocument).paths)) {
+    if (!path.endsWith('/infer') || !item.post) continue;
+    for (const { content } of [item.post.requestBody, item.post.responses['200']]) {
+      content['application/octet-stream'] = bytes;
+    }
   }
   return document;
 }

@@ -1,11 +1,13 @@
-/** What the routes that draw share: from a validated draw to the fields of its job, and to the end of its reply. */
+/** What the routes that draw share: from a validated draw to its job, and to the end of its reply. */
 import { randomBytes } from 'node:crypto';
-import type { ProblemCode } from '../errors.js';
+import { Problem, type ProblemCode } from '../errors.js';
 import type { Member } from '../json/print-body.js';
-import type { Job } from '../sampler/job.js';
+import type { Gradients } from '../sampler/gradient.js';
+import type { Job, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
 import type { Temperature } from '../schemas/temperature.js';
+import type { Estimator } from '../schemas/vjp.js';
 
 /** Codes that every route with logits can give. */
 export const logitsCodes: readonly ProblemCode[] = [
@@ -32,12 +34,7 @@ export function randomSeed(): string {
 }
 
 /** A job without what is special to its kind. */
-export function drawJob({
-  logits,
-  temperature,
-  seed,
-  ...draw
-}: Draw): Omit<Job, 'kind' | 'outputs' | 'points' | 'topK'> {
+function drawJob({ logits, temperature, seed, ...draw }: Draw): Omit<Job, 'kind' | 'outputs' | 'points' | 'topK'> {
   const { rows, categories } = logits;
   return {
     rows,
@@ -50,6 +47,43 @@ export function drawJob({
     hard: draw.hard,
     gumbel: draw.noise === 'gumbel',
   };
+}
+
+/** The job that draws `outputs`, and the categories of topIndices if there are any. */
+export function sampleJob(draw: Draw, outputs: ReadonlySet<OutputName>, topK: number): Job {
+  return { ...drawJob(draw), kind: 'draw', topK, points: new Float32Array(0), outputs };
+}
+
+/** The job of the backward pass; `cotangent` is float32 [S, B, K]. */
+export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator): Job {
+  const straightThrough = estimator === 'straight_through';
+  return {
+    ...drawJob(draw),
+    kind: straightThrough ? 'vjp' : 'reinmax',
+    topK: 0,
+    points: cotangent,
+    outputs: new Set(straightThrough ? (['gradLogits', 'gradTemperature'] as const) : (['gradLogits'] as const)),
+  };
+}
+
+/**
+ * Refuses gradients that leave float32; `pointerOf` says where the request had its logits, as a whole or a row of them, and
+ * its temperature.
+ *
+ * @throws {Problem} `gradient-overflow`
+ */
+export function refuseOverflow(
+  { temperature }: Draw,
+  { overflowRow, sharedTemperature }: Gradients,
+  pointerOf: (field: 'logits' | 'temperature', row: number) => string,
+): void {
+  const shared = !temperature.perRow && !Number.isFinite(sharedTemperature);
+  if (overflowRow < 0 && !shared) return;
+  const where = overflowRow < 0 ? 'The gradient of the temperature' : `A gradient of row ${overflowRow}`;
+  const pointer = pointerOf(overflowRow < 0 ? 'temperature' : 'logits', overflowRow);
+  throw new Problem('gradient-overflow', `${where} is larger than float32 can hold.`, [
+    { pointer, message: 'has a gradient larger than 3.4028235e38: scale the cotangent down' },
+  ]);
 }
 
 /** float32 [rows]. */

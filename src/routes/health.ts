@@ -7,6 +7,12 @@ import type { Sampler } from '../sampler/sampler.js';
 import { liveReply, readyReply } from '../schemas/health.js';
 import { problemResponses } from '../schemas/problem.js';
 
+/** @throws {Problem} `draining` or `worker-lost` when requests should go to another replica */
+export function assertReady(sampler: Sampler, lifecycle: Lifecycle): void {
+  if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
+  if (!sampler.ready()) throw new Problem('worker-lost', 'No worker is alive to draw.');
+}
+
 export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
   typed.get(
@@ -38,8 +44,7 @@ export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: 
       },
     },
     () => {
-      if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
-      if (!sampler.ready()) throw new Problem('worker-lost', 'No worker is alive to draw.');
+      assertReady(sampler, lifecycle);
       return { status: 'ready' as const, provider: sampler.provider };
     },
   );

@@ -7,7 +7,7 @@ import type { Sampler } from '../sampler/sampler.js';
 import { type DrawLimits, drawAxes } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type ReturnName, type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
-import { drawJob, drawMembers, logitsCodes, randomSeed } from './draw-job.js';
+import { drawMembers, logitsCodes, randomSeed, sampleJob } from './draw-job.js';
 
 const outputOf: Readonly<Record<ReturnName, OutputName>> = {
   samples: 'samples',
@@ -47,7 +47,7 @@ function toJob({ draw, returned, topK }: SampleRequest): Job {
   const outputs = new Set<OutputName>();
   for (const name of returned) outputs.add(outputOf[name]);
   if (topK > 0) outputs.add('topIndices');
-  return { ...drawJob(draw), kind: 'draw', topK, points: new Float32Array(0), outputs };
+  return sampleJob(draw, outputs, topK);
 }
 
 function toMembers({ draw, topK }: SampleRequest, result: JobResult, sampler: Sampler): Member[] {

@@ -1,15 +1,13 @@
 /** POST /sample/vjp, the backward pass of a draw: body -> job -> sampler -> sums -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { Problem } from '../errors.js';
 import { type Member, printBody } from '../json/print-body.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
-import type { Job } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { DrawLimits } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
-import { drawJob, drawMembers, logitsCodes } from './draw-job.js';
+import { drawMembers, logitsCodes, refuseOverflow, vjpJob } from './draw-job.js';
 
 export function vjpRoute(app: FastifyInstance, limits: DrawLimits, sampler: Sampler): void {
   app.withTypeProvider<ZodTypeProvider>().post(
@@ -31,33 +29,15 @@ export function vjpRoute(app: FastifyInstance, limits: DrawLimits, sampler: Samp
       },
     },
     async (request, reply) => {
-      const job = toJob(request.body);
+      const { draw, cotangent, estimator } = request.body;
+      const job = vjpJob(draw, cotangent, estimator);
       const gradients = sumGradients(job, await sampler.draw(job));
-      refuseOverflow(request.body, gradients);
+      refuseOverflow(draw, gradients, (field, row) =>
+        field === 'temperature' || draw.logits.rank === 1 ? `/${field}` : `/logits/${row}`,
+      );
       return reply.type('application/json').send(printBody(toMembers(request.body, gradients, sampler)) as never);
     },
   );
-}
-
-function toJob({ draw, cotangent, estimator }: VjpRequest): Job {
-  const straightThrough = estimator === 'straight_through';
-  return {
-    ...drawJob(draw),
-    kind: straightThrough ? 'vjp' : 'reinmax',
-    topK: 0,
-    points: cotangent,
-    outputs: new Set(straightThrough ? (['gradLogits', 'gradTemperature'] as const) : (['gradLogits'] as const)),
-  };
-}
-
-function refuseOverflow({ draw }: VjpRequest, { overflowRow, sharedTemperature }: Gradients): void {
-  const shared = !draw.temperature.perRow && !Number.isFinite(sharedTemperature);
-  if (overflowRow < 0 && !shared) return;
-  const where = overflowRow < 0 ? 'The gradient of the temperature' : `A gradient of row ${overflowRow}`;
-  const pointer = overflowRow < 0 ? '/temperature' : draw.logits.rank === 1 ? '/logits' : `/logits/${overflowRow}`;
-  throw new Problem('gradient-overflow', `${where} is larger than float32 can hold.`, [
-    { pointer, message: 'has a gradient larger than 3.4028235e38: scale the cotangent down' },
-  ]);
 }
 
 function toMembers({ draw, estimator }: VjpRequest, gradients: Gradients, sampler: Sampler): Member[] {

@@ -32,7 +32,7 @@ export function logitsField(limits: LogitsLimits) {
         reportWrongTypes(value, context);
         return z.NEVER;
       }
-      return isUsable(value, limits, context) ? toLogits(value, context) : z.NEVER;
+      return readLogits(value, limits, context) ?? z.NEVER;
     })
     .meta({
       description:
@@ -76,21 +76,39 @@ function reportWrongTypes(value: unknown, sink: IssueSink): void {
   }
 }
 
+/** The logits of a matrix, whose data is changed in place; undefined once what is wrong has been reported. */
+export function readLogits(matrix: NumberMatrix, limits: LogitsLimits, sink: IssueSink): Logits | undefined {
+  const { rank, rows, columns, data } = matrix;
+  if (!isUsable(matrix, limits, sink)) return undefined;
+  const right = maskRows(data, columns, 0, rows, (row) => (rank === 1 ? [] : [row]), sink);
+  return right ? { rank: rank === 1 ? 1 : 2, rows, categories: columns, data } : undefined;
+}
+
 /** Whether the shape is legal and every number is finite in float32. */
 function isUsable(matrix: NumberMatrix, limits: LogitsLimits, sink: IssueSink): boolean {
   const { rank, rows, columns, raggedRow } = matrix;
   if (rank === 3) {
     report(sink, 'validation', [0, 0], 'must be a number or null');
-  } else if (rows === 0 || (columns === 0 && raggedRow < 0)) {
-    report(sink, 'empty-input', [], 'must hold at least one row with at least one category');
-  } else if (raggedRow >= 0) {
+  } else if (raggedRow >= 0 && rows > 0) {
     report(sink, 'ragged-rows', [raggedRow], 'has another length than the first row');
-  } else if (rows > limits.rowsMax) {
-    report(sink, 'too-many-elements', [], `has more than ${limits.rowsMax} rows`);
-  } else if (columns > limits.categoriesMax) {
-    report(sink, 'too-many-elements', [], `has more than ${limits.categoriesMax} categories`);
+  } else if (!isLegalShape(rows, columns, limits, sink)) {
+    return false;
   } else if (matrix.infiniteCount > 0) {
     reportInfinite(matrix, sink);
+  } else {
+    return true;
+  }
+  return false;
+}
+
+/** Whether there is a logit and there are not too many rows or categories; false once what is wrong has been reported. */
+export function isLegalShape(rows: number, categories: number, limits: LogitsLimits, sink: IssueSink): boolean {
+  if (rows === 0 || categories === 0) {
+    report(sink, 'empty-input', [], 'must hold at least one row with at least one category');
+  } else if (rows > limits.rowsMax) {
+    report(sink, 'too-many-elements', [], `has more than ${limits.rowsMax} rows`);
+  } else if (categories > limits.categoriesMax) {
+    report(sink, 'too-many-elements', [], `has more than ${limits.categoriesMax} categories`);
   } else {
     return true;
   }
@@ -108,24 +126,31 @@ function reportInfinite({ rank, columns, data }: NumberMatrix, sink: IssueSink):
   }
 }
 
-/** Turns null into -Infinity and tiny logits into +0, in place; a row without a finite logit is reported. */
-function toLogits({ rank, rows, columns, data }: NumberMatrix, sink: IssueSink): Logits {
+/**
+ * Turns null, which is NaN here, into -Infinity and tiny logits into +0 in rows [from, to), in place. False once rows without a
+ * finite logit have been reported.
+ */
+export function maskRows(
+  data: Float32Array,
+  categories: number,
+  from: number,
+  to: number,
+  pathOf: (row: number) => number[],
+  sink: IssueSink,
+): boolean {
   let masked = 0;
-  for (let row = 0; row < rows; row++) {
+  for (let row = from; row < to && !isEnough(masked); row++) {
     let finite = 0;
-    for (let at = row * columns; at < (row + 1) * columns; at++) {
+    for (let at = row * categories; at < (row + 1) * categories; at++) {
       const logit = data[at] as number;
-      // Only null is NaN here: the JSON grammar has no other way to spell it.
-      if (Number.isNaN(logit)) data[at] = Number.NEGATIVE_INFINITY;
-      else {
+      if (logit > Number.NEGATIVE_INFINITY) {
         finite += 1;
         if (logit < smallestLogit && logit > -smallestLogit) data[at] = 0;
-      }
+      } else data[at] = Number.NEGATIVE_INFINITY;
     }
     if (finite > 0) continue;
     masked += 1;
-    report(sink, 'all-masked-row', rank === 1 ? [] : [row], 'has only null: leave at least one finite logit');
-    if (isEnough(masked)) break;
+    report(sink, 'all-masked-row', pathOf(row), 'has only masked categories: leave at least one finite logit');
   }
-  return masked > 0 ? z.NEVER : { rank: rank === 1 ? 1 : 2, rows, categories: columns, data };
+  return masked === 0;
 }

@@ -39,12 +39,17 @@ export const problemParams = z.object({
 
 /** OpenAPI responses for the codes a route can give, grouped by status. */
 export function problemResponses(codes: readonly ProblemCode[]) {
+  return errorResponses(codes, problemMediaType, problemBody);
+}
+
+/** The same for a body of another kind. */
+export function errorResponses(codes: readonly ProblemCode[], mediaType: string, schema: z.ZodType) {
   const statuses = [...new Set(codes.map((code) => problemKind(code).status))].sort();
   return Object.fromEntries(
     statuses.map((status) => {
       const ofStatus = codes.filter((code) => problemKind(code).status === status);
       const description = ofStatus.map((code) => `\`${code}\`: ${problemKind(code).title}.`).join(' ');
-      return [status, { description, content: { [problemMediaType]: { schema: problemBody } } }];
+      return [status, { description, content: { [mediaType]: { schema } } }];
     }),
   );
 }

@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import { type Draw, type DrawLimits, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { type IssueSink, report } from './issue.js';
-import type { Logits } from './logits.js';
 import { nested } from './nested.js';
 import { sampleExamples } from './sample-examples.js';
 import { readSeed, type Seed, seedField } from './seed.js';
+import { checkTopK } from './top-k.js';
 
 export const returnNames = ['samples', 'indices', 'log_samples', 'log_prob', 'noise'] as const;
 export type ReturnName = (typeof returnNames)[number];
@@ -76,23 +76,6 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
       return request;
     })
     .meta({ 'x-examples': sampleExamples });
-}
-
-/** Without replacement no more categories can be drawn than a row has unmasked. */
-function checkTopK({ rows, categories, data }: Logits, topK: number, sink: IssueSink): void {
-  if (topK <= 1) return;
-  for (let row = 0; row < rows; row++) {
-    let unmasked = 0;
-    for (let at = row * categories; at < (row + 1) * categories; at++) if (data[at] !== -Infinity) unmasked += 1;
-    if (topK <= unmasked) continue;
-    report(
-      sink,
-      'validation',
-      ['top_k'],
-      `must be at most the number of unmasked categories (${unmasked} in row ${row})`,
-    );
-    return;
-  }
 }
 
 /** Numbers of a draw that a reply carries for each name. */

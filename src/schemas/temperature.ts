@@ -60,7 +60,7 @@ function listOf(value: unknown): ArrayLike<unknown> | undefined {
   return Array.isArray(value) ? value : undefined;
 }
 
-function toTemperature(given: ArrayLike<unknown>, perRow: boolean, sink: IssueSink): Temperature | undefined {
+export function toTemperature(given: ArrayLike<unknown>, perRow: boolean, sink: IssueSink): Temperature | undefined {
   const values = new Float32Array(given.length);
   let wrong = 0;
   for (let row = 0; row < given.length && !isEnough(wrong); row++) {

@@ -1,0 +1,80 @@
+/** The reply of an inference: JSON, with the outputs asked for in binary as bytes behind it. */
+import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
+import { type Numbers, type Piece, printPieces, printSlices } from '../json/print-body.js';
+import { nextTurn } from '../json/turn.js';
+import { bytesOf, chunksOf } from '../tensors/bytes.js';
+import type { Datatype } from '../tensors/datatypes.js';
+
+export interface Output {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly numbers: Numbers['numbers'];
+  readonly binary: boolean;
+}
+
+/** What a reply says beside its outputs. */
+export interface InferHead {
+  readonly model_name: string;
+  readonly model_version: string;
+  /** Left out when the request had none. */
+  readonly id: string | undefined;
+  readonly parameters: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Bytes of tensors that are copied behind their JSON and sent at once; larger ones go out in chunks, as they lie in memory. */
+const wholeBytesMax = 2 ** 20;
+
+export async function sendInference(
+  reply: FastifyReply,
+  head: InferHead,
+  outputs: readonly Output[],
+): Promise<FastifyReply> {
+  const pieces = piecesOf(head, outputs);
+  const binary = outputs.filter((output) => output.binary);
+  if (binary.length === 0) return reply.type('application/json').send(printPieces(pieces));
+  const json = await gather(pieces);
+  const bytes = binary.reduce((sum, { numbers }) => sum + bytesOf(numbers), 0);
+  reply.type('application/octet-stream').header('inference-header-content-length', json.length);
+  if (bytes <= wholeBytesMax) {
+    return reply.send(Buffer.concat([json, ...binary.flatMap(({ numbers }) => [...chunksOf(numbers)])]));
+  }
+  reply.header('content-length', json.length + bytes);
+  return reply.send(Readable.from(chunks(json, binary), { objectMode: false }));
+}
+
+/** The JSON, with numbers where an output has them in it. */
+function piecesOf(head: InferHead, outputs: readonly Output[]): Piece[] {
+  const pieces: Piece[] = [];
+  let text = `${JSON.stringify(head).slice(0, -1)},"outputs":[`;
+  for (const [index, { name, datatype, shape, numbers, binary }] of outputs.entries()) {
+    text += `${index > 0 ? ',' : ''}{"name":"${name}","datatype":"${datatype}","shape":[${shape.join(',')}],`;
+    if (binary) {
+      text += `"parameters":{"binary_data_size":${bytesOf(numbers)}}}`;
+    } else {
+      pieces.push(`${text}"data":`, { numbers, shape: [numbers.length] });
+      text = '}';
+    }
+  }
+  pieces.push(`${text}]}`);
+  return pieces;
+}
+
+/** The JSON in one buffer, since its length goes before it. */
+async function gather(pieces: readonly Piece[]): Promise<Buffer> {
+  if (pieces.length === 1) return Buffer.from(pieces[0] as string);
+  const slices: Buffer[] = [];
+  for await (const slice of printSlices(pieces)) slices.push(slice);
+  return Buffer.concat(slices);
+}
+
+async function* chunks(json: Buffer, outputs: readonly Output[]): AsyncGenerator<Buffer> {
+  yield json;
+  for (const { numbers } of outputs) {
+    for (const chunk of chunksOf(numbers)) {
+      yield chunk;
+      await nextTurn();
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for gumbel_softmax and gumbel_softmax_vjp. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { Problem } from '../errors.js';
+import { sumGradients } from '../sampler/gradient.js';
+import type { JobResult, OutputName } from '../sampler/job.js';
+import type { Sampler } from '../sampler/sampler.js';
+import { type Draw, drawAxes } from '../schemas/draw.js';
+import { readSampleInference, readVjpInference } from '../schemas/infer-draw.js';
+import { type ModelName, modelVersion } from '../schemas/infer-models.js';
+import { inferErrorResponses, inferReply } from '../schemas/infer-reply.js';
+import {
+  type InferBody,
+  type InferLimits,
+  type InferRequest,
+  inferRequest,
+  type RequestedOutput,
+  readInferRequest,
+} from '../schemas/infer-request.js';
+import { logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './draw-job.js';
+import { type InferBodyLimits, readInferBodies } from './infer-body.js';
+import { modelParams, readModel, versionParams } from './infer-model.js';
+import { type InferHead, type Output, sendInference } from './infer-reply.js';
+
+const inferCodes = [
+  ...logitsCodes,
+  'malformed-binary',
+  'shape-size-mismatch',
+  'unknown-model',
+  'invalid-seed',
+  'gradient-overflow',
+] as const;
+
+export function inferRoutes(app: FastifyInstance, limits: InferLimits & InferBodyLimits, sampler: Sampler): void {
+  readInferBodies(app, limits);
+  const requestSchema = inferRequest(limits);
+  const infer = async (model: ModelName, body: InferBody, reply: FastifyReply) => {
+    const request = readInferRequest(requestSchema, model, body);
+    const respond = model === 'gumbel_softmax' ? sample : vjp;
+    const { draw, outputs } = await respond(request, body.binary, limits, sampler);
+    return sendInference(reply, headOf(model, request, draw, sampler), outputs);
+  };
+  for (const { url, params, summary, operationId } of paths) {
+    app.withTypeProvider<ZodTypeProvider>().post(
+      url,
+      {
+        schema: {
+          operationId,
+          summary,
+          description:
+            'An inference of the Open Inference Protocol. The same draw as POST /sample or POST /sample/vjp, bit for bit. Here as JSON; ' +
+            'with the header Inference-Header-Content-Length the JSON has that many bytes and the tensors with binary_data_size follow it, ' +
+            'little-endian and row-major; 0 means that the body is one row of FP32 logits.',
+          tags: ['open inference protocol'],
+          params,
+          body: requestSchema,
+          response: {
+            200: { description: 'The outputs.', content: { 'application/json': { schema: inferReply } } },
+            ...inferErrorResponses(inferCodes),
+          },
+        },
+        // The body is read in slices by the handler, since a large one would hold the thread.
+        validatorCompiler: () => (value) => ({ value }),
+      },
+      async (request, reply) => {
+        const model = readModel(request.params);
+        if (!request.body) throw new Problem('malformed-json', 'The body is empty.');
+        return infer(model, request.body as unknown as InferBody, reply);
+      },
+    );
+  }
+}
+
+const paths = [
+  {
+    url: '/v2/models/:model/infer',
+    params: modelParams,
+    summary: 'Draw, or differentiate a draw',
+    operationId: 'infer',
+  },
+  {
+    url: '/v2/models/:model/versions/:version/infer',
+    params: versionParams,
+    summary: 'The same, for a version of the model',
+    operationId: 'inferVersion',
+  },
+] as const;
+
+interface Answer {
+  readonly draw: Draw;
+  readonly outputs: Output[];
+}
+
+const outputOf: Readonly<Record<string, OutputName>> = {
+  samples: 'samples',
+  indices: 'indices',
+  top_indices: 'topIndices',
+  log_samples: 'logSamples',
+  log_prob: 'logProb',
+  noise: 'noise',
+};
+
+async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, sampler: Sampler): Promise<Answer> {
+  const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, randomSeed);
+  const names = new Set(outputs.map(({ name }) => outputOf[name] as OutputName));
+  const mixed = hardRows !== undefined && names.has('samples');
+  const result = await sampler.draw(sampleJob(draw, mixed ? names.add('indices') : names, topK));
+  if (mixed) harden(result, hardRows, draw.logits.categories);
+  const axes = drawAxes(draw);
+  const widths = { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
+  const numbersOf = ({ name }: RequestedOutput) => result[outputOf[name] as OutputName] as Output['numbers'];
+  return { draw, outputs: outputs.map((output) => toOutput(output, widths[output.spec.width], numbersOf(output))) };
+}
+
+/** Makes the samples of the rows that are hard one-hot: a hard sample is the one-hot vector of its index. */
+function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categories: number): void {
+  if (!samples || !indices) throw new Error('Samples were made one-hot without their indices. This is a bug.');
+  for (let draw = 0; draw < indices.length; draw++) {
+    if (hardRows[draw % hardRows.length] === 0) continue;
+    samples.fill(0, draw * categories, (draw + 1) * categories);
+    samples[draw * categories + (indices[draw] as number)] = 1;
+  }
+}
+
+async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, sampler: Sampler): Promise<Answer> {
+  const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits);
+  const job = vjpJob(draw, cotangent, estimator);
+  const gradients = sumGradients(job, await sampler.draw(job));
+  const inputAt = (name: string) => request.inputs.findIndex((input) => input.name === name);
+  refuseOverflow(draw, gradients, (field) =>
+    inputAt(field) < 0 ? `/parameters/${field}` : `/inputs/${inputAt(field)}`,
+  );
+  const { rows, categories } = draw.logits;
+  const { perRow } = draw.temperature;
+  const ofTemperature = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
+  return {
+    draw,
+    outputs: outputs.map((output) =>
+      output.name === 'grad_logits'
+        ? toOutput(output, [rows, categories], gradients.logits)
+        : toOutput(output, [ofTemperature.length], ofTemperature),
+    ),
+  };
+}
+
+function toOutput(
+  { name, spec, binary }: RequestedOutput,
+  shape: readonly number[],
+  numbers: Output['numbers'],
+): Output {
+  return { name, datatype: spec.datatype, shape, numbers, binary };
+}
+
+/** Parameters are scalars in this protocol, so seeds that came one per row do not come back. */
+function headOf(model: ModelName, { id }: InferRequest, { seed }: Draw, sampler: Sampler): InferHead {
+  return {
+    model_name: model,
+    model_version: modelVersion,
+    id,
+    parameters: {
+      ...(seed.perRow ? {} : { seed: String(seed.given) }),
+      noise_version: sampler.noiseVersion,
+      provider: sampler.provider,
+    },
+  };
+}

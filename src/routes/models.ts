@@ -1,0 +1,81 @@
+/** GET /v2 and below it: what the Open Inference Protocol says of the server and its models, probes included. */
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { ZodType } from 'zod';
+import type { ProblemCode } from '../errors.js';
+import type { Lifecycle } from '../lifecycle.js';
+import type { Sampler } from '../sampler/sampler.js';
+import { modelMetadata } from '../schemas/infer-models.js';
+import {
+  inferErrorResponses,
+  modelMetadataReply,
+  modelReady,
+  serverLive,
+  serverMetadata,
+  serverReady,
+} from '../schemas/infer-reply.js';
+import { assertReady } from './health.js';
+import { modelParams, readModel, versionParams } from './infer-model.js';
+
+/** OpenAPI description of a route that replies `reply`, or one of `codes`. */
+function described<Reply extends ZodType>(
+  operationId: string,
+  summary: string,
+  reply: Reply,
+  codes: readonly ProblemCode[],
+) {
+  return {
+    operationId,
+    summary,
+    tags: ['open inference protocol'],
+    response: {
+      200: { description: `${summary}.`, content: { 'application/json': { schema: reply } } },
+      ...inferErrorResponses(['bad-request', ...codes]),
+    },
+  };
+}
+
+export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle, version: string): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  const server = { name: 'gumbel-sampler', version, extensions: ['binary_tensor_data'] };
+  typed.get('/v2', { schema: described('serverMetadata', 'The server', serverMetadata, []) }, () => server);
+  typed.get(
+    '/v2/health/live',
+    { schema: described('serverLive', 'Whether the process is alive', serverLive, []) },
+    () => ({
+      live: true as const,
+    }),
+  );
+  typed.get(
+    '/v2/health/ready',
+    {
+      schema: described('serverReady', 'Whether requests should be sent here', serverReady, [
+        'draining',
+        'worker-lost',
+      ]),
+    },
+    () => {
+      assertReady(sampler, lifecycle);
+      return { ready: true as const };
+    },
+  );
+  for (const [path, params, suffix] of [
+    ['/v2/models/:model', modelParams, ''],
+    ['/v2/models/:model/versions/:version', versionParams, 'Version'],
+  ] as const) {
+    const metadata = described(`modelMetadata${suffix}`, 'The tensors of a model', modelMetadataReply, [
+      'unknown-model',
+    ]);
+    typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));
+    const ready = described(`modelReady${suffix}`, 'Whether a model can be asked here', modelReady, [
+      'unknown-model',
+      'draining',
+      'worker-lost',
+    ]);
+    typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {
+      const name = readModel(request.params as { model: string; version?: string });
+      assertReady(sampler, lifecycle);
+      return { name, ready: true as const };
+    });
+  }
+}

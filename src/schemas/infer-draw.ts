@@ -1,0 +1,193 @@
+/** From an inference request to the draw it asks for: what POST /sample and POST /sample/vjp make of their fields. */
+import { type Draw, drawAxes, toDraw } from './draw.js';
+import { finiteIn, flagsIn, logitsIn, seedIn, temperatureIn } from './infer-fields.js';
+import { InferIssues } from './infer-issues.js';
+import { type ModelName, models } from './infer-models.js';
+import { type InferLimits, type InferRequest, type RequestedOutput, requestedOutputs } from './infer-request.js';
+import { type InputTensor, placeInputs } from './infer-tensors.js';
+import { readSeed, type Seed } from './seed.js';
+import { type Temperature, toTemperature } from './temperature.js';
+import { checkTopK } from './top-k.js';
+import type { Estimator } from './vjp.js';
+
+/** What gumbel_softmax is asked for. */
+export interface SampleInference {
+  readonly draw: Draw;
+  /** uint8 [B]: the rows whose samples are one-hot, when they are not all alike; `draw.hard` is false then. */
+  readonly hardRows: Uint8Array | undefined;
+  readonly topK: number;
+  readonly outputs: readonly RequestedOutput[];
+}
+
+/** What gumbel_softmax_vjp is asked for. */
+export interface VjpInference {
+  readonly draw: Draw;
+  /** float32 [S, B, K], finite. */
+  readonly cotangent: Float32Array;
+  readonly estimator: Estimator;
+  readonly outputs: readonly RequestedOutput[];
+}
+
+interface DrawInference {
+  readonly draw: Draw;
+  readonly hardRows: Uint8Array | undefined;
+}
+
+/** @throws {Problem} for a request that cannot be drawn */
+export async function readSampleInference(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  randomSeed: () => string,
+): Promise<SampleInference> {
+  const topK = request.parameters.top_k ?? 0;
+  const defaults = ['samples', 'indices', ...(topK > 0 ? ['top_indices'] : [])];
+  const outputs = requestedOutputs(request, 'gumbel_softmax', defaults);
+  const issues = new InferIssues();
+  const at = outputs.findIndex(({ name }) => name === 'top_indices');
+  if (at >= 0 && topK === 0) {
+    issues.report('validation', ['outputs', at, 'name'], 'needs the parameter top_k: how many categories to draw');
+  } else if (at < 0 && topK > 0) {
+    issues.report('validation', ['parameters', 'top_k'], 'is given, but top_indices is not among the outputs');
+  }
+  const inputs = placeAll(request, binary, 'gumbel_softmax', issues);
+  const { draw, hardRows } = await readDraw(request, inputs, limits, issues, randomSeed);
+  checkTopK(draw.logits, topK, issues.of(parameterOf));
+  checkReturned(draw, topK, outputs, limits, issues);
+  issues.throwIfAny();
+  return { draw, hardRows, topK, outputs };
+}
+
+/** @throws {Problem} for a request that has no gradient */
+export async function readVjpInference(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+): Promise<VjpInference> {
+  const estimator = request.parameters.estimator ?? 'straight_through';
+  const gradients = estimator === 'reinmax' ? ['grad_logits'] : ['grad_logits', 'grad_temperature'];
+  const outputs = requestedOutputs(request, 'gumbel_softmax_vjp', gradients);
+  const issues = new InferIssues();
+  const inputs = placeAll(request, binary, 'gumbel_softmax_vjp', issues);
+  if (request.parameters.seed === undefined && !inputs.has('seed')) {
+    issues.report('validation', ['inputs'], 'must have the tensor seed, or the parameter seed: it replays the noise');
+    issues.throwIfAny();
+  }
+  // Hard samples borrow the gradient of soft ones, so rows that are hard and rows that are not need no telling apart.
+  const { draw } = await readDraw(request, inputs, limits, issues);
+  if (estimator === 'reinmax' && !draw.hard) {
+    issues.report(
+      'validation',
+      ['parameters', 'estimator'],
+      'reinmax is for hard samples: send hard: true as in the draw',
+    );
+  }
+  const noTemperature = outputs.findIndex(({ name }) => estimator === 'reinmax' && name === 'grad_temperature');
+  if (noTemperature >= 0) {
+    issues.report('validation', ['outputs', noTemperature, 'name'], 'is not an output of the estimator reinmax');
+  }
+  const shape = [...drawAxes(draw), draw.logits.categories];
+  const cotangent = await finiteIn(inputs.get('cotangent') as InputTensor, shape, issues);
+  checkReturned(draw, 0, outputs, limits, issues);
+  issues.throwIfAny();
+  return { draw, cotangent: cotangent as Float32Array, estimator, outputs };
+}
+
+/** The inputs, with as many temperatures, flags and seeds as there are rows, or one. */
+function placeAll(
+  request: InferRequest,
+  binary: Buffer,
+  model: ModelName,
+  issues: InferIssues,
+): Map<string, InputTensor> {
+  issues.throwIfAny();
+  const inputs = placeInputs(request.inputs, binary, models[model].inputs, issues);
+  const rows = inputs.get('logits')?.shape[0];
+  for (const { path, shape } of inputs.values()) {
+    if (shape.length !== 1 || shape[0] === 1 || shape[0] === rows) continue;
+    issues.report('validation', [...path, 'shape'], `must be [1], or [${rows}] for one entry per row of logits`);
+  }
+  issues.throwIfAny();
+  return inputs;
+}
+
+async function readDraw(
+  request: InferRequest,
+  inputs: ReadonlyMap<string, InputTensor>,
+  limits: InferLimits,
+  issues: InferIssues,
+  randomSeed?: () => string,
+): Promise<DrawInference> {
+  const { parameters } = request;
+  const logits = await logitsIn(inputs.get('logits') as InputTensor, limits, issues);
+  const temperature = await temperatureOf(request, inputs.get('temperature'), issues);
+  const hard = hardOf(request, inputs.get('hard'), issues);
+  const seed = seedOf(request, inputs.get('seed'), issues, randomSeed);
+  issues.throwIfAny();
+  const body = {
+    logits: logits as NonNullable<typeof logits>,
+    temperature: temperature as Temperature,
+    hard: hard.every((flag) => flag === 1),
+    num_samples: parameters.num_samples,
+    row_offset: parameters.row_offset,
+    sample_offset: parameters.sample_offset,
+    noise: parameters.noise,
+  };
+  const placeOf = (field: string) => inputs.get(field)?.path ?? parameterOf(field);
+  const draw = toDraw(body, seed as Seed, limits, issues.of(placeOf));
+  issues.throwIfAny();
+  const alike = hard.every((flag) => flag === hard[0]);
+  return { draw: draw as Draw, hardRows: alike ? undefined : hard };
+}
+
+function parameterOf(field: string): readonly string[] {
+  return ['parameters', field];
+}
+
+async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues) {
+  if (tensor) return temperatureIn(tensor, issues);
+  return toTemperature([parameters.temperature ?? 1], false, issues.at(['parameters', 'temperature']));
+}
+
+/** uint8: a flag for each row, or one for all. */
+function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues): Uint8Array {
+  if (tensor) return flagsIn(tensor, issues) ?? new Uint8Array(1);
+  return Uint8Array.of(parameters.hard ? 1 : 0);
+}
+
+function seedOf(
+  { parameters }: InferRequest,
+  tensor: InputTensor | undefined,
+  issues: InferIssues,
+  randomSeed?: () => string,
+): Seed | undefined {
+  if (tensor) return seedIn(tensor, issues);
+  if (parameters.seed?.perRow) {
+    issues.report('validation', ['parameters', 'seed'], 'must be an integer or a string; send one per row as a tensor');
+  }
+  return parameters.seed ?? (randomSeed && readSeed(randomSeed(), issues));
+}
+
+/** Numbers of a reply, apart for JSON, where they cost digits, and for bytes. */
+function checkReturned(
+  draw: Draw,
+  topK: number,
+  outputs: readonly RequestedOutput[],
+  { elementsReturnedMax, binaryElementsReturnedMax }: InferLimits,
+  issues: InferIssues,
+): void {
+  const draws = (draw.numSamples ?? 1) * draw.logits.rows;
+  const widths = { one: 1, categories: draw.logits.categories, topK };
+  const elements = { json: 0, binary: 0 };
+  for (const { spec, binary } of outputs) elements[binary ? 'binary' : 'json'] += draws * widths[spec.width];
+  if (elements.json > elementsReturnedMax) {
+    issues.report(
+      'too-many-elements',
+      [],
+      `returns more than ${elementsReturnedMax} numbers in JSON; ask for binary data`,
+    );
+  }
+  if (elements.binary > binaryElementsReturnedMax) {
+    issues.report('too-many-elements', [], `returns more than ${binaryElementsReturnedMax} numbers`);
+  }
+}

@@ -1,0 +1,157 @@
+/** The elements of input tensors: floats, seeds and flags, from JSON or from bytes. What is wrong is reported at the tensor. */
+import { NumberMatrix } from '../json/number-matrix.js';
+import { nextTurn } from '../json/turn.js';
+import { isFloat } from '../tensors/datatypes.js';
+import { floatsOf } from '../tensors/floats.js';
+import type { InferIssues } from './infer-issues.js';
+import type { InputTensor } from './infer-tensors.js';
+import { isEnough } from './issue.js';
+import { isLegalShape, type Logits, type LogitsLimits, maskRows, readLogits } from './logits.js';
+import { readSeed, type Seed } from './seed.js';
+import { type Temperature, toTemperature } from './temperature.js';
+
+/** Elements looked at in one turn of the event loop, at about a nanosecond each. */
+const turnElements = 2 ** 18;
+
+/** The largest finite float32. */
+const floatMax = (2 - 2 ** -23) * 2 ** 127;
+
+/** Text of the seeds of a request in JSON: 65,536 at their longest are 1.4 MiB, which JSON.parse reads in a few milliseconds. */
+const seedTextBytesMax = 2 ** 21;
+
+/** float32 elements, NaN for null in JSON; undefined once it has been reported that they are no numbers. */
+async function floatsIn(tensor: InputTensor, issues: InferIssues): Promise<Float32Array | undefined> {
+  const { bytes, data, datatype, path } = tensor;
+  if (!isFloat(datatype)) throw new Error(`A ${datatype} tensor was read as floats. This is a bug.`);
+  if (bytes !== undefined) return floatsOf(bytes, datatype);
+  if (data instanceof NumberMatrix) return data.data;
+  issues.report('validation', [...path, 'data'], 'must be an array of numbers, flat or nested as the shape says');
+  return undefined;
+}
+
+/** Logits as POST /sample takes them: null in JSON and -infinity in bytes are masks, anything else that is not finite is refused. */
+export async function logitsIn(
+  tensor: InputTensor,
+  limits: LogitsLimits,
+  issues: InferIssues,
+): Promise<Logits | undefined> {
+  const [rows, categories] = tensor.shape as [number, number];
+  const sink = issues.at(tensor.path);
+  if (!isLegalShape(rows, categories, limits, sink)) return undefined;
+  const data = await floatsIn(tensor, issues);
+  if (data === undefined) return undefined;
+  if (tensor.bytes === undefined) {
+    const { nullCount, infiniteCount } = tensor.data as NumberMatrix;
+    const fields = { rank: 2, rows, columns: categories, data, nullCount, infiniteCount, raggedRow: -1 } as const;
+    return readLogits(new NumberMatrix(fields), limits, sink);
+  }
+  let right = await areBelowInfinity(data, categories, -Infinity, (at) => {
+    const text = 'is NaN or +infinity, or leaves float32; only -infinity is legal, for a mask';
+    issues.report('non-finite-logits', tensor.path, `${placeOf(at, categories)} ${text}`);
+  });
+  const rowsATurn = Math.max(1, Math.floor(turnElements / categories));
+  for (let row = 0; right && row < rows; row += rowsATurn) {
+    if (row > 0) await nextTurn();
+    right = maskRows(data, categories, row, Math.min(row + rowsATurn, rows), (at) => [at], sink);
+  }
+  return right ? { rank: 2, rows, categories, data } : undefined;
+}
+
+/** Finite numbers of a given shape. */
+export async function finiteIn(
+  tensor: InputTensor,
+  shape: readonly number[],
+  issues: InferIssues,
+): Promise<Float32Array | undefined> {
+  if (shape.length !== tensor.shape.length || !shape.every((extent, axis) => extent === tensor.shape[axis])) {
+    issues.report('validation', [...tensor.path, 'shape'], `must be that of the samples, [${shape.join(', ')}]`);
+    return undefined;
+  }
+  const data = await floatsIn(tensor, issues);
+  if (data === undefined) return undefined;
+  const columns = shape.at(-1) as number;
+  const right = await areBelowInfinity(data, columns, -floatMax, (at) => {
+    issues.report(
+      'validation',
+      tensor.path,
+      `${placeOf(at, columns)} is not finite in float32; send 0 for a masked category`,
+    );
+  });
+  return right ? data : undefined;
+}
+
+/** One temperature, or one for each row. */
+export async function temperatureIn(tensor: InputTensor, issues: InferIssues): Promise<Temperature | undefined> {
+  const data = await floatsIn(tensor, issues);
+  return data && toTemperature(data, tensor.shape[0] !== 1, issues.at(tensor.path));
+}
+
+/** One seed, or one for each row. */
+export function seedIn(tensor: InputTensor, issues: InferIssues): Seed | undefined {
+  const { bytes, data, datatype, path } = tensor;
+  const perRow = tensor.shape[0] !== 1;
+  const sink = issues.at(path);
+  if (bytes !== undefined) {
+    // A copy, since the bytes may not be aligned. A 64-bit integer is its low word, then its high word.
+    const words = new Uint32Array(new Uint8Array(bytes).buffer);
+    const negative = words.findIndex((word, at) => at % 2 === 1 && datatype === 'INT64' && word >= 2 ** 31);
+    if (negative >= 0) issues.report('invalid-seed', path, `at row ${(negative - 1) / 2}: must not be negative`);
+    const given = Array.from(new BigUint64Array(words.buffer), String);
+    return negative < 0 ? { given: perRow ? given : (given[0] as string), perRow, words } : undefined;
+  }
+  if (data instanceof NumberMatrix && data.text && data.text.length <= seedTextBytesMax) {
+    // Its own digits, since float32 keeps too few of them.
+    const values = [JSON.parse(data.text.toString('latin1'))].flat(2) as unknown[];
+    return readSeed(perRow ? values : values[0], sink);
+  }
+  issues.report(
+    'validation',
+    [...path, 'data'],
+    'must be an array of integers; send a seed above 2^53 - 1 as binary data or as the parameter seed, a string',
+  );
+  return undefined;
+}
+
+/** uint8: one flag, or one for each row; 1 is true. */
+export function flagsIn(tensor: InputTensor, issues: InferIssues): Uint8Array | undefined {
+  const { bytes, data, path } = tensor;
+  if (bytes !== undefined) {
+    const wrong = bytes.findIndex((value) => value > 1);
+    if (wrong < 0) return Uint8Array.from(bytes);
+    issues.report('validation', path, `at row ${wrong}: must be 0 or 1, one byte each`);
+    return undefined;
+  }
+  const [count] = tensor.shape as [number];
+  if (Array.isArray(data) && data.length === count && data.every((flag) => typeof flag === 'boolean')) {
+    return Uint8Array.from(data, Number);
+  }
+  issues.report('validation', [...path, 'data'], `must be ${count} of true or false`);
+  return undefined;
+}
+
+/** Whether every element is from `least` to the largest float32; `refuse` is told of up to ten that are not, NaN among them. */
+async function areBelowInfinity(
+  data: Float32Array,
+  columns: number,
+  least: number,
+  refuse: (at: number) => void,
+): Promise<boolean> {
+  let wrong = 0;
+  const step = Math.max(turnElements, columns);
+  for (let from = 0; from < data.length; from += step) {
+    if (from > 0) await nextTurn();
+    const to = Math.min(from + step, data.length);
+    for (let at = from; at < to; at++) {
+      const value = data[at] as number;
+      if (value < Infinity && value >= least) continue;
+      if (isEnough(wrong)) return false;
+      wrong += 1;
+      refuse(at);
+    }
+  }
+  return wrong === 0;
+}
+
+function placeOf(at: number, columns: number): string {
+  return `at row ${Math.floor(at / columns)}, column ${at % columns}:`;
+}

@@ -1,0 +1,185 @@
+/**
+ * The JSON of an inference request, as the Open Inference Protocol has it: names, shapes, datatypes and parameters. Names and sizes
+ * of tensors are left to infer-tensors.ts, and what the request asks to be drawn to infer-draw.ts.
+ */
+import { z } from 'zod';
+import { Problem } from '../errors.js';
+import { datatypes } from '../tensors/datatypes.js';
+import { type DrawLimits, drawFields } from './draw.js';
+import { inferExamples } from './infer-examples.js';
+import { InferIssues } from './infer-issues.js';
+import { type ModelName, models, type OutputSpec } from './infer-models.js';
+import { toProblem } from './issue.js';
+import { replayedSeedField } from './seed.js';
+import { estimators } from './vjp.js';
+
+/** Bounds of a request of the protocol. */
+export interface InferLimits extends DrawLimits {
+  /** Numbers in one reply as binary tensors; `elementsReturnedMax` bounds those in JSON. */
+  readonly binaryElementsReturnedMax: number;
+}
+
+/** The JSON of a request, and the bytes behind it. */
+export interface InferBody {
+  /** Undefined for a raw body, which is the bytes of the one required input and nothing else. */
+  readonly json: unknown;
+  readonly binary: Buffer;
+}
+
+/** An id is echoed, so it is bounded. */
+const idCharactersMax = 1024;
+/** No model has more inputs or outputs. */
+const tensorsMax = 8;
+const rankMax = 3;
+
+const name = z.string().max(64);
+
+const inputTensor = z.strictObject({
+  name: name.meta({ description: 'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent.' }),
+  shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
+    description: 'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent [B, K] or [S, B, K].',
+  }),
+  datatype: z.enum(datatypes, { error: `must be one of ${datatypes.join(', ')}` }),
+  parameters: z
+    .strictObject({
+      binary_data_size: z.int().min(0).optional().meta({ description: 'Bytes of this tensor behind the JSON.' }),
+    })
+    .optional(),
+  data: z.unknown().optional().meta({
+    description: 'The elements, flat or nested as the shape says. Among logits null masks a category.',
+    type: 'array',
+    items: {},
+  }),
+});
+
+const outputTensor = z.strictObject({
+  name,
+  parameters: z
+    .strictObject({
+      binary_data: z.boolean().optional().meta({ description: 'Whether it comes as bytes behind the JSON.' }),
+    })
+    .optional(),
+});
+
+function fields(limits: DrawLimits) {
+  const { num_samples, row_offset, sample_offset, noise } = drawFields(limits, z.unknown());
+  return z.strictObject({
+    id: z.string().max(idCharactersMax).optional().meta({ description: 'Comes back in the reply.' }),
+    model_name: name.optional().meta({ description: 'May be repeated here; it must be that of the path.' }),
+    parameters: z
+      .strictObject({
+        temperature: z.number().optional().meta({ description: 'In place of the tensor.' }),
+        hard: z.boolean().optional().meta({ description: 'In place of the tensor.' }),
+        seed: replayedSeedField(limits)
+          .optional()
+          .meta({
+            description: 'In place of the tensor: an integer up to 2^53 - 1, or a string for all 64 bits.',
+            oneOf: [{ type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, { type: 'string' }],
+          }),
+        num_samples,
+        row_offset,
+        sample_offset,
+        noise,
+        top_k: z.int().min(1).optional().meta({ description: 'gumbel_softmax: adds the output top_indices.' }),
+        estimator: z.enum(estimators).optional().meta({ description: 'gumbel_softmax_vjp: as in POST /sample/vjp.' }),
+        binary_data_output: z.boolean().optional().meta({ description: 'All outputs come as bytes behind the JSON.' }),
+      })
+      .prefault({}),
+    inputs: z.array(inputTensor).min(1).max(tensorsMax),
+    outputs: z.array(outputTensor).max(tensorsMax).optional().meta({
+      description: 'What the reply carries, in this order. When absent: samples and indices, or all gradients.',
+    }),
+  });
+}
+
+export type InferRequest = z.output<ReturnType<typeof fields>>;
+
+/** The schema of the JSON, which also documents it. */
+export function inferRequest(limits: DrawLimits) {
+  return fields(limits).meta({ 'x-examples': inferExamples });
+}
+
+/** The JSON of a raw body: one row of logits in FP32, everything in binary. */
+function rawRequest(model: ModelName, binary: Buffer): unknown {
+  const required = Object.entries(models[model].inputs).filter(([, spec]) => spec.required);
+  if (required.length !== 1) {
+    throw new Problem(
+      'malformed-binary',
+      `A raw body is one tensor, but ${model} needs ${required.length}. Send JSON before them.`,
+    );
+  }
+  if (binary.length % 4 !== 0) {
+    throw new Problem(
+      'shape-size-mismatch',
+      'A raw body is one row of FP32 logits: its length must be a multiple of 4.',
+    );
+  }
+  const logits = {
+    name: 'logits',
+    shape: [1, binary.length / 4],
+    datatype: 'FP32',
+    parameters: { binary_data_size: binary.length },
+  };
+  return { parameters: { binary_data_output: true }, inputs: [logits] };
+}
+
+/**
+ * Checks the JSON of a request.
+ *
+ * @throws {Problem} `validation` and others, with the places of what is wrong
+ */
+export function readInferRequest(
+  schema: ReturnType<typeof inferRequest>,
+  model: ModelName,
+  { json, binary }: InferBody,
+): InferRequest {
+  const parsed = schema.safeParse(json === undefined ? rawRequest(model, binary) : json);
+  if (!parsed.success) throw toProblem(parsed.error);
+  const issues = new InferIssues();
+  const { model_name, parameters, inputs } = parsed.data;
+  if (model_name !== undefined && model_name !== model) {
+    issues.report('validation', ['model_name'], `must be that of the path, ${model}`);
+  }
+  for (const field of ['temperature', 'hard', 'seed'] as const) {
+    if (parameters[field] === undefined || !inputs.some((input) => input.name === field)) continue;
+    issues.report('validation', ['parameters', field], 'is also given as a tensor: send one of the two');
+  }
+  const other = model === 'gumbel_softmax' ? ('estimator' as const) : ('top_k' as const);
+  if (parameters[other] !== undefined)
+    issues.report('validation', ['parameters', other], `is not a parameter of ${model}`);
+  issues.throwIfAny();
+  return parsed.data;
+}
+
+/** An output that a request asked for, and whether it comes as bytes. */
+export interface RequestedOutput {
+  readonly name: string;
+  readonly spec: OutputSpec;
+  readonly binary: boolean;
+}
+
+/**
+ * The outputs of a request in the order it names them, or the given ones when it names none.
+ *
+ * @throws {Problem} `validation` for one that the model has not, or that is named twice
+ */
+export function requestedOutputs(
+  { outputs = [], parameters }: InferRequest,
+  model: ModelName,
+  defaults: readonly string[],
+): RequestedOutput[] {
+  const specs: Readonly<Record<string, OutputSpec>> = models[model].outputs;
+  const issues = new InferIssues();
+  const wanted = outputs.length > 0 ? outputs : defaults.map((output) => ({ name: output, parameters: undefined }));
+  const requested = wanted.map(({ name: output, parameters: own }, index) => {
+    if (!Object.hasOwn(specs, output)) {
+      issues.report('validation', ['outputs', index, 'name'], `must be one of ${Object.keys(specs).join(', ')}`);
+    } else if (wanted.findIndex((other) => other.name === output) < index) {
+      issues.report('validation', ['outputs', index, 'name'], `asks for ${output} a second time`);
+    }
+    const binary = own?.binary_data ?? parameters.binary_data_output ?? false;
+    return { name: output, spec: specs[output] as OutputSpec, binary };
+  });
+  issues.throwIfAny();
+  return requested;
+}

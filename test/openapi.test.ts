@@ -4,6 +4,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { openApiYaml } from '../scripts/openapi-document.js';
 import { catalogue } from '../src/errors.js';
+import { inferExamples } from '../src/schemas/infer-examples.js';
 import { sampleExamples } from '../src/schemas/sample-examples.js';
 import { startService } from './service.js';
 
@@ -29,6 +30,15 @@ t.test('every route but the pages is described, and nothing else', async (t) => 
     '/readyz',
     '/sample',
     '/sample/vjp',
+    '/v2',
+    '/v2/health/live',
+    '/v2/health/ready',
+    '/v2/models/{model}',
+    '/v2/models/{model}/infer',
+    '/v2/models/{model}/ready',
+    '/v2/models/{model}/versions/{version}',
+    '/v2/models/{model}/versions/{version}/infer',
+    '/v2/models/{model}/versions/{version}/ready',
   ]);
 });
 
@@ -45,6 +55,19 @@ t.test('every worked example works, and its reply has only fields that are descr
       t.equal(status, 200, `${path} ${name}`);
       for (const field of Object.keys(reply)) t.ok(described.includes(field), `${field} is described`);
     }
+  }
+});
+
+t.test('every worked example of an inference works for its model', async (t) => {
+  const { requestBody, responses } = document.paths['/v2/models/{model}/infer'].post;
+  for (const { content } of [requestBody, responses['200']]) {
+    t.same(Object.keys(content), ['application/json', 'application/octet-stream']);
+  }
+  t.same(requestBody.content['application/json'].examples, inferExamples);
+  for (const [name, { value }] of Object.entries(inferExamples)) {
+    const model = name === 'vjp' ? 'gumbel_softmax_vjp' : 'gumbel_softmax';
+    const { status, text } = await service.post(`/v2/models/${model}/infer`, value);
+    t.equal(status, 200, `${name}: ${text}`);
   }
 });
 

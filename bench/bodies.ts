@@ -10,13 +10,24 @@ export interface Shape {
   readonly categories: number;
 }
 
-/** What a request wants back: soft samples and indices (the default), the same one-hot, or indices alone. */
-export type Wanted = 'soft' | 'hard' | 'indices';
+/** What a request wants back: soft samples and indices (the default), the same one-hot, indices alone, or the first in binary tensors. */
+export type Wanted = 'soft' | 'hard' | 'indices' | 'binary';
 
-export interface Case {
+/** What goes over the wire. */
+export interface Sent {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+export interface Case extends Sent {
   readonly shape: Shape;
   readonly wanted: Wanted;
-  readonly body: string;
+}
+
+/** A POST of JSON. */
+export function jsonPost(path: string, body: string): Sent {
+  return { path, headers: { 'content-type': 'application/json' }, body };
 }
 
 export function shapeName({ rows, categories }: Shape): string {
@@ -67,19 +78,34 @@ export function requestBody({ rows, categories }: Shape, more: Record<string, un
 
 /** The requests that are compared between targets: temperature 0.5 and a fixed seed, so every reply is the same. */
 export function makeCase(shape: Shape, wanted: Wanted): Case {
+  if (wanted === 'binary') return { shape, wanted, ...binaryPost(shape) };
   const more = {
     temperature: 0.5,
     seed: 42,
     ...(wanted === 'hard' ? { hard: true } : {}),
     ...(wanted === 'indices' ? { return: ['indices'] } : {}),
   };
-  return { shape, wanted, body: requestBody(shape, more) };
+  return { shape, wanted, ...jsonPost('/sample', requestBody(shape, more)) };
 }
 
-/** Asserts that `text` is a right reply of a sampler, so that a fast error or an empty reply is never counted. */
-export function assertSampled({ shape, wanted }: Case, text: string): void {
-  const reply = JSON.parse(text) as { samples?: number[][]; indices?: number[] };
-  const { indices, samples } = reply;
+/** The same draw by the Open Inference Protocol, logits and outputs as bytes. */
+function binaryPost({ rows, categories }: Shape): Sent {
+  const tensor = Buffer.from(Float32Array.from(normalLogits(rows * categories, 42)).buffer);
+  const parameters = { binary_data_size: tensor.length };
+  const json = JSON.stringify({
+    parameters: { temperature: 0.5, seed: 42, binary_data_output: true },
+    inputs: [{ name: 'logits', shape: [rows, categories], datatype: 'FP32', parameters }],
+  });
+  return {
+    path: '/v2/models/gumbel_softmax/infer',
+    headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(json.length) },
+    body: Buffer.concat([Buffer.from(json), tensor]),
+  };
+}
+
+/** Asserts that `reply` is a right reply of a sampler, so that a fast error or an empty reply is never counted. */
+export function assertSampled({ shape, wanted }: Case, reply: Buffer): void {
+  const { indices, samples } = wanted === 'binary' ? readTensors(shape, reply) : JSON.parse(reply.toString());
   assert.equal(indices?.length, shape.rows, 'one index a row');
   for (const index of indices) assert(Number.isInteger(index) && index >= 0 && index < shape.categories, 'an index');
   if (wanted === 'indices') {
@@ -89,15 +115,36 @@ export function assertSampled({ shape, wanted }: Case, text: string): void {
   assert.equal(samples?.length, shape.rows, 'one sample a row');
   for (const sample of samples) {
     assert.equal(sample.length, shape.categories, 'one number a category');
-    // A sum of K float32 values of sum 1 is off by at most K * 2^-25, which is 1e-3 at K = 33,000.
-    const sum = sample.reduce((total, value) => total + value, 0);
-    assert(Math.abs(sum - 1) < 1e-3, `a sample sums to ${sum}`);
+    // A sum of K float32 values of sum 1 is off by at most K * 2^-25, which is 1e-3 at K = 33,000 and 1.5e-3 at 50,257.
+    const sum = sample.reduce((total: number, value: number) => total + value, 0);
+    assert(Math.abs(sum - 1) < 2e-3, `a sample sums to ${sum}`);
     if (wanted === 'hard') assert.equal(Math.max(...sample), 1, 'a hard sample holds a 1');
   }
 }
 
-/** Asserts that `text` is what the echo should say: the logits it was sent. */
-export function assertEchoed({ body }: Case, text: string): void {
-  const sent = JSON.parse(body) as { logits: number[][] };
-  assert.deepEqual((JSON.parse(text) as { logits: number[][] }).logits, sent.logits, 'the logits come back');
+/** The tensors at the end of a binary reply: samples, then indices. */
+function readTensors({ rows, categories }: Shape, reply: Buffer): { samples: number[][]; indices: number[] } {
+  const indicesAt = reply.length - 8 * rows;
+  const samplesAt = indicesAt - 4 * rows * categories;
+  assert(samplesAt > 0, 'the reply holds both tensors');
+  const row = (at: number) =>
+    Array.from({ length: categories }, (_, k) => reply.readFloatLE(samplesAt + 4 * (at * categories + k)));
+  return {
+    samples: Array.from({ length: rows }, (_, at) => row(at)),
+    indices: Array.from({ length: rows }, (_, at) => Number(reply.readBigInt64LE(indicesAt + 8 * at))),
+  };
+}
+
+/** Asserts that `reply` is what the echo should say: the logits it was sent, or in binary its whole body. */
+export function assertEchoed({ wanted, body }: Case, reply: Buffer): void {
+  if (wanted === 'binary') {
+    assert(reply.equals(body as Buffer), 'the bytes come back');
+    return;
+  }
+  const sent = JSON.parse(body.toString()) as { logits: number[][] };
+  assert.deepEqual(
+    (JSON.parse(reply.toString()) as { logits: number[][] }).logits,
+    sent.logits,
+    'the logits come back',
+  );
 }

@@ -1,9 +1,9 @@
 /**
- * Whether large requests keep small ones waiting: the latency of /livez under two kinds of load without pause, and that of
+ * Whether large requests keep small ones waiting: the latency of /livez under three kinds of load without pause, and that of
  * a small request beside one draw of 2^27 elements.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeCase, requestBody } from './bodies.js';
+import { jsonPost, makeCase, requestBody, type Sent } from './bodies.js';
 import { drive } from './load.js';
 import { nowMs, type Observation, startProbe } from './probe.js';
 import { median, percentile } from './statistics.js';
@@ -50,11 +50,11 @@ async function livezIdle(service: Target, seconds: number): Promise<FreedomResul
 async function livezBeside(
   service: Target,
   beside: string,
-  body: string,
+  sent: Sent,
   load: { connections: number; seconds: number },
 ): Promise<FreedomResult> {
   const warmUpSeconds = 1;
-  const driven = drive(service, body, { ...load, warmUpSeconds });
+  const driven = drive(service, sent, { ...load, warmUpSeconds });
   driven.catch(() => {});
   await sleep(warmUpSeconds * 1000);
   const probe = await startProbe({ url: `${service.url}/livez`, method: 'GET', pauseMs: probePauseMs });
@@ -74,14 +74,14 @@ async function smallBesideLargest(service: Target, draws: number): Promise<Freed
   const probe = await startProbe({
     url: `${service.url}/sample`,
     method: 'POST',
-    body: makeCase({ rows: 1, categories: 10 }, 'soft').body,
+    body: requestBody({ rows: 1, categories: 10 }, { temperature: 0.5, seed: 42 }),
     pauseMs: probePauseMs,
   });
   const intervals: { startMs: number; endMs: number }[] = [];
   for (let draw = 0; draw < draws; draw++) {
     await sleep(100);
     const startMs = nowMs();
-    await post(service, largest);
+    await post(service, jsonPost('/sample', largest));
     intervals.push({ startMs, endMs: nowMs() });
   }
   const observations = await probe.finish();
@@ -101,11 +101,18 @@ export async function measureFreedom(
     { rows: 1, categories: 50_257 },
     { temperature: 0.5, seed: 42, num_samples: 32, return: ['indices'] },
   );
-  const bodies = makeCase({ rows: 64, categories: 1000 }, 'soft').body;
+  const bodies = makeCase({ rows: 64, categories: 1000 }, 'soft');
+  const tensors = makeCase({ rows: 32, categories: 50_257 }, 'binary');
   return [
     await livezIdle(service, options.seconds),
-    await livezBeside(service, '1x50257, num_samples 32, indices, without pause', manySamples, options),
+    await livezBeside(
+      service,
+      '1x50257, num_samples 32, indices, without pause',
+      jsonPost('/sample', manySamples),
+      options,
+    ),
     await livezBeside(service, '64x1000 soft, without pause', bodies, options),
+    await livezBeside(service, '32x50257 binary, without pause', tensors, options),
     await smallBesideLargest(service, options.draws),
   ];
 }

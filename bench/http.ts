@@ -16,6 +16,7 @@ import { findPeerPython, post, settle, startEcho, startFastapi, startService, ty
 const help = `npm run bench -- [options]
 
   --shapes <list>       rows x categories, comma-separated    (default 1x10,64x10,64x1000)
+  --binary <list>       the same for binary tensors           (default 64x1000,32x50257)
   --rounds <n>          rounds, each driving every target     (default 7)
   --seconds <s>         measured seconds of a target a round  (default 4)
   --warm-up <s>         seconds dropped before that           (default 1)
@@ -26,10 +27,11 @@ const help = `npm run bench -- [options]
   --help
 
 The FastAPI peer takes part when BENCH_PYTHON, or else python3, can import its packages: see bench/peers/README.md.
-Every shape is asked for soft samples; 64x1000 also for hard ones and for indices alone.`;
+Every shape is asked for soft samples; 64x1000 also for hard ones and for indices alone. An empty list leaves a kind out.`;
 
 interface Options extends LoadOptions {
   readonly shapes: readonly string[];
+  readonly binary: readonly string[];
   readonly rounds: number;
   readonly peers: boolean;
   readonly freedom: boolean;
@@ -46,6 +48,7 @@ function readOptions(): Options | undefined {
   const { values } = parseArgs({
     options: {
       shapes: { type: 'string', default: '1x10,64x10,64x1000' },
+      binary: { type: 'string', default: '64x1000,32x50257' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
@@ -58,7 +61,8 @@ function readOptions(): Options | undefined {
   });
   if (values.help) return undefined;
   return {
-    shapes: values.shapes.split(','),
+    shapes: values.shapes.split(',').filter((shape) => shape !== ''),
+    binary: values.binary.split(',').filter((shape) => shape !== ''),
     rounds: Math.ceil(positive(values.rounds ?? (values.quick ? '2' : '7'), 'rounds', 100)),
     seconds: positive(values.seconds ?? (values.quick ? '1' : '4'), 'seconds', 600),
     warmUpSeconds: positive(values['warm-up'] ?? (values.quick ? '0.5' : '1'), 'warm-up', 600),
@@ -68,11 +72,12 @@ function readOptions(): Options | undefined {
   };
 }
 
-function makeCases(shapes: readonly string[]): Case[] {
-  return shapes.flatMap((text) => {
+function makeCases({ shapes, binary }: Options): Case[] {
+  const json = shapes.flatMap((text) => {
     const wanted: Wanted[] = text === '64x1000' ? ['soft', 'hard', 'indices'] : ['soft'];
     return wanted.map((each) => makeCase(parseShape(text), each));
   });
+  return [...json, ...binary.map((text) => makeCase(parseShape(text), 'binary'))];
 }
 
 async function startTargets(peers: boolean): Promise<{ targets: Target[]; fastapi: HttpResult['fastapi'] }> {
@@ -104,12 +109,14 @@ function summarise(target: Target, { shape, wanted }: Case, rounds: readonly Mea
 }
 
 /** All rounds of one request: each target's reply is checked once, then they are driven in turn. */
-async function measureCase(targets: readonly Target[], sent: Case, options: Options): Promise<HttpFigures[]> {
-  for (const target of targets) target.assertReply(sent, await post(target, sent.body));
+async function measureCase(all: readonly Target[], sent: Case, options: Options): Promise<HttpFigures[]> {
+  // FastAPI has no binary tensors.
+  const targets = all.filter(({ name }) => sent.wanted !== 'binary' || name === 'service' || name === 'echo');
+  for (const target of targets) target.assertReply(sent, await post(target, sent));
   const measured = targets.map((): Measured[] => []);
   for (let round = 0; round < options.rounds; round++) {
     for (const [index, target] of targets.entries()) {
-      measured[index]?.push(await drive(target, sent.body, options));
+      measured[index]?.push(await drive(target, sent, options));
       await settle();
     }
     console.error(`${shapeName(sent.shape)} ${sent.wanted}: round ${round + 1} of ${options.rounds}`);
@@ -123,7 +130,7 @@ async function main(options: Options): Promise<void> {
   const { targets, fastapi } = await startTargets(options.peers);
   try {
     const figures: HttpFigures[] = [];
-    for (const sent of makeCases(options.shapes)) figures.push(...(await measureCase(targets, sent, options)));
+    for (const sent of makeCases(options)) figures.push(...(await measureCase(targets, sent, options)));
     const { rounds, seconds, warmUpSeconds, connections } = options;
     const draws = Math.min(rounds, 5);
     const freedom = options.freedom

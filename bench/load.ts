@@ -1,8 +1,9 @@
 /**
- * Drives one target with autocannon for a few seconds and measures. Any reply that is not a 2xx of the same length as the
+ * Drives one target for a few seconds and measures. Any reply that is not a 2xx of the same length as the
  * others ends the benchmark: with a fixed seed every reply is the same, so nothing else can be a sample.
  */
-import autocannon from 'autocannon';
+import type { Sent } from './bodies.js';
+import { Connection, type Reply, requestBytes } from './connection.js';
 import { cpuMs, type Target } from './targets.js';
 
 export interface LoadOptions {
@@ -68,49 +69,42 @@ class Window {
   }
 }
 
-/** Posts `body` to the target without pause over every connection. */
+/** Posts to the target without pause over every connection. */
 export async function drive(
   target: Target,
-  body: string,
+  sent: Sent,
   { connections, warmUpSeconds, seconds }: LoadOptions,
 ): Promise<Measured> {
   const window = new Window(target);
-  let wrong: string | undefined;
-  let bytesExpected = 0;
+  const bytes = requestBytes(target.url, sent);
+  let expected = 0;
+  let over = false;
   const timers = [
     setTimeout(() => window.open(), warmUpSeconds * 1000),
-    setTimeout(() => window.close(), (warmUpSeconds + seconds) * 1000),
-  ];
-  const result = await new Promise<autocannon.Result>((resolve, reject) => {
-    const instance = autocannon(
-      {
-        url: `${target.url}/sample`,
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-        connections,
-        // Longer than the window, which has timers of its own: autocannon ends only when one of its samples does.
-        duration: warmUpSeconds + seconds + 0.2,
-        sampleInt: 100,
-        timeout: 60,
-        bailout: 1,
+    setTimeout(
+      () => {
+        window.close();
+        over = true;
       },
-      (error, done) => (error ? reject(error) : resolve(done)),
+      (warmUpSeconds + seconds) * 1000,
+    ),
+  ];
+  const check = ({ status, bytes: length }: Reply, latencyMs: number) => {
+    expected ||= length;
+    if (status !== 200 || length !== expected) {
+      throw new Error(`The ${target.name} replied ${status} with ${length} bytes where ${expected} were expected`);
+    }
+    window.count(latencyMs);
+  };
+  try {
+    const open = Array.from(
+      { length: connections },
+      () => new Connection(target.url, () => (over ? undefined : bytes), check),
     );
-    instance.on('response', (_client, status, bytes, latencyMs) => {
-      window.count(latencyMs);
-      if (bytesExpected === 0) bytesExpected = bytes;
-      if (status < 200 || status > 299 || bytes !== bytesExpected) {
-        wrong ??= `replied ${status} with ${bytes} bytes where ${bytesExpected} were expected`;
-        instance.stop();
-      }
-    });
-  }).finally(() => {
+    await Promise.all(open.map(({ closed }) => closed));
+  } finally {
+    over = true;
     for (const timer of timers) clearTimeout(timer);
-  });
-  if (wrong) throw new Error(`The ${target.name} ${wrong}`);
-  if (result.errors + result.timeouts + result.non2xx > 0) {
-    throw new Error(`The ${target.name} gave ${result.errors} errors, ${result.timeouts} of them timeouts`);
   }
   return window.measured();
 }

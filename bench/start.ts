@@ -8,8 +8,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import autocannon from 'autocannon';
-import { makeCase, requestBody } from './bodies.js';
+import { jsonPost, makeCase, requestBody, type Sent } from './bodies.js';
+import { Connection, type Reply, requestBytes } from './connection.js';
 import { nowMs } from './probe.js';
 import { describeRun, writeResult } from './results.js';
 import { type SamplesMemory, type StartResult, startMarkdown } from './start-tables.js';
@@ -81,10 +81,11 @@ async function samplesMemory(numSamples: number): Promise<SamplesMemory> {
   try {
     const body = (samples: number) =>
       requestBody({ rows: 1, categories: 1000 }, { seed: 42, num_samples: samples, return: ['indices'] });
-    await post(service, body(1));
+    await post(service, jsonPost('/sample', body(1)));
     const peakBeforeMiB = memoryMiB(service.pid).peakMiB;
     let replyBytes = 0;
-    for (let draw = 0; draw < 5; draw++) replyBytes = (await post(service, body(numSamples))).length;
+    for (let draw = 0; draw < 5; draw++)
+      replyBytes = (await post(service, jsonPost('/sample', body(numSamples)))).length;
     return { numSamples, replyBytes, peakBeforeMiB, peakMiB: memoryMiB(service.pid).peakMiB };
   } finally {
     await service.stop();
@@ -92,7 +93,7 @@ async function samplesMemory(numSamples: number): Promise<SamplesMemory> {
 }
 
 interface MixedRequest {
-  readonly body: string;
+  readonly sent: Sent;
   readonly status: number;
   /** How many of each hundred. */
   readonly share: number;
@@ -103,15 +104,20 @@ function mixedRequests(): MixedRequest[] {
   const small = { rows: 1, categories: 10 };
   const middle = { rows: 64, categories: 10 };
   return [
-    { body: makeCase(small, 'soft').body, status: 200, share: 37 },
-    { body: makeCase(middle, 'soft').body, status: 200, share: 15 },
-    { body: makeCase(middle, 'hard').body, status: 200, share: 15 },
-    { body: makeCase({ rows: 8, categories: 128 }, 'indices').body, status: 200, share: 15 },
-    { body: requestBody(small, { num_samples: 100, return: ['samples', 'noise'] }), status: 200, share: 10 },
-    { body: makeCase({ rows: 64, categories: 1000 }, 'soft').body, status: 200, share: 3 },
-    // Malformed JSON is left out: its reply closes the connection, on which autocannon then loses a request.
-    { body: '{"logits": [[1, 2], [3]]}', status: 422, share: 3 },
-    { body: '{"logits": [[1, 2], [3, "4"]], "temperature": 0}', status: 422, share: 2 },
+    { sent: makeCase(small, 'soft'), status: 200, share: 37 },
+    { sent: makeCase(middle, 'soft'), status: 200, share: 15 },
+    { sent: makeCase(middle, 'hard'), status: 200, share: 15 },
+    { sent: makeCase({ rows: 8, categories: 128 }, 'indices'), status: 200, share: 15 },
+    {
+      sent: jsonPost('/sample', requestBody(small, { num_samples: 100, return: ['samples', 'noise'] })),
+      status: 200,
+      share: 10,
+    },
+    { sent: makeCase({ rows: 64, categories: 1000 }, 'soft'), status: 200, share: 2 },
+    { sent: makeCase({ rows: 64, categories: 1000 }, 'binary'), status: 200, share: 1 },
+    // Malformed JSON is left out: its reply closes the connection.
+    { sent: jsonPost('/sample', '{"logits": [[1, 2], [3]]}'), status: 422, share: 3 },
+    { sent: jsonPost('/sample', '{"logits": [[1, 2], [3, "4"]], "temperature": 0}'), status: 422, share: 2 },
   ];
 }
 
@@ -123,25 +129,24 @@ function deal(requests: readonly MixedRequest[]): MixedRequest[] {
   return dealt.sort((one, other) => one.place - other.place).map(({ request }) => request);
 }
 
-/** Sends `amount` of the mixed requests and checks how many of each status came back. */
+/** Sends `amount` of the mixed requests and checks the status of each. */
 async function sendMixed(service: Target, requests: readonly MixedRequest[], amount: number): Promise<void> {
-  const result = await autocannon({
-    url: `${service.url}/sample`,
-    connections: 10,
-    amount,
-    timeout: 60,
-    requests: requests.map(({ body }) => ({
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body,
-    })),
-  });
-  if (result.errors > 0) throw new Error(`${result.errors} mixed requests were not answered`);
-  for (const status of new Set(requests.map((request) => request.status))) {
-    const expected = (requests.filter((request) => request.status === status).length / requests.length) * amount;
-    const count = result.statusCodeStats?.[`${status}`]?.count ?? 0;
-    if (count !== expected) throw new Error(`${count} of ${amount} mixed requests got ${status}, not ${expected}`);
-  }
+  const prepared = requests.map(({ sent, status }) => ({ bytes: requestBytes(service.url, sent), status }));
+  let count = 0;
+  const converse = async () => {
+    let expected = 0;
+    const next = () => {
+      if (count === amount) return undefined;
+      const { bytes, status } = prepared[count++ % prepared.length] as (typeof prepared)[number];
+      expected = status;
+      return bytes;
+    };
+    const check = ({ status }: Reply) => {
+      if (status !== expected) throw new Error(`A mixed request got ${status}, not ${expected}`);
+    };
+    await new Connection(service.url, next, check).closed;
+  };
+  await Promise.all(Array.from({ length: 10 }, converse));
 }
 
 async function mixedMemory(total: number): Promise<StartResult['mixed']> {

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { assertEchoed, assertSampled, type Case } from './bodies.js';
+import { assertEchoed, assertSampled, type Case, type Sent } from './bodies.js';
 
 /** The FastAPI peer serves two routes: as its documentation writes one, and tuned by hand. */
 export type TargetName = 'service' | 'echo' | 'fastapi' | 'fastapi-tuned';
@@ -18,7 +18,7 @@ export interface Target {
   readonly url: string;
   readonly pid: number;
   /** Throws when a reply of this target is not right. */
-  readonly assertReply: (sent: Case, text: string) => void;
+  readonly assertReply: (sent: Case, reply: Buffer) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -158,17 +158,22 @@ export function cpuMs(pid: number): number | undefined {
   }
 }
 
-/** Posts one body and gives back the text of the reply, which must have status 200. */
-export async function post(target: { readonly url: string; readonly name: string }, body: string): Promise<string> {
-  const response = await fetch(`${target.url}/sample`, {
+/** Posts once and gives back the reply, which must have status 200. */
+export async function post(
+  target: { readonly url: string; readonly name: string },
+  { path, headers, body }: Sent,
+): Promise<Buffer> {
+  const response = await fetch(`${target.url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body,
+    headers,
+    body: typeof body === 'string' ? body : new Uint8Array(body),
     signal: AbortSignal.timeout(60_000),
   });
-  const text = await response.text();
-  if (response.status !== 200) throw new Error(`The ${target.name} replied ${response.status}: ${text.slice(0, 500)}`);
-  return text;
+  const reply = Buffer.from(await response.arrayBuffer());
+  if (response.status !== 200) {
+    throw new Error(`The ${target.name} replied ${response.status}: ${reply.toString('utf8', 0, 500)}`);
+  }
+  return reply;
 }
 
 /** Lets what the last load left in flight come to an end. */

@@ -58,7 +58,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     ],
   ],
   ['schemas/', ['errors.ts', 'json/number-matrix.ts', 'json/turn.ts', 'tensors/', 'zod']],
-  ['tensors/', ['json/turn.ts']],
+  ['tensors/', ['json/turn.ts', 'node:fs']],
   ['json/', ['node:']],
   ['sampler/job.ts', []],
   ['sampler/log-density.ts', []],

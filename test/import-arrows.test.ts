@@ -10,6 +10,7 @@ const source = fileURLToPath(new URL('../../src', import.meta.url));
 const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
   ['lifecycle.ts', []],
+  ['kept-buffers.ts', []],
   ['config.ts', ['zod', 'node:os']],
   [
     'error-replies.ts',
@@ -43,6 +44,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     'routes/',
     [
       'errors.ts',
+      'kept-buffers.ts',
       'lifecycle.ts',
       'json/',
       'tensors/',
@@ -99,10 +101,17 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/onnx/session.ts',
     ],
   ],
-  ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
+  ['sampler/worker.ts', ['kept-buffers.ts', 'sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
   [
     'sampler/sampler.ts',
-    ['sampler/batch.ts', 'sampler/batcher.ts', 'sampler/job.ts', 'sampler/pool.ts', 'sampler/noise/version.ts'],
+    [
+      'kept-buffers.ts',
+      'sampler/batch.ts',
+      'sampler/batcher.ts',
+      'sampler/job.ts',
+      'sampler/pool.ts',
+      'sampler/noise/version.ts',
+    ],
   ],
   ['sampler/noise/', ['node:']],
   ['sampler/onnx/', ['onnxruntime-node', 'node:']],

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.js';
 import { parseBody } from '../json/parse-body.js';
+import { KeptBuffers } from '../kept-buffers.js';
 import type { InferBody } from '../schemas/infer-request.js';
 
 export interface InferBodyLimits {
@@ -48,13 +49,21 @@ function jsonLengthOf(request: FastifyRequest): number | undefined {
   throw new Problem('malformed-binary', 'Inference-Header-Content-Length must be a whole number of bytes.');
 }
 
+/** Bodies that wait to be used again: those of a hundred small tensors, or of a few large ones. */
+const buffers = new KeptBuffers(2 ** 25);
+
+/** Gives the memory of a body back: call it once nothing will read its tensors, or never. */
+export function releaseBody({ memory }: InferBody): void {
+  buffers.give(memory);
+}
+
 /** The whole body, with `jsonLength` bytes in front of what is aligned. */
 function readBytes(request: FastifyRequest, payload: Readable, jsonLength: number, bytesMax: number): Promise<Buffer> {
   const tooLarge = () => new Problem('body-too-large', `The body has more than ${bytesMax} bytes.`);
   const declared = Number(request.headers['content-length'] ?? Number.NaN);
   if (declared > bytesMax) return Promise.reject(tooLarge());
   const pad = (alignment - (jsonLength % alignment)) % alignment;
-  let buffer = Buffer.allocUnsafe(pad + (Number.isNaN(declared) ? Math.min(firstBytes, bytesMax) : declared));
+  let buffer = Buffer.from(buffers.take(pad + (Number.isNaN(declared) ? Math.min(firstBytes, bytesMax) : declared)));
   let end = pad;
   return new Promise((resolve, reject) => {
     const stop = (settle: () => void) => {
@@ -67,8 +76,9 @@ function readBytes(request: FastifyRequest, payload: Readable, jsonLength: numbe
         return;
       }
       if (end + chunk.length > buffer.length) {
-        const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, end + chunk.length));
+        const larger = Buffer.from(buffers.take(Math.max(2 * buffer.length, end + chunk.length)));
         buffer.copy(larger, 0, 0, end);
+        buffers.give(buffer.buffer as ArrayBuffer);
         buffer = larger;
       }
       chunk.copy(buffer, end);
@@ -93,7 +103,8 @@ async function readInferBody(
   }
   const bytesMax = jsonLength === undefined ? jsonBodyBytesMax : binaryBodyBytesMax;
   const bytes = await readBytes(request, payload, jsonLength ?? 0, bytesMax);
-  if (jsonLength === 0) return { json: undefined, binary: bytes };
+  const memory = bytes.buffer as ArrayBuffer;
+  if (jsonLength === 0) return { json: undefined, binary: bytes, memory };
   if (bytes.length === 0) throw new Problem('malformed-json', 'The body is empty.');
   const jsonEnd = jsonLength ?? bytes.length;
   if (jsonEnd > bytes.length) {
@@ -102,7 +113,7 @@ async function readInferBody(
   }
   const json = await parseBody(bytes.subarray(0, jsonEnd), matrixFields);
   // JSON has no way to spell undefined, which stands for a raw body.
-  return { json, binary: bytes.subarray(jsonEnd) };
+  return { json, binary: bytes.subarray(jsonEnd), memory };
 }
 
 /** Installs the parser for every route of `app`, in place of those it has; routes with a body refuse other media types. */

@@ -18,7 +18,7 @@ import {
   readInferRequest,
 } from '../schemas/infer-request.js';
 import { logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './draw-job.js';
-import { type InferBodyLimits, readInferBodies } from './infer-body.js';
+import { type InferBodyLimits, readInferBodies, releaseBody } from './infer-body.js';
 import { modelParams, readModel, versionParams } from './infer-model.js';
 import { type InferHead, type Output, sendInference } from './infer-reply.js';
 
@@ -35,10 +35,15 @@ export function inferRoutes(app: FastifyInstance, limits: InferLimits & InferBod
   readInferBodies(app, limits);
   const requestSchema = inferRequest(limits);
   const infer = async (model: ModelName, body: InferBody, reply: FastifyReply) => {
-    const request = readInferRequest(requestSchema, model, body);
-    const respond = model === 'gumbel_softmax' ? sample : vjp;
-    const { draw, outputs } = await respond(request, body.binary, limits, sampler);
-    return sendInference(reply, headOf(model, request, draw, sampler), outputs);
+    try {
+      const request = readInferRequest(requestSchema, model, body);
+      const respond = model === 'gumbel_softmax' ? sample : vjp;
+      const { draw, outputs } = await respond(request, body.binary, limits, sampler);
+      return sendInference(reply, headOf(model, request, draw, sampler), outputs);
+    } finally {
+      // The draw has settled, and what it gave back is elsewhere.
+      releaseBody(body);
+    }
   };
   for (const { url, params, summary, operationId } of paths) {
     app.withTypeProvider<ZodTypeProvider>().post(

@@ -24,13 +24,17 @@ function flagsOf({ job }: Part): number {
   return flags;
 }
 
-/** Copies the rows of `parts`, all of one kind and K, into the arrays of one Batch. */
-export function pack(parts: readonly Part[]): Batch {
+/**
+ * Copies the rows of `parts`, all of one kind and K, into the arrays of one Batch.
+ *
+ * @param take gives the buffer it lies on; whatever that holds is overwritten
+ */
+export function pack(parts: readonly Part[], take = (bytes: number) => new ArrayBuffer(bytes)): Batch {
   const { kind, categories } = (parts[0] as Part).job;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
   const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
   const pointDraws = kind === 'draw' ? 0 : draws;
-  const batch = allocateBatch({ kind, categories, rows, parts: parts.length, pointDraws });
+  const batch = allocateBatch({ kind, categories, rows, parts: parts.length, pointDraws }, take);
   let row = 0;
   let point = 0;
   for (const [index, part] of parts.entries()) {

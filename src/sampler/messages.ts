@@ -25,8 +25,8 @@ export interface WorkerSettings {
 /** To the worker: a batch, or that it should end by itself once the batch in hand is done. */
 export type ToWorker = ArrayBuffer | 'stop';
 
-/** From the worker: once `ready`, then one result for each batch, in order. */
-export type FromWorker = 'ready' | ArrayBuffer;
+/** From the worker: once `ready`, then one result for each batch, in order, and the batch's buffer with it when that is large. */
+export type FromWorker = 'ready' | ArrayBuffer | readonly [result: ArrayBuffer, batch: ArrayBuffer];
 
 /** Every field of a batch is 4 bytes wide; a message opens with the sizes of what follows, also 4 bytes each. */
 const fieldBytes = 4;
@@ -41,12 +41,15 @@ export interface BatchShape {
   readonly pointDraws: number;
 }
 
-/** A batch of a shape, all zeros, on one buffer. */
-export function allocateBatch({ kind, categories, rows, parts, pointDraws }: BatchShape): Batch {
+/** A batch of a shape on a buffer that `take` gives for so many bytes; what it holds is not zeroed. */
+export function allocateBatch(
+  { kind, categories, rows, parts, pointDraws }: BatchShape,
+  take: (bytes: number) => ArrayBuffer,
+): Batch {
   const header = [kinds.indexOf(kind), categories, rows, parts, pointDraws];
   const perRow = categories + 1 + streamColumns.count;
   const fields = header.length + rows * perRow + parts * partColumns.count + pointDraws * categories;
-  const buffer = new ArrayBuffer(fields * fieldBytes);
+  const buffer = take(fields * fieldBytes);
   new Uint32Array(buffer, 0, header.length).set(header);
   return batchOn(buffer);
 }

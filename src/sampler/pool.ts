@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly settings: WorkerSettings;
   /** Called for each worker that ends without being asked to. */
   readonly onLost: (error: Error) => void;
+  /** Given the buffer of each large batch once it has been drawn, to use again. */
+  readonly onSpent?: (batch: ArrayBuffer) => void;
   /** The module each thread runs; tests of faults give their own. */
   readonly workerUrl?: URL;
 }
@@ -116,7 +118,13 @@ export class Pool {
           const task = seat?.task;
           if (!seat || !task) throw new Error('A worker answered twice. This is a bug.');
           seat.task = undefined;
-          task.resolve(resultOn(message));
+          if (message instanceof ArrayBuffer) {
+            task.resolve(resultOn(message));
+          } else {
+            const [result, batch] = message;
+            this.#options.onSpent?.(batch);
+            task.resolve(resultOn(result));
+          }
         }
         if (this.#stopping && !seat.task) worker.postMessage('stop' satisfies ToWorker);
         else this.#assign();

@@ -2,11 +2,15 @@
  * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
  * ready, and closes once everything it accepted has settled.
  */
+import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';
 import { Batcher } from './batcher.js';
 import type { Job, JobResult } from './job.js';
 import { noiseVersion } from './noise/version.js';
 import { Pool } from './pool.js';
+
+/** A batch of the default BATCH_ELEMENTS_MAX has 1 to 2 MiB, and each worker holds one at a time. */
+const batchBytesIdleMax = 2 ** 24;
 
 export interface SamplerOptions {
   readonly provider: 'cpu';
@@ -42,13 +46,17 @@ export interface Sampler {
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const { provider, workers, categoriesMax } = options;
-  const pool = await Pool.start({ workers, settings: { provider, categoriesMax }, onLost: options.onWorkerLost });
+  const buffers = new KeptBuffers(batchBytesIdleMax);
+  const take = (bytes: number) => buffers.take(bytes);
+  const onSpent = (batch: ArrayBuffer) => buffers.give(batch);
+  const settings = { provider, categoriesMax };
+  const pool = await Pool.start({ workers, settings, onLost: options.onWorkerLost, onSpent });
   const batcher = new Batcher({
     lanes: workers,
     batchElementsMax: options.batchElementsMax,
     queueElementsMax: options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,
-    runBatch: async (parts) => scatter(parts, await pool.run(pack(parts))),
+    runBatch: async (parts) => scatter(parts, await pool.run(pack(parts, take))),
     defer: setImmediate,
   });
   return {

@@ -3,6 +3,7 @@
  * caught: it ends the thread, and the pool fails the batch and starts another worker.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { keptBytesMin } from '../kept-buffers.js';
 import { openDrawer } from './drawer.js';
 import { batchOn, type FromWorker, type ToWorker, type WorkerSettings } from './messages.js';
 
@@ -16,6 +17,7 @@ port.on('message', async (message: ToWorker) => {
     return;
   }
   const { buffer } = await drawer.draw(batchOn(message));
-  port.postMessage(buffer satisfies FromWorker, [buffer]);
+  if (message.byteLength < keptBytesMin) port.postMessage(buffer satisfies FromWorker, [buffer]);
+  else port.postMessage([buffer, message] satisfies FromWorker, [buffer, message]);
 });
 port.postMessage('ready' satisfies FromWorker);

@@ -24,6 +24,8 @@ export interface InferBody {
   /** Undefined for a raw body, which is the bytes of the one required input and nothing else. */
   readonly json: unknown;
   readonly binary: Buffer;
+  /** What both were read into. */
+  readonly memory: ArrayBuffer;
 }
 
 /** An id is echoed, so it is bounded. */
@@ -131,7 +133,7 @@ function rawRequest(model: ModelName, binary: Buffer): unknown {
 export function readInferRequest(
   schema: ReturnType<typeof inferRequest>,
   model: ModelName,
-  { json, binary }: InferBody,
+  { json, binary }: Pick<InferBody, 'json' | 'binary'>,
 ): InferRequest {
   const parsed = schema.safeParse(json === undefined ? rawRequest(model, binary) : json);
   if (!parsed.success) throw toProblem(parsed.error);

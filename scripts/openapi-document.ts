@@ -9,7 +9,7 @@ const idle: Sampler = {
   provider: 'cpu',
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
-  ready: () => false,
+  state: () => 'ready',
   close: async () => {},
 };
 

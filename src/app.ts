@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
+import { BodyBudget, budgetBodies } from './body-budget.js';
 import type { Config } from './config.js';
 import { errorReplyOptions, installErrorReplies } from './error-replies.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -19,6 +20,7 @@ import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
 import type { Sampler } from './sampler/sampler.js';
 import { toProblem } from './schemas/issue.js';
+import { closeSlowReaders } from './slow-readers.js';
 
 export interface AppParts {
   readonly config: Config;
@@ -38,8 +40,14 @@ export async function buildApp({ config, sampler, lifecycle, logger, version }: 
     genReqId: () => randomUUID(),
     bodyLimit: config.jsonBodyBytesMax,
     requestTimeout: config.requestTimeoutMs,
-    // Node takes the smaller of the two as the limit for headers, so both are given.
-    http: { headersTimeout: config.requestTimeoutMs, connectionsCheckingInterval: 1000 },
+    keepAliveTimeout: config.keepAliveTimeoutMs,
+    maxRequestsPerSocket: config.requestsPerSocketMax,
+    http: {
+      // Node refuses to start with a limit for headers above that for requests.
+      headersTimeout: Math.min(config.headersTimeoutMs, config.requestTimeoutMs),
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: config.headerBytesMax,
+    },
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,
     ...errorReplyOptions,
@@ -49,7 +57,10 @@ export async function buildApp({ config, sampler, lifecycle, logger, version }: 
     return parsed.success ? { value: parsed.data } : { error: toProblem(parsed.error) };
   });
   app.setSerializerCompiler(() => JSON.stringify);
+  app.server.maxConnections = config.connectionsMax;
   installErrorReplies(app);
+  budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));
+  closeSlowReaders(app, config.replyTimeoutMs);
   app.addHook('onRequest', (_request, reply, done) => {
     if (lifecycle.draining) reply.header('connection', 'close');
     done();

@@ -75,11 +75,71 @@ export const options = {
     reason:
       'After SIGTERM, how long to go on serving while /readyz already says 503, so that load balancers look away first.',
   }),
-  REQUEST_TIMEOUT_MS: option({
-    schema: integer({ min: 1000, max: 600_000 }),
+  SHUTDOWN_TIMEOUT_MS: option({
+    schema: integer({ min: 100, max: 600_000 }),
+    default: '20000',
+    unit: 'milliseconds',
+    reason:
+      'After the drain delay, how long what is in flight may take to finish before the process ends with code 70; with the delay it must stay below the grace period of the orchestrator, 30 s in Kubernetes.',
+  }),
+  DEADLINE_MS: option({
+    schema: integer({ min: 1, max: 600_000 }),
+    default: '5000',
+    unit: 'milliseconds',
+    reason:
+      'Longest time from the last byte of a request to the end of its draw; what is not done by then gets 504 and is not computed. A request asks for less with the header x-deadline-ms.',
+  }),
+  WATCHDOG_MS: option({
+    schema: integer({ min: 100, max: 600_000 }),
     default: '10000',
     unit: 'milliseconds',
-    reason: 'How long a whole request may take to arrive; a 4 MiB body needs 3.4 Mbit/s to make it.',
+    reason:
+      'A worker that does not answer for so long is stuck: the process ends with code 70 and should be started anew. A batch takes milliseconds, so a slow machine is far from it.',
+  }),
+  HEADERS_TIMEOUT_MS: option({
+    schema: integer({ min: 100, max: 600_000 }),
+    default: '5000',
+    unit: 'milliseconds',
+    reason: 'How long the headers of a request may take to arrive; any client sends them at once.',
+  }),
+  REQUEST_TIMEOUT_MS: option({
+    schema: integer({ min: 100, max: 600_000 }),
+    default: '10000',
+    unit: 'milliseconds',
+    reason:
+      'How long a whole request may take to arrive; a 4 MiB body needs 3.4 Mbit/s to make it, one of 64 MiB 54 Mbit/s.',
+  }),
+  REPLY_TIMEOUT_MS: option({
+    schema: integer({ min: 1000, max: 3_600_000 }),
+    default: '60000',
+    unit: 'milliseconds',
+    reason: 'How long a client may take to accept a reply; 64 MiB need 9 Mbit/s. Then the connection is closed.',
+  }),
+  KEEP_ALIVE_TIMEOUT_MS: option({
+    schema: integer({ min: 1000, max: 3_600_000 }),
+    default: '72000',
+    unit: 'milliseconds',
+    reason:
+      'How long an idle connection stays open: longer than the 60 s of common load balancers, so that they close first and no request meets a closing socket.',
+  }),
+  CONNECTIONS_MAX: option({
+    schema: integer({ min: 1, max: 65_536 }),
+    default: '1024',
+    unit: 'connections',
+    reason: 'Connections open at once; more are closed as they come. Keep it below the limit of file descriptors.',
+  }),
+  REQUESTS_PER_SOCKET_MAX: option({
+    schema: integer({ min: 1, max: 2 ** 31 - 1 }),
+    default: '10000',
+    unit: 'requests',
+    reason:
+      'Requests on one connection before the client is asked to open another, so that load spreads over new replicas.',
+  }),
+  HEADER_BYTES_MAX: option({
+    schema: integer({ min: 1024, max: 2 ** 20 }),
+    default: '8192',
+    unit: 'bytes',
+    reason: 'Request line and headers; no header of this service is long.',
   }),
   JSON_BODY_BYTES_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 28 }),
@@ -92,6 +152,13 @@ export const options = {
     default: String(64 * 2 ** 20),
     unit: 'bytes',
     reason: 'Largest body with binary tensors, its JSON counted in; 64 MiB hold 16 million FP32 logits.',
+  }),
+  BODY_BYTES_IN_FLIGHT_MAX: option({
+    schema: integer({ min: 2 ** 20, max: 2 ** 40 }),
+    default: String(256 * 2 ** 20),
+    unit: 'bytes',
+    reason:
+      'Bodies of all requests together, from their headers to their replies; what comes above it gets 503 overloaded unread. Bodies below 16 KiB are not counted.',
   }),
   ROWS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 24 }),
@@ -138,15 +205,17 @@ export const options = {
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),
-    default: String(2 ** 29),
-    unit: 'elements',
-    reason: 'Elements that may wait to be drawn, a few seconds of work; above it requests get 503 overloaded.',
+    default: String(2 ** 25),
+    unit: 'elements per worker',
+    reason:
+      'Elements that may wait for each worker, about a tenth of a second of work: a longer queue helps nobody. One request counts for at most an eighth of it, so a large draw, which takes turns, keeps no small one out. Above it requests get 503 overloaded.',
   }),
   QUEUE_REQUESTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 20 }),
-    default: '4096',
+    default: '1024',
     unit: 'requests',
-    reason: 'Requests that may wait to be drawn; above it requests get 503 overloaded.',
+    reason:
+      'Requests that may wait to be drawn, as many as there are connections; above it requests get 503 overloaded.',
   }),
 } as const;
 
@@ -160,9 +229,19 @@ export interface Config {
   readonly workers: number;
   readonly executionProvider: Environment['EXECUTION_PROVIDER'];
   readonly drainDelayMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly deadlineMs: number;
+  readonly watchdogMs: number;
+  readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly replyTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly requestsPerSocketMax: number;
+  readonly headerBytesMax: number;
   readonly jsonBodyBytesMax: number;
   readonly binaryBodyBytesMax: number;
+  readonly bodyBytesInFlightMax: number;
   readonly rowsMax: number;
   readonly categoriesMax: number;
   readonly samplesMax: number;
@@ -205,9 +284,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     workers: readOption(environment, 'WORKERS'),
     executionProvider: readOption(environment, 'EXECUTION_PROVIDER'),
     drainDelayMs: readOption(environment, 'DRAIN_DELAY_MS'),
+    shutdownTimeoutMs: readOption(environment, 'SHUTDOWN_TIMEOUT_MS'),
+    deadlineMs: readOption(environment, 'DEADLINE_MS'),
+    watchdogMs: readOption(environment, 'WATCHDOG_MS'),
+    headersTimeoutMs: readOption(environment, 'HEADERS_TIMEOUT_MS'),
     requestTimeoutMs: readOption(environment, 'REQUEST_TIMEOUT_MS'),
+    replyTimeoutMs: readOption(environment, 'REPLY_TIMEOUT_MS'),
+    keepAliveTimeoutMs: readOption(environment, 'KEEP_ALIVE_TIMEOUT_MS'),
+    connectionsMax: readOption(environment, 'CONNECTIONS_MAX'),
+    requestsPerSocketMax: readOption(environment, 'REQUESTS_PER_SOCKET_MAX'),
+    headerBytesMax: readOption(environment, 'HEADER_BYTES_MAX'),
     jsonBodyBytesMax: readOption(environment, 'JSON_BODY_BYTES_MAX'),
     binaryBodyBytesMax: readOption(environment, 'BINARY_BODY_BYTES_MAX'),
+    bodyBytesInFlightMax: readOption(environment, 'BODY_BYTES_IN_FLIGHT_MAX'),
     rowsMax: readOption(environment, 'ROWS_MAX'),
     categoriesMax: readOption(environment, 'CATEGORIES_MAX'),
     samplesMax: readOption(environment, 'SAMPLES_MAX'),

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Problem, type ProblemCode, problemKind } from './errors.js';
+import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
 import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
 import { problemMediaType } from './schemas/problem.js';
@@ -69,8 +69,18 @@ function inferErrorOf({ code, message, errors }: Problem, requestId: string): st
 /** Whether a path belongs to the Open Inference Protocol, which has errors of its own form. */
 const underV2 = /^\/v2(?:[/?]|$)/;
 
+/** A rest of a body up to this length is read and thrown away, so that the connection can be used again. */
+const drainedBytesMax = 65_536;
+
+/** Whether more of a body may be on its way than it is worth reading for nothing. */
+function isBodyToCome({ raw, headers }: FastifyRequest): boolean {
+  if (raw.complete) return false;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > drainedBytesMax;
+}
+
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, retryAfterSeconds } = problemKind(problem.code);
+  if (isBodyToCome(request)) reply.header('connection', 'close');
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
   reply.code(status);
   if (underV2.test(request.url)) {
@@ -138,6 +148,7 @@ export function installErrorReplies(app: FastifyInstance): void {
   // Plugins that look for a file themselves end here.
   app.setNotFoundHandler((request, reply) => sendProblem(explained('not-found'), request, reply));
   app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof CallerGone) return reply.hijack();
     const problem = toProblem(error);
     if (problem) return sendProblem(problem, request, reply);
     request.log.error({ err: error, request_id: request.id }, 'a request failed, and it is our fault');

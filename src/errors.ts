@@ -92,7 +92,7 @@ export const catalogue = {
   'headers-too-large': {
     status: 431,
     title: 'The headers are too large',
-    meaning: 'The request line and headers have more bytes than Node.js accepts (16 KiB).',
+    meaning: 'The request line and headers have more bytes than HEADER_BYTES_MAX.',
     remedy: 'Send smaller headers; cookies are not needed.',
   },
   validation: {
@@ -167,9 +167,17 @@ export const catalogue = {
   },
   overloaded: {
     status: 503,
-    title: 'The queue is full',
-    meaning: 'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow.',
+    title: 'The service has more to do than it takes on',
+    meaning:
+      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow, or more bytes of bodies are on their way than BODY_BYTES_IN_FLIGHT_MAX.',
     remedy: 'Wait as long as Retry-After says, or add replicas.',
+    retryAfterSeconds: 1,
+  },
+  starting: {
+    status: 503,
+    title: 'The workers are starting',
+    meaning: 'No worker thread can draw yet: the process has just started, or replaces workers that were lost.',
+    remedy: 'Wait as long as Retry-After says.',
     retryAfterSeconds: 1,
   },
   draining: {
@@ -185,6 +193,13 @@ export const catalogue = {
     meaning: 'A worker thread failed while it held the request. The service replaces the worker.',
     remedy: 'Send the request again: the same seed gives the same samples.',
     retryAfterSeconds: 1,
+  },
+  'deadline-exceeded': {
+    status: 504,
+    title: 'The draw was not done in time',
+    meaning:
+      'The draw waited or ran longer than DEADLINE_MS, or than the x-deadline-ms of the request, and was given up.',
+    remedy: 'Send it again, ask for less at once, or add replicas.',
   },
 } as const satisfies Record<string, ProblemKind>;
 
@@ -209,6 +224,14 @@ export class Problem extends Error {
     this.name = 'Problem';
     this.code = code;
     this.errors = errors.slice(0, fieldErrorsMax);
+  }
+}
+
+/** A draw that was given up because its caller had gone: nobody is left to answer. */
+export class CallerGone extends Error {
+  constructor() {
+    super('The caller has gone.');
+    this.name = 'CallerGone';
   }
 }
 

@@ -2,7 +2,7 @@
  * Process entry: configuration, start, signals, exit codes. The only file that touches `process`, but for
  * `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
  * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration that cannot work, 70 (EX_SOFTWARE)
- * when the start fails otherwise.
+ * when the start fails otherwise, a worker is stuck, or a stop takes too long. A second signal ends the process as signals do.
  */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -32,12 +32,22 @@ function readVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** After the callers of a stuck worker have been given their answers: how long these may take to leave. */
+const answersLeaveMs = 500;
+
 async function start(config: Config): Promise<void> {
   const logger = pino({ level: config.logLevel }, pino.destination({ sync: false, maxLength: logBufferBytesMax }));
   const sampler = await createSampler({
     ...config,
     provider: config.executionProvider,
     onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
+    onStuck: () => {
+      logger.fatal(
+        { watchdogMs: config.watchdogMs },
+        'a worker thread is stuck: unready now, then ending with code 70',
+      );
+      setTimeout(endNow, answersLeaveMs, logger);
+    },
   });
   try {
     const lifecycle = { draining: false };
@@ -70,18 +80,36 @@ function serving({ host, executionProvider, workers }: Config, { port }: Address
 }
 
 /**
+ * Ends the process with code 70, whatever its threads are doing. process.exit would have ONNX Runtime abort it if a worker is inside
+ * a run, or wait for a worker that never ends; replacing the process's program ends it without asking any of them. Before Node.js 22.15
+ * there is no way to do that, and process.exit must do.
+ */
+function endNow(logger: Logger): void {
+  logger.flush();
+  const { execve } = process as { execve?: (file: string, args: readonly string[], env: object) => void };
+  execve?.(process.execPath, [process.execPath, '-e', `process.exit(${exitCodes.software})`], {});
+  process.exit(exitCodes.software);
+}
+
+/**
  * Unready at once; after the drain delay no new connections, what is in flight finishes, the workers end by themselves,
- * and with nothing left to do the process ends with code 0. A second signal has its default effect and ends it at once.
+ * and with nothing left to do the process ends with code 0. What does not finish in time is cut off with code 70, and a second signal
+ * has its default effect and ends the process at once.
  */
 async function stop({ config, logger, sampler, lifecycle, app }: Service, signal: string): Promise<void> {
   lifecycle.draining = true;
   logger.info({ signal, drainDelayMs: config.drainDelayMs }, 'stopping: unready now, then finishing what is in flight');
   await sleep(config.drainDelayMs);
+  const limit = setTimeout(() => {
+    logger.error({ shutdownTimeoutMs: config.shutdownTimeoutMs }, 'the stop takes too long: ending with code 70');
+    endNow(logger);
+  }, config.shutdownTimeoutMs);
   // A connection whose reply was already on its way when the drain began did not hear Connection: close.
   const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
   await app.close();
   clearInterval(sweep);
   await sampler.close();
+  clearTimeout(limit);
   logger.info('stopped');
   logger.flush();
 }

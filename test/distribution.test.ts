@@ -13,7 +13,9 @@ const sampler = await createSampler({
   batchElementsMax: 2 ** 18,
   queueElementsMax: 1e10,
   queueRequestsMax: 100,
+  watchdogMs: 60_000,
   onWorkerLost: (error) => t.error(error),
+  onStuck: () => t.fail('a worker is stuck'),
 });
 t.teardown(sampler.close);
 

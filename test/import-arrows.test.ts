@@ -11,6 +11,8 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
   ['lifecycle.ts', []],
   ['kept-buffers.ts', []],
+  ['body-budget.ts', ['errors.ts', 'fastify', 'node:stream']],
+  ['slow-readers.ts', ['fastify']],
   ['config.ts', ['zod', 'node:os']],
   [
     'error-replies.ts',
@@ -26,10 +28,12 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   [
     'app.ts',
     [
+      'body-budget.ts',
       'config.ts',
       'errors.ts',
       'error-replies.ts',
       'lifecycle.ts',
+      'slow-readers.ts',
       'routes/',
       'schemas/',
       'sampler/sampler.ts',

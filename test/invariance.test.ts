@@ -17,7 +17,9 @@ function open(workers: number, batchElementsMax: number): Promise<Sampler> {
     batchElementsMax,
     queueElementsMax: 1e9,
     queueRequestsMax: 1e5,
+    watchdogMs: 60_000,
     onWorkerLost: (error) => t.error(error),
+    onStuck: () => t.fail('a worker is stuck'),
   });
 }
 

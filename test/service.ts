@@ -57,6 +57,9 @@ export async function startService(environment: Record<string, string> = {}): Pr
     onWorkerLost: (error) => {
       throw error;
     },
+    onStuck: () => {
+      throw new Error('A worker is stuck.');
+    },
   });
   const lifecycle = { draining: false };
   const app = await buildApp({ config, sampler, lifecycle, logger: pino({ level: 'silent' }), version: '0.0.0' });

@@ -26,6 +26,7 @@ export const logitsCodes: readonly ProblemCode[] = [
   'internal',
   'overloaded',
   'worker-lost',
+  'deadline-exceeded',
 ];
 
 /** 64 bits from the system's CSPRNG, as the decimal string that replays them. */

@@ -7,11 +7,17 @@ import type { Sampler } from '../sampler/sampler.js';
 import { liveReply, readyReply } from '../schemas/health.js';
 import { problemResponses } from '../schemas/problem.js';
 
-/** @throws {Problem} `draining` or `worker-lost` when requests should go to another replica */
+/** @throws {Problem} `draining`, `starting` or `worker-lost` when requests should go to another replica */
 export function assertReady(sampler: Sampler, lifecycle: Lifecycle): void {
   if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
-  if (!sampler.ready()) throw new Problem('worker-lost', 'No worker is alive to draw.');
+  const state = sampler.state();
+  if (state === 'starting') throw new Problem('starting', 'No worker can draw yet: they are starting.');
+  if (state === 'lost')
+    throw new Problem('worker-lost', 'Workers are stuck, or are lost as fast as they are replaced.');
 }
+
+/** What assertReady throws. */
+export const unreadyCodes = ['draining', 'starting', 'worker-lost'] as const;
 
 export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
@@ -39,7 +45,7 @@ export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: 
         tags: ['health'],
         response: {
           200: { description: 'Ready.', content: { 'application/json': { schema: readyReply } } },
-          ...problemResponses(['bad-request', 'draining', 'worker-lost']),
+          ...problemResponses(['bad-request', ...unreadyCodes]),
         },
       },
     },

@@ -1,9 +1,9 @@
 /** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for gumbel_softmax and gumbel_softmax_vjp. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
 import { sumGradients } from '../sampler/gradient.js';
-import type { JobResult, OutputName } from '../sampler/job.js';
+import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { type Draw, drawAxes } from '../schemas/draw.js';
 import { readSampleInference, readVjpInference } from '../schemas/infer-draw.js';
@@ -21,6 +21,7 @@ import { logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './dr
 import { type InferBodyLimits, readInferBodies, releaseBody } from './infer-body.js';
 import { modelParams, readModel, versionParams } from './infer-model.js';
 import { type InferHead, type Output, sendInference } from './infer-reply.js';
+import { type DeadlineLimit, termsOf } from './terms.js';
 
 const inferCodes = [
   ...logitsCodes,
@@ -31,14 +32,21 @@ const inferCodes = [
   'gradient-overflow',
 ] as const;
 
-export function inferRoutes(app: FastifyInstance, limits: InferLimits & InferBodyLimits, sampler: Sampler): void {
+export function inferRoutes(
+  app: FastifyInstance,
+  limits: InferLimits & InferBodyLimits & DeadlineLimit,
+  sampler: Sampler,
+): void {
   readInferBodies(app, limits);
   const requestSchema = inferRequest(limits);
-  const infer = async (model: ModelName, body: InferBody, reply: FastifyReply) => {
+  const infer = async (model: ModelName, body: InferBody, http: FastifyRequest, reply: FastifyReply) => {
     try {
       const request = readInferRequest(requestSchema, model, body);
+      const { timeout } = request.parameters;
+      const terms = termsOf(http, reply, limits, timeout === undefined ? undefined : timeout / 1000);
       const respond = model === 'gumbel_softmax' ? sample : vjp;
-      const { draw, outputs } = await respond(request, body.binary, limits, sampler);
+      const draws = (job: Job) => sampler.draw(job, terms);
+      const { draw, outputs } = await respond(request, body.binary, limits, draws);
       return sendInference(reply, headOf(model, request, draw, sampler), outputs);
     } finally {
       // The draw has settled, and what it gave back is elsewhere.
@@ -70,7 +78,7 @@ export function inferRoutes(app: FastifyInstance, limits: InferLimits & InferBod
       async (request, reply) => {
         const model = readModel(request.params);
         if (!request.body) throw new Problem('malformed-json', 'The body is empty.');
-        return infer(model, request.body as unknown as InferBody, reply);
+        return infer(model, request.body as unknown as InferBody, request, reply);
       },
     );
   }
@@ -91,6 +99,9 @@ const paths = [
   },
 ] as const;
 
+/** Draws a job on the terms of the request at hand. */
+type Draws = (job: Job) => Promise<JobResult>;
+
 interface Answer {
   readonly draw: Draw;
   readonly outputs: Output[];
@@ -105,11 +116,11 @@ const outputOf: Readonly<Record<string, OutputName>> = {
   noise: 'noise',
 };
 
-async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, sampler: Sampler): Promise<Answer> {
+async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, draws: Draws): Promise<Answer> {
   const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, randomSeed);
   const names = new Set(outputs.map(({ name }) => outputOf[name] as OutputName));
   const mixed = hardRows !== undefined && names.has('samples');
-  const result = await sampler.draw(sampleJob(draw, mixed ? names.add('indices') : names, topK));
+  const result = await draws(sampleJob(draw, mixed ? names.add('indices') : names, topK));
   if (mixed) harden(result, hardRows, draw.logits.categories);
   const axes = drawAxes(draw);
   const widths = { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
@@ -127,10 +138,10 @@ function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categorie
   }
 }
 
-async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, sampler: Sampler): Promise<Answer> {
+async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, draws: Draws): Promise<Answer> {
   const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits);
   const job = vjpJob(draw, cotangent, estimator);
-  const gradients = sumGradients(job, await sampler.draw(job));
+  const gradients = sumGradients(job, await draws(job));
   const inputAt = (name: string) => request.inputs.findIndex((input) => input.name === name);
   refuseOverflow(draw, gradients, (field) =>
     inputAt(field) < 0 ? `/parameters/${field}` : `/inputs/${inputAt(field)}`,

@@ -8,8 +8,9 @@ import { type LogProbRequest, logProbReply, logProbRequest } from '../schemas/lo
 import type { LogitsLimits } from '../schemas/logits.js';
 import { problemResponses } from '../schemas/problem.js';
 import { logitsCodes, ofRows, temperatureMember } from './draw-job.js';
+import { type DeadlineLimit, termsOf } from './terms.js';
 
-export function logProbRoute(app: FastifyInstance, limits: LogitsLimits, sampler: Sampler): void {
+export function logProbRoute(app: FastifyInstance, limits: LogitsLimits & DeadlineLimit, sampler: Sampler): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/log-prob',
     {
@@ -29,7 +30,7 @@ export function logProbRoute(app: FastifyInstance, limits: LogitsLimits, sampler
     },
     async (request, reply) => {
       const { logits, temperature } = request.body;
-      const { logProb } = await sampler.draw(toJob(request.body));
+      const { logProb } = await sampler.draw(toJob(request.body), termsOf(request, reply, limits));
       const members: Member[] = [temperatureMember(temperature)];
       if (logProb)
         members.unshift({ name: 'log_prob', numbers: logProb, shape: logits.rank === 1 ? [] : [logits.rows] });

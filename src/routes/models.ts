@@ -14,7 +14,7 @@ import {
   serverMetadata,
   serverReady,
 } from '../schemas/infer-reply.js';
-import { assertReady } from './health.js';
+import { assertReady, unreadyCodes } from './health.js';
 import { modelParams, readModel, versionParams } from './infer-model.js';
 
 /** OpenAPI description of a route that replies `reply`, or one of `codes`. */
@@ -49,10 +49,7 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
   typed.get(
     '/v2/health/ready',
     {
-      schema: described('serverReady', 'Whether requests should be sent here', serverReady, [
-        'draining',
-        'worker-lost',
-      ]),
+      schema: described('serverReady', 'Whether requests should be sent here', serverReady, [...unreadyCodes]),
     },
     () => {
       assertReady(sampler, lifecycle);
@@ -69,8 +66,7 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
     typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));
     const ready = described(`modelReady${suffix}`, 'Whether a model can be asked here', modelReady, [
       'unknown-model',
-      'draining',
-      'worker-lost',
+      ...unreadyCodes,
     ]);
     typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {
       const name = readModel(request.params as { model: string; version?: string });

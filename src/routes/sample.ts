@@ -8,6 +8,7 @@ import { type DrawLimits, drawAxes } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type ReturnName, type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
 import { drawMembers, logitsCodes, randomSeed, sampleJob } from './draw-job.js';
+import { type DeadlineLimit, termsOf } from './terms.js';
 
 const outputOf: Readonly<Record<ReturnName, OutputName>> = {
   samples: 'samples',
@@ -17,7 +18,7 @@ const outputOf: Readonly<Record<ReturnName, OutputName>> = {
   noise: 'noise',
 };
 
-export function sampleRoute(app: FastifyInstance, limits: DrawLimits, sampler: Sampler): void {
+export function sampleRoute(app: FastifyInstance, limits: DrawLimits & DeadlineLimit, sampler: Sampler): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/sample',
     {
@@ -37,7 +38,7 @@ export function sampleRoute(app: FastifyInstance, limits: DrawLimits, sampler: S
       },
     },
     async (request, reply) => {
-      const result = await sampler.draw(toJob(request.body));
+      const result = await sampler.draw(toJob(request.body), termsOf(request, reply, limits));
       return reply.type('application/json').send(printBody(toMembers(request.body, result, sampler)) as never);
     },
   );

@@ -8,8 +8,9 @@ import type { DrawLimits } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
 import { drawMembers, logitsCodes, refuseOverflow, vjpJob } from './draw-job.js';
+import { type DeadlineLimit, termsOf } from './terms.js';
 
-export function vjpRoute(app: FastifyInstance, limits: DrawLimits, sampler: Sampler): void {
+export function vjpRoute(app: FastifyInstance, limits: DrawLimits & DeadlineLimit, sampler: Sampler): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/sample/vjp',
     {
@@ -31,7 +32,7 @@ export function vjpRoute(app: FastifyInstance, limits: DrawLimits, sampler: Samp
     async (request, reply) => {
       const { draw, cotangent, estimator } = request.body;
       const job = vjpJob(draw, cotangent, estimator);
-      const gradients = sumGradients(job, await sampler.draw(job));
+      const gradients = sumGradients(job, await sampler.draw(job, termsOf(request, reply, limits)));
       refuseOverflow(draw, gradients, (field, row) =>
         field === 'temperature' || draw.logits.rank === 1 ? `/${field}` : `/logits/${row}`,
       );

@@ -2,22 +2,28 @@
  * Decides which jobs run together and when. Natural batching: an idle lane takes the oldest job and every queued job of
  * the same kind and K that fits beside it; nothing waits while a lane is idle, and under load batches grow by themselves.
  * A job larger than a batch runs in parts and goes to the back of the queue after each, so no job holds the others up.
+ * What nobody waits for any more, because its deadline is over or its caller has gone, is not drawn.
  * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
  */
-import { Problem } from '../errors.js';
-import { type Job, type JobResult, jobElements, outputs, type Part } from './job.js';
+import { CallerGone, Problem } from '../errors.js';
+import { type Job, type JobResult, jobElements, outputs, type Part, patient, type Terms } from './job.js';
 
 export interface BatcherOptions {
   /** Batches that may run at once: one a worker. */
   readonly lanes: number;
   /** Elements one batch draws at most; a single row may have more. */
   readonly batchElementsMax: number;
-  /** Elements that may wait. A job is taken whatever its size while nothing waits. */
+  /**
+   * Elements that may wait. A job is taken whatever its size while nothing waits, and counts for at most an eighth of this: a large
+   * one keeps no small one out, since they take turns.
+   */
   readonly queueElementsMax: number;
   /** Jobs that may wait. */
   readonly queueRequestsMax: number;
   /** Draws the parts (all of one kind and K) and resolves to one result a part, in order. */
   readonly runBatch: (parts: readonly Part[]) => Promise<readonly JobResult[]>;
+  /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
+  readonly now: () => number;
   /** Runs a callback after the jobs that are arriving right now have been submitted; `setImmediate` in the service. */
   readonly defer: (callback: () => void) => void;
 }
@@ -25,6 +31,7 @@ export interface BatcherOptions {
 /** A job on its way: where its next part starts, and what has come back. */
 interface Ticket {
   readonly job: Job;
+  readonly terms: Terms;
   readonly resolve: (result: JobResult) => void;
   readonly reject: (error: unknown) => void;
   /** Place in the queue; a job that has had a turn gets a new one. */
@@ -45,7 +52,9 @@ export class Batcher {
   #deferred = false;
   #queuedElements = 0;
   #queuedRequests = 0;
-  #unsettled = 0;
+  /** Queued elements as the limit counts them. */
+  #weight = 0;
+  readonly #unsettled = new Set<Ticket>();
   #whenIdle: (() => void)[] = [];
 
   constructor(options: BatcherOptions) {
@@ -60,21 +69,20 @@ export class Batcher {
   /**
    * Queues a job. The promise settles exactly once.
    *
-   * @throws {Problem} `overloaded`, as a rejection, when the queue is full
+   * @throws {Problem} as a rejection: `overloaded` when the queue is full, `deadline-exceeded` when its time is over
+   * @throws {CallerGone} as a rejection, when nobody waits for it any more
    */
-  submit(job: Job): Promise<JobResult> {
+  submit(job: Job, terms: Terms = patient): Promise<JobResult> {
     const { queueElementsMax, queueRequestsMax } = this.#options;
     const elements = jobElements(job);
-    const full = this.#queuedRequests >= queueRequestsMax || this.#queuedElements + elements > queueElementsMax;
+    const full = this.#queuedRequests >= queueRequestsMax || this.#weight + this.#weightOf(elements) > queueElementsMax;
     if (full && this.#queuedRequests > 0) {
       return Promise.reject(new Problem('overloaded', 'More draws are waiting than this replica takes on.'));
     }
     return new Promise((resolve, reject) => {
-      this.#queuedElements += elements;
-      this.#queuedRequests += 1;
-      this.#unsettled += 1;
-      this.#enqueue({
+      const ticket: Ticket = {
         job,
+        terms,
         resolve,
         reject,
         turn: 0,
@@ -83,15 +91,39 @@ export class Batcher {
         drawsLeft: job.samples * job.rows,
         settled: false,
         result: undefined,
-      });
+      };
+      this.#count(elements, 0);
+      this.#queuedRequests += 1;
+      this.#unsettled.add(ticket);
+      this.#enqueue(ticket);
       this.#look();
     });
   }
 
+  /**
+   * Answers the callers whose time is over, and forgets those who have gone, also while every lane is busy. Call it now and then: what
+   * is taken from the queue is looked at anyway.
+   */
+  sweep(): void {
+    const nowMs = this.#options.now();
+    for (const ticket of this.#unsettled) this.#drop(ticket, nowMs);
+  }
+
   /** Resolves once every job submitted so far and since has settled. */
   idle(): Promise<void> {
-    if (this.#unsettled === 0) return Promise.resolve();
+    if (this.#unsettled.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** What a job with so many elements left counts for. */
+  #weightOf(elements: number): number {
+    return Math.min(elements, this.#options.queueElementsMax / 8);
+  }
+
+  /** Counts a job that had `before` elements in the queue and has `after` of them there now. */
+  #count(after: number, before: number): void {
+    this.#queuedElements += after - before;
+    this.#weight += this.#weightOf(after) - this.#weightOf(before);
   }
 
   #enqueue(ticket: Ticket): void {
@@ -107,35 +139,53 @@ export class Batcher {
     this.#deferred = true;
     this.#options.defer(() => {
       this.#deferred = false;
-      while (this.#running < this.#options.lanes && this.#queues.size > 0) this.#start(this.#take());
+      while (this.#running < this.#options.lanes && this.#queues.size > 0) {
+        const taken = this.#take();
+        if (taken.parts.length > 0) this.#start(taken);
+      }
     });
   }
 
-  /** The batch of the oldest ticket: its next part, then whole jobs of its queue while they fit. */
+  /** The batch of the oldest ticket: its next part, then whole jobs of its queue while they fit. Empty if nobody waits for any. */
   #take(): { tickets: Ticket[]; parts: Part[] } {
     const queue = this.#oldestQueue();
+    const key = queueOf((queue[0] as Ticket).job);
+    const nowMs = this.#options.now();
     const tickets: Ticket[] = [];
     const parts: Part[] = [];
     const unfinished: Ticket[] = [];
     let budget = this.#options.batchElementsMax;
-    let taken = 0;
-    for (const ticket of queue) {
+    while (queue.length > 0) {
+      const ticket = queue[0] as Ticket;
+      if (this.#drop(ticket, nowMs)) continue;
       const left = elementsLeft(ticket);
-      if (taken > 0 && left > budget) break;
+      if (parts.length > 0 && left > budget) break;
+      queue.shift();
       const part = cutPart(ticket, budget);
       const elements = part.rowCount * part.sampleCount * part.job.categories;
       budget -= elements;
-      this.#queuedElements -= elements;
+      this.#count(left - elements, left);
       tickets.push(ticket);
       parts.push(part);
-      taken += 1;
       if (elements < left) unfinished.push(ticket);
     }
-    this.#queuedRequests -= taken - unfinished.length;
-    queue.splice(0, taken);
-    if (queue.length === 0) this.#queues.delete(queueOf((parts[0] as Part).job));
+    this.#queuedRequests -= parts.length - unfinished.length;
+    if (queue.length === 0) this.#queues.delete(key);
     for (const ticket of unfinished) this.#enqueue(ticket);
     return { tickets, parts };
+  }
+
+  /** Settles a job that nobody waits for any more; says whether it was one. */
+  #drop(ticket: Ticket, nowMs: number): boolean {
+    const { deadlineAtMs, isGone } = ticket.terms;
+    if (isGone()) {
+      this.#fail(ticket, new CallerGone());
+    } else if (nowMs >= deadlineAtMs) {
+      this.#fail(ticket, new Problem('deadline-exceeded', 'The draw was not done in time, and was given up.'));
+    } else {
+      return false;
+    }
+    return true;
   }
 
   #oldestQueue(): Ticket[] {
@@ -188,15 +238,15 @@ export class Batcher {
     if (!queue || at < 0) return;
     queue.splice(at, 1);
     if (queue.length === 0) this.#queues.delete(queueOf(ticket.job));
-    this.#queuedElements -= elementsLeft(ticket);
+    this.#count(0, elementsLeft(ticket));
     this.#queuedRequests -= 1;
   }
 
   #settle(ticket: Ticket, answer: () => void): void {
     ticket.settled = true;
-    this.#unsettled -= 1;
+    this.#unsettled.delete(ticket);
     answer();
-    if (this.#unsettled === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    if (this.#unsettled.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 }
 

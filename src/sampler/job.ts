@@ -74,6 +74,17 @@ export interface Job {
   readonly outputs: ReadonlySet<OutputName>;
 }
 
+/** How long a job is worth drawing. */
+export interface Terms {
+  /** When its caller wants an answer, by the clock of `performance.now`. */
+  readonly deadlineAtMs: number;
+  /** Whether its caller has gone. Asked now and then until the job settles. */
+  readonly isGone: () => boolean;
+}
+
+/** The terms of a caller that waits for as long as it takes. */
+export const patient: Terms = { deadlineAtMs: Number.POSITIVE_INFINITY, isGone: () => false };
+
 /**
  * A rectangle of a job: samples [sampleStart, sampleStart + sampleCount) of rows [rowStart, rowStart + rowCount).
  * Either all rows or one sample, so that its draws are consecutive draws of the job.

@@ -1,6 +1,6 @@
 /**
  * A fixed set of worker threads, one batch each at a time. A worker that is lost fails only the batch it held and is
- * replaced. Workers are never terminated: ONNX Runtime would abort the process if one were inside a run, so they are
+ * replaced; one that does not answer in time makes the whole pool useless, and its owner ends the process. Workers are never terminated: ONNX Runtime would abort the process if one were inside a run, so they are
  * told to stop and end by themselves.
  */
 import { SHARE_ENV, Worker } from 'node:worker_threads';
@@ -11,8 +11,14 @@ import { type FromWorker, resultOn, type ToWorker, type WorkerSettings } from '.
 export interface PoolOptions {
   readonly workers: number;
   readonly settings: WorkerSettings;
+  /** Longest time a worker may hold a batch; none takes a hundredth of the default. */
+  readonly watchdogMs: number;
+  /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
+  readonly now: () => number;
   /** Called for each worker that ends without being asked to. */
   readonly onLost: (error: Error) => void;
+  /** Called once, when a worker has held a batch for longer than it may. */
+  readonly onStuck: () => void;
   /** Given the buffer of each large batch once it has been drawn, to use again. */
   readonly onSpent?: (batch: ArrayBuffer) => void;
   /** The module each thread runs; tests of faults give their own. */
@@ -29,7 +35,28 @@ interface Task {
 interface Seat {
   readonly worker: Worker;
   task: Task | undefined;
+  /** How long the batch has been in its hands, as far as the pool has watched. */
+  heldMs: number;
 }
+
+/** ready: a worker can draw. starting: none can yet. lost: too many were lost lately, or one is stuck. */
+export type PoolState = 'ready' | 'starting' | 'lost';
+
+/** So many losses within a minute are no accident: something kills every worker that takes its place. */
+const lossesMax = 5;
+const lossesWindowMs = 60_000;
+
+/**
+ * The most that one look adds to the time a batch has been held: if the whole process stood still, so did the worker, and its answer may
+ * be there already.
+ */
+const watchStepMsMax = 200;
+
+/** How long to wait after a worker could not start before another is tried. */
+const retryMs = 1000;
+
+/** A worker's heap holds the code and little else, since batches and results lie outside of it; so one that grows is found soon. */
+const workerHeapMiB = 256;
 
 export class Pool {
   readonly #options: PoolOptions;
@@ -37,10 +64,18 @@ export class Pool {
   readonly #waiting: Task[] = [];
   #starting = 0;
   #stopping = false;
+  #stuck = false;
+  /** When workers were lost, within the last minute. */
+  #lossesAtMs: number[] = [];
+  /** Seats whose next worker could not start, and when to try again. */
+  #missing = 0;
+  #retryAtMs = 0;
+  #watchedAtMs: number;
   #whenEmpty: (() => void)[] = [];
 
   private constructor(options: PoolOptions) {
     this.#options = options;
+    this.#watchedAtMs = options.now();
   }
 
   /**
@@ -64,12 +99,33 @@ export class Pool {
     return this.#seats.size;
   }
 
+  get state(): PoolState {
+    if (this.#stuck || this.#recentLosses() >= lossesMax) return 'lost';
+    if (this.#seats.size > 0) return 'ready';
+    return this.#starting > 0 ? 'starting' : 'lost';
+  }
+
+  /** Looks for a worker that is stuck, and fills seats whose worker could not start; call it several times a second. */
+  watch(): void {
+    const nowMs = this.#options.now();
+    const stepMs = Math.min(nowMs - this.#watchedAtMs, watchStepMsMax);
+    this.#watchedAtMs = nowMs;
+    for (const seat of this.#seats) if (seat.task) seat.heldMs += stepMs;
+    if (!this.#stuck && [...this.#seats].some(({ heldMs, task }) => task && heldMs > this.#options.watchdogMs)) {
+      this.#giveUp();
+    }
+    if (this.#missing === 0 || this.#stopping || nowMs < this.#retryAtMs) return;
+    for (let missing = this.#missing; missing > 0; missing--) this.#replace();
+    this.#missing = 0;
+  }
+
   /**
    * Draws a batch on a free worker, or on the next that becomes free. The batch's buffer is moved to the worker.
    *
    * @throws {Problem} `worker-lost`, as a rejection, when the worker ends before it answers or none is left
    */
   run(batch: Batch): Promise<BatchResult> {
+    if (this.#stuck) return Promise.reject(lost());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ batch, resolve, reject });
       this.#assign();
@@ -79,7 +135,9 @@ export class Pool {
   /** Lets every worker finish its batch and end; resolves when all threads are gone. */
   stop(): Promise<void> {
     this.#stopping = true;
-    for (const seat of this.#seats) if (!seat.task) seat.worker.postMessage('stop' satisfies ToWorker);
+    for (const seat of this.#seats) {
+      if (!seat.task || this.#stuck) seat.worker.postMessage('stop' satisfies ToWorker);
+    }
     if (this.#seats.size + this.#starting === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
@@ -90,6 +148,7 @@ export class Pool {
       if (seat.task) continue;
       const task = this.#waiting.shift() as Task;
       seat.task = task;
+      seat.heldMs = 0;
       const { buffer } = task.batch;
       seat.worker.postMessage(buffer satisfies ToWorker, [buffer]);
     }
@@ -105,12 +164,13 @@ export class Pool {
         workerData: this.#options.settings,
         // ONNX Runtime reads its switches from the environment of the process, which a copy would not reach.
         env: SHARE_ENV,
+        resourceLimits: { maxOldGenerationSizeMb: workerHeapMiB },
       });
       let seat: Seat | undefined;
       let cause = new Error('The worker thread ended without a word.');
       worker.on('message', (message: FromWorker) => {
         if (message === 'ready') {
-          seat = { worker, task: undefined };
+          seat = { worker, task: undefined, heldMs: 0 };
           this.#starting -= 1;
           this.#seats.add(seat);
           resolve();
@@ -148,9 +208,34 @@ export class Pool {
   #dismiss(seat: Seat, cause: Error): void {
     this.#seats.delete(seat);
     if (this.#stopping && !seat.task) return;
+    this.#lossesAtMs.push(this.#options.now());
     this.#options.onLost(cause);
     seat.task?.reject(lost());
-    if (!this.#stopping) this.#hire().catch((error) => this.#options.onLost(error));
+    if (!this.#stopping) this.#replace();
+  }
+
+  /** Hires a worker in the place of another; where that fails, the pool is one short until it tries again. */
+  #replace(): void {
+    this.#hire().catch((error) => {
+      this.#lossesAtMs.push(this.#options.now());
+      this.#missing += 1;
+      this.#retryAtMs = this.#options.now() + retryMs;
+      this.#options.onLost(error);
+    });
+  }
+
+  /** All callers are answered, and nothing is drawn any more. */
+  #giveUp(): void {
+    this.#stuck = true;
+    for (const seat of this.#seats) seat.task?.reject(lost());
+    for (const task of this.#waiting.splice(0)) task.reject(lost());
+    this.#options.onStuck();
+  }
+
+  #recentLosses(): number {
+    const since = this.#options.now() - lossesWindowMs;
+    this.#lossesAtMs = this.#lossesAtMs.filter((atMs) => atMs > since);
+    return this.#lossesAtMs.length;
   }
 }
 

@@ -84,6 +84,10 @@ function fields(limits: DrawLimits) {
         noise,
         top_k: z.int().min(1).optional().meta({ description: 'gumbel_softmax: adds the output top_indices.' }),
         estimator: z.enum(estimators).optional().meta({ description: 'gumbel_softmax_vjp: as in POST /sample/vjp.' }),
+        timeout: z.int().min(1).optional().meta({
+          description:
+            'Microseconds, as Triton has it: shortens the deadline of the draw like the header x-deadline-ms.',
+        }),
         binary_data_output: z.boolean().optional().meta({ description: 'All outputs come as bytes behind the JSON.' }),
       })
       .prefault({}),

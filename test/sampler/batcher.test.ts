@@ -27,6 +27,7 @@ function byHand(options: Partial<BatcherOptions> = {}) {
       new Promise((resolve, reject) => {
         batches.push({ parts, finish: () => resolve(parts.map(answer)), fail: reject });
       }),
+    now: () => 0,
     defer: (callback) => deferred.push(callback),
     ...options,
   });
@@ -134,6 +135,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
           if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
           return parts.map(answer);
         },
+        now: () => 0,
         defer: setImmediate,
       });
       const results = await Promise.all(all.map((each) => batcher.submit(job(each))));
@@ -173,9 +175,10 @@ t.test(
   'a full queue refuses at once, by requests and by elements, and takes jobs again once it has drained',
   async (t) => {
     const isOverloaded = (error: unknown) => error instanceof Problem && error.code === 'overloaded';
-    for (const options of [{ queueRequestsMax: 2 }, { queueElementsMax: 8 }]) {
+    // A job of 4 elements counts for all of them in a queue of 32, of which it is an eighth.
+    for (const options of [{ queueRequestsMax: 8 }, { queueElementsMax: 32 }]) {
       const { batcher, turn, finish } = byHand(options);
-      const accepted = [batcher.submit(job({})), batcher.submit(job({}))];
+      const accepted = Array.from({ length: 8 }, () => batcher.submit(job({})));
       const error = await batcher.submit(job({})).catch((reason) => reason);
       t.ok(isOverloaded(error));
       await turn();
@@ -221,4 +224,89 @@ t.test('jobs of every kind share a batch when their K is equal', async (t) => {
   t.equal(batches[0]?.parts.length, 3);
   await finish();
   await Promise.all(results);
+});
+
+/** A batcher whose clock and callers the test governs. */
+function timed() {
+  const clock = { nowMs: 0 };
+  const gone = new Set<string>();
+  const hands = byHand({ now: () => clock.nowMs });
+  const submit = (name: string, deadlineAtMs: number, fields: Parameters<typeof makeJob>[0] = {}) =>
+    outcome(hands.batcher.submit(job(fields), { deadlineAtMs, isGone: () => gone.has(name) }));
+  return { ...hands, clock, gone, submit };
+}
+
+t.test('what expired in the queue is answered and not drawn, and its neighbours are', async (t) => {
+  const { batcher, batches, turn, finish, clock, submit } = timed();
+  const first = submit('first', 100);
+  await turn();
+  const [late, patient] = [submit('late', 50), submit('patient', 1000)];
+  clock.nowMs = 50;
+  await finish();
+  t.match(await late, { code: 'deadline-exceeded' });
+  t.match(await first, { indices: Int32Array.of(0) }, 'what was being drawn is answered');
+  t.equal(batches[0]?.parts.length, 1, 'only the patient one is drawn');
+  await finish();
+  t.match(await patient, { indices: Int32Array.of(0) });
+  t.same(batcher.queued, { elements: 0, requests: 0 });
+});
+
+t.test('what nobody waits for any more is not drawn', async (t) => {
+  const { batches, turn, finish, gone, submit } = timed();
+  submit('first', 100);
+  await turn();
+  const [left, stayed] = [submit('left', 100), submit('stayed', 100)];
+  gone.add('left');
+  await finish();
+  t.match(await left, { name: 'CallerGone' });
+  t.equal(batches[0]?.parts.length, 1);
+  await finish();
+  t.match(await stayed, { indices: Int32Array.of(0) });
+});
+
+t.test('a queue of which nothing is wanted any more gives way to the next', async (t) => {
+  const { batches, turn, clock, submit } = timed();
+  const late = submit('late', 10, { categories: 5 });
+  const other = submit('other', 100, { categories: 6 });
+  clock.nowMs = 10;
+  await turn();
+  t.match(await late, { code: 'deadline-exceeded' });
+  t.same(
+    batches[0]?.parts.map((part) => part.job.categories),
+    [6],
+  );
+  batches[0]?.finish();
+  await other;
+});
+
+t.test(
+  'a sweep answers those whose time is over while every lane is busy, once, also in the middle of a draw',
+  async (t) => {
+    const { batcher, batches, turn, finish, clock, submit } = timed();
+    const split = submit('split', 50, { categories: 10, samples: 30 });
+    const queued = submit('queued', 50, { categories: 3 });
+    await turn();
+    clock.nowMs = 49;
+    batcher.sweep();
+    t.same(batcher.queued.requests, 2, 'nothing is given up before its time');
+    clock.nowMs = 50;
+    batcher.sweep();
+    t.match(await split, { code: 'deadline-exceeded' });
+    t.match(await queued, { code: 'deadline-exceeded' });
+    t.same(batcher.queued, { elements: 0, requests: 0 });
+    await finish();
+    t.equal(batches.length, 0, 'the rest of the draw is never taken');
+    await batcher.idle();
+  },
+);
+
+t.test('a large job counts for an eighth of the queue, so it keeps no small one out', async (t) => {
+  const { batcher, turn, finish } = byHand({ queueElementsMax: 800 });
+  const large = batcher.submit(job({ categories: 10, samples: 1000 }));
+  await turn();
+  const small = Array.from({ length: 7 }, () => batcher.submit(job({ categories: 100 })));
+  await t.rejects(batcher.submit(job({ categories: 100 })), { code: 'overloaded' });
+  for (let batch = 0; batch < 110; batch++) await finish();
+  await Promise.all([large, ...small]);
+  t.same(batcher.queued, { elements: 0, requests: 0 });
 });

@@ -3,10 +3,23 @@ import t from 'tap';
 import { Problem } from '../../src/errors.js';
 import { pack, scatter } from '../../src/sampler/batch.js';
 import type { Batch, Part } from '../../src/sampler/job.js';
-import { Pool } from '../../src/sampler/pool.js';
+import { Pool, type PoolOptions } from '../../src/sampler/pool.js';
 import { makeJob } from './jobs.js';
 
 const settings = { provider: 'cpu', categoriesMax: 100 } as const;
+
+/** A pool whose clock the test sets, on workers that nobody expects to be stuck. */
+function options(more: Partial<PoolOptions> = {}): PoolOptions {
+  return {
+    workers: 1,
+    settings,
+    watchdogMs: 10_000,
+    now: () => 0,
+    onLost: () => {},
+    onStuck: () => t.fail('a worker is stuck'),
+    ...more,
+  };
+}
 
 function onePart(): Part {
   return { job: makeJob(), rowStart: 0, rowCount: 1, sampleStart: 0, sampleCount: 1 };
@@ -16,10 +29,10 @@ function oneBatch(): Batch {
   return pack([onePart()]);
 }
 
-/** A worker module given as source text. */
-function workerOf(source: string): URL {
-  const ready = "import { parentPort } from 'node:worker_threads'; parentPort.postMessage('ready');";
-  return new URL(`data:text/javascript,${encodeURIComponent(`${ready} ${source}`)}`);
+/** A worker module given as source text, which says that it is ready once `early` has run. */
+function workerOf(source: string, early = ''): URL {
+  const module = `import { parentPort } from 'node:worker_threads'; ${early}; parentPort.postMessage('ready'); ${source}`;
+  return new URL(`data:text/javascript,${encodeURIComponent(module)}`);
 }
 
 /** Dies on a batch whose last logit is 1, answers every other, stops when told. */
@@ -30,7 +43,7 @@ const fragile = workerOf(`parentPort.on('message', (message) => {
 });`);
 
 t.test('real workers draw batches that wait for them and all of them end when asked to', async (t) => {
-  const pool = await Pool.start({ workers: 2, settings, onLost: (error) => t.error(error) });
+  const pool = await Pool.start(options({ workers: 2, onLost: (error) => t.error(error) }));
   t.equal(pool.alive, 2);
   const results = await Promise.all(Array.from({ length: 20 }, () => pool.run(oneBatch())));
   const first = scatter([onePart()], results[0] as (typeof results)[0])[0];
@@ -41,12 +54,7 @@ t.test('real workers draw batches that wait for them and all of them end when as
 
 t.test('a worker that dies fails only its own batch and is replaced', async (t) => {
   const lost: string[] = [];
-  const pool = await Pool.start({
-    workers: 1,
-    settings,
-    workerUrl: fragile,
-    onLost: (error) => lost.push(error.message),
-  });
+  const pool = await Pool.start(options({ workerUrl: fragile, onLost: (error) => void lost.push(error.message) }));
   const deadly = oneBatch();
   deadly.logits[3] = 1;
   const [first, second, third] = await Promise.allSettled([
@@ -64,7 +72,7 @@ t.test('a worker that dies fails only its own batch and is replaced', async (t) 
 });
 
 t.test('a worker that dies while the pool stops still rejects its batch', async (t) => {
-  const pool = await Pool.start({ workers: 1, settings, workerUrl: fragile, onLost: () => {} });
+  const pool = await Pool.start(options({ workerUrl: fragile }));
   const deadly = oneBatch();
   deadly.logits[3] = 1;
   const batch = pool.run(deadly);
@@ -75,12 +83,128 @@ t.test('a worker that dies while the pool stops still rejects its batch', async 
 
 t.test('when no worker can be replaced, what waits is rejected instead of hanging', async (t) => {
   const workerUrl = new URL('data:text/javascript,');
-  t.rejects(Pool.start({ workers: 2, settings, workerUrl, onLost: () => {} }), { message: /ended without a word/ });
+  t.rejects(Pool.start(options({ workers: 2, workerUrl })), { message: /ended without a word/ });
   const once = workerOf(`if (globalThis.process.env.POOL_TEST_BORN) throw new Error('never again');
     globalThis.process.env.POOL_TEST_BORN = '1';
     parentPort.on('message', () => { throw new Error('out of luck'); });`);
-  const pool = await Pool.start({ workers: 1, settings, workerUrl: once, onLost: () => {} });
+  const pool = await Pool.start(options({ workerUrl: once }));
   const outcomes = await Promise.allSettled([pool.run(oneBatch()), pool.run(oneBatch())]);
   for (const outcome of outcomes) t.equal(outcome.status, 'rejected');
   await pool.stop();
+});
+
+t.test('a worker whose heap is full fails only its own batch and is replaced', async (t) => {
+  const greedy = workerOf(`const kept = [];
+    parentPort.on('message', (message) => {
+      if (message === 'stop') return parentPort.close();
+      if (new Float32Array(message).at(-1) === 1) for (;;) kept.push(new Array(100_000).fill({}));
+      parentPort.postMessage(new ArrayBuffer(32));
+    });`);
+  const lost: (string | undefined)[] = [];
+  const onLost = (error: Error & { code?: string }) => void lost.push(error.code);
+  const pool = await Pool.start(options({ workerUrl: greedy, onLost }));
+  const deadly = oneBatch();
+  deadly.logits[3] = 1;
+  const [first, second] = await Promise.allSettled([pool.run(deadly), pool.run(oneBatch())]);
+  t.match(first, { status: 'rejected', reason: { code: 'worker-lost' } });
+  t.equal(second.status, 'fulfilled');
+  t.same(lost, ['ERR_WORKER_OUT_OF_MEMORY']);
+  await pool.stop();
+});
+
+t.test(
+  'a worker that does not answer in time is stuck: every caller is answered, once, and nothing is drawn any more',
+  async (t) => {
+    const silent = workerOf("parentPort.on('message', (message) => { if (message === 'stop') parentPort.close(); });");
+    let nowMs = 0;
+    let stuck = 0;
+    const onStuck = () => {
+      stuck += 1;
+    };
+    const pool = await Pool.start(options({ workerUrl: silent, now: () => nowMs, onStuck }));
+    const callers = Promise.allSettled([pool.run(oneBatch()), pool.run(oneBatch())]);
+    nowMs = 60_000;
+    pool.watch();
+    t.same([stuck, pool.state], [0, 'ready'], 'a process that stood still for a minute knows nothing of its workers');
+    for (let look = 1; look < 50; look++) {
+      nowMs += 200;
+      pool.watch();
+    }
+    t.same([stuck, pool.state], [0, 'ready'], 'not before its time is over');
+    for (let look = 0; look < 3; look++) {
+      nowMs += 200;
+      pool.watch();
+    }
+    t.same([stuck, pool.state], [1, 'lost'], 'and once only');
+    for (const caller of await callers) t.match(caller, { status: 'rejected', reason: { code: 'worker-lost' } });
+    await t.rejects(pool.run(oneBatch()), { code: 'worker-lost' });
+    await pool.stop();
+  },
+);
+
+t.test('a seat whose next worker cannot start is tried again a second later', async (t) => {
+  const second = workerOf(
+    `parentPort.on('message', (message) => {
+      if (message === 'stop') return parentPort.close();
+      if (new Float32Array(message).at(-1) === 1) throw new Error('out of luck');
+      parentPort.postMessage(new ArrayBuffer(32));
+    });`,
+    `const { env } = globalThis.process;
+    env.POOL_TEST_STARTS = String(Number(env.POOL_TEST_STARTS ?? 0) + 1);
+    if (env.POOL_TEST_STARTS === '2') throw new Error('no memory')`,
+  );
+  let nowMs = 0;
+  let lose: (message: string) => void = () => {};
+  const onLost = (error: Error) => lose(error.message);
+  const pool = await Pool.start(options({ workerUrl: second, now: () => nowMs, onLost }));
+  const deadly = oneBatch();
+  deadly.logits[3] = 1;
+  const losses: string[] = [];
+  const both = new Promise<void>((resolve) => {
+    lose = (message) => {
+      if (losses.push(message) === 2) resolve();
+    };
+  });
+  await t.rejects(pool.run(deadly), { code: 'worker-lost' });
+  await both;
+  t.same(losses, ['out of luck', 'no memory']);
+  t.equal(pool.state, 'lost');
+  nowMs = 999;
+  pool.watch();
+  t.equal(pool.state, 'lost', 'not at once');
+  nowMs = 1000;
+  pool.watch();
+  t.equal(pool.state, 'starting');
+  await pool.run(oneBatch());
+  t.equal(pool.state, 'ready');
+  await pool.stop();
+});
+
+t.test('five workers lost within a minute make the pool unready, until the minute is over', async (t) => {
+  let nowMs = 0;
+  const pool = await Pool.start(options({ workerUrl: fragile, now: () => nowMs }));
+  for (let loss = 1; loss <= 5; loss++) {
+    nowMs = loss * 1000;
+    const deadly = oneBatch();
+    deadly.logits[3] = 1;
+    await t.rejects(pool.run(deadly), { code: 'worker-lost' });
+    // The next batch is drawn by the replacement, so it is there.
+    await pool.run(oneBatch());
+    t.equal(pool.state, loss < 5 ? 'ready' : 'lost');
+  }
+  nowMs = 61_001;
+  t.equal(pool.state, 'ready');
+  await pool.stop();
+});
+
+t.test('a pool without a worker says whether one is on its way', async (t) => {
+  const pool = await Pool.start(options({ workerUrl: fragile }));
+  const deadly = oneBatch();
+  deadly.logits[3] = 1;
+  await t.rejects(pool.run(deadly), { code: 'worker-lost' });
+  t.equal(pool.state, 'starting');
+  await pool.run(oneBatch());
+  t.equal(pool.state, 'ready');
+  await pool.stop();
+  t.equal(pool.state, 'lost');
 });

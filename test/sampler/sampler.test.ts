@@ -9,7 +9,9 @@ const settings = {
   batchElementsMax: 2 ** 18,
   queueElementsMax: 2 ** 29,
   queueRequestsMax: 100,
+  watchdogMs: 60_000,
   onWorkerLost: (error: Error) => t.error(error),
+  onStuck: () => t.fail('a worker is stuck'),
 } as const;
 
 const indicesOnly = new Set(['indices'] as const);
@@ -34,10 +36,10 @@ t.test('a small request does not wait behind a large draw', async (t) => {
 
 t.test('close lets everything that was accepted settle first', async (t) => {
   const sampler = await createSampler(settings);
-  t.ok(sampler.ready());
+  t.equal(sampler.state(), 'ready');
   const results = Array.from({ length: 10 }, () => sampler.draw(makeJob({ samples: 1000 })));
   await sampler.close();
-  t.notOk(sampler.ready());
+  t.equal(sampler.state(), 'lost');
   for (const { indices } of await Promise.all(results)) t.equal(indices?.length, 1000);
 });
 

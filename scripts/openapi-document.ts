@@ -10,6 +10,7 @@ const idle: Sampler = {
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
   ready: () => false,
+  load: () => ({ queuedElements: 0, queuedRequests: 0, workersAlive: 0 }),
   close: async () => {},
 };
 

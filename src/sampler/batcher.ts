@@ -18,6 +18,10 @@ export interface BatcherOptions {
   readonly queueRequestsMax: number;
   /** Draws the parts (all of one kind and K) and resolves to one result a part, in order. */
   readonly runBatch: (parts: readonly Part[]) => Promise<readonly JobResult[]>;
+  /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
+  readonly now: () => number;
+  /** Told how long each job waited for its first part to be taken. */
+  readonly waited: (waitMs: number) => void;
   /** Runs a callback after the jobs that are arriving right now have been submitted; `setImmediate` in the service. */
   readonly defer: (callback: () => void) => void;
 }
@@ -29,6 +33,8 @@ interface Ticket {
   readonly reject: (error: unknown) => void;
   /** Place in the queue; a job that has had a turn gets a new one. */
   turn: number;
+  /** When it was submitted; undefined once its first part has been taken. */
+  submittedAtMs: number | undefined;
   nextSample: number;
   nextRow: number;
   drawsLeft: number;
@@ -78,6 +84,7 @@ export class Batcher {
         resolve,
         reject,
         turn: 0,
+        submittedAtMs: this.#options.now(),
         nextSample: 0,
         nextRow: 0,
         drawsLeft: job.samples * job.rows,
@@ -117,11 +124,14 @@ export class Batcher {
     const tickets: Ticket[] = [];
     const parts: Part[] = [];
     const unfinished: Ticket[] = [];
+    const nowMs = this.#options.now();
     let budget = this.#options.batchElementsMax;
     let taken = 0;
     for (const ticket of queue) {
       const left = elementsLeft(ticket);
       if (taken > 0 && left > budget) break;
+      if (ticket.submittedAtMs !== undefined) this.#options.waited(nowMs - ticket.submittedAtMs);
+      ticket.submittedAtMs = undefined;
       const part = cutPart(ticket, budget);
       const elements = part.rowCount * part.sampleCount * part.job.categories;
       budget -= elements;

@@ -5,8 +5,9 @@
 import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';
 import { Batcher } from './batcher.js';
-import type { Job, JobResult } from './job.js';
+import { type BatchResult, type Job, type JobResult, type Part, timingColumns } from './job.js';
 import { noiseVersion } from './noise/version.js';
+import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js';
 import { Pool } from './pool.js';
 
 /** A batch of the default BATCH_ELEMENTS_MAX has 1 to 2 MiB, and each worker holds one at a time. */
@@ -21,6 +22,17 @@ export interface SamplerOptions {
   readonly queueRequestsMax: number;
   /** Called for each worker thread that is lost, with the reason. */
   readonly onWorkerLost: (error: Error) => void;
+  /** Told of everything worth a metric. */
+  readonly observer?: SamplerObserver;
+}
+
+/** What is on a sampler's hands right now. */
+export interface SamplerLoad {
+  /** Elements that wait to be drawn, and the requests they belong to. */
+  readonly queuedElements: number;
+  readonly queuedRequests: number;
+  /** Worker threads that draw or could. */
+  readonly workersAlive: number;
 }
 
 export interface Sampler {
@@ -35,6 +47,7 @@ export interface Sampler {
   readonly draw: (job: Job) => Promise<JobResult>;
   /** Whether a worker is alive to draw. */
   readonly ready: () => boolean;
+  readonly load: () => SamplerLoad;
   /** Lets everything accepted settle, then ends the workers. */
   readonly close: () => Promise<void>;
 }
@@ -45,18 +58,28 @@ export interface Sampler {
  * @throws {Error} when a worker cannot start
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
-  const { provider, workers, categoriesMax } = options;
+  const { provider, workers, categoriesMax, observer = unobserved } = options;
   const buffers = new KeptBuffers(batchBytesIdleMax);
   const take = (bytes: number) => buffers.take(bytes);
   const onSpent = (batch: ArrayBuffer) => buffers.give(batch);
+  const onLost = (error: Error) => {
+    observer.workerLost();
+    options.onWorkerLost(error);
+  };
   const settings = { provider, categoriesMax };
-  const pool = await Pool.start({ workers, settings, onLost: options.onWorkerLost, onSpent });
+  const pool = await Pool.start({ workers, settings, onLost, onSpent });
   const batcher = new Batcher({
     lanes: workers,
     batchElementsMax: options.batchElementsMax,
     queueElementsMax: options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,
-    runBatch: async (parts) => scatter(parts, await pool.run(pack(parts, take))),
+    runBatch: async (parts) => {
+      const result = await pool.run(pack(parts, take));
+      observer.drawn(drawnBatch(parts, result));
+      return scatter(parts, result);
+    },
+    now: () => performance.now(),
+    waited: observer.waited,
     defer: setImmediate,
   });
   return {
@@ -64,9 +87,23 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     noiseVersion,
     draw: (job) => batcher.submit(job),
     ready: () => pool.alive > 0,
+    load: () => ({
+      queuedElements: batcher.queued.elements,
+      queuedRequests: batcher.queued.requests,
+      workersAlive: pool.alive,
+    }),
     close: async () => {
       await batcher.idle();
       await pool.stop();
     },
   };
+}
+
+function drawnBatch(parts: readonly Part[], { timings }: BatchResult): DrawnBatch {
+  const { kind, categories } = (parts[0] as Part).job;
+  let rows = 0;
+  for (const { rowCount, sampleCount } of parts) rows += rowCount * sampleCount;
+  const graphMs = timings[timingColumns.graphMs] as number;
+  const noiseMs = (timings[timingColumns.totalMs] as number) - graphMs;
+  return { kind, requests: parts.length, rows, elements: rows * categories, noiseMs, graphMs };
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { buildApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
+import { Metrics } from '../src/metrics.js';
 import type { Sampler } from '../src/sampler/sampler.js';
 
 const idle: Sampler = {
@@ -24,6 +25,7 @@ export async function openApiYaml(): Promise<string> {
     sampler: idle,
     lifecycle: { draining: false },
     logger,
+    metrics: new Metrics(),
     version,
   });
   await app.ready();

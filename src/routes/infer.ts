@@ -1,9 +1,10 @@
 /** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for gumbel_softmax and gumbel_softmax_vjp. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
+import type { OnPrinted } from '../json/print-body.js';
 import { sumGradients } from '../sampler/gradient.js';
-import type { JobResult, OutputName } from '../sampler/job.js';
+import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { type Draw, drawAxes } from '../schemas/draw.js';
 import { readSampleInference, readVjpInference } from '../schemas/infer-draw.js';
@@ -17,7 +18,7 @@ import {
   type RequestedOutput,
   readInferRequest,
 } from '../schemas/infer-request.js';
-import { logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './draw-job.js';
+import { drawFor, logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './draw-job.js';
 import { type InferBodyLimits, readInferBodies, releaseBody } from './infer-body.js';
 import { modelParams, readModel, versionParams } from './infer-model.js';
 import { type InferHead, type Output, sendInference } from './infer-reply.js';
@@ -31,15 +32,21 @@ const inferCodes = [
   'gradient-overflow',
 ] as const;
 
-export function inferRoutes(app: FastifyInstance, limits: InferLimits & InferBodyLimits, sampler: Sampler): void {
+export function inferRoutes(
+  app: FastifyInstance,
+  limits: InferLimits & InferBodyLimits,
+  sampler: Sampler,
+  printed: OnPrinted,
+): void {
   readInferBodies(app, limits);
   const requestSchema = inferRequest(limits);
-  const infer = async (model: ModelName, body: InferBody, reply: FastifyReply) => {
+  const infer = async (model: ModelName, { caller, body }: InferCall, reply: FastifyReply) => {
     try {
       const request = readInferRequest(requestSchema, model, body);
       const respond = model === 'gumbel_softmax' ? sample : vjp;
-      const { draw, outputs } = await respond(request, body.binary, limits, sampler);
-      return sendInference(reply, headOf(model, request, draw, sampler), outputs);
+      const drawJob = (job: Job) => drawFor({ caller }, sampler, job);
+      const { draw, outputs } = await respond(request, body.binary, limits, drawJob);
+      return sendInference(reply, headOf(model, request, draw, sampler), outputs, printed);
     } finally {
       // The draw has settled, and what it gave back is elsewhere.
       releaseBody(body);
@@ -70,7 +77,7 @@ export function inferRoutes(app: FastifyInstance, limits: InferLimits & InferBod
       async (request, reply) => {
         const model = readModel(request.params);
         if (!request.body) throw new Problem('malformed-json', 'The body is empty.');
-        return infer(model, request.body as unknown as InferBody, reply);
+        return infer(model, { caller: request.caller, body: request.body as unknown as InferBody }, reply);
       },
     );
   }
@@ -91,6 +98,13 @@ const paths = [
   },
 ] as const;
 
+interface InferCall {
+  readonly caller: FastifyRequest['caller'];
+  readonly body: InferBody;
+}
+
+type DrawJob = (job: Job) => Promise<JobResult>;
+
 interface Answer {
   readonly draw: Draw;
   readonly outputs: Output[];
@@ -105,11 +119,11 @@ const outputOf: Readonly<Record<string, OutputName>> = {
   noise: 'noise',
 };
 
-async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, sampler: Sampler): Promise<Answer> {
+async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, drawJob: DrawJob): Promise<Answer> {
   const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, randomSeed);
   const names = new Set(outputs.map(({ name }) => outputOf[name] as OutputName));
   const mixed = hardRows !== undefined && names.has('samples');
-  const result = await sampler.draw(sampleJob(draw, mixed ? names.add('indices') : names, topK));
+  const result = await drawJob(sampleJob(draw, mixed ? names.add('indices') : names, topK));
   if (mixed) harden(result, hardRows, draw.logits.categories);
   const axes = drawAxes(draw);
   const widths = { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
@@ -127,10 +141,10 @@ function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categorie
   }
 }
 
-async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, sampler: Sampler): Promise<Answer> {
+async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, drawJob: DrawJob): Promise<Answer> {
   const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits);
   const job = vjpJob(draw, cotangent, estimator);
-  const gradients = sumGradients(job, await sampler.draw(job));
+  const gradients = sumGradients(job, await drawJob(job));
   const inputAt = (name: string) => request.inputs.findIndex((input) => input.name === name);
   refuseOverflow(draw, gradients, (field) =>
     inputAt(field) < 0 ? `/parameters/${field}` : `/inputs/${inputAt(field)}`,

@@ -24,7 +24,7 @@ export interface Log {
   readonly logger: Logger;
   /**
    * Writes what is left and ends the log; what is logged later is lost. Resolves to whether everything was written in
-   * time: if not, a write still blocks a thread, and only process.exit ends the process.
+   * time: if not, a write still holds a thread, and the process does not end by itself.
    */
   readonly close: () => Promise<boolean>;
 }

@@ -11,7 +11,8 @@ import type { SamplerLoad } from './sampler/sampler.js';
 
 /** An answered request. */
 export interface AnsweredRequest {
-  readonly method: string;
+  /** Undefined where Node could not read it. */
+  readonly method: string | undefined;
   /** The pattern of its route; undefined where none matched. */
   readonly route: string | undefined;
   readonly status: number;
@@ -38,7 +39,7 @@ export const shedReasons: ReadonlySet<ProblemCode> = new Set(
 /** nginx's status for a client that left before its reply, so that such requests are counted too. */
 export const clientClosedRequest = 499;
 
-const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const methods: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** 1, 2.5, 5, 10, ... : a quantile read from such buckets is right within a factor of 2.5, at three series a decade. */
 function decades(fromExponent: number, toExponent: number): number[] {
@@ -197,7 +198,7 @@ export class Metrics {
   }
 
   answered({ method, route = 'unmatched', status, durationMs }: AnsweredRequest): void {
-    this.#requests.inc({ method: methods.has(method) ? method : 'other', route, status });
+    this.#requests.inc({ method: methods.has(method) ? (method as string) : 'other', route, status });
     if (durationMs !== undefined) this.#requestSeconds.observe({ route }, durationMs / 1000);
   }
 

@@ -35,7 +35,7 @@ export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
     unread: ({ code }) => {
       metrics.refused(code, false);
       const { status } = problemKind(code);
-      metrics.answered({ method: 'unknown', route: undefined, status, durationMs: undefined });
+      metrics.answered({ method: undefined, route: undefined, status, durationMs: undefined });
     },
   };
 }
@@ -46,8 +46,11 @@ export function observeAnswers(app: FastifyInstance, metrics: Metrics, logger: L
     metrics.answered(answerOf(request, reply.statusCode, reply.elapsedTime));
     done();
   });
-  app.addHook('onRequestAbort', (request, done) => {
-    metrics.answered(answerOf(request, clientClosedRequest, undefined));
+  // Fastify's own hook for this sees only clients that leave before their body is read.
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) metrics.answered(answerOf(request, clientClosedRequest, undefined));
+    });
     done();
   });
   if (!logger.isLevelEnabled('debug')) return;

@@ -96,6 +96,7 @@ const pageSecurity: FastifyHelmetOptions = {
       'frame-ancestors': ["'none'"],
     },
   },
+  xFrameOptions: { action: 'deny' },
   // TLS ends before this service, and whoever ends it decides on HSTS. Browsers ignore the other two without TLS.
   strictTransportSecurity: false,
   crossOriginOpenerPolicy: false,
@@ -105,11 +106,11 @@ const pageSecurity: FastifyHelmetOptions = {
 /** Serves the document and the page; call it after the routes are described. */
 export async function docsRoutes(app: FastifyInstance): Promise<void> {
   await app.register(async (page) => {
-    await page.register(helmet, pageSecurity);
     // The policy of JSON replies, which every reply starts with, would leave the page blank.
     page.addHook('onRequest', async (_request, reply) => {
       reply.removeHeader('content-security-policy');
     });
+    await page.register(helmet, pageSecurity);
     await page.register(swaggerUi, {
       routePrefix: '/docs',
       uiConfig: { tryItOutEnabled: true, displayRequestDuration: true, persistAuthorization: false },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { buildApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
+import { Metrics } from '../src/metrics.js';
 import type { Sampler } from '../src/sampler/sampler.js';
 
 const idle: Sampler = {
@@ -10,6 +11,7 @@ const idle: Sampler = {
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
   state: () => 'ready',
+  load: () => ({ queuedElements: 0, queuedRequests: 0, workersAlive: 0 }),
   close: async () => {},
 };
 
@@ -23,6 +25,7 @@ export async function openApiYaml(): Promise<string> {
     sampler: idle,
     lifecycle: { draining: false },
     logger,
+    metrics: new Metrics(),
     version,
   });
   await app.ready();

@@ -1,19 +1,24 @@
 /**
  * buildApp: plugins, routes and error replies of the service, on a sampler it is given. Never listens.
  */
-import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
+import type { Callers } from './access/callers.js';
+import { guardRoutes } from './access/guard.js';
 import { BodyBudget, budgetBodies } from './body-budget.js';
 import type { Config } from './config.js';
 import { errorReplyOptions, installErrorReplies } from './error-replies.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { Metrics } from './metrics.js';
+import { observeAnswers, observeErrors } from './observe-requests.js';
+import { requestIdHeader, requestIdOf } from './request-id.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { healthRoutes } from './routes/health.js';
 import { inferRoutes } from './routes/infer.js';
 import { readJsonBodies } from './routes/json-body.js';
 import { logProbRoute } from './routes/log-prob.js';
+import { metricsRoute } from './routes/metrics.js';
 import { modelRoutes } from './routes/models.js';
 import { problemRoute } from './routes/problems.js';
 import { sampleRoute } from './routes/sample.js';
@@ -27,17 +32,31 @@ export interface AppParts {
   readonly sampler: Sampler;
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Who may draw; undefined where everybody may. */
+  readonly callers?: Callers | undefined;
   /** Version of this build, for the OpenAPI document. */
   readonly version: string;
 }
 
-export async function buildApp({ config, sampler, lifecycle, logger, version }: AppParts): Promise<FastifyInstance> {
+/**
+ * Headers of every reply: what a browser must not do with JSON. Written out, since helmet works its headers out anew for each
+ * request, which a small draw would feel; the pages have helmet's.
+ */
+const safeHeaders = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+};
+
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const { config, sampler, lifecycle, logger, metrics, callers, version } = parts;
+  const errorObserver = observeErrors(metrics, logger);
   const app: FastifyInstance = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for every request would cost more than the draw of a small one; lines about a request name its id.
     childLoggerFactory: (parent) => parent,
-    genReqId: () => randomUUID(),
+    genReqId: requestIdOf,
     bodyLimit: config.jsonBodyBytesMax,
     requestTimeout: config.requestTimeoutMs,
     keepAliveTimeout: config.keepAliveTimeoutMs,
@@ -50,7 +69,7 @@ export async function buildApp({ config, sampler, lifecycle, logger, version }: 
     },
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,
-    ...errorReplyOptions,
+    ...errorReplyOptions(errorObserver),
   });
   app.setValidatorCompiler(({ schema }) => (data) => {
     const parsed = (schema as ZodType).safeParse(data);
@@ -58,32 +77,29 @@ export async function buildApp({ config, sampler, lifecycle, logger, version }: 
   });
   app.setSerializerCompiler(() => JSON.stringify);
   app.server.maxConnections = config.connectionsMax;
-  installErrorReplies(app);
-  budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));
-  closeSlowReaders(app, config.replyTimeoutMs);
-  app.addHook('onRequest', (_request, reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header(requestIdHeader, request.id).headers(safeHeaders);
     if (lifecycle.draining) reply.header('connection', 'close');
     done();
   });
-  if (logger.isLevelEnabled('debug')) {
-    app.addHook('onResponse', async (request, reply) => {
-      const { method, routeOptions } = request;
-      const { url: route } = routeOptions;
-      const durationMs = reply.elapsedTime;
-      logger.debug({ request_id: request.id, method, route, status: reply.statusCode, durationMs }, 'request answered');
-    });
-  }
+  installErrorReplies(app, errorObserver);
+  observeAnswers(app, metrics, logger);
+  budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));
+  closeSlowReaders(app, config.replyTimeoutMs);
   await describeRoutes(app, version);
+  await guardRoutes(app, callers);
   await app.register(async (json) => {
     readJsonBodies(json);
-    sampleRoute(json, config, sampler);
-    vjpRoute(json, config, sampler);
-    logProbRoute(json, config, sampler);
+    sampleRoute(json, config, sampler, metrics.printed);
+    vjpRoute(json, config, sampler, metrics.printed);
+    logProbRoute(json, config, sampler, metrics.printed);
   });
-  await app.register(async (infer) => inferRoutes(infer, config, sampler));
+  await app.register(async (infer) => inferRoutes(infer, config, sampler, metrics.printed));
   modelRoutes(app, sampler, lifecycle, version);
   healthRoutes(app, sampler, lifecycle);
   problemRoute(app);
-  await docsRoutes(app);
+  metrics.describe(sampler.load, { version, noiseVersion: sampler.noiseVersion, provider: sampler.provider });
+  metricsRoute(app, metrics);
+  if (config.docs === 'on') await docsRoutes(app);
   return app;
 }

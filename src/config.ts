@@ -217,6 +217,27 @@ export const options = {
     reason:
       'Requests that may wait to be drawn, as many as there are connections; above it requests get 503 overloaded.',
   }),
+  API_KEYS_FILE: option({
+    schema: z.string(),
+    default: '',
+    unit: 'path',
+    reason:
+      'File of the API keys that may draw, a line of name:sha256 each, read again when it changes. Empty: everybody may, as suits a private network.',
+  }),
+  QUOTA_ELEMENTS_PER_MINUTE: option({
+    schema: integer({ min: 0, max: 2 ** 44 }),
+    default: '0',
+    unit: 'elements a minute',
+    reason:
+      'What each API key may draw on this replica; above it requests get 429 quota-exceeded. A line of the key file can say otherwise. 0: no quota.',
+  }),
+  DOCS: option({
+    schema: choice(['on', 'off']),
+    default: 'on',
+    unit: 'on or off',
+    reason:
+      'Whether /docs, /openapi.json and /openapi.yaml are served. They hold nothing secret, but some networks want them off.',
+  }),
 } as const;
 
 type Options = typeof options;
@@ -251,6 +272,9 @@ export interface Config {
   readonly batchElementsMax: number;
   readonly queueElementsMax: number;
   readonly queueRequestsMax: number;
+  readonly apiKeysFile: string;
+  readonly quotaElementsPerMinute: number;
+  readonly docs: Environment['DOCS'];
 }
 
 /** A value of the environment that the schema refuses; its message is the one line the operator reads. */
@@ -277,7 +301,7 @@ function readOption<Name extends keyof Options>(
  * @throws {ConfigError} on the first value outside its bounds
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  return Object.freeze({
+  const config = Object.freeze({
     port: readOption(environment, 'PORT'),
     host: readOption(environment, 'HOST'),
     logLevel: readOption(environment, 'LOG_LEVEL'),
@@ -306,5 +330,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     batchElementsMax: readOption(environment, 'BATCH_ELEMENTS_MAX'),
     queueElementsMax: readOption(environment, 'QUEUE_ELEMENTS_MAX'),
     queueRequestsMax: readOption(environment, 'QUEUE_REQUESTS_MAX'),
+    apiKeysFile: readOption(environment, 'API_KEYS_FILE'),
+    quotaElementsPerMinute: readOption(environment, 'QUOTA_ELEMENTS_PER_MINUTE'),
+    docs: readOption(environment, 'DOCS'),
   });
+  if (config.quotaElementsPerMinute > 0 && config.apiKeysFile === '') {
+    throw new ConfigError('QUOTA_ELEMENTS_PER_MINUTE is set, but a quota belongs to a key: set API_KEYS_FILE too');
+  }
+  return config;
 }

@@ -1,6 +1,6 @@
 /**
  * Turns whatever goes wrong into a problem reply (RFC 9457): Problems by their code, Fastify's and Node's own errors by
- * the code that fits, anything else as `internal`, whose cause goes to the log and never to the client.
+ * the code that fits, anything else as `internal`, whose cause goes to the observer and never to the client.
  */
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -8,6 +8,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
 import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
+import { requestIdHeader } from './request-id.js';
 import { problemMediaType } from './schemas/problem.js';
 
 /** Fastify's errors that a client can cause. */
@@ -18,6 +19,8 @@ const ofFastify: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_BAD_URL: 'bad-request',
   FST_ERR_ASYNC_CONSTRAINT: 'bad-request',
   FST_ERR_MAX_PARAM_LENGTH: 'not-found',
+  FST_BEARER_AUTH_MISSING_AUTHORIZATION_HEADER: 'unauthenticated',
+  FST_BEARER_AUTH_INVALID_AUTHORIZATION_HEADER: 'unauthenticated',
 };
 
 /** Node's errors on a connection whose request never reached Fastify. */
@@ -53,7 +56,7 @@ export function problemBodyOf(problem: Problem, requestId: string): string {
     title,
     status,
     detail: problem.message,
-    instance: `urn:uuid:${requestId}`,
+    instance: `/problems/${problem.code}#${requestId}`,
     request_id: requestId,
     errors: problem.errors,
   });
@@ -79,10 +82,10 @@ function isBodyToCome({ raw, headers }: FastifyRequest): boolean {
 }
 
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, retryAfterSeconds } = problemKind(problem.code);
   if (isBodyToCome(request)) reply.header('connection', 'close');
-  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
-  reply.code(status);
+  if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', problem.retryAfterSeconds);
+  if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="gumbel-sampler"');
+  reply.code(problemKind(problem.code).status);
   if (underV2.test(request.url)) {
     // KServe's client reads an error only if its media type is this and no more; Fastify adds a charset to text, not to bytes.
     return reply.type('application/json').send(Buffer.from(inferErrorOf(problem, request.id)));
@@ -90,21 +93,23 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
   return reply.type(problemMediaType).send(problemBodyOf(problem, request.id));
 }
 
-/** Answers on the raw socket when Node could not read a request at all. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+/** Answers on the raw socket when Node could not read a request at all; undefined where nobody is left to hear it. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): Problem | undefined {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
-    return;
+    return undefined;
   }
   const problem = explained(ofNode[error.code ?? ''] ?? 'bad-request');
   const { status, title } = problemKind(problem.code);
-  const body = problemBodyOf(problem, randomUUID());
+  const requestId = randomUUID();
+  const body = problemBodyOf(problem, requestId);
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${problemMediaType}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `${requestIdHeader}: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     // A client that does not close its side must not keep the socket.
     () => socket.destroy(),
   );
+  return problem;
 }
 
 /** The path patterns of an app and the methods each takes, to tell a wrong method (405) from a wrong path (404). */
@@ -125,11 +130,21 @@ class PathTable {
   }
 }
 
+/** Told of every error reply. */
+export interface ErrorObserver {
+  /** A request was refused; `cause` is there when the mistake is ours. */
+  readonly refused: (problem: Problem, request: FastifyRequest, cause?: unknown) => void;
+  /** The router itself refused a request, before any hook; that was all of the request's life. */
+  readonly misrouted: (request: FastifyRequest, reply: FastifyReply) => void;
+  /** Node refused what it could not read as a request. */
+  readonly unread: (problem: Problem) => void;
+}
+
 /**
  * Installs the error replies. Call it before any route is added: it learns the routes as they come.
  * A request that matches no route is refused before its body is read.
  */
-export function installErrorReplies(app: FastifyInstance): void {
+export function installErrorReplies(app: FastifyInstance, { refused }: ErrorObserver): void {
   const paths = new PathTable();
   app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
   app.addHook('onRequest', (request, reply, done) => {
@@ -146,20 +161,32 @@ export function installErrorReplies(app: FastifyInstance): void {
     done(new Problem('method-not-allowed', `This path takes ${methods.join(', ')}.`));
   });
   // Plugins that look for a file themselves end here.
-  app.setNotFoundHandler((request, reply) => sendProblem(explained('not-found'), request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const problem = explained('not-found');
+    refused(problem, request);
+    return sendProblem(problem, request, reply);
+  });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof CallerGone) return reply.hijack();
     const problem = toProblem(error);
-    if (problem) return sendProblem(problem, request, reply);
-    request.log.error({ err: error, request_id: request.id }, 'a request failed, and it is our fault');
-    return sendProblem(explained('internal'), request, reply);
+    refused(problem ?? explained('internal'), request, problem ? undefined : error);
+    return sendProblem(problem ?? explained('internal'), request, reply);
   });
 }
 
-export const errorReplyOptions = {
-  clientErrorHandler: answerClientError,
-  /** Errors of the router itself, before any hook runs. */
-  frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-    sendProblem(toProblem(error) ?? explained('internal'), request, reply);
-  },
-};
+/** Options of the server for errors that come before any hook or handler. */
+export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver) {
+  return {
+    clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => {
+      const problem = answerClientError(error, socket);
+      if (problem) unread(problem);
+    },
+    /** Errors of the router itself. */
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      const problem = toProblem(error);
+      refused(problem ?? explained('internal'), request, problem ? undefined : error);
+      sendProblem(problem ?? explained('internal'), request, reply.header(requestIdHeader, request.id));
+      misrouted(request, reply);
+    },
+  };
+}

@@ -43,6 +43,12 @@ export const catalogue = {
     meaning: 'The request line, a header or the length of the body breaks HTTP/1.1.',
     remedy: 'Use an HTTP client library, and let it set Content-Length.',
   },
+  unauthenticated: {
+    status: 401,
+    title: 'The API key is missing or unknown',
+    meaning: 'This service draws only for clients with a key, and the request has none that it knows.',
+    remedy: 'Send the header Authorization: Bearer and your key. Whoever runs the service gives out keys.',
+  },
   'not-found': {
     status: 404,
     title: 'There is nothing at this path',
@@ -159,6 +165,13 @@ export const catalogue = {
     remedy:
       'Scale the cotangent down, or raise the temperature: gradients grow as 1 / temperature, and with its square.',
   },
+  'quota-exceeded': {
+    status: 429,
+    title: 'The quota of the API key is used up',
+    meaning: 'The key has drawn more elements (rows x categories x samples) than its quota for a minute allows.',
+    remedy: 'Wait as long as Retry-After says, draw less, or ask for a larger quota.',
+    retryAfterSeconds: 60,
+  },
   internal: {
     status: 500,
     title: 'The service failed',
@@ -218,12 +231,20 @@ export const fieldErrorsMax = 10;
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[];
+  /** Seconds a client should wait before it tries again; undefined where that is not known. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: ProblemCode, detail: string, errors: readonly FieldError[] = []) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    errors: readonly FieldError[] = [],
+    retryAfterSeconds: number | undefined = problemKind(code).retryAfterSeconds,
+  ) {
     super(detail);
     this.name = 'Problem';
     this.code = code;
     this.errors = errors.slice(0, fieldErrorsMax);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

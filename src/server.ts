@@ -7,20 +7,21 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
+import { type Access, openAccess } from './access/access.js';
 import { buildApp } from './app.js';
 import { type Config, ConfigError, readConfig } from './config.js';
 import type { Lifecycle } from './lifecycle.js';
+import { type Log, openLog } from './log.js';
+import { Metrics } from './metrics.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
 const exitCodes = { configuration: 78, software: 70 } as const;
 
-/** Bytes of log lines kept while stdout stalls; more are dropped, so that a stalled reader never stalls requests. */
-const logBufferBytesMax = 2 ** 20;
-
 interface Service {
   readonly config: Config;
-  readonly logger: Logger;
+  readonly log: Log;
+  readonly access: Access | undefined;
   readonly sampler: Sampler;
   readonly lifecycle: Lifecycle;
   readonly app: Awaited<ReturnType<typeof buildApp>>;
@@ -36,7 +37,10 @@ function readVersion(): string {
 const answersLeaveMs = 500;
 
 async function start(config: Config): Promise<void> {
-  const logger = pino({ level: config.logLevel }, pino.destination({ sync: false, maxLength: logBufferBytesMax }));
+  const metrics = new Metrics();
+  const log = openLog({ level: config.logLevel, fd: 1, lineDropped: metrics.lineDropped });
+  const { logger } = log;
+  const access = await openKeyFile(config, metrics, logger);
   const sampler = await createSampler({
     ...config,
     provider: config.executionProvider,
@@ -46,21 +50,36 @@ async function start(config: Config): Promise<void> {
         { watchdogMs: config.watchdogMs },
         'a worker thread is stuck: unready now, then ending with code 70',
       );
-      setTimeout(endNow, answersLeaveMs, logger);
+      setTimeout(endNow, answersLeaveMs, log);
     },
+    observer: metrics.sampler,
   });
   try {
     const lifecycle = { draining: false };
-    const app = await buildApp({ config, sampler, lifecycle, logger, version: readVersion() });
-    const service = { config, logger, sampler, lifecycle, app };
+    const callers = access?.callers;
+    const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version: readVersion() });
+    const service = { config, log, access, sampler, lifecycle, app };
     await app.listen({ port: config.port, host: config.host });
     onFirstSignal((signal) => stop(service, signal));
     logger.info(serving(config, app.server.address() as AddressInfo));
   } catch (error) {
     // Threads that nobody needs any more would keep the process alive.
     await sampler.close();
+    access?.close();
+    await log.close();
     throw error;
   }
+}
+
+/** @throws {ConfigError} when the key file cannot work */
+async function openKeyFile(config: Config, metrics: Metrics, logger: Logger): Promise<Access | undefined> {
+  const { apiKeysFile: path, quotaElementsPerMinute } = config;
+  if (path === '') return undefined;
+  const now = () => performance.now();
+  const options = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
+  return openAccess(path, options, logger).catch((error: Error) => {
+    throw new ConfigError(`API_KEYS_FILE is ${JSON.stringify(path)}, but ${error.message}`);
+  });
 }
 
 /** The first SIGTERM or SIGINT calls `handler`; a second of either has its default effect. */
@@ -84,8 +103,8 @@ function serving({ host, executionProvider, workers }: Config, { port }: Address
  * a run, or wait for a worker that never ends; replacing the process's program ends it without asking any of them. Before Node.js 22.15
  * there is no way to do that, and process.exit must do.
  */
-function endNow(logger: Logger): void {
-  logger.flush();
+async function endNow(log: Log): Promise<void> {
+  await log.close();
   const { execve } = process as { execve?: (file: string, args: readonly string[], env: object) => void };
   execve?.(process.execPath, [process.execPath, '-e', `process.exit(${exitCodes.software})`], {});
   process.exit(exitCodes.software);
@@ -96,13 +115,14 @@ function endNow(logger: Logger): void {
  * and with nothing left to do the process ends with code 0. What does not finish in time is cut off with code 70, and a second signal
  * has its default effect and ends the process at once.
  */
-async function stop({ config, logger, sampler, lifecycle, app }: Service, signal: string): Promise<void> {
+async function stop({ config, log, access, sampler, lifecycle, app }: Service, signal: string): Promise<void> {
+  const { logger } = log;
   lifecycle.draining = true;
   logger.info({ signal, drainDelayMs: config.drainDelayMs }, 'stopping: unready now, then finishing what is in flight');
   await sleep(config.drainDelayMs);
   const limit = setTimeout(() => {
     logger.error({ shutdownTimeoutMs: config.shutdownTimeoutMs }, 'the stop takes too long: ending with code 70');
-    endNow(logger);
+    void endNow(log);
   }, config.shutdownTimeoutMs);
   // A connection whose reply was already on its way when the drain began did not hear Connection: close.
   const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
@@ -110,8 +130,10 @@ async function stop({ config, logger, sampler, lifecycle, app }: Service, signal
   clearInterval(sweep);
   await sampler.close();
   clearTimeout(limit);
+  access?.close();
   logger.info('stopped');
-  logger.flush();
+  // A write that nobody reads holds a thread, and that the process; the workers are gone, so it may be ended.
+  if (!(await log.close())) process.exit(0);
 }
 
 try {

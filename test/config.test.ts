@@ -29,6 +29,12 @@ t.test('a value that cannot work is one clear line that names the option and wha
     ['LOG_LEVEL', 'loud', /^LOG_LEVEL is "loud", but it must be one of trace, debug/],
     ['EXECUTION_PROVIDER', 'tpu', /^EXECUTION_PROVIDER is "tpu", but it must be one of cpu/],
     ['BATCH_ELEMENTS_MAX', '12', /^BATCH_ELEMENTS_MAX/],
+    ['DOCS', 'maybe', /^DOCS is "maybe", but it must be one of on, off/],
+    [
+      'QUOTA_ELEMENTS_PER_MINUTE',
+      '5',
+      /^QUOTA_ELEMENTS_PER_MINUTE is set, but a quota belongs to a key: set API_KEYS_FILE/,
+    ],
   ];
   for (const [name, value, message] of wrong)
     t.throws(() => readConfig({ [name]: value }), { message }, `${name}=${value}`);
@@ -38,7 +44,7 @@ t.test('a value that cannot work is one clear line that names the option and wha
 t.test("the README's table and .env.example name every option with its default, and no other", async (t) => {
   const defaults = Object.entries(options).map(([name, { default: value }]) => [
     name,
-    name === 'WORKERS' ? 'cores - 1' : value,
+    name === 'WORKERS' ? 'cores - 1' : value || 'none',
   ]);
   const rows = [...text('README.md').matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \|/gm)].map(([, name, value]) => [
     name,
@@ -48,6 +54,6 @@ t.test("the README's table and .env.example name every option with its default, 
   const lines = [...text('.env.example').matchAll(/^# ?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
   t.same(
     lines,
-    defaults.map(([name, value]) => [name, name === 'WORKERS' ? '' : value]),
+    Object.entries(options).map(([name, { default: value }]) => [name, name === 'WORKERS' ? '' : value]),
   );
 });

@@ -26,6 +26,7 @@ t.test('every route but the pages is described, and nothing else', async (t) => 
   t.same(Object.keys(document.paths).sort(), [
     '/livez',
     '/log-prob',
+    '/metrics',
     '/problems/{code}',
     '/readyz',
     '/sample',

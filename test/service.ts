@@ -1,15 +1,19 @@
 /** The real service for tests: real workers, real graph, requests injected without a socket. */
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
+import { type Access, openAccess } from '../src/access/access.js';
 import { buildApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
 import type { Lifecycle } from '../src/lifecycle.js';
+import { Metrics } from '../src/metrics.js';
 import { createSampler, type Sampler } from '../src/sampler/sampler.js';
 
 export interface Service {
   readonly app: FastifyInstance;
   readonly sampler: Sampler;
   readonly lifecycle: Lifecycle;
+  /** Undefined unless the environment has API_KEYS_FILE. */
+  readonly access: Access | undefined;
   /** POSTs a body (an object is sent as JSON) and gives back the status, the parsed reply and its text. */
   readonly sample: (body: unknown) => Promise<Answer>;
   /** The same for any route. */
@@ -48,9 +52,25 @@ export interface Reply {
   errors: { pointer: string; message: string }[];
 }
 
-/** Starts the service with the given environment on top of one worker and no log. */
-export async function startService(environment: Record<string, string> = {}): Promise<Service> {
+/** What a test may put in the place of the real thing. */
+export interface ServiceParts {
+  /** Takes the log's lines; without it nothing is logged. */
+  readonly logTo?: (line: string) => void;
+  /** The clock of quotas. */
+  readonly now?: () => number;
+}
+
+/** Starts the service with the given environment on top of one worker. */
+export async function startService(
+  environment: Record<string, string> = {},
+  { logTo, now = () => performance.now() }: ServiceParts = {},
+): Promise<Service> {
   const config = readConfig({ WORKERS: '1', ...environment });
+  const metrics = new Metrics();
+  const logger = logTo ? pino({ level: config.logLevel }, { write: logTo }) : pino({ level: 'silent' });
+  const { quotaElementsPerMinute, apiKeysFile } = config;
+  const callers = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
+  const access = apiKeysFile === '' ? undefined : await openAccess(apiKeysFile, callers, logger);
   const sampler = await createSampler({
     ...config,
     provider: config.executionProvider,
@@ -60,9 +80,18 @@ export async function startService(environment: Record<string, string> = {}): Pr
     onStuck: () => {
       throw new Error('A worker is stuck.');
     },
+    observer: metrics.sampler,
   });
   const lifecycle = { draining: false };
-  const app = await buildApp({ config, sampler, lifecycle, logger: pino({ level: 'silent' }), version: '0.0.0' });
+  const app = await buildApp({
+    config,
+    sampler,
+    lifecycle,
+    logger,
+    metrics,
+    callers: access?.callers,
+    version: '0.0.0',
+  });
   const post = async (url: string, body: unknown): Promise<Answer> => {
     const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const headers = { 'content-type': 'application/json' };
@@ -73,11 +102,13 @@ export async function startService(environment: Record<string, string> = {}): Pr
     app,
     sampler,
     lifecycle,
+    access,
     post,
     sample: (body) => post('/sample', body),
     close: async () => {
       await app.close();
       await sampler.close();
+      access?.close();
     },
   };
 }

@@ -15,6 +15,9 @@ export interface Numbers {
 
 export type Member = { readonly name: string; readonly value: unknown } | ({ readonly name: string } & Numbers);
 
+/** Told once of each reply with numbers how long its printing held the thread. */
+export type OnPrinted = (printMs: number) => void;
+
 /** A piece of a reply: JSON text as it is, or numbers to print. */
 export type Piece = string | Numbers;
 
@@ -22,7 +25,7 @@ export type Piece = string | Numbers;
 const wholeNumbersMax = 4096;
 
 /** Prints an object of the given members, in their order. */
-export function printBody(members: readonly Member[]): string | Readable {
+export function printBody(members: readonly Member[], printed: OnPrinted): string | Readable {
   const pieces: Piece[] = [];
   let text = '{';
   for (const member of members) {
@@ -36,16 +39,18 @@ export function printBody(members: readonly Member[]): string | Readable {
     text += ',';
   }
   pieces.push(`${text.slice(0, -1)}}`);
-  return printPieces(pieces);
+  return printPieces(pieces, printed);
 }
 
 /** Prints pieces one behind the other. */
-export function printPieces(pieces: readonly Piece[]): string | Readable {
+export function printPieces(pieces: readonly Piece[], printed: OnPrinted): string | Readable {
   let numbers = 0;
   for (const piece of pieces) if (typeof piece !== 'string') numbers += piece.numbers.length;
-  if (numbers > wholeNumbersMax) return Readable.from(printSlices(pieces), { objectMode: false });
+  if (numbers > wholeNumbersMax) return Readable.from(printSlices(pieces, printed), { objectMode: false });
+  const start = performance.now();
   let body = '';
   for (const piece of pieces) body += typeof piece === 'string' ? piece : printNumbers(piece);
+  printed(performance.now() - start);
   return body;
 }
 
@@ -62,17 +67,23 @@ function slicesOf({ numbers, shape }: Numbers): Iterable<Buffer> {
 }
 
 /** The same in slices, each in a turn of its own. */
-export async function* printSlices(pieces: readonly Piece[]): AsyncGenerator<Buffer> {
+export async function* printSlices(pieces: readonly Piece[], printed: OnPrinted): AsyncGenerator<Buffer> {
+  let printMs = 0;
   for (const piece of pieces) {
     if (typeof piece === 'string') {
       yield Buffer.from(piece);
       continue;
     }
-    const slices = slicesOf(piece);
+    const slices = slicesOf(piece)[Symbol.iterator]();
     await nextTurn();
-    for (const slice of slices) {
-      yield slice;
+    for (;;) {
+      const start = performance.now();
+      const { done, value } = slices.next();
+      printMs += performance.now() - start;
+      if (done) break;
+      yield value;
       await nextTurn();
     }
   }
+  printed(printMs);
 }

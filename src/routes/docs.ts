@@ -1,8 +1,10 @@
 /** Swagger UI at /docs and the document it shows, as /openapi.json and /openapi.yaml. */
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { securityScheme } from '../access/guard.js';
 
 interface OpenApiDocument {
   readonly components: { readonly schemas: Record<string, unknown> };
@@ -34,10 +36,19 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       tags: [
         { name: 'sampling', description: 'Draw samples.' },
         { name: 'open inference protocol', description: 'The same draws for clients of KServe and Triton.' },
-        { name: 'health', description: 'Kubernetes probes.' },
+        { name: 'health', description: 'Kubernetes probes and metrics.' },
         { name: 'errors', description: 'What an error means.' },
       ],
       security: [],
+      components: {
+        securitySchemes: {
+          [securityScheme]: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A key that whoever runs the service gave out. Needed only where API_KEYS_FILE is set.',
+          },
+        },
+      },
     },
     transform: jsonSchemaTransform,
     transformObject: (document) => withBinaryBodies(withoutUnusedSchemas(jsonSchemaTransformObject(document))),
@@ -66,12 +77,44 @@ function withBinaryBodies(document: ReturnType<typeof jsonSchemaTransformObject>
   return document;
 }
 
+/**
+ * What the page may do: its own scripts, styles and pictures, and requests to this service. The style attributes are Swagger
+ * UI's own. Nothing here asks for HTTPS, which a service inside a cluster does not have.
+ */
+const pageSecurity: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      'default-src': ["'none'"],
+      'script-src': ["'self'"],
+      'style-src': ["'self'", "'unsafe-inline'"],
+      'img-src': ["'self'", 'data:'],
+      'font-src': ["'self'"],
+      'connect-src': ["'self'"],
+      'base-uri': ["'none'"],
+      'form-action': ["'none'"],
+      'frame-ancestors': ["'none'"],
+    },
+  },
+  xFrameOptions: { action: 'deny' },
+  // TLS ends before this service, and whoever ends it decides on HSTS. Browsers ignore the other two without TLS.
+  strictTransportSecurity: false,
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+};
+
 /** Serves the document and the page; call it after the routes are described. */
 export async function docsRoutes(app: FastifyInstance): Promise<void> {
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: true,
-    uiConfig: { tryItOutEnabled: true, displayRequestDuration: true },
+  await app.register(async (page) => {
+    // The policy of JSON replies, which every reply starts with, would leave the page blank.
+    page.addHook('onRequest', async (_request, reply) => {
+      reply.removeHeader('content-security-policy');
+    });
+    await page.register(helmet, pageSecurity);
+    await page.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { tryItOutEnabled: true, displayRequestDuration: true, persistAuthorization: false },
+    });
   });
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());

@@ -1,9 +1,11 @@
 /** What the routes that draw share: from a validated draw to its job, and to the end of its reply. */
 import { randomBytes } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../access/callers.js';
 import { Problem, type ProblemCode } from '../errors.js';
 import type { Member } from '../json/print-body.js';
 import type { Gradients } from '../sampler/gradient.js';
-import type { Job, OutputName } from '../sampler/job.js';
+import { type Job, type JobResult, jobElements, type OutputName, type Terms } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
 import type { Temperature } from '../schemas/temperature.js';
@@ -13,6 +15,7 @@ import type { Estimator } from '../schemas/vjp.js';
 export const logitsCodes: readonly ProblemCode[] = [
   'malformed-json',
   'bad-request',
+  'unauthenticated',
   'request-timeout',
   'body-too-large',
   'too-many-elements',
@@ -23,11 +26,35 @@ export const logitsCodes: readonly ProblemCode[] = [
   'ragged-rows',
   'empty-input',
   'temperature-out-of-range',
+  'quota-exceeded',
   'internal',
   'overloaded',
   'worker-lost',
   'deadline-exceeded',
 ];
+
+/**
+ * Draws a job for whoever sent the request, and charges the draw to its quota before it is queued.
+ *
+ * @throws {Problem} `quota-exceeded`, or what the sampler throws, as a rejection
+ */
+export function drawFor({ caller }: FastifyRequest, sampler: Sampler, job: Job, terms: Terms): Promise<JobResult> {
+  return caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms);
+}
+
+async function chargedDraw(caller: Caller, sampler: Sampler, job: Job, terms: Terms): Promise<JobResult> {
+  const elements = jobElements(job);
+  caller.charge(elements);
+  try {
+    const result = await sampler.draw(job, terms);
+    caller.drawn(elements);
+    return result;
+  } catch (error) {
+    const ours = !(error instanceof Problem) || error.code === 'overloaded' || error.code === 'worker-lost';
+    if (ours) caller.refund(elements);
+    throw error;
+  }
+}
 
 /** 64 bits from the system's CSPRNG, as the decimal string that replays them. */
 export function randomSeed(): string {

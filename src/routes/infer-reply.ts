@@ -1,7 +1,7 @@
 /** The reply of an inference: JSON, with the outputs asked for in binary as bytes behind it. */
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { type Numbers, type Piece, printPieces, printSlices } from '../json/print-body.js';
+import { type Numbers, type OnPrinted, type Piece, printPieces, printSlices } from '../json/print-body.js';
 import { nextTurn } from '../json/turn.js';
 import { bytesOf, chunksOf } from '../tensors/bytes.js';
 import type { Datatype } from '../tensors/datatypes.js';
@@ -30,11 +30,12 @@ export async function sendInference(
   reply: FastifyReply,
   head: InferHead,
   outputs: readonly Output[],
+  printed: OnPrinted,
 ): Promise<FastifyReply> {
   const pieces = piecesOf(head, outputs);
   const binary = outputs.filter((output) => output.binary);
-  if (binary.length === 0) return reply.type('application/json').send(printPieces(pieces));
-  const json = await gather(pieces);
+  if (binary.length === 0) return reply.type('application/json').send(printPieces(pieces, printed));
+  const json = await gather(pieces, printed);
   const bytes = binary.reduce((sum, { numbers }) => sum + bytesOf(numbers), 0);
   reply.type('application/octet-stream').header('inference-header-content-length', json.length);
   if (bytes <= wholeBytesMax) {
@@ -62,10 +63,10 @@ function piecesOf(head: InferHead, outputs: readonly Output[]): Piece[] {
 }
 
 /** The JSON in one buffer, since its length goes before it. */
-async function gather(pieces: readonly Piece[]): Promise<Buffer> {
+async function gather(pieces: readonly Piece[], printed: OnPrinted): Promise<Buffer> {
   if (pieces.length === 1) return Buffer.from(pieces[0] as string);
   const slices: Buffer[] = [];
-  for await (const slice of printSlices(pieces)) slices.push(slice);
+  for await (const slice of printSlices(pieces, printed)) slices.push(slice);
   return Buffer.concat(slices);
 }
 

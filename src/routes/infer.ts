@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
+import type { OnPrinted } from '../json/print-body.js';
 import { sumGradients } from '../sampler/gradient.js';
 import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
@@ -17,7 +18,7 @@ import {
   type RequestedOutput,
   readInferRequest,
 } from '../schemas/infer-request.js';
-import { logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './draw-job.js';
+import { drawFor, logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './draw-job.js';
 import { type InferBodyLimits, readInferBodies, releaseBody } from './infer-body.js';
 import { modelParams, readModel, versionParams } from './infer-model.js';
 import { type InferHead, type Output, sendInference } from './infer-reply.js';
@@ -36,6 +37,7 @@ export function inferRoutes(
   app: FastifyInstance,
   limits: InferLimits & InferBodyLimits & DeadlineLimit,
   sampler: Sampler,
+  printed: OnPrinted,
 ): void {
   readInferBodies(app, limits);
   const requestSchema = inferRequest(limits);
@@ -45,9 +47,9 @@ export function inferRoutes(
       const { timeout } = request.parameters;
       const terms = termsOf(http, reply, limits, timeout === undefined ? undefined : timeout / 1000);
       const respond = model === 'gumbel_softmax' ? sample : vjp;
-      const draws = (job: Job) => sampler.draw(job, terms);
-      const { draw, outputs } = await respond(request, body.binary, limits, draws);
-      return sendInference(reply, headOf(model, request, draw, sampler), outputs);
+      const drawJob = (job: Job) => drawFor(http, sampler, job, terms);
+      const { draw, outputs } = await respond(request, body.binary, limits, drawJob);
+      return sendInference(reply, headOf(model, request, draw, sampler), outputs, printed);
     } finally {
       // The draw has settled, and what it gave back is elsewhere.
       releaseBody(body);
@@ -100,7 +102,7 @@ const paths = [
 ] as const;
 
 /** Draws a job on the terms of the request at hand. */
-type Draws = (job: Job) => Promise<JobResult>;
+type DrawJob = (job: Job) => Promise<JobResult>;
 
 interface Answer {
   readonly draw: Draw;
@@ -116,11 +118,11 @@ const outputOf: Readonly<Record<string, OutputName>> = {
   noise: 'noise',
 };
 
-async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, draws: Draws): Promise<Answer> {
+async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, drawJob: DrawJob): Promise<Answer> {
   const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, randomSeed);
   const names = new Set(outputs.map(({ name }) => outputOf[name] as OutputName));
   const mixed = hardRows !== undefined && names.has('samples');
-  const result = await draws(sampleJob(draw, mixed ? names.add('indices') : names, topK));
+  const result = await drawJob(sampleJob(draw, mixed ? names.add('indices') : names, topK));
   if (mixed) harden(result, hardRows, draw.logits.categories);
   const axes = drawAxes(draw);
   const widths = { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
@@ -138,10 +140,10 @@ function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categorie
   }
 }
 
-async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, draws: Draws): Promise<Answer> {
+async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, drawJob: DrawJob): Promise<Answer> {
   const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits);
   const job = vjpJob(draw, cotangent, estimator);
-  const gradients = sumGradients(job, await draws(job));
+  const gradients = sumGradients(job, await drawJob(job));
   const inputAt = (name: string) => request.inputs.findIndex((input) => input.name === name);
   refuseOverflow(draw, gradients, (field) =>
     inputAt(field) < 0 ? `/parameters/${field}` : `/inputs/${inputAt(field)}`,

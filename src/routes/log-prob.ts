@@ -1,16 +1,21 @@
 /** POST /log-prob, the log-density of relaxed samples: body -> job -> sampler -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { type Member, printBody } from '../json/print-body.js';
+import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
 import type { Job } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { type LogProbRequest, logProbReply, logProbRequest } from '../schemas/log-prob.js';
 import type { LogitsLimits } from '../schemas/logits.js';
 import { problemResponses } from '../schemas/problem.js';
-import { logitsCodes, ofRows, temperatureMember } from './draw-job.js';
+import { drawFor, logitsCodes, ofRows, temperatureMember } from './draw-job.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
-export function logProbRoute(app: FastifyInstance, limits: LogitsLimits & DeadlineLimit, sampler: Sampler): void {
+export function logProbRoute(
+  app: FastifyInstance,
+  limits: LogitsLimits & DeadlineLimit,
+  sampler: Sampler,
+  printed: OnPrinted,
+): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/log-prob',
     {
@@ -30,11 +35,11 @@ export function logProbRoute(app: FastifyInstance, limits: LogitsLimits & Deadli
     },
     async (request, reply) => {
       const { logits, temperature } = request.body;
-      const { logProb } = await sampler.draw(toJob(request.body), termsOf(request, reply, limits));
+      const { logProb } = await drawFor(request, sampler, toJob(request.body), termsOf(request, reply, limits));
       const members: Member[] = [temperatureMember(temperature)];
       if (logProb)
         members.unshift({ name: 'log_prob', numbers: logProb, shape: logits.rank === 1 ? [] : [logits.rows] });
-      return reply.type('application/json').send(printBody(members) as never);
+      return reply.type('application/json').send(printBody(members, printed) as never);
     },
   );
 }

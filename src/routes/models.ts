@@ -38,7 +38,11 @@ function described<Reply extends ZodType>(
 export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle, version: string): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
   const server = { name: 'gumbel-sampler', version, extensions: ['binary_tensor_data'] };
-  typed.get('/v2', { schema: described('serverMetadata', 'The server', serverMetadata, []) }, () => server);
+  typed.get(
+    '/v2',
+    { schema: described('serverMetadata', 'The server', serverMetadata, ['unauthenticated']) },
+    () => server,
+  );
   typed.get(
     '/v2/health/live',
     { schema: described('serverLive', 'Whether the process is alive', serverLive, []) },
@@ -61,6 +65,7 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
     ['/v2/models/:model/versions/:version', versionParams, 'Version'],
   ] as const) {
     const metadata = described(`modelMetadata${suffix}`, 'The tensors of a model', modelMetadataReply, [
+      'unauthenticated',
       'unknown-model',
     ]);
     typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));

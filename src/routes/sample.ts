@@ -1,13 +1,13 @@
 /** POST /sample: body -> job -> sampler -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { type Member, printBody } from '../json/print-body.js';
+import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
 import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { type DrawLimits, drawAxes } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type ReturnName, type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
-import { drawMembers, logitsCodes, randomSeed, sampleJob } from './draw-job.js';
+import { drawFor, drawMembers, logitsCodes, randomSeed, sampleJob } from './draw-job.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
 const outputOf: Readonly<Record<ReturnName, OutputName>> = {
@@ -18,7 +18,12 @@ const outputOf: Readonly<Record<ReturnName, OutputName>> = {
   noise: 'noise',
 };
 
-export function sampleRoute(app: FastifyInstance, limits: DrawLimits & DeadlineLimit, sampler: Sampler): void {
+export function sampleRoute(
+  app: FastifyInstance,
+  limits: DrawLimits & DeadlineLimit,
+  sampler: Sampler,
+  printed: OnPrinted,
+): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/sample',
     {
@@ -38,8 +43,8 @@ export function sampleRoute(app: FastifyInstance, limits: DrawLimits & DeadlineL
       },
     },
     async (request, reply) => {
-      const result = await sampler.draw(toJob(request.body), termsOf(request, reply, limits));
-      return reply.type('application/json').send(printBody(toMembers(request.body, result, sampler)) as never);
+      const result = await drawFor(request, sampler, toJob(request.body), termsOf(request, reply, limits));
+      return reply.type('application/json').send(printBody(toMembers(request.body, result, sampler), printed) as never);
     },
   );
 }

@@ -1,16 +1,21 @@
 /** POST /sample/vjp, the backward pass of a draw: body -> job -> sampler -> sums -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { type Member, printBody } from '../json/print-body.js';
+import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { DrawLimits } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
-import { drawMembers, logitsCodes, refuseOverflow, vjpJob } from './draw-job.js';
+import { drawFor, drawMembers, logitsCodes, refuseOverflow, vjpJob } from './draw-job.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
-export function vjpRoute(app: FastifyInstance, limits: DrawLimits & DeadlineLimit, sampler: Sampler): void {
+export function vjpRoute(
+  app: FastifyInstance,
+  limits: DrawLimits & DeadlineLimit,
+  sampler: Sampler,
+  printed: OnPrinted,
+): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/sample/vjp',
     {
@@ -32,11 +37,13 @@ export function vjpRoute(app: FastifyInstance, limits: DrawLimits & DeadlineLimi
     async (request, reply) => {
       const { draw, cotangent, estimator } = request.body;
       const job = vjpJob(draw, cotangent, estimator);
-      const gradients = sumGradients(job, await sampler.draw(job, termsOf(request, reply, limits)));
+      const gradients = sumGradients(job, await drawFor(request, sampler, job, termsOf(request, reply, limits)));
       refuseOverflow(draw, gradients, (field, row) =>
         field === 'temperature' || draw.logits.rank === 1 ? `/${field}` : `/logits/${row}`,
       );
-      return reply.type('application/json').send(printBody(toMembers(request.body, gradients, sampler)) as never);
+      return reply
+        .type('application/json')
+        .send(printBody(toMembers(request.body, gradients, sampler), printed) as never);
     },
   );
 }

@@ -24,6 +24,8 @@ export interface BatcherOptions {
   readonly runBatch: (parts: readonly Part[]) => Promise<readonly JobResult[]>;
   /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
   readonly now: () => number;
+  /** Told how long each job waited for its first part to be taken. */
+  readonly waited: (waitMs: number) => void;
   /** Runs a callback after the jobs that are arriving right now have been submitted; `setImmediate` in the service. */
   readonly defer: (callback: () => void) => void;
 }
@@ -36,6 +38,8 @@ interface Ticket {
   readonly reject: (error: unknown) => void;
   /** Place in the queue; a job that has had a turn gets a new one. */
   turn: number;
+  /** When it was submitted; undefined once its first part has been taken. */
+  submittedAtMs: number | undefined;
   nextSample: number;
   nextRow: number;
   drawsLeft: number;
@@ -86,6 +90,7 @@ export class Batcher {
         resolve,
         reject,
         turn: 0,
+        submittedAtMs: this.#options.now(),
         nextSample: 0,
         nextRow: 0,
         drawsLeft: job.samples * job.rows,
@@ -161,6 +166,8 @@ export class Batcher {
       const left = elementsLeft(ticket);
       if (parts.length > 0 && left > budget) break;
       queue.shift();
+      if (ticket.submittedAtMs !== undefined) this.#options.waited(nowMs - ticket.submittedAtMs);
+      ticket.submittedAtMs = undefined;
       const part = cutPart(ticket, budget);
       const elements = part.rowCount * part.sampleCount * part.job.categories;
       budget -= elements;

@@ -2,9 +2,9 @@
 import { Backward } from './backward.js';
 import { density } from './density.js';
 import { Forward } from './forward.js';
-import type { Batch, BatchResult } from './job.js';
+import { type Batch, type BatchResult, timingColumns } from './job.js';
 import { createNoiseKernel } from './noise/noise.js';
-import { openDrawGraphs } from './onnx/session.js';
+import { type DrawGraphs, openDrawGraphs } from './onnx/session.js';
 import { tileElementsMax } from './tiles.js';
 
 export interface DrawerOptions {
@@ -14,20 +14,42 @@ export interface DrawerOptions {
 }
 
 export interface Drawer {
-  /** One batch at a time: its tiles share buffers. */
+  /** One batch at a time: its tiles share buffers. The result says where the time went. */
   readonly draw: (batch: Batch) => Promise<BatchResult>;
 }
 
 export async function openDrawer({ provider, categoriesMax }: DrawerOptions): Promise<Drawer> {
   const kernel = createNoiseKernel(Math.max(tileElementsMax, categoriesMax), tileElementsMax);
-  const graphs = await openDrawGraphs(provider);
+  const spent = { graphMs: 0 };
+  const graphs = timed(await openDrawGraphs(provider), spent);
   const forward = new Forward(kernel, graphs);
   const backward = new Backward(kernel, graphs);
+  const run = async (batch: Batch) => {
+    if (batch.kind === 'draw') return forward.run(batch);
+    if (batch.kind === 'vjp' || batch.kind === 'reinmax') return backward.run(batch);
+    return density(batch);
+  };
   return {
     draw: async (batch) => {
-      if (batch.kind === 'draw') return forward.run(batch);
-      if (batch.kind === 'vjp' || batch.kind === 'reinmax') return backward.run(batch);
-      return density(batch);
+      const start = performance.now();
+      spent.graphMs = 0;
+      const result = await run(batch);
+      result.timings[timingColumns.totalMs] = performance.now() - start;
+      result.timings[timingColumns.graphMs] = spent.graphMs;
+      return result;
     },
   };
+}
+
+/** The graphs, each run of which adds its time to `spent`. */
+function timed({ soft, vjp, reinmax, close }: DrawGraphs, spent: { graphMs: number }): DrawGraphs {
+  const measure =
+    <Arguments extends unknown[], Result>(run: (...inputs: Arguments) => Promise<Result>) =>
+    async (...inputs: Arguments) => {
+      const start = performance.now();
+      const result = await run(...inputs);
+      spent.graphMs += performance.now() - start;
+      return result;
+    };
+  return { soft: measure(soft), vjp: measure(vjp), reinmax: measure(reinmax), close };
 }

@@ -133,10 +133,15 @@ export interface Batch {
   readonly points: Float32Array;
 }
 
+/** Columns of `BatchResult.timings`. */
+export const timingColumns = { totalMs: 0, graphMs: 1, count: 2 } as const;
+
 /** The outputs of the parts that asked for them, one part after another. */
 export interface BatchResult extends OutputArrays {
   /** What all arrays are views on; it moves between threads as a whole. */
   readonly buffer: ArrayBuffer;
+  /** float64 [2], see timingColumns: where the worker's time went. */
+  readonly timings: Float64Array;
 }
 
 /** The number of elements a job draws: S * B * K. */

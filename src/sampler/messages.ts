@@ -13,6 +13,7 @@ import {
   outputs,
   partColumns,
   streamColumns,
+  timingColumns,
 } from './job.js';
 
 /** Given to a worker thread as its workerData. */
@@ -76,8 +77,9 @@ export function batchOn(buffer: ArrayBuffer): Batch {
   };
 }
 
-/** The header of a result, padded so that float64 may follow it. */
-const headerBytes = 8 * Math.ceil((outputNames.length * fieldBytes) / 8);
+/** A result opens with its timings, float64, and the number of elements of each output, padded so that float64 may follow. */
+const timingBytes = 8 * timingColumns.count;
+const headerBytes = timingBytes + 8 * Math.ceil((outputNames.length * fieldBytes) / 8);
 
 /** The arrays in the order of a result, float64 before what is 4 bytes wide, so that each is aligned; `field` is the header's. */
 const layout = outputNames
@@ -92,14 +94,14 @@ export function allocateResult(counts: OutputCounts): BatchResult {
   let size = headerBytes;
   for (const { name, bytes } of layout) size += (counts[name] ?? 0) * bytes;
   const buffer = new ArrayBuffer(size);
-  const header = new Uint32Array(buffer, 0, layout.length);
+  const header = new Uint32Array(buffer, timingBytes, layout.length);
   for (const { name, field } of layout) header[field] = counts[name] ?? 0;
   return resultOn(buffer);
 }
 
 /** The result whose message `buffer` is: views, no copies. */
 export function resultOn(buffer: ArrayBuffer): BatchResult {
-  const header = new Uint32Array(buffer, 0, layout.length);
+  const header = new Uint32Array(buffer, timingBytes, layout.length);
   const arrays: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
   let at = headerBytes;
   for (const { name, field, array, bytes } of layout) {
@@ -108,7 +110,7 @@ export function resultOn(buffer: ArrayBuffer): BatchResult {
     arrays[name] = count === 0 ? empty[name] : new array(buffer, at, count);
     at += count * bytes;
   }
-  return { buffer, ...(arrays as OutputArrays) };
+  return { buffer, timings: new Float64Array(buffer, 0, timingColumns.count), ...(arrays as OutputArrays) };
 }
 
 const empty = Object.fromEntries(outputNames.map((name) => [name, new outputs[name].array(0)])) as OutputArrays;

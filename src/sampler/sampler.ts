@@ -5,8 +5,9 @@
 import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';
 import { Batcher } from './batcher.js';
-import type { Job, JobResult, Terms } from './job.js';
+import { type BatchResult, type Job, type JobResult, type Part, type Terms, timingColumns } from './job.js';
 import { noiseVersion } from './noise/version.js';
+import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js';
 import { Pool, type PoolState } from './pool.js';
 
 /** A batch of the default BATCH_ELEMENTS_MAX has 1 to 2 MiB, and each worker holds one at a time. */
@@ -28,6 +29,17 @@ export interface SamplerOptions {
   readonly onWorkerLost: (error: Error) => void;
   /** Called once, when a worker has not answered within watchdogMs: the process should end, since no thread can be ended alone. */
   readonly onStuck: () => void;
+  /** Told of everything worth a metric. */
+  readonly observer?: SamplerObserver;
+}
+
+/** What is on a sampler's hands right now. */
+export interface SamplerLoad {
+  /** Elements that wait to be drawn, and the requests they belong to. */
+  readonly queuedElements: number;
+  readonly queuedRequests: number;
+  /** Worker threads that draw or could. */
+  readonly workersAlive: number;
 }
 
 export interface Sampler {
@@ -43,6 +55,7 @@ export interface Sampler {
   readonly draw: (job: Job, terms?: Terms) => Promise<JobResult>;
   /** Whether jobs should be sent here, and if not, why. */
   readonly state: () => PoolState;
+  readonly load: () => SamplerLoad;
   /** Lets everything accepted settle, then ends the workers. */
   readonly close: () => Promise<void>;
 }
@@ -53,12 +66,16 @@ export interface Sampler {
  * @throws {Error} when a worker cannot start
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
-  const { provider, workers, categoriesMax } = options;
+  const { provider, workers, categoriesMax, observer = unobserved } = options;
   const buffers = new KeptBuffers(batchBytesIdleMax);
   const take = (bytes: number) => buffers.take(bytes);
   const onSpent = (batch: ArrayBuffer) => buffers.give(batch);
+  const onLost = (error: Error) => {
+    observer.workerLost();
+    options.onWorkerLost(error);
+  };
   const settings = { provider, categoriesMax };
-  const { watchdogMs, onWorkerLost: onLost, onStuck } = options;
+  const { watchdogMs, onStuck } = options;
   const now = () => performance.now();
   const pool = await Pool.start({ workers, settings, watchdogMs, now, onLost, onStuck, onSpent });
   const batcher = new Batcher({
@@ -66,8 +83,13 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     batchElementsMax: options.batchElementsMax,
     queueElementsMax: workers * options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,
+    runBatch: async (parts) => {
+      const result = await pool.run(pack(parts, take));
+      observer.drawn(drawnBatch(parts, result));
+      return scatter(parts, result);
+    },
     now,
-    runBatch: async (parts) => scatter(parts, await pool.run(pack(parts, take))),
+    waited: observer.waited,
     defer: setImmediate,
   });
   const watch = setInterval(() => {
@@ -79,10 +101,24 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     noiseVersion,
     draw: (job, terms) => batcher.submit(job, terms),
     state: () => pool.state,
+    load: () => ({
+      queuedElements: batcher.queued.elements,
+      queuedRequests: batcher.queued.requests,
+      workersAlive: pool.alive,
+    }),
     close: async () => {
       await batcher.idle();
       await pool.stop();
       clearInterval(watch);
     },
   };
+}
+
+function drawnBatch(parts: readonly Part[], { timings }: BatchResult): DrawnBatch {
+  const { kind, categories } = (parts[0] as Part).job;
+  let rows = 0;
+  for (const { rowCount, sampleCount } of parts) rows += rowCount * sampleCount;
+  const graphMs = timings[timingColumns.graphMs] as number;
+  const noiseMs = (timings[timingColumns.totalMs] as number) - graphMs;
+  return { kind, requests: parts.length, rows, elements: rows * categories, noiseMs, graphMs };
 }

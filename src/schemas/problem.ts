@@ -10,8 +10,12 @@ export const problemBody = z
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string(),
-    instance: z.string().meta({ description: 'URN of this occurrence.' }),
-    request_id: z.string().meta({ description: 'The id under which the log has this request.' }),
+    instance: z
+      .string()
+      .meta({ description: 'Path that explains the code, with the request_id: names this occurrence.' }),
+    request_id: z
+      .string()
+      .meta({ description: 'The id under which the log has this request: that of x-request-id, or a new one.' }),
     errors: z
       .array(
         z.object({

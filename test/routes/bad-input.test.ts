@@ -147,7 +147,7 @@ for (const [title, body, status, code, pointer] of cases) {
     t.equal(reply.type, `/problems/${code}`);
     t.equal(reply.status, status);
     t.equal(reply.errors[0]?.pointer, pointer);
-    t.equal(reply.instance, `urn:uuid:${reply.request_id}`);
+    t.equal(reply.instance, `/problems/${code}#${reply.request_id}`);
     t.ok(Buffer.byteLength(text) < 4096, 'the reply is below 4 KiB');
   });
 }

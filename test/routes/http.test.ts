@@ -140,6 +140,61 @@ t.test('Swagger UI and the document are served', async (t) => {
   t.match((await app.inject('/openapi.yaml')).body, /^openapi: 3\.1\.0/);
 });
 
+t.test('every reply tells browsers to do nothing with it, and nothing asks for HTTPS', async (t) => {
+  for (const url of [
+    '/livez',
+    '/nowhere',
+    '/metrics',
+    '/openapi.json',
+    '/problems/validation',
+    '/%zz',
+    '/docs/',
+    '/docs/static/swagger-ui.css',
+  ]) {
+    const { headers } = await app.inject(url);
+    if (url !== '/%zz') t.equal(headers['x-content-type-options'], 'nosniff', url);
+    t.equal(headers['strict-transport-security'], undefined);
+    t.notMatch(headers['content-security-policy'], 'upgrade-insecure-requests');
+    if (!url.startsWith('/docs') && url !== '/%zz') {
+      t.equal(headers['content-security-policy'], "default-src 'none'; frame-ancestors 'none'", url);
+    }
+  }
+});
+
+t.test('the page may load what it needs from this service and nothing else', async (t) => {
+  const page = await app.inject('/docs/');
+  const policy = Object.fromEntries(
+    String(page.headers['content-security-policy'])
+      .split(';')
+      .map((directive) => [directive.split(' ')[0], directive.split(' ').slice(1).join(' ')]),
+  );
+  t.match(policy, {
+    'default-src': "'none'",
+    'script-src': "'self'",
+    'connect-src': "'self'",
+    'frame-ancestors': "'none'",
+  });
+  t.equal(page.headers['x-frame-options'], 'DENY');
+  t.notMatch(page.body, /<script>|<style|style=|onload=/, 'no script or style stands in the page itself');
+  const assets = [...page.body.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, path]) => path);
+  t.ok(assets.length >= 5);
+  for (const path of assets) {
+    const asset = await app.inject(`/docs/${path}`);
+    t.equal(asset.statusCode, 200, path);
+    t.equal(asset.headers['content-security-policy'], page.headers['content-security-policy']);
+  }
+});
+
+t.test('DOCS=off takes the pages and the document away, and leaves the explanations of errors', async (t) => {
+  const bare = await startService({ DOCS: 'off' });
+  t.teardown(bare.close);
+  for (const url of ['/', '/docs', '/docs/', '/docs/static/swagger-ui.css', '/openapi.json', '/openapi.yaml']) {
+    t.equal((await bare.app.inject(url)).statusCode, 404, url);
+  }
+  t.equal((await bare.app.inject('/problems/validation')).statusCode, 200);
+  t.equal((await bare.sample({ logits: [1] })).status, 200);
+});
+
 t.test('an error of our own is 500 internal and says nothing of its cause', async (t) => {
   const broken = await startService();
   t.teardown(broken.close);

@@ -28,6 +28,7 @@ function byHand(options: Partial<BatcherOptions> = {}) {
         batches.push({ parts, finish: () => resolve(parts.map(answer)), fail: reject });
       }),
     now: () => 0,
+    waited: () => {},
     defer: (callback) => deferred.push(callback),
     ...options,
   });
@@ -136,6 +137,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
           return parts.map(answer);
         },
         now: () => 0,
+        waited: () => {},
         defer: setImmediate,
       });
       const results = await Promise.all(all.map((each) => batcher.submit(job(each))));
@@ -198,6 +200,26 @@ t.test('a job above the element limit of the queue is taken while nothing else w
   await turn();
   await finish();
   t.equal((await large).indices?.length, 1);
+});
+
+t.test('says how long each job waited for its first part, once, however many parts it has', async (t) => {
+  let nowMs = 1000;
+  const waits: number[] = [];
+  const { batcher, turn, finish } = byHand({
+    batchElementsMax: 8,
+    now: () => nowMs,
+    waited: (waitMs) => waits.push(waitMs),
+  });
+  const large = batcher.submit(job({ categories: 4, samples: 4 }));
+  nowMs += 5;
+  await turn();
+  const small = batcher.submit(job({ categories: 3 }));
+  nowMs += 7;
+  await finish();
+  await finish();
+  await finish();
+  await Promise.all([large, small]);
+  t.same(waits, [5, 7]);
 });
 
 t.test('idle waits for what was accepted and for nothing else', async (t) => {

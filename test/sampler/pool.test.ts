@@ -39,7 +39,7 @@ function workerOf(source: string, early = ''): URL {
 const fragile = workerOf(`parentPort.on('message', (message) => {
   if (message === 'stop') return parentPort.close();
   if (new Float32Array(message).at(-1) === 1) throw new Error('out of luck');
-  parentPort.postMessage(new ArrayBuffer(32));
+  parentPort.postMessage(new ArrayBuffer(48));
 });`);
 
 t.test('real workers draw batches that wait for them and all of them end when asked to', async (t) => {

@@ -1,0 +1,39 @@
+/**
+ * A quota of elements a minute: a bucket that holds a minute's worth and fills evenly. A draw larger than the bucket is let
+ * through when the bucket is full and leaves a debt, so that every legal draw has its turn and Retry-After is never a lie.
+ */
+export class Quota {
+  readonly #elementsPerMinute: number;
+  readonly #now: () => number;
+  #elements: number;
+  #filledAtMs: number;
+
+  /** `now` gives milliseconds of a clock that never goes back. */
+  constructor(elementsPerMinute: number, now: () => number) {
+    this.#elementsPerMinute = elementsPerMinute;
+    this.#now = now;
+    this.#elements = elementsPerMinute;
+    this.#filledAtMs = now();
+  }
+
+  get elementsPerMinute(): number {
+    return this.#elementsPerMinute;
+  }
+
+  /** Takes the elements and returns 0, or takes none and returns the milliseconds after which it would. */
+  charge(elements: number): number {
+    const nowMs = this.#now();
+    const perMs = this.#elementsPerMinute / 60_000;
+    this.#elements = Math.min(this.#elementsPerMinute, this.#elements + (nowMs - this.#filledAtMs) * perMs);
+    this.#filledAtMs = nowMs;
+    const missing = Math.min(elements, this.#elementsPerMinute) - this.#elements;
+    if (missing > 0) return missing / perMs;
+    this.#elements -= elements;
+    return 0;
+  }
+
+  /** Gives back what was charged for a draw that was not done. */
+  refund(elements: number): void {
+    this.#elements = Math.min(this.#elementsPerMinute, this.#elements + elements);
+  }
+}

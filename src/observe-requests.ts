@@ -1,0 +1,66 @@
+/**
+ * What is counted and logged of every request: an answer by route and status, an error reply by its code, a line for each
+ * reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body, header or key.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { ErrorObserver } from './error-replies.js';
+import { type Problem, problemKind } from './errors.js';
+import { clientClosedRequest, type Metrics } from './metrics.js';
+
+/** What every line about a request says. */
+function lineOf(request: FastifyRequest) {
+  const { id, method, routeOptions, caller } = request;
+  return { request_id: id, method, route: routeOptions.url, key: caller?.name };
+}
+
+function isDraw({ method }: FastifyRequest): boolean {
+  return method === 'POST';
+}
+
+export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
+  const refused = (problem: Problem, request: FastifyRequest, cause?: unknown) => {
+    const { code, message } = problem;
+    const { status } = problemKind(code);
+    metrics.refused(code, isDraw(request));
+    if (cause !== undefined) {
+      logger.error({ ...lineOf(request), status, code, err: cause }, 'a request failed, and it is our fault');
+    } else if (status >= 500) {
+      logger.warn({ ...lineOf(request), status, code, detail: message }, 'a request was turned away');
+    }
+  };
+  return {
+    refused,
+    misrouted: (request, reply) => metrics.answered(answerOf(request, reply.statusCode, undefined)),
+    unread: ({ code }) => {
+      metrics.refused(code, false);
+      const { status } = problemKind(code);
+      metrics.answered({ method: undefined, route: undefined, status, durationMs: undefined });
+    },
+  };
+}
+
+/** Counts every answer of the app, and every client that left before its own. */
+export function observeAnswers(app: FastifyInstance, metrics: Metrics, logger: Logger): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.answered(answerOf(request, reply.statusCode, reply.elapsedTime));
+    done();
+  });
+  // Fastify's own hook for this sees only clients that leave before their body is read.
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) metrics.answered(answerOf(request, clientClosedRequest, undefined));
+    });
+    done();
+  });
+  if (!logger.isLevelEnabled('debug')) return;
+  app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    const line = { ...lineOf(request), status: reply.statusCode, durationMs: reply.elapsedTime };
+    logger.debug(line, 'request answered');
+    done();
+  });
+}
+
+function answerOf({ method, routeOptions }: FastifyRequest, status: number, durationMs: number | undefined) {
+  return { method, route: routeOptions.url, status, durationMs };
+}

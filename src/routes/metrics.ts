@@ -1,0 +1,33 @@
+/** GET /metrics: every metric in the text format of Prometheus. */
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { problemResponses } from '../schemas/problem.js';
+
+/** Where the metrics come from. */
+export interface MetricsText {
+  readonly contentType: string;
+  readonly text: () => Promise<string>;
+}
+
+export function metricsRoute(app: FastifyInstance, metrics: MetricsText): void {
+  app.withTypeProvider<ZodTypeProvider>().get(
+    '/metrics',
+    {
+      schema: {
+        operationId: 'metrics',
+        summary: 'Metrics for Prometheus',
+        description: 'Text exposition format 0.0.4. Needs no key: it holds no data of requests.',
+        tags: ['health'],
+        response: {
+          200: {
+            description: 'Every metric.',
+            content: { 'text/plain': { schema: z.string() } },
+          },
+          ...problemResponses(['bad-request']),
+        },
+      },
+    },
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
+  );
+}

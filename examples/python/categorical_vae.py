@@ -6,8 +6,9 @@ section 3),
 
     E_q(z | x) [-log p(x | z)] + KL(q(z | x) || uniform)
 
-with z drawn, and differentiated, by the service: Gumbel-softmax at a temperature that it anneals. A pixel is the probability of ink, so -log p
-is the cross-entropy: the mean loss of digits redrawn in black and white each time they are seen.
+with z drawn, and differentiated, by the service: Gumbel-softmax at a temperature that it anneals. A pixel is the
+probability of ink, so -log p is the cross-entropy: the mean loss of digits redrawn in black and white each time they
+are seen.
 
 Three runs start from the same weights and see the same digits:
 

@@ -79,7 +79,7 @@ t.test('softmax learns the best hybrid voice and no better; samples learn both s
 t.test(
   'the categorical autoencoder equals torch in process, and its samples beat an image that never changes',
   async (t) => {
-    const output = await runExample(t, 'categorical_vae', 400, 'sklearn');
+    const output = await runExample(t, 'categorical_vae', 300, 'sklearn');
     if (output === undefined) return;
     const [compared, apart] = numbersIn(t, output, /losses of the first (\d+) steps differ by at most (\S+)/);
     t.equal(compared, 100, 'a hundred steps are compared');

@@ -11,7 +11,7 @@ t.teardown(service.close);
 
 const exchange = /^curl -s localhost:8080(\/\S+) .* -d '(.*)'\n```\n\n```json\n(.*)\n```$/gm;
 
-for (const document of ['README.md', 'docs/differentiable.md']) {
+for (const document of ['README.md', 'docs/differentiable.md', 'docs/when-gumbel.md']) {
   t.test(`every curl of ${document} gives the reply printed below it`, async (t) => {
     const text = readDocument(document);
     const exchanges = [...text.matchAll(exchange)];

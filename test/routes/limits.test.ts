@@ -1,0 +1,185 @@
+/** The limits that keep a service standing: deadlines, bodies in flight, connections, slow clients. Real sockets, small values. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import t from 'tap';
+import { type Service, startService } from '../service.js';
+
+async function listening(environment: Record<string, string>): Promise<{ service: Service; port: number }> {
+  const service = await startService(environment);
+  t.teardown(service.close);
+  await service.app.listen({ port: 0, host: '127.0.0.1' });
+  return { service, port: (service.app.server.address() as { port: number }).port };
+}
+
+function open(port: number, text = ''): Socket {
+  const socket = connect(port, '127.0.0.1', () => socket.write(text));
+  socket.on('error', () => {});
+  return socket;
+}
+
+/** All that comes until the server closes. */
+async function untilClosed(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  await new Promise((resolve) => socket.on('close', resolve));
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+/** A draw of a few hundred milliseconds, whose reply is short. */
+const long = { logits: Array(1024).fill(0), num_samples: 100_000, return: ['indices'] };
+
+function postText(body: string, headers = ''): string {
+  return `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+t.test('a draw that is not done by its deadline gets 504, and the service goes on', async (t) => {
+  const { service } = await listening({ DEADLINE_MS: '1' });
+  const { status, reply } = await service.sample(long);
+  t.equal(status, 504);
+  t.equal(reply.type, '/problems/deadline-exceeded');
+  const payload = { logits: [1, 2] };
+  const response = await service.app.inject({ method: 'GET', url: '/readyz' });
+  t.equal(response.statusCode, 200);
+  // A small draw can take longer than a millisecond too, so this one asks until it does not.
+  let answered = 0;
+  while (answered !== 200) answered = (await service.sample(payload)).status;
+});
+
+t.test(
+  'a client shortens its deadline by header or, under /v2, by timeout; a longer one changes nothing',
+  async (t) => {
+    const { service } = await listening({ DEADLINE_MS: '20000' });
+    const sample = (headers: Record<string, string>) =>
+      service.app.inject({ method: 'POST', url: '/sample', payload: long, headers });
+    t.equal((await sample({ 'x-deadline-ms': '1' })).statusCode, 504);
+    t.equal((await sample({ 'x-deadline-ms': '999999999' })).statusCode, 200);
+    for (const wrong of ['0', '-1', '1.5', 'soon', '1e3', '']) {
+      const response = await sample({ 'x-deadline-ms': wrong });
+      t.equal(response.statusCode, 400, JSON.stringify(wrong));
+      t.match(response.json(), { type: '/problems/bad-request', detail: /x-deadline-ms/ });
+    }
+    const infer = (timeout: number) =>
+      service.app.inject({
+        method: 'POST',
+        url: '/v2/models/gumbel_softmax/infer',
+        payload: {
+          parameters: { num_samples: long.num_samples, timeout },
+          inputs: [{ name: 'logits', datatype: 'FP32', shape: [1, 1024], data: long.logits }],
+          outputs: [{ name: 'indices' }],
+        },
+      });
+    t.match((await infer(1000)).json(), { code: 'deadline-exceeded' });
+    t.equal((await infer(20_000_000)).statusCode, 200);
+    t.equal((await infer(0)).statusCode, 422);
+  },
+);
+
+t.test('a draw whose client has gone is given up', async (t) => {
+  const { service, port } = await listening({});
+  const body = JSON.stringify({ ...long, num_samples: 131_072 });
+  const gone = open(port, postText(body));
+  await once(gone, 'connect');
+  while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
+  const before = service.sampler.load().queuedElements;
+  t.ok(before > 0, 'it is in the queue, in parts');
+  gone.destroy();
+  while (service.sampler.load().queuedRequests > 0) await new Promise(setImmediate);
+  const { status } = await service.sample({ logits: [1, 2] });
+  t.equal(status, 200, 'and the others are drawn');
+});
+
+t.test(
+  'bodies above the budget of all are refused unread, and room is made again by those that end or leave',
+  async (t) => {
+    const { service, port } = await listening({
+      BODY_BYTES_IN_FLIGHT_MAX: String(2 ** 20),
+      JSON_BODY_BYTES_MAX: '900000',
+    });
+    const half = open(
+      port,
+      `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 800000\r\n\r\n[`,
+    );
+    await once(half, 'connect');
+    // The first request's headers have been read once a second one, sent later, has been answered.
+    await fetch(`http://127.0.0.1:${port}/livez`);
+    const refused = await untilClosed(
+      open(
+        port,
+        `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 800000\r\n\r\n[`,
+      ),
+    );
+    t.match(
+      refused,
+      /^HTTP\/1\.1 503 .*connection: close.*retry-after: 1.*\/problems\/overloaded/is,
+      'no byte more is waited for',
+    );
+    const chunked = `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const chunk = `${(200_000).toString(16)}\r\n${' '.repeat(200_000)}\r\n`;
+    t.match(await untilClosed(open(port, chunked + chunk.repeat(2))), /^HTTP\/1\.1 503 .*\/problems\/overloaded/s);
+    t.equal((await service.sample({ logits: [1] })).status, 200, 'small bodies are not counted');
+    half.destroy();
+    await once(half, 'close');
+    const body = JSON.stringify({ logits: [1, 2] }).padEnd(800_000);
+    let status = 503;
+    while (status === 503)
+      status = (
+        await fetch(`http://127.0.0.1:${port}/sample`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+        })
+      ).status;
+    t.equal(status, 200, 'the room of the client that left is free again');
+  },
+);
+
+t.test('headers and bodies that do not arrive in time get 408', async (t) => {
+  const { port } = await listening({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '1000' });
+  const [headers, body] = await Promise.all([
+    untilClosed(open(port, 'POST /sample HTTP/1.1\r\nHost: x\r\nX-Slow: ')),
+    untilClosed(
+      open(port, `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`),
+    ),
+  ]);
+  for (const reply of [headers, body]) t.match(reply, /^HTTP\/1\.1 408 .*\/problems\/request-timeout/s);
+});
+
+t.test('a client that does not take its reply loses its connection, and the others do not notice', async (t) => {
+  const { service, port } = await listening({ REPLY_TIMEOUT_MS: '1000' });
+  const accepted = once(service.app.server, 'connection') as Promise<[Socket]>;
+  const slow = open(port, postText('{"logits":[1,2,3,4,5,6,7,8,9,10],"num_samples":200000,"return":["samples"]}'));
+  slow.pause();
+  const [serverSide] = await accepted;
+  const closed = once(serverSide, 'close');
+  t.equal((await service.sample({ logits: [1, 2] })).status, 200);
+  await closed;
+  // Two million numbers are some 20 MB of text, more than the buffers of both sockets hold.
+  t.ok(serverSide.bytesWritten < 15_000_000, `${serverSide.bytesWritten} bytes were taken`);
+  slow.destroy();
+});
+
+t.test('connections above their number are closed, and those there are go on', async (t) => {
+  const { port } = await listening({ CONNECTIONS_MAX: '2' });
+  const first = open(port);
+  const second = open(port);
+  await Promise.all([once(first, 'connect'), once(second, 'connect')]);
+  t.equal(await untilClosed(open(port, 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n')), '');
+  first.write('GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  t.match(await untilClosed(first), /^HTTP\/1\.1 200/);
+  second.destroy();
+});
+
+t.test('a connection is told to close after its last request, and headers have a limit of their own', async (t) => {
+  const { port } = await listening({ REQUESTS_PER_SOCKET_MAX: '2', HEADER_BYTES_MAX: '2000' });
+  const get = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
+  const socket = open(port, get + get);
+  // It is the client that closes: Node leaves the connection to it.
+  let replies = '';
+  for await (const chunk of socket) {
+    replies += chunk;
+    if (/HTTP\/1\.1 200 .*HTTP\/1\.1 200 .*"live"/s.test(replies)) break;
+  }
+  t.match(replies, /^HTTP\/1\.1 200 .*keep-alive.*HTTP\/1\.1 200 .*connection: close/is);
+  const long = await untilClosed(open(port, `GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(3000)}\r\n\r\n`));
+  t.match(long, /^HTTP\/1\.1 431 .*\/problems\/headers-too-large/s);
+});

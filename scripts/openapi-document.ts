@@ -11,6 +11,7 @@ const idle: Sampler = {
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
   state: () => 'ready',
+  inRuntime: () => false,
   load: () => ({ queuedElements: 0, queuedRequests: 0, workersAlive: 0 }),
   close: async () => {},
 };

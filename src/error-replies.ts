@@ -3,6 +3,7 @@
  * the code that fits, anything else as `internal`, whose cause goes to the observer and never to the client.
  */
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js';
@@ -10,6 +11,7 @@ import { MalformedJsonError } from './json/malformed-json-error.js';
 import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
 import { requestIdHeader } from './request-id.js';
 import { problemMediaType } from './schemas/problem.js';
+import { answerUnread, isUnread } from './unread-body.js';
 
 /** Fastify's errors that a client can cause. */
 const ofFastify: Readonly<Record<string, ProblemCode>> = {
@@ -72,30 +74,29 @@ function inferErrorOf({ code, message, errors }: Problem, requestId: string): st
 /** Whether a path belongs to the Open Inference Protocol, which has errors of its own form. */
 const underV2 = /^\/v2(?:[/?]|$)/;
 
-/** A rest of a body up to this length is read and thrown away, so that the connection can be used again. */
-const drainedBytesMax = 65_536;
-
-/** Whether more of a body may be on its way than it is worth reading for nothing. */
-function isBodyToCome({ raw, headers }: FastifyRequest): boolean {
-  if (raw.complete) return false;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > drainedBytesMax;
-}
-
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (isBodyToCome(request)) reply.header('connection', 'close');
+  const { status } = problemKind(problem.code);
   if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', problem.retryAfterSeconds);
   if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="gumbel-sampler"');
-  reply.code(problemKind(problem.code).status);
-  if (underV2.test(request.url)) {
-    // KServe's client reads an error only if its media type is this and no more; Fastify adds a charset to text, not to bytes.
-    return reply.type('application/json').send(Buffer.from(inferErrorOf(problem, request.id)));
+  const inference = underV2.test(request.url);
+  // KServe's client reads an error only if its media type is this and no more; Fastify adds a charset to text, not to bytes.
+  const body = Buffer.from(inference ? inferErrorOf(problem, request.id) : problemBodyOf(problem, request.id));
+  reply.code(status).type(inference ? 'application/json' : problemMediaType);
+  if (!isUnread(request.raw)) return reply.send(body);
+  reply.hijack();
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) reply.raw.setHeader(name, value);
   }
-  return reply.type(problemMediaType).send(problemBodyOf(problem, request.id));
+  reply.raw.statusCode = status;
+  answerUnread(request.raw, reply.raw, body, request.server.initialConfig.bodyLimit ?? 0);
+  return reply;
 }
 
 /** Answers on the raw socket when Node could not read a request at all; undefined where nobody is left to hear it. */
 function answerClientError(error: Error & { code?: string }, socket: Socket): Problem | undefined {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Node keeps the reply under way here; once it has begun, anything else would be read as part of it.
+  const { _httpMessage: underWay } = socket as Socket & { readonly _httpMessage?: ServerResponse };
+  if (error.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent) {
     socket.destroy();
     return undefined;
   }

@@ -1,31 +1,22 @@
 /**
- * Process entry: configuration, start, signals, exit codes. The only file that touches `process`, but for
- * `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
+ * Process entry: configuration, signals, exit codes. The only file that touches `process`, but for `onnx/session.ts`, which
+ * switches ONNX Runtime's telemetry off.
  * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration that cannot work, 70 (EX_SOFTWARE)
- * when the start fails otherwise, a worker is stuck, or a stop takes too long. A second signal ends the process as signals do.
+ * when the start fails otherwise, a worker is stuck, a stop takes too long or there is a bug, 128 + n after a second signal.
  */
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import { type Access, openAccess } from './access/access.js';
-import { buildApp } from './app.js';
-import { type Config, ConfigError, readConfig } from './config.js';
-import type { Lifecycle } from './lifecycle.js';
-import { type Log, openLog } from './log.js';
-import { Metrics } from './metrics.js';
-import { createSampler, type Sampler } from './sampler/sampler.js';
+import { constants } from 'node:os';
+import type { Config } from './config.js';
+import type { Log } from './log.js';
+import type { Service } from './service.js';
 
-const exitCodes = { configuration: 78, software: 70 } as const;
+const exitCodes = { software: 70, configuration: 78, signal: 128 } as const;
 
-interface Service {
-  readonly config: Config;
-  readonly log: Log;
-  readonly access: Access | undefined;
-  readonly sampler: Sampler;
-  readonly lifecycle: Lifecycle;
-  readonly app: Awaited<ReturnType<typeof buildApp>>;
-}
+/** How long a stop may take that was asked for before the configuration was read. */
+const startTimeoutMs = 20_000;
+
+/** After the callers of a stuck worker have been given their answers: how long these may take to leave. */
+const answersLeaveMs = 500;
 
 function readVersion(): string {
   // The build lies in dist/src, two folders below package.json.
@@ -33,113 +24,109 @@ function readVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** After the callers of a stuck worker have been given their answers: how long these may take to leave. */
-const answersLeaveMs = 500;
+/**
+ * Ends the process now, whatever its threads do. `process.exit` would end them first, and ONNX Runtime aborts the process
+ * when that happens in the middle of its work. Replacing the program ends them without their noticing, but Node.js can do
+ * that only from 22.15 on; before, a process that must not exit kills itself, and where it cannot (process 1 of a container
+ * ignores its own signals) it aborts.
+ */
+function endNow(code: number, inRuntime: boolean): never {
+  const { execve } = process as { execve?: (file: string, args: string[], environment: object) => never };
+  if (!inRuntime) process.exit(code);
+  if (execve) execve(process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
+  process.kill(process.pid, 'SIGKILL');
+  process.abort();
+}
 
-async function start(config: Config): Promise<void> {
-  const metrics = new Metrics();
-  const log = openLog({ level: config.logLevel, fd: 1, lineDropped: metrics.lineDropped });
-  const { logger } = log;
-  const access = await openKeyFile(config, metrics, logger);
-  const sampler = await createSampler({
-    ...config,
-    provider: config.executionProvider,
-    onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
-    onStuck: () => {
-      logger.fatal(
-        { watchdogMs: config.watchdogMs },
-        'a worker thread is stuck: unready now, then ending with code 70',
-      );
-      setTimeout(endNow, answersLeaveMs, log);
-    },
-    observer: metrics.sampler,
-  });
-  try {
-    const lifecycle = { draining: false };
-    const callers = access?.callers;
-    const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version: readVersion() });
-    const service = { config, log, access, sampler, lifecycle, app };
-    await app.listen({ port: config.port, host: config.host });
-    onFirstSignal((signal) => stop(service, signal));
-    logger.info(serving(config, app.server.address() as AddressInfo));
-  } catch (error) {
-    // Threads that nobody needs any more would keep the process alive.
-    await sampler.close();
-    access?.close();
-    await log.close();
-    throw error;
+/** One run of the service in this process. */
+class Run {
+  #config: Config | undefined;
+  #log: Log | undefined;
+  #service: Service | undefined;
+  #signals = 0;
+
+  async start(): Promise<void> {
+    // Before anything is loaded: a signal during the start waits for the workers, which must not be ended meanwhile, and
+    // process 1 of a container would not hear a signal that nobody listens to.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#hear(signal));
+    process.on('uncaughtException', (error) => {
+      this.#log?.logger.fatal({ err: error }, 'the process ends because of an error that nothing caught');
+      void this.#end(exitCodes.software);
+    });
+    const { readConfig } = await import('./config.js');
+    const { openLog } = await import('./log.js');
+    const { Metrics } = await import('./metrics.js');
+    const { Service } = await import('./service.js');
+    const config = readConfig(process.env);
+    const metrics = new Metrics();
+    const log = openLog({ level: config.logLevel, fd: 1, lineDropped: metrics.lineDropped });
+    const { logger } = log;
+    this.#config = config;
+    this.#log = log;
+    if (this.#signals > 0) return;
+    const onStuck = () => this.#giveUp();
+    this.#service = await Service.create({ config, logger, metrics, version: readVersion(), onStuck });
+    if (this.#signals > 0) return this.#stop();
+    logger.info(await this.#service.listen());
+  }
+
+  /** Writes the last lines of a start that failed. */
+  async fail(): Promise<void> {
+    await this.#log?.close();
+  }
+
+  /** The first signal stops the service, a second one ends the process. */
+  #hear(signal: 'SIGTERM' | 'SIGINT'): void {
+    this.#signals += 1;
+    const logger = this.#log?.logger;
+    if (this.#signals > 1) {
+      logger?.fatal({ signal }, 'ending at once, as a second signal asks');
+      void this.#end(exitCodes.signal + constants.signals[signal]);
+      return;
+    }
+    const drainDelayMs = this.#config?.drainDelayMs ?? 0;
+    logger?.info({ signal, drainDelayMs }, 'stopping: unready now, then finishing what is in flight');
+    this.#limitStop(drainDelayMs);
+    if (this.#service) void this.#stop();
+  }
+
+  /** With nothing left to do, the process ends by itself with code 0. */
+  async #stop(): Promise<void> {
+    await this.#service?.stop(this.#config?.drainDelayMs ?? 0);
+    // A write that nobody reads holds a thread, and that the process; the workers are gone, so it may be ended.
+    if (!(await this.#log?.close())) process.exit(0);
+  }
+
+  /** A stuck worker keeps the process from ever working whole or ending by itself: what it holds is answered, then it ends. */
+  #giveUp(): void {
+    this.#log?.logger.fatal('a worker thread is stuck: unready now, then ending with code 70');
+    setTimeout(() => void this.#end(exitCodes.software), answersLeaveMs);
+  }
+
+  #limitStop(drainDelayMs: number): void {
+    const shutdownTimeoutMs = this.#config?.shutdownTimeoutMs ?? startTimeoutMs;
+    const limit = setTimeout(() => {
+      this.#log?.logger.fatal({ shutdownTimeoutMs }, 'the stop took too long: ending with code 70');
+      void this.#end(exitCodes.software);
+    }, drainDelayMs + shutdownTimeoutMs);
+    // It must not keep a process alive that has stopped.
+    limit.unref();
+  }
+
+  /** Ends the process as soon as the log has been written, or cannot be. */
+  async #end(code: number): Promise<void> {
+    await this.#log?.close();
+    endNow(code, this.#service?.inRuntime ?? true);
   }
 }
 
-/** @throws {ConfigError} when the key file cannot work */
-async function openKeyFile(config: Config, metrics: Metrics, logger: Logger): Promise<Access | undefined> {
-  const { apiKeysFile: path, quotaElementsPerMinute } = config;
-  if (path === '') return undefined;
-  const now = () => performance.now();
-  const options = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
-  return openAccess(path, options, logger).catch((error: Error) => {
-    throw new ConfigError(`API_KEYS_FILE is ${JSON.stringify(path)}, but ${error.message}`);
-  });
-}
-
-/** The first SIGTERM or SIGINT calls `handler`; a second of either has its default effect. */
-function onFirstSignal(handler: (signal: string) => void): void {
-  const signals = ['SIGTERM', 'SIGINT'] as const;
-  const first = (signal: string) => {
-    for (const each of signals) process.off(each, first);
-    handler(signal);
-  };
-  for (const each of signals) process.on(each, first);
-}
-
-/** The line operators wait for; Fastify has logged every address of a wildcard host before. */
-function serving({ host, executionProvider, workers }: Config, { port }: AddressInfo): string {
-  const address = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `serving at ${address} with provider ${executionProvider} and ${workers} worker${workers === 1 ? '' : 's'}`;
-}
-
-/**
- * Ends the process with code 70, whatever its threads are doing. process.exit would have ONNX Runtime abort it if a worker is inside
- * a run, or wait for a worker that never ends; replacing the process's program ends it without asking any of them. Before Node.js 22.15
- * there is no way to do that, and process.exit must do.
- */
-async function endNow(log: Log): Promise<void> {
-  await log.close();
-  const { execve } = process as { execve?: (file: string, args: readonly string[], env: object) => void };
-  execve?.(process.execPath, [process.execPath, '-e', `process.exit(${exitCodes.software})`], {});
-  process.exit(exitCodes.software);
-}
-
-/**
- * Unready at once; after the drain delay no new connections, what is in flight finishes, the workers end by themselves,
- * and with nothing left to do the process ends with code 0. What does not finish in time is cut off with code 70, and a second signal
- * has its default effect and ends the process at once.
- */
-async function stop({ config, log, access, sampler, lifecycle, app }: Service, signal: string): Promise<void> {
-  const { logger } = log;
-  lifecycle.draining = true;
-  logger.info({ signal, drainDelayMs: config.drainDelayMs }, 'stopping: unready now, then finishing what is in flight');
-  await sleep(config.drainDelayMs);
-  const limit = setTimeout(() => {
-    logger.error({ shutdownTimeoutMs: config.shutdownTimeoutMs }, 'the stop takes too long: ending with code 70');
-    void endNow(log);
-  }, config.shutdownTimeoutMs);
-  // A connection whose reply was already on its way when the drain began did not hear Connection: close.
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
-  await app.close();
-  clearInterval(sweep);
-  await sampler.close();
-  clearTimeout(limit);
-  access?.close();
-  logger.info('stopped');
-  // A write that nobody reads holds a thread, and that the process; the workers are gone, so it may be ended.
-  if (!(await log.close())) process.exit(0);
-}
-
+const run = new Run();
 try {
-  await start(readConfig(process.env));
+  await run.start();
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`gumbel-sampler cannot start: ${message}\n`);
-  process.exitCode = error instanceof ConfigError ? exitCodes.configuration : exitCodes.software;
+  process.exitCode =
+    error instanceof Error && error.name === 'ConfigError' ? exitCodes.configuration : exitCodes.software;
+  await run.fail();
 }

@@ -13,6 +13,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['kept-buffers.ts', []],
   ['body-budget.ts', ['errors.ts', 'fastify', 'node:stream']],
   ['slow-readers.ts', ['fastify']],
+  ['unread-body.ts', ['node:http']],
   ['config.ts', ['zod', 'node:os']],
   ['request-id.ts', ['node:crypto', 'node:http']],
   ['log.ts', ['pino', 'sonic-boom']],
@@ -29,6 +30,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     [
       'errors.ts',
       'request-id.ts',
+      'unread-body.ts',
       'schemas/problem.ts',
       'json/malformed-json-error.ts',
       'json/plain-json-too-large-error.ts',
@@ -59,19 +61,10 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     ],
   ],
   [
-    'server.ts',
-    [
-      'app.ts',
-      'config.ts',
-      'lifecycle.ts',
-      'log.ts',
-      'metrics.ts',
-      'access/access.ts',
-      'sampler/sampler.ts',
-      'pino',
-      'node:',
-    ],
+    'service.ts',
+    ['access/access.ts', 'app.ts', 'config.ts', 'lifecycle.ts', 'metrics.ts', 'sampler/sampler.ts', 'pino', 'node:'],
   ],
+  ['server.ts', ['config.ts', 'log.ts', 'metrics.ts', 'service.ts', 'node:']],
   [
     'routes/',
     [

@@ -26,6 +26,9 @@ const alignment = 8;
 /** First allocation for a chunked body, whose length is not known; it doubles as it fills. */
 const firstBytes = 2 ** 16;
 
+/** First allocation at most, whatever length is declared: a declaration costs a client nothing. */
+const firstBytesMax = 2 ** 20;
+
 function refuseOtherMediaTypes(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const { 'content-type': contentType = '', 'content-encoding': contentEncoding } = request.headers;
   if (contentEncoding !== undefined) {
@@ -63,7 +66,9 @@ function readBytes(request: FastifyRequest, payload: Readable, jsonLength: numbe
   const declared = Number(request.headers['content-length'] ?? Number.NaN);
   if (declared > bytesMax) return Promise.reject(tooLarge());
   const pad = (alignment - (jsonLength % alignment)) % alignment;
-  let buffer = Buffer.from(buffers.take(pad + (Number.isNaN(declared) ? Math.min(firstBytes, bytesMax) : declared)));
+  let buffer = Buffer.from(
+    buffers.take(pad + Math.min(Number.isNaN(declared) ? firstBytes : declared, firstBytesMax, bytesMax)),
+  );
   let end = pad;
   return new Promise((resolve, reject) => {
     const stop = (settle: () => void) => {
@@ -85,7 +90,10 @@ function readBytes(request: FastifyRequest, payload: Readable, jsonLength: numbe
       end += chunk.length;
     };
     const finish = () => stop(() => resolve(buffer.subarray(pad, end)));
-    const fail = () => stop(() => reject(new Problem('bad-request', 'The body ended before its length was reached.')));
+    const fail = (error: Error) => {
+      const ended = new Problem('bad-request', 'The body ended before its length was reached.');
+      stop(() => reject(error instanceof Problem ? error : ended));
+    };
     payload.on('data', take).on('end', finish).on('error', fail);
     payload.resume();
   });

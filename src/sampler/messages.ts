@@ -16,11 +16,17 @@ import {
   timingColumns,
 } from './job.js';
 
-/** Given to a worker thread as its workerData. */
+/** What every worker of a pool is told. */
 export interface WorkerSettings {
   readonly provider: 'cpu';
   /** Largest K a batch may have; sizes the worker's buffers. */
   readonly categoriesMax: number;
+}
+
+/** What a worker thread gets as its workerData. */
+export interface WorkerData extends WorkerSettings {
+  /** int32 [1] shared with the pool: 1 while ONNX Runtime may be at work on the thread, which must not be ended then. */
+  readonly inRuntime: Int32Array<SharedArrayBuffer>;
 }
 
 /** To the worker: a batch, or that it should end by itself once the batch in hand is done. */

@@ -6,7 +6,7 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { Problem } from '../errors.js';
 import type { Batch, BatchResult } from './job.js';
-import { type FromWorker, resultOn, type ToWorker, type WorkerSettings } from './messages.js';
+import { type FromWorker, resultOn, type ToWorker, type WorkerData, type WorkerSettings } from './messages.js';
 
 export interface PoolOptions {
   readonly workers: number;
@@ -34,6 +34,7 @@ interface Task {
 /** A thread that has said it is ready, and the batch in its hands. */
 interface Seat {
   readonly worker: Worker;
+  readonly inRuntime: Int32Array;
   task: Task | undefined;
   /** How long the batch has been in its hands, as far as the pool has watched. */
   heldMs: number;
@@ -56,7 +57,7 @@ const watchStepMsMax = 200;
 const retryMs = 1000;
 
 /** A worker's heap holds the code and little else, since batches and results lie outside of it; so one that grows is found soon. */
-const workerHeapMiB = 256;
+const workerHeapMiB = 64;
 
 export class Pool {
   readonly #options: PoolOptions;
@@ -97,6 +98,15 @@ export class Pool {
   /** Workers that are ready to draw or drawing. */
   get alive(): number {
     return this.#seats.size;
+  }
+
+  /** Whether a thread may be inside ONNX Runtime, which aborts the process when its threads are ended then. */
+  get inRuntime(): boolean {
+    if (this.#starting > 0) return true;
+    // One that works may enter it any moment; one that is stuck is where it was.
+    return [...this.#seats].some(({ task, inRuntime }) =>
+      this.#stuck ? Atomics.load(inRuntime, 0) === 1 : task !== undefined,
+    );
   }
 
   get state(): PoolState {
@@ -159,9 +169,10 @@ export class Pool {
   /** Starts one thread; resolves when it is ready, rejects if it ends before. */
   #hire(): Promise<void> {
     this.#starting += 1;
+    const inRuntime = new Int32Array(new SharedArrayBuffer(4));
     return new Promise((resolve, reject) => {
       const worker = new Worker(this.#options.workerUrl ?? new URL('./worker.js', import.meta.url), {
-        workerData: this.#options.settings,
+        workerData: { ...this.#options.settings, inRuntime } satisfies WorkerData,
         // ONNX Runtime reads its switches from the environment of the process, which a copy would not reach.
         env: SHARE_ENV,
         resourceLimits: { maxOldGenerationSizeMb: workerHeapMiB },
@@ -170,7 +181,7 @@ export class Pool {
       let cause = new Error('The worker thread ended without a word.');
       worker.on('message', (message: FromWorker) => {
         if (message === 'ready') {
-          seat = { worker, task: undefined, heldMs: 0 };
+          seat = { worker, inRuntime, task: undefined, heldMs: 0 };
           this.#starting -= 1;
           this.#seats.add(seat);
           resolve();

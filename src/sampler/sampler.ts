@@ -56,6 +56,8 @@ export interface Sampler {
   /** Whether jobs should be sent here, and if not, why. */
   readonly state: () => PoolState;
   readonly load: () => SamplerLoad;
+  /** Whether a thread may be inside ONNX Runtime, which aborts the process when its threads are ended then. */
+  readonly inRuntime: () => boolean;
   /** Lets everything accepted settle, then ends the workers. */
   readonly close: () => Promise<void>;
 }
@@ -101,6 +103,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     noiseVersion,
     draw: (job, terms) => batcher.submit(job, terms),
     state: () => pool.state,
+    inRuntime: () => pool.inRuntime,
     load: () => ({
       queuedElements: batcher.queued.elements,
       queuedRequests: batcher.queued.requests,

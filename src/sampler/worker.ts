@@ -5,18 +5,28 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { keptBytesMin } from '../kept-buffers.js';
 import { openDrawer } from './drawer.js';
-import { batchOn, type FromWorker, type ToWorker, type WorkerSettings } from './messages.js';
+import { batchOn, type FromWorker, type ToWorker, type WorkerData } from './messages.js';
 
 if (!parentPort) throw new Error('worker.js runs only as a worker thread. This is a bug.');
 const port = parentPort;
-const drawer = await openDrawer(workerData as WorkerSettings);
+const { inRuntime, ...settings } = workerData as WorkerData;
+
+/** Does work that calls ONNX Runtime, and says so to the pool meanwhile. */
+async function inside<Result>(work: () => Promise<Result>): Promise<Result> {
+  Atomics.store(inRuntime, 0, 1);
+  const result = await work();
+  Atomics.store(inRuntime, 0, 0);
+  return result;
+}
+
+const drawer = await inside(() => openDrawer(settings));
 
 port.on('message', async (message: ToWorker) => {
   if (message === 'stop') {
     port.close();
     return;
   }
-  const { buffer } = await drawer.draw(batchOn(message));
+  const { buffer } = await inside(() => drawer.draw(batchOn(message)));
   if (message.byteLength < keptBytesMin) port.postMessage(buffer satisfies FromWorker, [buffer]);
   else port.postMessage([buffer, message] satisfies FromWorker, [buffer, message]);
 });

@@ -110,7 +110,7 @@ t.test(
     );
     t.match(
       refused,
-      /^HTTP\/1\.1 503 .*connection: close.*retry-after: 1.*\/problems\/overloaded/is,
+      /^HTTP\/1\.1 503 .*retry-after: 1.*connection: close.*\/problems\/overloaded/is,
       'no byte more is waited for',
     );
     const chunked = `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;

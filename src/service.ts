@@ -1,0 +1,149 @@
+/**
+ * The service as a whole: starts the workers, builds the app, listens, and stops without losing a request. Knows nothing of
+ * the process it runs in: signals, exit codes and time limits on all of this are for `server.ts`.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { type Access, openAccess } from './access/access.js';
+import { buildApp } from './app.js';
+import { type Config, ConfigError } from './config.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { Metrics } from './metrics.js';
+import { createSampler, type Sampler } from './sampler/sampler.js';
+
+/** After the last connection was accepted, how long a client may take to send a request it had begun to send. */
+const lastRequestMs = 250;
+
+/** How often connections that have become idle are closed while the service stops. */
+const idleSweepMs = 50;
+
+type App = Awaited<ReturnType<typeof buildApp>>;
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+  /** Called when a worker thread is stuck and cannot be ended: the process has to. */
+  readonly onStuck: () => void;
+}
+
+export class Service {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #lifecycle: Lifecycle;
+  readonly #access: Access | undefined;
+  readonly #sampler: Sampler;
+  readonly #app: App;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(
+    options: ServiceOptions,
+    access: Access | undefined,
+    sampler: Sampler,
+    lifecycle: Lifecycle,
+    app: App,
+  ) {
+    this.#config = options.config;
+    this.#logger = options.logger;
+    this.#lifecycle = lifecycle;
+    this.#access = access;
+    this.#sampler = sampler;
+    this.#app = app;
+  }
+
+  /**
+   * Starts the workers and builds the app; nobody can reach it yet.
+   *
+   * @throws {ConfigError} when the key file cannot work
+   */
+  static async create(options: ServiceOptions): Promise<Service> {
+    const { config, logger, metrics, version, onStuck } = options;
+    const access = await openKeyFile(options);
+    try {
+      const sampler = await createSampler({
+        ...config,
+        provider: config.executionProvider,
+        onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
+        onStuck,
+        observer: metrics.sampler,
+      });
+      const lifecycle = { draining: false };
+      const callers = access?.callers;
+      const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version });
+      return new Service(options, access, sampler, lifecycle, app);
+    } catch (error) {
+      access?.close();
+      throw error;
+    }
+  }
+
+  /** Serves; resolves to the line operators wait for. */
+  async listen(): Promise<string> {
+    const { host, port, executionProvider, workers } = this.#config;
+    try {
+      await this.#app.listen({ port, host });
+    } catch (error) {
+      // Threads that nobody needs any more would keep the process alive.
+      await this.stop(0);
+      throw error;
+    }
+    const { port: taken } = this.#app.server.address() as AddressInfo;
+    const address = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`;
+    return `serving at ${address} with provider ${executionProvider} and ${workers} worker${workers === 1 ? '' : 's'}`;
+  }
+
+  /** Whether a thread may be inside ONNX Runtime, which aborts the process if that exits then. */
+  get inRuntime(): boolean {
+    return this.#sampler.inRuntime();
+  }
+
+  /**
+   * Unready at once; after the drain delay no new connections, what is in flight finishes, and the workers end by
+   * themselves. Resolves once nothing is left to do; a later call waits for the first.
+   */
+  stop(drainDelayMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(drainDelayMs);
+    return this.#stopped;
+  }
+
+  async #stop(drainDelayMs: number): Promise<void> {
+    this.#lifecycle.draining = true;
+    if (this.#app.server.listening) {
+      await sleep(drainDelayMs);
+      await this.#closeConnections();
+    }
+    await this.#app.close();
+    await this.#sampler.close();
+    this.#access?.close();
+    this.#logger.info('stopped');
+  }
+
+  /**
+   * Resolves when every connection has ended. Node's own close would at once reset idle connections on which a request may
+   * be on its way, and no longer look for slow ones; so this only stops listening, and closes what stays idle.
+   */
+  async #closeConnections(): Promise<void> {
+    const { server } = this.#app;
+    const closed = once(server, 'close');
+    NetServer.prototype.close.call(server);
+    await sleep(lastRequestMs);
+    // A connection whose reply was already on its way when the drain began did not hear Connection: close.
+    const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
+    await closed;
+    clearInterval(sweep);
+  }
+}
+
+/** @throws {ConfigError} when the key file cannot work */
+async function openKeyFile({ config, metrics, logger }: ServiceOptions): Promise<Access | undefined> {
+  const { apiKeysFile: path, quotaElementsPerMinute } = config;
+  if (path === '') return undefined;
+  const now = () => performance.now();
+  const options = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
+  return openAccess(path, options, logger).catch((error: Error) => {
+    throw new ConfigError(`API_KEYS_FILE is ${JSON.stringify(path)}, but ${error.message}`);
+  });
+}

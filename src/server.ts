@@ -1,8 +1,9 @@
 /**
  * Process entry: configuration, start, signals, exit codes. The only file that touches `process`, but for
  * `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
- * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration that cannot work, 70 (EX_SOFTWARE)
- * when the start fails otherwise, a worker is stuck, or a stop takes too long. A second signal ends the process as signals do.
+ * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration or an execution provider that cannot work, 70
+ * (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, or a stop takes too long. A second signal ends the process as
+ * signals do.
  */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +15,7 @@ import { type Config, ConfigError, readConfig } from './config.js';
 import type { Lifecycle } from './lifecycle.js';
 import { type Log, openLog } from './log.js';
 import { Metrics } from './metrics.js';
+import { ProviderError } from './sampler/onnx/provider.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
 const exitCodes = { configuration: 78, software: 70 } as const;
@@ -54,6 +56,7 @@ async function start(config: Config): Promise<void> {
     },
     observer: metrics.sampler,
   });
+  for (const { provider, reason } of sampler.refused) logger.info({ refused: provider }, `auto: ${reason}`);
   try {
     const lifecycle = { draining: false };
     const callers = access?.callers;
@@ -61,7 +64,7 @@ async function start(config: Config): Promise<void> {
     const service = { config, log, access, sampler, lifecycle, app };
     await app.listen({ port: config.port, host: config.host });
     onFirstSignal((signal) => stop(service, signal));
-    logger.info(serving(config, app.server.address() as AddressInfo));
+    logger.info(serving(config, sampler, app.server.address() as AddressInfo));
   } catch (error) {
     // Threads that nobody needs any more would keep the process alive.
     await sampler.close();
@@ -93,9 +96,9 @@ function onFirstSignal(handler: (signal: string) => void): void {
 }
 
 /** The line operators wait for; Fastify has logged every address of a wildcard host before. */
-function serving({ host, executionProvider, workers }: Config, { port }: AddressInfo): string {
+function serving({ host }: Config, { provider, device, workers }: Sampler, { port }: AddressInfo): string {
   const address = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `serving at ${address} with provider ${executionProvider} and ${workers} worker${workers === 1 ? '' : 's'}`;
+  return `serving at ${address} with provider ${provider} (${device}) and ${workers} worker${workers === 1 ? '' : 's'}`;
 }
 
 /**
@@ -141,5 +144,6 @@ try {
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`gumbel-sampler cannot start: ${message}\n`);
-  process.exitCode = error instanceof ConfigError ? exitCodes.configuration : exitCodes.software;
+  process.exitCode =
+    error instanceof ConfigError || ProviderError.is(error) ? exitCodes.configuration : exitCodes.software;
 }

@@ -7,14 +7,16 @@ import t from 'tap';
 import { sumGradients } from '../src/sampler/gradient.js';
 import type { Job, JobResult } from '../src/sampler/job.js';
 import { createSampler, type Sampler } from '../src/sampler/sampler.js';
+import { testProvider } from './provider.js';
 import { makeJob } from './sampler/jobs.js';
 
 function open(workers: number, batchElementsMax: number): Promise<Sampler> {
   return createSampler({
-    provider: 'cpu',
+    provider: testProvider,
     workers,
     categoriesMax: 60_000,
     batchElementsMax,
+    gpuBatchElementsMax: Math.max(1024, batchElementsMax),
     queueElementsMax: 1e9,
     queueRequestsMax: 1e5,
     watchdogMs: 60_000,

@@ -12,7 +12,7 @@ function post(url: string, body: unknown): Promise<Response> {
 
 t.test('the last line before serving says the address, the provider and the worker count', async (t) => {
   const { child, url, lines, exit } = await start({ WORKERS: '2' });
-  t.match(lines.at(-1)?.msg, /^serving at http:\/\/127\.0\.0\.1:\d+ with provider cpu and 2 workers$/);
+  t.match(lines.at(-1)?.msg, /^serving at http:\/\/127\.0\.0\.1:\d+ with provider cpu \(.+\) and 2 workers$/);
   t.equal((await post(url, { logits: [1, 2] })).status, 200);
   child.kill('SIGTERM');
   t.same(await exit, [0, null]);

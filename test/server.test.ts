@@ -46,6 +46,43 @@ t.test('a bad configuration ends the start with one clear line and exit code 78'
   );
 });
 
+/** No Vulkan driver can be found, whatever the machine has. */
+const withoutGpu = { VK_DRIVER_FILES: '/nonexistent', VK_ICD_FILENAMES: '/nonexistent' };
+
+t.test(
+  'a provider asked for by name that cannot work ends the start with what is missing and exit code 78',
+  async (t) => {
+    for (const [provider, missing] of [
+      ['cuda', /npm run install:cuda/],
+      ['webgpu', /Vulkan driver/],
+    ] as const) {
+      const { exit, stderr } = run({ ...withoutGpu, EXECUTION_PROVIDER: provider });
+      t.same(await exit, [78, null]);
+      const last = stderr().trimEnd().split('\n').at(-1);
+      t.match(last, new RegExp(`^gumbel-sampler cannot start: provider ${provider} cannot be used: `));
+      t.match(last, missing);
+    }
+  },
+);
+
+t.test(
+  'auto serves from the CPU where nothing else works, and logs what it tried and why it took none of it',
+  async (t) => {
+    const { child, url, lines, exit } = await start({ ...withoutGpu, EXECUTION_PROVIDER: 'auto' });
+    const tried = lines.filter(({ refused }) => refused !== undefined);
+    t.same(
+      tried.map(({ refused }) => refused),
+      ['cuda', 'webgpu'],
+    );
+    for (const { msg, refused } of tried) t.match(msg, `auto: provider ${refused} cannot be used: `);
+    t.match(lines.at(-1)?.msg, /with provider cpu \(.+\) and 1 worker$/);
+    const { provider } = (await (await post(url, { logits: [1, 2] })).json()) as { provider: string };
+    t.equal(provider, 'cpu');
+    child.kill('SIGTERM');
+    t.same(await exit, [0, null]);
+  },
+);
+
 t.test('a port that is taken ends the start with one clear line and exit code 70', async (t) => {
   const first = await start();
   const { exit, stderr } = run({ PORT: new URL(first.url).port });

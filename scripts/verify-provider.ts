@@ -11,7 +11,7 @@ import { pack } from '../src/sampler/batch.js';
 import { openDrawer } from '../src/sampler/drawer.js';
 import type { Job, OutputName } from '../src/sampler/job.js';
 import { type Provider, ProviderError, providers } from '../src/sampler/onnx/provider.js';
-import { createSampler } from '../src/sampler/sampler.js';
+import { createSampler, type Sampler } from '../src/sampler/sampler.js';
 import { type GraphName, graphs, placementOf } from './node-placement.js';
 import { anyJob, differenceMax, differences, wrongOutputs } from './provider-equality.js';
 
@@ -46,12 +46,19 @@ const settings = {
   },
 };
 
-/** Draws random requests on both, eight at a time so that they share batches, and collects each output's differences. */
 async function compare(provider: Provider, requests: number): Promise<{ device: string; rows: Row[] }> {
-  const [cpu, other] = [
-    await createSampler({ ...settings, provider: 'cpu' }),
-    await createSampler({ ...settings, provider }),
-  ];
+  const other = await createSampler({ ...settings, provider });
+  const cpu = await createSampler({ ...settings, provider: 'cpu' });
+  try {
+    const checked = await compareSamplers(cpu, other, requests);
+    return { device: other.device, rows: [...checked].toSorted(([a], [b]) => a.localeCompare(b)).map(equalityRow) };
+  } finally {
+    await Promise.all([cpu.close(), other.close()]);
+  }
+}
+
+/** Draws random requests on both, eight at a time so that they share batches, and collects each output's differences. */
+async function compareSamplers(cpu: Sampler, other: Sampler, requests: number): Promise<Map<string, Checked>> {
   const jobs = fc.sample(anyJob, { numRuns: requests, seed: 20_261_125 });
   const checked = new Map<string, Checked>();
   for (let at = 0; at < jobs.length; at += 8) {
@@ -64,8 +71,7 @@ async function compare(provider: Provider, requests: number): Promise<{ device: 
       for (const name of job.outputs) note(checked, job, name, found[name] as number, wrong.includes(name));
     }
   }
-  await Promise.all([cpu.close(), other.close()]);
-  return { device: other.device, rows: [...checked].toSorted(([a], [b]) => a.localeCompare(b)).map(equalityRow) };
+  return checked;
 }
 
 function note(checked: Map<string, Checked>, job: Job, name: OutputName, found: number, wrong: boolean): void {

@@ -10,11 +10,10 @@ t.test('no node of the hot path falls to the CPU', async (t) => {
 });
 
 t.test(
-  'the backward graphs are float64, which WebGPU has not: these nodes would fall, so the service runs the graphs on the CPU',
+  'the backward graphs are float64, which WebGPU has not, so the service runs them on the CPU: these would fall',
   async (t) => {
-    const { cpu } = await placementOf('vjp', 'webgpu');
-    t.same(cpu.toSorted(), []);
-    const reinmax = await placementOf('reinmax', 'webgpu');
-    t.same(reinmax.cpu.toSorted(), []);
+    const float64 = ['Cast', 'CumSum', 'Div', 'Gather', 'Mul', 'Sub'];
+    t.same((await placementOf('vjp', 'webgpu')).cpu.toSorted(), float64);
+    t.same((await placementOf('reinmax', 'webgpu')).cpu.toSorted(), [...float64, 'Add', 'Hardmax'].toSorted());
   },
 );

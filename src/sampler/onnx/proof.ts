@@ -12,7 +12,7 @@ export type RunSoft = (
   temperature: Float32Array,
 ) => Promise<Float32Array>;
 
-/** The guarantee between providers. A softmax is at most 1, so this is absolute. */
+/** The guarantee between providers for rows this short. A softmax is at most 1, so it is absolute. */
 const toleranceMax = 1e-6;
 
 /** Around the widths at which kernels change: one warp, a workgroup, 1024, and a K that is no multiple of four. */

@@ -40,6 +40,10 @@ const settings = {
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 1e9,
+  watchdogMs: 600_000,
+  onStuck: () => {
+    throw new Error('A worker is stuck.');
+  },
   queueRequestsMax: 1e5,
   onWorkerLost: (error: Error) => {
     throw error;
@@ -63,8 +67,8 @@ async function compareSamplers(cpu: Sampler, other: Sampler, requests: number): 
   const checked = new Map<string, Checked>();
   for (let at = 0; at < jobs.length; at += 8) {
     const some = jobs.slice(at, at + 8);
-    const expected = await Promise.all(some.map(cpu.draw));
-    const actual = await Promise.all(some.map(other.draw));
+    const expected = await Promise.all(some.map((job) => cpu.draw(job)));
+    const actual = await Promise.all(some.map((job) => other.draw(job)));
     for (const [index, job] of some.entries()) {
       const found = differences(job, expected[index] ?? {}, actual[index] ?? {});
       const wrong = wrongOutputs(job, found);

@@ -67,7 +67,7 @@ export const options = {
     default: 'cpu',
     unit: 'provider',
     reason:
-      'What computes soft samples: cpu, cuda, webgpu, or auto, the first of cuda, webgpu and cpu that works. One asked for by name that does not work ends the start with exit code 78. The default is the fastest for most requests (docs/providers.md).',
+      'What computes soft samples: cpu, cuda, webgpu, or auto, the first of cuda, webgpu and cpu that works. One asked for by name that does not work ends the start with exit code 78. docs/providers.md says which to choose.',
   }),
   DRAIN_DELAY_MS: option({
     schema: integer({ min: 0, max: 600_000 }),
@@ -209,7 +209,7 @@ export const options = {
     default: String(2 ** 20),
     unit: 'elements',
     reason:
-      'Takes the place of BATCH_ELEMENTS_MAX on a GPU, which gets a batch in one run; larger, so that fewer copies wait for each other. The default is about 5 ms.',
+      'Takes the place of BATCH_ELEMENTS_MAX on a GPU, which gets a batch in one run; larger, so that there are fewer copies and launches. The kernel alone takes about 5 ms for the default.',
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),

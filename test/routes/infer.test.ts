@@ -651,7 +651,15 @@ t.test(
       const response = await service.app.inject(url);
       return [response.statusCode, response.json()];
     };
-    t.same(await get('/v2'), [200, { name: 'gumbel-sampler', version: '0.0.0', extensions: ['binary_tensor_data'] }]);
+    const parameters = {
+      noise_version: 'philox4x32-10/1',
+      provider: testProvider,
+      device: service.sampler.device,
+    };
+    t.same(await get('/v2'), [
+      200,
+      { name: 'gumbel-sampler', version: '0.0.0', extensions: ['binary_tensor_data'], parameters },
+    ]);
     t.same(await get('/v2/health/live'), [200, { live: true }]);
     t.same(await get('/v2/health/ready'), [200, { ready: true }]);
     for (const path of ['/v2/models/gumbel_softmax', '/v2/models/gumbel_softmax/versions/1']) {

@@ -12,6 +12,10 @@ const settings = {
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 1e9,
+  watchdogMs: 600_000,
+  onStuck: () => {
+    throw new Error('A worker is stuck.');
+  },
   queueRequestsMax: 1e4,
   onWorkerLost: (error: Error) => t.error(error),
 };

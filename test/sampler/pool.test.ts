@@ -98,7 +98,7 @@ t.test('a worker whose heap is full fails only its own batch and is replaced', a
     parentPort.on('message', (message) => {
       if (message === 'stop') return parentPort.close();
       if (new Float32Array(message).at(-1) === 1) for (;;) kept.push(new Array(100_000).fill({}));
-      parentPort.postMessage(new ArrayBuffer(32));
+      parentPort.postMessage(new ArrayBuffer(48));
     });`);
   const lost: (string | undefined)[] = [];
   const onLost = (error: Error & { code?: string }) => void lost.push(error.code);
@@ -147,7 +147,7 @@ t.test('a seat whose next worker cannot start is tried again a second later', as
     `parentPort.on('message', (message) => {
       if (message === 'stop') return parentPort.close();
       if (new Float32Array(message).at(-1) === 1) throw new Error('out of luck');
-      parentPort.postMessage(new ArrayBuffer(32));
+      parentPort.postMessage(new ArrayBuffer(48));
     });`,
     `const { env } = globalThis.process;
     env.POOL_TEST_STARTS = String(Number(env.POOL_TEST_STARTS ?? 0) + 1);

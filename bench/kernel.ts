@@ -66,7 +66,7 @@ async function makeWorks(job: Job, wanted: Wanted): Promise<{ works: Work[]; clo
   const tileRows = Math.max(1, Math.floor(tileElementsMax / categories));
   const kernel = createNoiseKernel(Math.max(tileElementsMax, categories));
   const graphs = await openDrawGraphs('cpu');
-  const drawer = await openDrawer({ provider: 'cpu', categoriesMax: categories });
+  const drawer = await openDrawer({ provider: 'cpu', categoriesMax: categories, batchElementsMax: rows * categories });
   const batch = packJob(job);
   const logits = job.logits.slice(0, tileRows * categories);
   const temperature = new Float32Array(tileRows).fill(0.5);

@@ -8,6 +8,9 @@ import type { Sampler } from '../src/sampler/sampler.js';
 
 const idle: Sampler = {
   provider: 'cpu',
+  device: '',
+  workers: 0,
+  refused: [],
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
   state: () => 'ready',

@@ -98,7 +98,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   modelRoutes(app, sampler, lifecycle, version);
   healthRoutes(app, sampler, lifecycle);
   problemRoute(app);
-  metrics.describe(sampler.load, { version, noiseVersion: sampler.noiseVersion, provider: sampler.provider });
+  const { noiseVersion, provider, device } = sampler;
+  metrics.describe(sampler.load, { version, noiseVersion, provider, device });
   metricsRoute(app, metrics);
   if (config.docs === 'on') await docsRoutes(app);
   return app;

@@ -60,13 +60,14 @@ export const options = {
     default: String(Math.max(1, availableParallelism() - 1)),
     unit: 'threads',
     reason:
-      'Worker threads that draw. Default: one core fewer than the machine has, at least 1, which leaves one for HTTP. Set it from the CPU limit of a container.',
+      'Worker threads that draw. Default: one core fewer than the machine has, at least 1, which leaves one for HTTP. Set it from the CPU limit of a container. On a GPU there is always 1, which owns it.',
   }),
   EXECUTION_PROVIDER: option({
-    schema: choice(['cpu']),
+    schema: choice(['cpu', 'cuda', 'webgpu', 'auto']),
     default: 'cpu',
     unit: 'provider',
-    reason: 'ONNX Runtime execution provider that runs the graph.',
+    reason:
+      'What computes soft samples: cpu, cuda, webgpu, or auto, the first of cuda, webgpu and cpu that works. One asked for by name that does not work ends the start with exit code 78. docs/providers.md says which to choose.',
   }),
   DRAIN_DELAY_MS: option({
     schema: integer({ min: 0, max: 600_000 }),
@@ -203,6 +204,13 @@ export const options = {
     reason:
       'Elements a worker draws before it looks at the queue again; the default is about 1 ms, several for gradients and log-densities, so a large draw holds nobody up.',
   }),
+  GPU_BATCH_ELEMENTS_MAX: option({
+    schema: integer({ min: 1024, max: 2 ** 24 }),
+    default: String(2 ** 20),
+    unit: 'elements',
+    reason:
+      'Takes the place of BATCH_ELEMENTS_MAX on a GPU, which gets a batch in one run; larger, so that there are fewer copies and launches. The kernel alone takes about 5 ms for the default.',
+  }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),
     default: String(2 ** 25),
@@ -270,6 +278,7 @@ export interface Config {
   readonly elementsReturnedMax: number;
   readonly binaryElementsReturnedMax: number;
   readonly batchElementsMax: number;
+  readonly gpuBatchElementsMax: number;
   readonly queueElementsMax: number;
   readonly queueRequestsMax: number;
   readonly apiKeysFile: string;
@@ -328,6 +337,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     elementsReturnedMax: readOption(environment, 'ELEMENTS_RETURNED_MAX'),
     binaryElementsReturnedMax: readOption(environment, 'BINARY_ELEMENTS_RETURNED_MAX'),
     batchElementsMax: readOption(environment, 'BATCH_ELEMENTS_MAX'),
+    gpuBatchElementsMax: readOption(environment, 'GPU_BATCH_ELEMENTS_MAX'),
     queueElementsMax: readOption(environment, 'QUEUE_ELEMENTS_MAX'),
     queueRequestsMax: readOption(environment, 'QUEUE_REQUESTS_MAX'),
     apiKeysFile: readOption(environment, 'API_KEYS_FILE'),

@@ -24,6 +24,7 @@ export interface BuildInfo {
   readonly version: string;
   readonly noiseVersion: string;
   readonly provider: string;
+  readonly device: string;
 }
 
 /**
@@ -159,7 +160,7 @@ export class Metrics {
   readonly #buildInfo = new Gauge({
     name: 'gumbel_build_info',
     help: 'Always 1; the labels say what runs.',
-    labelNames: ['version', 'noise_version', 'provider'],
+    labelNames: ['version', 'noise_version', 'provider', 'device'],
     registers: this.#registers,
   });
 
@@ -192,9 +193,9 @@ export class Metrics {
   }
 
   /** Says where the load is read and what runs, once both are known. */
-  describe(load: () => SamplerLoad, { version, noiseVersion, provider }: BuildInfo): void {
+  describe(load: () => SamplerLoad, { version, noiseVersion, provider, device }: BuildInfo): void {
     this.#load = load;
-    this.#buildInfo.set({ version, noise_version: noiseVersion, provider }, 1);
+    this.#buildInfo.set({ version, noise_version: noiseVersion, provider, device }, 1);
   }
 
   answered({ method, route = 'unmatched', status, durationMs }: AnsweredRequest): void {

@@ -1,8 +1,8 @@
 /**
  * Process entry: configuration, signals, exit codes. The only file that touches `process`, but for `onnx/session.ts`, which
  * switches ONNX Runtime's telemetry off.
- * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration that cannot work, 70 (EX_SOFTWARE)
- * when the start fails otherwise, a worker is stuck, a stop takes too long or there is a bug, 128 + n after a second signal.
+ * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration or an execution provider that cannot work,
+ * 70 (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, a stop takes too long or there is a bug, 128 + n after a second signal.
  */
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -126,6 +126,7 @@ try {
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`gumbel-sampler cannot start: ${message}\n`);
+  // Told by its name, since nothing of the service may have been loaded yet.
   process.exitCode =
     error instanceof Error && error.name === 'ConfigError' ? exitCodes.configuration : exitCodes.software;
   await run.fail();

@@ -11,6 +11,7 @@ import { buildApp } from './app.js';
 import { type Config, ConfigError } from './config.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from './metrics.js';
+import { ProviderError } from './sampler/onnx/provider.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
 /** After the last connection was accepted, how long a client may take to send a request it had begun to send. */
@@ -57,7 +58,7 @@ export class Service {
   /**
    * Starts the workers and builds the app; nobody can reach it yet.
    *
-   * @throws {ConfigError} when the key file cannot work
+   * @throws {ConfigError} when the key file or the execution provider cannot work
    */
   static async create(options: ServiceOptions): Promise<Service> {
     const { config, logger, metrics, version, onStuck } = options;
@@ -70,19 +71,21 @@ export class Service {
         onStuck,
         observer: metrics.sampler,
       });
+      for (const { provider, reason } of sampler.refused) logger.info({ refused: provider }, `auto: ${reason}`);
       const lifecycle = { draining: false };
       const callers = access?.callers;
       const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version });
       return new Service(options, access, sampler, lifecycle, app);
     } catch (error) {
       access?.close();
-      throw error;
+      // Which provider to use is configuration, and one that cannot work is a mistake of it.
+      throw ProviderError.is(error) ? new ConfigError(error.message) : error;
     }
   }
 
   /** Serves; resolves to the line operators wait for. */
   async listen(): Promise<string> {
-    const { host, port, executionProvider, workers } = this.#config;
+    const { host, port } = this.#config;
     try {
       await this.#app.listen({ port, host });
     } catch (error) {
@@ -92,7 +95,8 @@ export class Service {
     }
     const { port: taken } = this.#app.server.address() as AddressInfo;
     const address = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`;
-    return `serving at ${address} with provider ${executionProvider} and ${workers} worker${workers === 1 ? '' : 's'}`;
+    const { provider, device, workers } = this.#sampler;
+    return `serving at ${address} with provider ${provider} (${device}) and ${workers} worker${workers === 1 ? '' : 's'}`;
   }
 
   /** Whether a thread may be inside ONNX Runtime, which aborts the process if that exits then. */

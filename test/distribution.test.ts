@@ -4,13 +4,15 @@
  */
 import t from 'tap';
 import { createSampler } from '../src/sampler/sampler.js';
+import { testProvider } from './provider.js';
 import { makeJob } from './sampler/jobs.js';
 
 const sampler = await createSampler({
-  provider: 'cpu',
+  provider: testProvider,
   workers: 1,
   categoriesMax: 2000,
   batchElementsMax: 2 ** 18,
+  gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 1e10,
   queueRequestsMax: 100,
   watchdogMs: 60_000,

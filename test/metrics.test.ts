@@ -4,6 +4,7 @@ import t from 'tap';
 import { shedReasons } from '../src/metrics.js';
 import type { Sampler } from '../src/sampler/sampler.js';
 import { type Exposition, readExposition } from './exposition.js';
+import { testProvider } from './provider.js';
 import { start } from './server-process.js';
 import { type Service, startService } from './service.js';
 
@@ -285,6 +286,11 @@ t.test('two apps in one process count apart, and each says what it is', async (t
   const sampled = { method: 'POST', route: '/sample', status: '200' };
   t.equal((await scrape(one)).value('gumbel_http_requests_total', sampled), 1);
   t.equal((await scrape(two)).value('gumbel_http_requests_total', sampled), undefined);
-  const labels = { version: '0.0.0', noise_version: 'philox4x32-10/1', provider: 'cpu' };
+  const labels = {
+    version: '0.0.0',
+    noise_version: 'philox4x32-10/1',
+    provider: testProvider,
+    device: two.sampler.device,
+  };
   t.equal((await scrape(two)).value('gumbel_build_info', labels), 1);
 });

@@ -12,7 +12,7 @@ function post(url: string, body: unknown): Promise<Response> {
 
 t.test('the last line before serving says the address, the provider and the worker count', async (t) => {
   const { child, url, lines, exit } = await start({ WORKERS: '2' });
-  t.match(lines.at(-1)?.msg, /^serving at http:\/\/127\.0\.0\.1:\d+ with provider cpu and 2 workers$/);
+  t.match(lines.at(-1)?.msg, /^serving at http:\/\/127\.0\.0\.1:\d+ with provider cpu \(.+\) and 2 workers$/);
   t.equal((await post(url, { logits: [1, 2] })).status, 200);
   child.kill('SIGTERM');
   t.same(await exit, [0, null]);
@@ -45,6 +45,43 @@ t.test('a bad configuration ends the start with one clear line and exit code 78'
     'gumbel-sampler cannot start: PORT is "http", but it must be a whole number from 0 to 65535 (TCP port)\n',
   );
 });
+
+/** No Vulkan driver can be found, whatever the machine has. */
+const withoutGpu = { VK_DRIVER_FILES: '/nonexistent', VK_ICD_FILENAMES: '/nonexistent' };
+
+t.test(
+  'a provider asked for by name that cannot work ends the start with what is missing and exit code 78',
+  async (t) => {
+    for (const [provider, missing] of [
+      ['cuda', /npm run install:cuda/],
+      ['webgpu', /Vulkan driver/],
+    ] as const) {
+      const { exit, stderr } = run({ ...withoutGpu, EXECUTION_PROVIDER: provider });
+      t.same(await exit, [78, null]);
+      const last = stderr().trimEnd().split('\n').at(-1);
+      t.match(last, new RegExp(`^gumbel-sampler cannot start: provider ${provider} cannot be used: `));
+      t.match(last, missing);
+    }
+  },
+);
+
+t.test(
+  'auto serves from the CPU where nothing else works, and logs what it tried and why it took none of it',
+  async (t) => {
+    const { child, url, lines, exit } = await start({ ...withoutGpu, EXECUTION_PROVIDER: 'auto' });
+    const tried = lines.filter(({ refused }) => refused !== undefined);
+    t.same(
+      tried.map(({ refused }) => refused),
+      ['cuda', 'webgpu'],
+    );
+    for (const { msg, refused } of tried) t.match(msg, `auto: provider ${refused} cannot be used: `);
+    t.match(lines.at(-1)?.msg, /with provider cpu \(.+\) and 1 worker$/);
+    const { provider } = (await (await post(url, { logits: [1, 2] })).json()) as { provider: string };
+    t.equal(provider, 'cpu');
+    child.kill('SIGTERM');
+    t.same(await exit, [0, null]);
+  },
+);
 
 t.test('a port that is taken ends the start with one clear line and exit code 70', async (t) => {
   const first = await start();

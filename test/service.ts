@@ -7,6 +7,7 @@ import { readConfig } from '../src/config.js';
 import type { Lifecycle } from '../src/lifecycle.js';
 import { Metrics } from '../src/metrics.js';
 import { createSampler, type Sampler } from '../src/sampler/sampler.js';
+import { testProvider } from './provider.js';
 
 export interface Service {
   readonly app: FastifyInstance;
@@ -65,7 +66,7 @@ export async function startService(
   environment: Record<string, string> = {},
   { logTo, now = () => performance.now() }: ServiceParts = {},
 ): Promise<Service> {
-  const config = readConfig({ WORKERS: '1', ...environment });
+  const config = readConfig({ WORKERS: '1', EXECUTION_PROVIDER: testProvider, ...environment });
   const metrics = new Metrics();
   const logger = logTo ? pino({ level: config.logLevel }, { write: logTo }) : pino({ level: 'silent' });
   const { quotaElementsPerMinute, apiKeysFile } = config;

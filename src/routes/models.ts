@@ -37,7 +37,9 @@ function described<Reply extends ZodType>(
 
 export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle, version: string): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const server = { name: 'gumbel-sampler', version, extensions: ['binary_tensor_data'] };
+  const { noiseVersion, provider, device } = sampler;
+  const parameters = { noise_version: noiseVersion, provider, device };
+  const server = { name: 'gumbel-sampler', version, extensions: ['binary_tensor_data'], parameters };
   typed.get(
     '/v2',
     { schema: described('serverMetadata', 'The server', serverMetadata, ['unauthenticated']) },

@@ -28,6 +28,7 @@ export class Backward {
     await inTiles(
       parts,
       batch.categories,
+      tileElementsMax,
       (run) => this.#stage(batch, run),
       (runs) => this.#flush(batch, runs, result),
     );

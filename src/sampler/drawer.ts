@@ -4,13 +4,16 @@ import { density } from './density.js';
 import { Forward } from './forward.js';
 import { type Batch, type BatchResult, timingColumns } from './job.js';
 import { createNoiseKernel } from './noise/noise.js';
+import { ownsGpu, type Provider } from './onnx/provider.js';
 import { type DrawGraphs, openDrawGraphs } from './onnx/session.js';
 import { tileElementsMax } from './tiles.js';
 
 export interface DrawerOptions {
-  readonly provider: 'cpu';
+  readonly provider: Provider;
   /** Largest K of a batch; a tile holds at least one such row. */
   readonly categoriesMax: number;
+  /** A GPU takes a batch of this size in one run, since each run costs it a copy there and back. */
+  readonly batchElementsMax: number;
 }
 
 export interface Drawer {
@@ -18,11 +21,12 @@ export interface Drawer {
   readonly draw: (batch: Batch) => Promise<BatchResult>;
 }
 
-export async function openDrawer({ provider, categoriesMax }: DrawerOptions): Promise<Drawer> {
-  const kernel = createNoiseKernel(Math.max(tileElementsMax, categoriesMax), tileElementsMax);
+export async function openDrawer({ provider, categoriesMax, batchElementsMax }: DrawerOptions): Promise<Drawer> {
+  const tileElements = ownsGpu(provider) ? Math.max(tileElementsMax, batchElementsMax) : tileElementsMax;
+  const kernel = createNoiseKernel(Math.max(tileElements, categoriesMax), tileElements);
   const spent = { graphMs: 0 };
   const graphs = timed(await openDrawGraphs(provider), spent);
-  const forward = new Forward(kernel, graphs);
+  const forward = new Forward(kernel, graphs, tileElements);
   const backward = new Backward(kernel, graphs);
   const run = async (batch: Batch) => {
     if (batch.kind === 'draw') return forward.run(batch);

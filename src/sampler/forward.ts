@@ -4,17 +4,21 @@ import type { NoiseKernel } from './noise/noise.js';
 import type { DrawGraphs } from './onnx/session.js';
 import { needs, planBatch } from './plan.js';
 import { RowOutputs } from './row-outputs.js';
-import { endOf, inTiles, type Run, stageNoise, stageRows, tileElementsMax } from './tiles.js';
+import { endOf, inTiles, type Run, stageNoise, stageRows } from './tiles.js';
 
 export class Forward {
   readonly #kernel: NoiseKernel;
   readonly #graphs: DrawGraphs;
-  readonly #temperature = new Float32Array(tileElementsMax);
+  readonly #tileElements: number;
+  readonly #temperature: Float32Array;
   readonly #rowOutputs = new RowOutputs();
 
-  constructor(kernel: NoiseKernel, graphs: DrawGraphs) {
+  /** `tileElements` is how many elements the graph takes in one run, but for a single draw of more. */
+  constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number) {
     this.#kernel = kernel;
     this.#graphs = graphs;
+    this.#tileElements = tileElements;
+    this.#temperature = new Float32Array(tileElements);
   }
 
   async run(batch: Batch): Promise<BatchResult> {
@@ -23,6 +27,7 @@ export class Forward {
     await inTiles(
       ordered,
       batch.categories,
+      this.#tileElements,
       (run) => this.#stage(batch, run, result),
       (runs) => this.#flush(batch.categories, runs, result),
     );

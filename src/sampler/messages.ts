@@ -15,12 +15,15 @@ import {
   streamColumns,
   timingColumns,
 } from './job.js';
+import type { Provider } from './onnx/provider.js';
 
 /** What every worker of a pool is told. */
 export interface WorkerSettings {
-  readonly provider: 'cpu';
+  readonly provider: Provider;
   /** Largest K a batch may have; sizes the worker's buffers. */
   readonly categoriesMax: number;
+  /** Largest batch, but for a single draw of more categories; a GPU takes it in one run. */
+  readonly batchElementsMax: number;
 }
 
 /** What a worker thread gets as its workerData. */

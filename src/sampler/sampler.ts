@@ -5,9 +5,12 @@
 import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';
 import { Batcher } from './batcher.js';
+import { chooseProvider, type Refusal } from './choose-provider.js';
 import { type BatchResult, type Job, type JobResult, type Part, type Terms, timingColumns } from './job.js';
 import { noiseVersion } from './noise/version.js';
 import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js';
+import { describeDevice } from './onnx/device.js';
+import { ownsGpu, type ProviderRequest } from './onnx/provider.js';
 import { Pool, type PoolState } from './pool.js';
 
 /** A batch of the default BATCH_ELEMENTS_MAX has 1 to 2 MiB, and each worker holds one at a time. */
@@ -17,10 +20,13 @@ const batchBytesIdleMax = 2 ** 24;
 const watchIntervalMs = 50;
 
 export interface SamplerOptions {
-  readonly provider: 'cpu';
+  readonly provider: ProviderRequest;
+  /** Worker threads on the CPU; a GPU is owned by one. */
   readonly workers: number;
   readonly categoriesMax: number;
   readonly batchElementsMax: number;
+  /** Takes the place of batchElementsMax on a GPU. */
+  readonly gpuBatchElementsMax: number;
   /** Elements that may wait for each worker. */
   readonly queueElementsMax: number;
   readonly queueRequestsMax: number;
@@ -43,7 +49,14 @@ export interface SamplerLoad {
 }
 
 export interface Sampler {
+  /** The execution provider that computes soft samples. */
   readonly provider: string;
+  /** What the provider runs on, in words. */
+  readonly device: string;
+  /** Worker threads it was started with. */
+  readonly workers: number;
+  /** What `auto` tried before it took this provider, and why it did not take that. */
+  readonly refused: readonly Refusal[];
   /** Version of the noise contract. */
   readonly noiseVersion: string;
   /**
@@ -65,10 +78,11 @@ export interface Sampler {
 /**
  * Starts the workers and resolves when all of them can draw.
  *
- * @throws {Error} when a worker cannot start
+ * @throws {ProviderError} when the provider cannot be used here
+ * @throws {Error} when a worker cannot start otherwise
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
-  const { provider, workers, categoriesMax, observer = unobserved } = options;
+  const { observer = unobserved, watchdogMs, onStuck } = options;
   const buffers = new KeptBuffers(batchBytesIdleMax);
   const take = (bytes: number) => buffers.take(bytes);
   const onSpent = (batch: ArrayBuffer) => buffers.give(batch);
@@ -76,13 +90,18 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     observer.workerLost();
     options.onWorkerLost(error);
   };
-  const settings = { provider, categoriesMax };
-  const { watchdogMs, onStuck } = options;
   const now = () => performance.now();
-  const pool = await Pool.start({ workers, settings, watchdogMs, now, onLost, onStuck, onSpent });
+  const { provider, refused, started } = await chooseProvider(options.provider, async (provider) => {
+    const workers = ownsGpu(provider) ? 1 : options.workers;
+    const batchElementsMax = ownsGpu(provider) ? options.gpuBatchElementsMax : options.batchElementsMax;
+    const settings = { provider, categoriesMax: options.categoriesMax, batchElementsMax };
+    const pool = await Pool.start({ workers, settings, watchdogMs, now, onLost, onStuck, onSpent });
+    return { pool, workers, batchElementsMax };
+  });
+  const { pool, workers, batchElementsMax } = started;
   const batcher = new Batcher({
     lanes: workers,
-    batchElementsMax: options.batchElementsMax,
+    batchElementsMax,
     queueElementsMax: workers * options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,
     runBatch: async (parts) => {
@@ -100,6 +119,9 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   }, watchIntervalMs);
   return {
     provider,
+    device: describeDevice(provider),
+    workers,
+    refused,
     noiseVersion,
     draw: (job, terms) => batcher.submit(job, terms),
     state: () => pool.state,

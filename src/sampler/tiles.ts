@@ -7,7 +7,7 @@ import { type Batch, streamColumns } from './job.js';
 import type { NoiseKernel } from './noise/noise.js';
 import type { PlannedPart } from './plan.js';
 
-/** Elements of a tile: perturbed logits, the graph's two intermediates and its output stay within 1 MiB of L2 cache. */
+/** Elements of a tile on the CPU: perturbed logits, the graph's two intermediates and its output stay within 1 MiB of L2 cache. */
 export const tileElementsMax = 2 ** 16;
 
 /** Consecutive draws of one part that lie side by side in a tile. */
@@ -29,10 +29,11 @@ export interface Run {
 export async function inTiles(
   parts: readonly PlannedPart[],
   categories: number,
+  tileElements: number,
   stage: (run: Run) => void,
   flush: (runs: readonly Run[]) => Promise<void>,
 ): Promise<void> {
-  const drawsMax = Math.max(1, Math.floor(tileElementsMax / categories));
+  const drawsMax = Math.max(1, Math.floor(tileElements / categories));
   let runs: Run[] = [];
   let place = 0;
   for (const part of parts) {

@@ -35,7 +35,14 @@ export const inferReply = z
   .meta({ id: 'InferReply' });
 
 export const serverMetadata = z
-  .object({ name: z.string(), version: z.string(), extensions: z.array(z.string()) })
+  .object({
+    name: z.string(),
+    version: z.string(),
+    extensions: z.array(z.string()),
+    parameters: z
+      .object({ noise_version: z.string(), provider: z.string(), device: z.string() })
+      .meta({ description: 'What draws: the noise contract, the execution provider and what it runs on.' }),
+  })
   .meta({ id: 'ServerMetadata' });
 
 const tensorMetadata = z.object({

@@ -1,6 +1,7 @@
 /** POST /v2/models/{model}/infer gives what POST /sample and POST /sample/vjp give, bit for bit, and refuses what it cannot. */
 import t from 'tap';
 import { type Answer, decode, encode, type Inference, type Payload, type Tensor } from '../inference.js';
+import { testProvider } from '../provider.js';
 import { startService } from '../service.js';
 
 const service = await startService({
@@ -241,7 +242,7 @@ t.test('the reply says which model, which request and which draw it was', async 
   });
   const { seed, ...parameters } = head.parameters;
   t.match(head, { model_name: 'gumbel_softmax', model_version: '1', id: 'an "id"' });
-  t.same(parameters, { noise_version: 'philox4x32-10/1', provider: 'cpu' });
+  t.same(parameters, { noise_version: 'philox4x32-10/1', provider: testProvider });
   t.match(seed, /^\d+$/);
   const again = await infer(samplePath, { inputs: [logits], parameters: { seed } });
   t.equal('id' in again.head, false, 'no id where none was sent');
@@ -650,7 +651,15 @@ t.test(
       const response = await service.app.inject(url);
       return [response.statusCode, response.json()];
     };
-    t.same(await get('/v2'), [200, { name: 'gumbel-sampler', version: '0.0.0', extensions: ['binary_tensor_data'] }]);
+    const parameters = {
+      noise_version: 'philox4x32-10/1',
+      provider: testProvider,
+      device: service.sampler.device,
+    };
+    t.same(await get('/v2'), [
+      200,
+      { name: 'gumbel-sampler', version: '0.0.0', extensions: ['binary_tensor_data'], parameters },
+    ]);
     t.same(await get('/v2/health/live'), [200, { live: true }]);
     t.same(await get('/v2/health/ready'), [200, { ready: true }]);
     for (const path of ['/v2/models/gumbel_softmax', '/v2/models/gumbel_softmax/versions/1']) {

@@ -6,7 +6,7 @@ import type { Batch, Part } from '../../src/sampler/job.js';
 import { Pool, type PoolOptions } from '../../src/sampler/pool.js';
 import { makeJob } from './jobs.js';
 
-const settings = { provider: 'cpu', categoriesMax: 100 } as const;
+const settings = { provider: 'cpu', categoriesMax: 100, batchElementsMax: 1000 } as const;
 
 /** A pool whose clock the test sets, on workers that nobody expects to be stuck. */
 function options(more: Partial<PoolOptions> = {}): PoolOptions {

@@ -1,12 +1,14 @@
 import t from 'tap';
 import { createSampler } from '../../src/sampler/sampler.js';
+import { testProvider } from '../provider.js';
 import { makeJob } from './jobs.js';
 
 const settings = {
-  provider: 'cpu',
+  provider: testProvider,
   workers: 1,
   categoriesMax: 1024,
   batchElementsMax: 2 ** 18,
+  gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 2 ** 29,
   queueRequestsMax: 100,
   watchdogMs: 60_000,

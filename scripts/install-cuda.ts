@@ -1,0 +1,71 @@
+/**
+ * `npm run install:cuda`: fetches ONNX Runtime's CUDA provider, which is too large for the npm registry, with onnxruntime-node's own
+ * script, and prints the SHA-256 of every file that arrived. `-- --check=FILE` compares them with a list that was kept, in the format
+ * of sha256sum, and takes the files away again if one differs. docs/providers.md says what comes from where.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const exitCodes = { failed: 1, usage: 78 } as const;
+
+const root = join(createRequire(import.meta.url).resolve('onnxruntime-node'), '../..');
+const folder = join(root, 'bin/napi-v6', process.platform, process.arch);
+const isProvider = (name: string) => name.startsWith('libonnxruntime_providers_');
+
+function sums(): Map<string, string> {
+  const names = existsSync(folder) ? readdirSync(folder).filter(isProvider).toSorted() : [];
+  return new Map(
+    names.map((name) => [
+      name,
+      createHash('sha256')
+        .update(readFileSync(join(folder, name)))
+        .digest('hex'),
+    ]),
+  );
+}
+
+/** The lines of sha256sum: 64 hex digits, two spaces, a name. */
+function parseSums(text: string): Map<string, string> {
+  return new Map(
+    [...text.matchAll(/^([0-9a-f]{64}) [ *](\S+)$/gm)].map(([, sum, name]) => [name as string, sum as string]),
+  );
+}
+
+/** What is wrong with the files, or nothing. */
+function complaints(found: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): string[] {
+  const names = [...new Set([...found.keys(), ...expected.keys()])];
+  return names
+    .filter((name) => found.get(name) !== expected.get(name))
+    .map((name) => `${name}: ${found.get(name) ?? 'missing'}, but expected ${expected.get(name) ?? 'no such file'}`);
+}
+
+function install(expected: ReadonlyMap<string, string> | undefined): void {
+  execFileSync(process.execPath, [join(root, 'script/install.js'), '--onnxruntime-node-install=cuda12'], {
+    stdio: 'inherit',
+  });
+  const found = sums();
+  for (const [name, sum] of found) console.log(`${sum}  ${name}`);
+  const wrong = expected ? complaints(found, expected) : [];
+  if (wrong.length === 0) return;
+  for (const name of found.keys()) rmSync(join(folder, name));
+  throw new Error(`the files were taken away again, since they are not those of the list.\n${wrong.join('\n')}`);
+}
+
+const { values } = parseArgs({ options: { check: { type: 'string' } } });
+if (process.platform !== 'linux' || process.arch !== 'x64') {
+  console.error(`ONNX Runtime has CUDA files for Linux on x64 only; this is ${process.platform} on ${process.arch}.`);
+  process.exitCode = exitCodes.usage;
+} else {
+  try {
+    const expected = values.check === undefined ? undefined : parseSums(readFileSync(values.check, 'utf8'));
+    if (expected?.size === 0) throw new Error(`${values.check} has no line of the form "<sha256>  <file>".`);
+    install(expected);
+  } catch (error) {
+    console.error(`The CUDA provider is not installed: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = exitCodes.failed;
+  }
+}

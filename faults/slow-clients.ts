@@ -1,0 +1,195 @@
+/**
+ * Many clients that take their time: they send headers or a body a byte at a time, or do not read what they asked for. Each is
+ * closed at its limit, memory stays bounded, and good clients beside them notice nothing.
+ */
+import { percentile } from '../bench/statistics.js';
+import { countOutcomes, latenciesOf, OpenLoop, type Outcome } from './open-loop.js';
+import { drawBytes, smallBytes } from './requests.js';
+import type { Checks, Figures, Options, Scenario } from './scenario.js';
+import { Service } from './service.js';
+import { every, pause } from './time.js';
+import { isReply, WireConnection } from './wire.js';
+
+interface Form {
+  readonly connections: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly replyTimeoutMs: number;
+  /** How long good clients are measured by themselves. */
+  readonly aloneSeconds: number;
+}
+
+const shortForm: Form = {
+  connections: 150,
+  headersTimeoutMs: 1000,
+  requestTimeoutMs: 2000,
+  replyTimeoutMs: 2000,
+  aloneSeconds: 2,
+};
+/** The limits are the service's defaults. */
+const fullForm: Form = {
+  connections: 500,
+  headersTimeoutMs: 5000,
+  requestTimeoutMs: 10_000,
+  replyTimeoutMs: 30_000,
+  aloneSeconds: 20,
+};
+
+const goodPerSecond = 200;
+/** Node looks at its connections every second; the rest is for a busy machine. */
+const lateMsMax = 5000;
+const growthMiBMax = 512;
+const pollMs = 50;
+const dripMs = 1000;
+
+type Kind = 'slow headers' | 'slow body' | 'slow reader';
+
+/** A reply of some 2 MB, more than sockets hold: the service has to wait for its reader. */
+const largeReply = { num_samples: 2000, seed: 42, return: ['samples'] };
+
+const openings: Readonly<Record<Kind, Buffer>> = {
+  'slow headers': Buffer.from('POST /sample HTTP/1.1\r\nhost: service\r\nx-slow: '),
+  'slow body': Buffer.from(
+    'POST /sample HTTP/1.1\r\nhost: service\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{"logits":[1',
+  ),
+  'slow reader': drawBytes(100, largeReply),
+};
+
+interface Slow {
+  /** When the last of them was closed. */
+  readonly closedMs: number;
+  /** Connections that the service had not closed when the wait was over. */
+  readonly leftOpen: number;
+  /** Those that were told why, with 408. */
+  readonly told: number;
+  /** Readers that got all of a reply that they had not read for longer than the limit. */
+  readonly served: number;
+  readonly good: readonly Outcome[];
+  readonly growthMiB: number;
+}
+
+function goodClients(service: Service, seed: number): OpenLoop {
+  return new OpenLoop({
+    port: service.port,
+    ratePerSecond: goodPerSecond,
+    seed,
+    bytes: smallBytes(),
+    connectionsMax: 50,
+  });
+}
+
+async function slowClients(service: Service, kind: Kind, form: Form, limitMs: number, seed: number): Promise<Slow> {
+  const descriptors = service.descriptors();
+  const before = service.memory().residentMiB;
+  let most = before;
+  const stopWatching = every(pollMs, async () => {
+    most = Math.max(most, service.memory().residentMiB);
+  });
+  const load = goodClients(service, seed);
+  const connections = await Promise.all(
+    Array.from({ length: form.connections }, () => WireConnection.open(service.port)),
+  );
+  const startMs = performance.now();
+  const answers = connections.map((connection) => {
+    if (kind === 'slow reader') connection.pause();
+    return connection.request(openings[kind]);
+  });
+  const drip = setInterval(() => {
+    if (kind !== 'slow reader') for (const connection of connections) connection.write('1');
+  }, dripMs);
+  // The good clients have some connections of their own.
+  const spare = descriptors + 20;
+  while (service.descriptors() > spare && performance.now() - startMs < limitMs + lateMsMax) await pause(pollMs);
+  const closedMs = performance.now() - startMs;
+  const leftOpen = Math.max(0, service.descriptors() - spare);
+  clearInterval(drip);
+  for (const connection of connections) connection.resume();
+  // What is closed has an answer; what is not gets one now.
+  await Promise.race([Promise.all(answers), pause(5000)]);
+  for (const connection of connections) connection.destroy();
+  const replies = (await Promise.all(answers)).filter(isReply);
+  const good = await load.stop();
+  await stopWatching();
+  return {
+    closedMs,
+    leftOpen,
+    told: replies.filter(({ status }) => status === 408).length,
+    served: replies.filter(({ status }) => status === 200).length,
+    good,
+    growthMiB: most - before,
+  };
+}
+
+function checkSlow(checks: Checks, kind: Kind, { leftOpen, served, good, growthMiB }: Slow, connections: number): void {
+  checks.equal(`${kind}: all ${connections} connections were closed by the service`, leftOpen, 0);
+  checks.equal(`${kind}: none of them was served in full`, served, 0);
+  checks.equal(`${kind}: good clients saw only 200`, Object.keys(countOutcomes(good)), ['200']);
+  checks.that(`${kind}: resident memory grew by at most ${growthMiBMax} MiB`, growthMiB <= growthMiBMax, growthMiB);
+}
+
+function row(name: string, limit: number | string, slow: Partial<Slow>, good: readonly Outcome[], alone: number) {
+  const p99 = percentile(latenciesOf(good, 200), 99);
+  return [
+    name,
+    limit,
+    slow.closedMs ?? '-',
+    slow.told ?? '-',
+    slow.growthMiB ?? '-',
+    percentile(latenciesOf(good, 200), 50),
+    p99,
+    p99 / alone,
+  ];
+}
+
+async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
+  const form = full ? fullForm : shortForm;
+  const { headersTimeoutMs, requestTimeoutMs, replyTimeoutMs, connections } = form;
+  const service = await Service.start({
+    environment: {
+      HEADERS_TIMEOUT_MS: String(headersTimeoutMs),
+      REQUEST_TIMEOUT_MS: String(requestTimeoutMs),
+      REPLY_TIMEOUT_MS: String(replyTimeoutMs),
+    },
+  });
+  const alone = goodClients(service, seed);
+  await pause(form.aloneSeconds * 1000);
+  const good = await alone.stop();
+  checks.equal('alone: good clients saw only 200', Object.keys(countOutcomes(good)), ['200']);
+  const p99 = percentile(latenciesOf(good, 200), 99);
+  const rows = [row('none', '-', {}, good, p99)];
+  const kinds = [
+    ['slow headers', headersTimeoutMs],
+    ['slow body', requestTimeoutMs],
+    ['slow reader', replyTimeoutMs],
+  ] as const;
+  for (const [kind, limitMs] of kinds) {
+    const slow = await slowClients(service, kind, form, limitMs, seed);
+    checkSlow(checks, kind, slow, connections);
+    rows.push(row(`${connections} ${kind}`, limitMs, slow, slow.good, p99));
+  }
+  checks.equal('it still ran and ended with 0', await service.stop(), [0, null]);
+  return {
+    method: `${connections} connections that send a byte a second, or ask for 2 MB and read nothing, beside good clients: ${goodPerSecond} draws of 1x10 a second in an open loop.`,
+    tables: [
+      {
+        headers: [
+          'beside',
+          'limit ms',
+          'last closed, ms',
+          'told 408',
+          'memory, MiB',
+          'good p50 ms',
+          'good p99 ms',
+          'p99 x alone',
+        ],
+        rows,
+      },
+    ],
+  };
+}
+
+export const slowClientsScenario: Scenario = {
+  name: 'slow-clients',
+  title: 'Slow headers, slow bodies, slow readers',
+  run,
+};

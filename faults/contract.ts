@@ -7,6 +7,7 @@ import { problemBody } from '../src/schemas/problem.js';
 import { canary } from './mutate/body.js';
 import { headerOf, type WireReply } from './wire.js';
 
+const strictProblem = problemBody.strict();
 const errorBytesMax = 4096;
 const inferErrorKeys = 'code,error,errors,request_id';
 
@@ -53,7 +54,7 @@ function judgeError(reply: WireReply): Verdict {
     reply.status === 500 && 'a 500',
     reply.status !== status && `status ${reply.status}, not the ${status} of its code`,
     reply.body.length > errorBytesMax && `${reply.body.length} bytes`,
-    isProblem && !problemBody.strict().safeParse(body).success && 'a problem of another form',
+    isProblem && !strictProblem.safeParse(body).success && 'a problem of another form',
     !isProblem && Object.keys(body).sort().join() !== inferErrorKeys && 'an error of another form',
     retryAfterSeconds !== undefined && headerOf(reply, 'retry-after') === undefined && 'no Retry-After',
     text.includes(canary) && 'words of the request',

@@ -72,6 +72,16 @@ function readOptions(): { options: Options; chosen: readonly Scenario[] } | unde
   };
 }
 
+/** Whatever a broken service does, the tests end. */
+function tooLong({ full }: Options): Promise<never> {
+  const minutesMax = full ? 20 : 2;
+  return new Promise((_, reject) => {
+    const timer = setTimeout(() => reject(new Error(`It took longer than ${minutesMax} minutes`)), minutesMax * 60_000);
+    // The limit of a scenario that has ended keeps nothing alive.
+    timer.unref();
+  });
+}
+
 /** Runs one scenario; gives back what failed. */
 async function runScenario(scenario: Scenario, options: Options): Promise<readonly string[]> {
   console.log(`\n== ${scenario.title}`);
@@ -79,7 +89,7 @@ async function runScenario(scenario: Scenario, options: Options): Promise<readon
   const checks = new Checks();
   const startMs = performance.now();
   try {
-    const figures = await scenario.run(options, checks);
+    const figures = await Promise.race([scenario.run(options, checks), tooLong(options)]);
     console.log(`\n${figuresMarkdown(figures)}\n`);
     const complete = options.full && options.number === undefined && checks.failures.length === 0;
     if (complete) writeFaultResult(scenario.name, { run, title: scenario.title, checks: checks.passed, figures });

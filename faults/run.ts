@@ -100,12 +100,17 @@ async function runScenario(scenario: Scenario, options: Options): Promise<readon
   return checks.failures.map((failure) => `${scenario.name}: ${failure}`);
 }
 
-const asked = readOptions();
-if (asked) {
+async function main(): Promise<number> {
+  const asked = readOptions();
+  if (!asked) {
+    console.log(help);
+    return 0;
+  }
   const failures: string[] = [];
   for (const scenario of asked.chosen) failures.push(...(await runScenario(scenario, asked.options)));
   console.log(failures.length === 0 ? '\nEverything held.' : `\n${failures.length} failed:\n${failures.join('\n')}`);
-  // Processes that a failed scenario left behind would keep this one alive; they end with it.
-  process.exit(failures.length === 0 ? 0 : 1);
+  return failures.length === 0 ? 0 : 1;
 }
-console.log(help);
+
+// Processes that a failed scenario has left behind would keep this one alive; they end with it.
+process.exit(await main());

@@ -36,6 +36,7 @@ const fullForm: Form = {
 };
 
 const goodPerSecond = 200;
+const goodConnectionsMax = 16;
 /** Node looks at its connections every second; the rest is for a busy machine. */
 const lateMsMax = 5000;
 const growthMiBMax = 512;
@@ -74,7 +75,7 @@ function goodClients(service: Service, seed: number): OpenLoop {
     ratePerSecond: goodPerSecond,
     seed,
     bytes: smallBytes(),
-    connectionsMax: 50,
+    connectionsMax: goodConnectionsMax,
   });
 }
 
@@ -100,8 +101,7 @@ async function slowClients(service: Service, kind: Kind, form: Form, limitMs: nu
   const drip = setInterval(() => {
     if (kind !== 'slow reader') for (const connection of connections) connection.write('1');
   }, dripMs);
-  // The good clients have some connections of their own.
-  const spare = descriptors + 20;
+  const spare = descriptors + goodConnectionsMax;
   while (service.descriptors() > spare && performance.now() - startMs < limitMs + lateMsMax) await pause(pollMs);
   const closedMs = performance.now() - startMs;
   const leftOpen = Math.max(0, service.descriptors() - spare);

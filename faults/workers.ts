@@ -39,19 +39,24 @@ function lossesIn({ log }: Service): number {
   return log.filter(({ msg }) => String(msg).includes('worker thread was lost')).length;
 }
 
+interface Losses {
+  /** What the callers of the lost batches were told. */
+  readonly told: readonly string[];
+  readonly others: ClosedLoopResult;
+  readonly recoveryMs: readonly number[];
+}
+
 /** Callers of other shapes go on while workers are lost one after another. */
-async function losses(
-  mark: 'throws' | 'exhausts',
-  count: number,
-  checks: Checks,
-): Promise<{ readonly others: ClosedLoopResult; readonly recoveryMs: number[] }> {
+async function losses(mark: 'throws' | 'exhausts', count: number, checks: Checks): Promise<Losses> {
   const service = await startWith({ WORKERS: '2' }, { nodeOptions: `--max-old-space-size=${heapMiB}` });
   const others = closedLoop(service.port, smallBytes(), { connections: 4, seconds: 2 + count });
   const recoveryMs: number[] = [];
+  const toldCallers: string[] = [];
   for (let loss = 1; loss <= count; loss++) {
     const answer = await answerOf(service, drawBytes(marks[mark]));
     const lostMs = performance.now();
-    checks.equal(`${mark} ${loss}: its caller was told so`, told(answer), '503 worker-lost');
+    toldCallers.push(told(answer));
+    checks.equal(`${mark} ${loss}: its caller was told so`, toldCallers.at(-1), '503 worker-lost');
     checks.that(`${mark} ${loss}: with Retry-After`, isReply(answer) && headerOf(answer, 'retry-after') !== undefined);
     await until('a draw is answered again', async () => told(await answerOf(service, smallBytes())) === '200');
     recoveryMs.push(performance.now() - lostMs);
@@ -62,7 +67,7 @@ async function losses(
   checks.equal(`${mark}: one worker was lost each time`, lossesIn(service), count);
   checks.equal(`${mark}: still ready`, await service.get('/readyz'), 200);
   checks.equal(`${mark}: it ended with 0`, await service.stop(), [0, null]);
-  return { others: result, recoveryMs };
+  return { told: toldCallers, others: result, recoveryMs };
 }
 
 /** With a single worker, what waits behind a lost batch is drawn by the replacement. */
@@ -95,7 +100,7 @@ async function manyLosses(checks: Checks): Promise<void> {
 }
 
 /** A worker that never comes back: everybody is told, and the process ends so that it is replaced. */
-async function hang(workers: number, checks: Checks): Promise<number> {
+async function hang(workers: number, checks: Checks): Promise<{ readonly code: string; readonly exitMs: number }> {
   const name = `hangs, ${workers} worker${workers === 1 ? '' : 's'}`;
   const service = await startWith({ WORKERS: String(workers), WATCHDOG_MS: String(watchdogMs) });
   const stuck = answerOf(service, drawBytes(marks.hangs));
@@ -115,7 +120,14 @@ async function hang(workers: number, checks: Checks): Promise<number> {
     toldOthers.every((each) => allowed.includes(each)),
     toldOthers,
   );
-  return exitMs;
+  return { code: String(exit[0] ?? exit[1]), exitMs };
+}
+
+function lossRow(fault: string, { told, others: { statuses }, recoveryMs }: Losses): (string | number)[] {
+  const { 200: answered = 0, ...rest } = statuses;
+  const otherReplies = Object.values(rest).reduce((sum, count) => sum + count, 0);
+  const lost = told.filter((each) => each === '503 worker-lost').length;
+  return [fault, told.length, lost, answered, otherReplies, Math.max(...recoveryMs)];
 }
 
 async function run({ full }: Options, checks: Checks): Promise<Figures> {
@@ -139,16 +151,13 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
           'other replies',
           'longest to the next 200, ms',
         ],
-        rows: [
-          ['throws', count, count, thrown.others.statuses['200'] ?? 0, 0, Math.max(...thrown.recoveryMs)],
-          ['out of heap', count, count, exhausted.others.statuses['200'] ?? 0, 0, Math.max(...exhausted.recoveryMs)],
-        ],
+        rows: [lossRow('throws', thrown), lossRow('out of heap', exhausted)],
       },
       {
         headers: ['a worker hangs', 'exit code', 'batch to exit, ms'],
         rows: [
-          ['the only one', software, alone],
-          ['one of two', software, beside],
+          ['the only one', alone.code, alone.exitMs],
+          ['one of two', beside.code, beside.exitMs],
         ],
       },
     ],

@@ -6,18 +6,23 @@ export interface ClosedLoopResult {
   readonly statuses: Readonly<Record<string, number>>;
 }
 
+/** Says that it is over once the given time has passed, from now. */
+export function afterSeconds(seconds: number): () => boolean {
+  const endMs = performance.now() + seconds * 1000;
+  return () => performance.now() >= endMs;
+}
+
 export async function closedLoop(
   port: number,
   bytes: Buffer,
-  { connections, seconds }: { readonly connections: number; readonly seconds: number },
+  { connections, isOver }: { readonly connections: number; readonly isOver: () => boolean },
 ): Promise<ClosedLoopResult> {
   const statuses: Record<string, number> = {};
   let answered = 0;
   const startMs = performance.now();
-  const endMs = startMs + seconds * 1000;
   const ask = async () => {
     const connection = await WireConnection.open(port);
-    while (performance.now() < endMs) {
+    while (!isOver()) {
       const answer = await connection.request(bytes);
       const became = isReply(answer) ? String(answer.status) : 'lost';
       statuses[became] = (statuses[became] ?? 0) + 1;

@@ -3,7 +3,7 @@
  * what it accepts it does as fast as ever; and when the load ends it is as before.
  */
 import { percentile } from '../bench/statistics.js';
-import { closedLoop } from './closed-loop.js';
+import { afterSeconds, closedLoop } from './closed-loop.js';
 import { countOutcomes, latenciesOf, OpenLoop, type Outcome } from './open-loop.js';
 import { workBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
@@ -71,9 +71,8 @@ function checkOutcomes(checks: Checks, { name, outcomes }: Phase, allowed: reado
 async function run(options: Options, checks: Checks): Promise<Figures> {
   const { full, seed } = options;
   const service = await Service.start();
-  const warmUp = { connections: 8, seconds: full ? 3 : 1 };
-  await closedLoop(service.port, workBytes(), warmUp);
-  const peak = await closedLoop(service.port, workBytes(), { connections: 8, seconds: full ? 10 : 2 });
+  await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(full ? 3 : 1) });
+  const peak = await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(full ? 10 : 2) });
   checks.equal('in a closed loop every request got 200', Object.keys(peak.statuses), ['200']);
 
   const calm = await offer(service, 'at 80 %', 0.8 * peak.perSecond, full ? 20 : 4, seed);

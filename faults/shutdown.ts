@@ -4,11 +4,12 @@
  * that was sent must be answered.
  */
 import { percentile } from '../bench/statistics.js';
-import { closedLoop } from './closed-loop.js';
+import { afterSeconds, closedLoop } from './closed-loop.js';
 import { countOutcomes, OpenLoop } from './open-loop.js';
 import { workBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';
+import { stuckStops } from './stuck-stops.js';
 import { pause } from './time.js';
 
 const exitMsMax = 7000;
@@ -83,15 +84,18 @@ async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
   for (let number = 1; number <= form.rounds; number++) {
     const service = await Service.start({ environment: { DRAIN_DELAY_MS: String(form.drainDelayMs) } });
     if (rate === 0) {
-      await closedLoop(service.port, workBytes(), { connections: 8, seconds: 1 });
-      rate = 0.8 * (await closedLoop(service.port, workBytes(), { connections: 8, seconds: full ? 5 : 1 })).perSecond;
+      await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(1) });
+      rate =
+        0.8 *
+        (await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(full ? 5 : 1) })).perSecond;
     } else {
-      await closedLoop(service.port, workBytes(), { connections: 8, seconds: 0.5 });
+      await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(0.5) });
     }
     rounds.push(
       await round(service, `SIGTERM ${number}`, { rate, periodMs: form.balancerPeriodMs, seed: seed + number }, checks),
     );
   }
+  const stuck = await stuckStops(checks);
   const exits = rounds.map(({ exitMs }) => exitMs);
   const sum = (of: (round: Round) => number) => rounds.reduce((total, each) => total + of(each), 0);
   return {
@@ -107,6 +111,10 @@ async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
           ['signal to exit, median ms', percentile(exits, 50)],
           ['signal to exit, longest ms', percentile(exits, 100)],
         ],
+      },
+      {
+        headers: ['a stop that a worker holds up, ended by', 'exit'],
+        rows: stuck.map(({ name, exit }) => [name, exit]),
       },
     ],
   };

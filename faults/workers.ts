@@ -49,7 +49,8 @@ interface Losses {
 /** Callers of other shapes go on while workers are lost one after another. */
 async function losses(mark: 'throws' | 'exhausts', count: number, checks: Checks): Promise<Losses> {
   const service = await startWith({ WORKERS: '2' }, { nodeOptions: `--max-old-space-size=${heapMiB}` });
-  const others = closedLoop(service.port, smallBytes(), { connections: 4, seconds: 2 + count });
+  let over = false;
+  const others = closedLoop(service.port, smallBytes(), { connections: 4, isOver: () => over });
   const recoveryMs: number[] = [];
   const toldCallers: string[] = [];
   for (let loss = 1; loss <= count; loss++) {
@@ -62,6 +63,7 @@ async function losses(mark: 'throws' | 'exhausts', count: number, checks: Checks
     recoveryMs.push(performance.now() - lostMs);
     await until('the log names the loss', () => lossesIn(service) >= loss);
   }
+  over = true;
   const result = await others;
   checks.equal(`${mark}: other callers saw only 200`, Object.keys(result.statuses), ['200']);
   checks.equal(`${mark}: one worker was lost each time`, lossesIn(service), count);

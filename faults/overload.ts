@@ -10,8 +10,8 @@ import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';
 import { every, pause } from './time.js';
 
-/** How many times the sustainable rate is offered. */
-const overload = 10;
+/** How many times the sustainable rate is offered; the short form leaves a busy machine some time to refuse. */
+const timesOver = { full: 10, short: 4 } as const;
 const recoveryMsMax = 1000;
 /** The queue, the bodies that arrive and the replies that leave, with room for the garbage collector. */
 const growthMiBMax = 400;
@@ -70,6 +70,7 @@ function checkOutcomes(checks: Checks, { name, outcomes }: Phase, allowed: reado
 
 async function run(options: Options, checks: Checks): Promise<Figures> {
   const { full, seed } = options;
+  const times = full ? timesOver.full : timesOver.short;
   const service = await Service.start();
   await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(full ? 3 : 1) });
   const peak = await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(full ? 10 : 2) });
@@ -85,7 +86,7 @@ async function run(options: Options, checks: Checks): Promise<Figures> {
     for (const path of ['/livez', '/readyz']) probes.push(await service.get(path));
     peakMiB = Math.max(peakMiB, service.memory().residentMiB);
   });
-  const storm = await offer(service, `at ${overload} x`, overload * peak.perSecond, full ? 60 : 8, seed + 1);
+  const storm = await offer(service, `at ${times} x`, times * peak.perSecond, full ? 60 : 8, seed + 1);
   const recoveryMs = await recover(service);
   await stopProbes();
   checkOutcomes(checks, storm, ['200', '503']);
@@ -117,8 +118,8 @@ async function run(options: Options, checks: Checks): Promise<Figures> {
       {
         headers: ['measure', 'value'],
         rows: [
-          ['goodput at 10 x, of the peak', goodput / peak.perSecond],
-          ['p99 of accepted at 10 x, times that at 80 %', ratioOfP99(storm, calm)],
+          [`goodput at ${times} x, of the peak`, goodput / peak.perSecond],
+          [`p99 of accepted at ${times} x, times that at 80 %`, ratioOfP99(storm, calm)],
           ['end of the overload to the next 200, ms', recoveryMs],
           ['resident before, MiB', before.residentMiB],
           ['resident at most, MiB', peakMiB],
@@ -134,6 +135,6 @@ function ratioOfP99(storm: Phase, calm: Phase): number {
 
 export const overloadScenario: Scenario = {
   name: 'overload',
-  title: `Overload: ${overload} times the sustainable rate`,
+  title: 'Overload: many times the sustainable rate',
   run,
 };

@@ -7,13 +7,14 @@ import { marks } from './preload/marks.js';
 import { drawBytes, smallBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service, type StartOptions } from './service.js';
-import { until } from './time.js';
+import { pause, until } from './time.js';
 import { type Answer, headerOf, isReply, WireConnection } from './wire.js';
 
 /** Fills its heap within a second, and leaves the main thread plenty. */
 const heapMiB = 128;
 const lossesToUnready = 5;
 const software = 70;
+const undisturbedMs = 500;
 const watchdogMs = 1500;
 const exitMsMax = 20_000;
 
@@ -51,6 +52,7 @@ async function losses(mark: 'throws' | 'exhausts', count: number, checks: Checks
   const service = await startWith({ WORKERS: '2' }, { nodeOptions: `--max-old-space-size=${heapMiB}` });
   let over = false;
   const others = closedLoop(service.port, smallBytes(), { connections: 4, isOver: () => over });
+  await pause(undisturbedMs);
   const recoveryMs: number[] = [];
   const toldCallers: string[] = [];
   for (let loss = 1; loss <= count; loss++) {

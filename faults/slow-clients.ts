@@ -112,7 +112,6 @@ async function slowClients(service: Service, kind: Kind, form: Form, limitMs: nu
     // All at once the large draws would be an overload, which is another test.
     if (index % 20 === 19) await pause(pollMs);
   }
-  const startMs = performance.now();
   const drip = setInterval(() => {
     if (kind !== 'slow reader') for (const connection of connections) connection.write('1');
   }, dripMs);

@@ -31,7 +31,7 @@ const fullForm: Form = {
   connections: 500,
   headersTimeoutMs: 5000,
   requestTimeoutMs: 10_000,
-  replyTimeoutMs: 10_000,
+  replyTimeoutMs: 60_000,
   aloneSeconds: 20,
 };
 
@@ -39,7 +39,10 @@ const goodPerSecond = 200;
 const goodConnectionsMax = 16;
 /** Node looks at its connections every second; the rest is for a busy machine. */
 const lateMsMax = 5000;
-const growthMiBMax = 512;
+/** What a reader that does not read holds of the service: the 200,000 numbers of its draw, and the text that has been printed. */
+const growthMiBEach = 1;
+/** For everything else. */
+const growthMiBMax = 200;
 const servedShareMax = 0.1;
 const pollMs = 50;
 const dripMs = 1000;
@@ -118,13 +121,14 @@ async function slowClients(service: Service, kind: Kind, form: Form, limitMs: nu
   const spare = descriptors + goodConnectionsMax;
   const closing = await untilClosed(service, spare, limitMs + lateMsMax);
   clearInterval(drip);
+  // Reading all that has piled up keeps this process busy, so what good clients see ends here.
+  const good = await load.stop();
+  await stopWatching();
   for (const connection of connections) connection.resume();
   // What is closed has an answer; what is not gets one now.
   await Promise.race([Promise.all(answers), pause(5000)]);
   for (const connection of connections) connection.destroy();
   const replies = (await Promise.all(answers)).filter(isReply);
-  const good = await load.stop();
-  await stopWatching();
   return {
     ...closing,
     told: replies.filter(({ status }) => status === 408).length,
@@ -142,7 +146,8 @@ function checkSlow(checks: Checks, kind: Kind, { leftOpen, served, good, growthM
   });
   checks.that(`${kind}: few were served in full`, served <= servedShareMax * connections, served);
   checks.equal(`${kind}: good clients saw only 200`, Object.keys(countOutcomes(good)), ['200']);
-  checks.that(`${kind}: resident memory grew by at most ${growthMiBMax} MiB`, growthMiB <= growthMiBMax, growthMiB);
+  const most = growthMiBMax + growthMiBEach * connections;
+  checks.that(`${kind}: resident memory grew by at most ${most} MiB`, growthMiB <= most, growthMiB);
 }
 
 function row(name: string, limit: number | string, slow: Partial<Slow>, good: readonly Outcome[], alone: number) {

@@ -107,6 +107,7 @@ export class WireConnection {
   #waiting: ((answer: Answer) => void) | undefined;
   #closedBy: string | undefined;
   #reusable = true;
+  #stalled: (() => void) | undefined;
   /** Resolves once the connection has closed. */
   readonly closed: Promise<void>;
 
@@ -160,13 +161,14 @@ export class WireConnection {
     if (this.#closedBy === undefined) this.#socket.write(bytes);
   }
 
-  /** Stops reading: what the service sends piles up on its side. */
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
+  /**
+   * From now on reads no more than the beginning of a reply, so that the rest piles up on the service's side. Resolves when a
+   * reply has begun that is longer than what came at once.
+   */
+  stallAtReply(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stalled = resolve;
+    });
   }
 
   /** Tells the service that nothing more will be sent; replies can still come. */
@@ -194,7 +196,11 @@ export class WireConnection {
     }
     try {
       const reply = this.#reader.next();
-      if (!reply) return;
+      if (!reply) {
+        if (this.#stalled) this.#socket.pause();
+        this.#stalled?.();
+        return;
+      }
       if (/close/i.test(headerOf(reply, 'connection') ?? '') || !this.#reader.empty) this.#reusable = false;
       this.#settle(reply);
     } catch (error) {

@@ -89,7 +89,7 @@ function startReaders(connections: readonly WireConnection[]): Promise<Promise<A
         const refused = await Promise.race([answer, connection.stallAtReply()]);
         // An array keeps the answer, which never comes, from being waited for.
         if (!refused) return [answer];
-        if (!isReply(refused) || refused.status !== 503) throw new Error('A slow reader was not served');
+        if (!isReply(refused) || ![503, 504].includes(refused.status)) throw new Error('A slow reader was not served');
         await pause(pollMs);
       }
     }),

@@ -43,6 +43,7 @@ const lateMsMax = 5000;
 const growthMiBEach = 3;
 /** For everything else. */
 const growthMiBMax = 200;
+const startersMax = 4;
 const pollMs = 50;
 const dripMs = 1000;
 
@@ -80,20 +81,41 @@ function goodClients(service: Service, seed: number): OpenLoop {
   });
 }
 
-/** Asks on every connection until a large reply has begun; together the draws are more than the service takes on at once. */
-function startReaders(connections: readonly WireConnection[]): Promise<Promise<Answer>[]> {
-  return Promise.all(
-    connections.map(async (connection) => {
-      for (;;) {
-        const answer = connection.request(openings['slow reader']);
-        const refused = await Promise.race([answer, connection.stallAtReply()]);
-        // An array keeps the answer, which never comes, from being waited for.
-        if (!refused) return [answer];
-        if (!isReply(refused) || ![503, 504].includes(refused.status)) throw new Error('A slow reader was not served');
-        await pause(pollMs);
-      }
-    }),
-  ).then((each) => each.flat());
+/** A slow client: its connection, and the answer that it gets once it is closed. */
+interface SlowClient {
+  readonly connection: WireConnection;
+  readonly answer: Promise<Answer>;
+}
+
+async function startSender(service: Service, opening: Buffer): Promise<SlowClient> {
+  const connection = await WireConnection.open(service.port);
+  return { connection, answer: connection.request(opening) };
+}
+
+/** Asks until a large reply has begun, and reads no further. */
+async function startReader(service: Service): Promise<SlowClient> {
+  const connection = await WireConnection.open(service.port);
+  for (;;) {
+    const answer = connection.request(openings['slow reader']);
+    const early = await Promise.race([answer, connection.stallAtReply()]);
+    if (!early) return { connection, answer };
+    if (!isReply(early) || ![503, 504].includes(early.status))
+      throw new Error(`No slow reply: ${JSON.stringify(early)}`);
+    await pause(pollMs);
+  }
+}
+
+/** Readers start a few at a time: all at once they would be an overload, which is another test. */
+async function startClients(service: Service, kind: Kind, count: number): Promise<SlowClient[]> {
+  const clients: SlowClient[] = [];
+  let left = count;
+  const starter = async () => {
+    while (left-- > 0) {
+      clients.push(await (kind === 'slow reader' ? startReader(service) : startSender(service, openings[kind])));
+    }
+  };
+  await Promise.all(Array.from({ length: startersMax }, starter));
+  return clients;
 }
 
 /** Watches the open connections above `spare` go; ends when none is left or the time is up. */
@@ -118,21 +140,15 @@ async function slowClients(service: Service, kind: Kind, form: Form, limitMs: nu
     most = Math.max(most, service.memory().residentMiB);
   });
   const load = goodClients(service, seed);
-  const connections = await Promise.all(
-    Array.from({ length: form.connections }, () => WireConnection.open(service.port)),
-  );
-  const answers =
-    kind === 'slow reader'
-      ? await startReaders(connections)
-      : connections.map((connection) => connection.request(openings[kind]));
+  const clients = await startClients(service, kind, form.connections);
   const drip = setInterval(() => {
-    if (kind !== 'slow reader') for (const connection of connections) connection.write('1');
+    if (kind !== 'slow reader') for (const { connection } of clients) connection.write('1');
   }, dripMs);
   const spare = descriptors + goodConnectionsMax;
   const closing = await untilClosed(service, spare, limitMs + lateMsMax);
   clearInterval(drip);
-  for (const connection of connections) connection.destroy();
-  const replies = (await Promise.all(answers)).filter(isReply);
+  for (const { connection } of clients) connection.destroy();
+  const replies = (await Promise.all(clients.map(({ answer }) => answer))).filter(isReply);
   const good = await load.stop();
   await stopWatching();
   return {

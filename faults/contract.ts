@@ -1,6 +1,7 @@
 /**
  * What any reply of the service must be, whatever was asked: an answer, or an error of the catalogue with the status of its code,
- * at most 4 KiB, in the form of its path, with Retry-After where the catalogue has it, and without a word of the request.
+ * at most 4 KiB, in the form of its path, with Retry-After where the catalogue has it, and without a word of the request
+ * but for its own x-request-id.
  */
 import { isProblemCode, problemKind } from '../src/errors.js';
 import { problemBody } from '../src/schemas/problem.js';
@@ -44,8 +45,7 @@ function wrongAnswer(reply: WireReply): string | undefined {
 }
 
 function judgeError(reply: WireReply): Verdict {
-  const text = reply.body.toString();
-  const body = JSON.parse(text) as Record<string, unknown>;
+  const body = JSON.parse(reply.body.toString()) as Record<string, unknown>;
   const isProblem = headerOf(reply, 'content-type')?.startsWith('application/problem+json') ?? false;
   const code = isProblem ? String(body.type).replace('/problems/', '') : String(body.code);
   if (!isProblemCode(code)) return { kind: String(reply.status), wrong: `the code ${code}` };
@@ -57,7 +57,7 @@ function judgeError(reply: WireReply): Verdict {
     isProblem && !strictProblem.safeParse(body).success && 'a problem of another form',
     !isProblem && Object.keys(body).sort().join() !== inferErrorKeys && 'an error of another form',
     retryAfterSeconds !== undefined && headerOf(reply, 'retry-after') === undefined && 'no Retry-After',
-    text.includes(canary) && 'words of the request',
+    JSON.stringify({ ...body, request_id: '', instance: '' }).includes(canary) && 'words of the request',
   ];
   return { kind: code, wrong: wrongs.filter(Boolean).join(', ') || undefined };
 }

@@ -6,12 +6,14 @@ import { judge } from './contract.js';
 import { type Shot, Shots } from './mutate/shot.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';
+import { pause } from './time.js';
 import { type Answer, isReply, WireConnection } from './wire.js';
 
 const connections = 64;
 /** A request that ends nowhere is told so by the client after this while; then it must be answered or closed. */
 const quietMs = 200;
 const hangMs = 15_000;
+const connectAttemptsMax = 3;
 const growthMiBMax = 64;
 const shownMax = 10;
 
@@ -86,12 +88,32 @@ function judgeShot(shot: Shot, answer: Answer | typeof hang, tally: Tally): void
   }
 }
 
+/**
+ * A new connection. One that is reset before anything was sent is counted and tried again a few times; a service that takes none
+ * is wrong, whatever came before.
+ */
+async function openFor(service: Service, shot: Shot, tally: Tally): Promise<WireConnection | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await WireConnection.open(service.port);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ECONNRESET' || attempt === connectAttemptsMax) {
+        tally.note(shot, `no connection for it, ${code}`);
+        return undefined;
+      }
+      tally.count('reset while connecting');
+    }
+  }
+}
+
 /** One client: framed requests share a connection while it lasts, the others have one each. */
 async function client(service: Service, shots: Shots, next: () => number | undefined, tally: Tally): Promise<void> {
   let kept: WireConnection | undefined;
   for (let number = next(); number !== undefined; number = next()) {
     const shot = shots.shot(number);
-    const connection: WireConnection = shot.framed && kept?.reusable ? kept : await WireConnection.open(service.port);
+    const connection = shot.framed && kept?.reusable ? kept : await openFor(service, shot, tally);
+    if (!connection) continue;
     judgeShot(shot, await fire(connection, shot), tally);
     if (shot.framed && connection.reusable) kept = connection;
     else connection.destroy();
@@ -139,6 +161,7 @@ async function run({ full, seed, requests, number }: Options, checks: Checks): P
   const count = requests ?? (full ? 1_000_000 : 20_000);
   const service = await Service.start({ environment });
   const tally = new Tally();
+  const descriptors = service.descriptors();
   const startMs = performance.now();
   const marks = await fireAll(service, shots, count, tally);
   const seconds = (performance.now() - startMs) / 1000;
@@ -156,6 +179,8 @@ async function run({ full, seed, requests, number }: Options, checks: Checks): P
     growth <= growthMiBMax,
     marks,
   );
+  const left = await leftOpen(service, descriptors);
+  checks.that('no connection was left open by the service', left <= 0, left);
   const ready = service.running && (await service.get('/readyz'));
   checks.equal('and it is ready', ready, 200);
   checks.equal('it ended with 0', await service.stop(), [0, null]);
@@ -173,6 +198,13 @@ async function run({ full, seed, requests, number }: Options, checks: Checks): P
       },
     ],
   };
+}
+
+/** Connections that the service still holds some seconds after all clients have gone. */
+async function leftOpen(service: Service, descriptors: number): Promise<number> {
+  const left = () => (service.running ? service.descriptors() - descriptors : 0);
+  for (let wait = 0; wait < 100 && left() > 0; wait++) await pause(100);
+  return left();
 }
 
 /** Growth from the middle on, when all code has run and all buffers have their size. */

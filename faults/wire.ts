@@ -115,7 +115,8 @@ export class WireConnection {
     this.#socket = socket;
     socket.on('data', (bytes) => this.#read(bytes));
     socket.on('end', () => {
-      this.#reader.ended = true;
+      // Where the client has ended first, the service may have cut off a reply that ends with its connection.
+      this.#reader.ended = !this.#socket.writableEnded;
       if (!this.#reader.empty) this.#read(Buffer.alloc(0));
       this.#end('the service closed the connection');
     });

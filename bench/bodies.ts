@@ -45,8 +45,8 @@ export function parseShape(text: string): Shape {
   return { rows: Number(match[1]), categories: Number(match[2]) };
 }
 
-/** Uniform in [0, 1): mulberry32, which is enough to spell numbers. */
-function uniforms(seed: number): () => number {
+/** Uniform in [0, 1): mulberry32, which is enough to spell numbers and to choose among things. */
+export function uniforms(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

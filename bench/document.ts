@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type HttpResult, httpMarkdown } from './http-tables.js';
 import { type KernelResult, kernelMarkdown } from './kernel-tables.js';
+import { replaceBetween } from './markers.js';
 import { type BenchmarkName, readResult } from './results.js';
 import { type StartResult, startMarkdown } from './start-tables.js';
 
@@ -22,20 +23,10 @@ function printedWith<Result>(result: Result | undefined, print: (result: Result)
   return result === undefined ? undefined : print(result);
 }
 
-/** Replaces what stands between a benchmark's markers. */
-function replaceBetween(text: string, name: BenchmarkName, markdown: string): string {
-  const begin = `<!-- begin ${name}: printed by npm run bench:document -->`;
-  const end = `<!-- end ${name} -->`;
-  const from = text.indexOf(begin);
-  const to = text.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`docs/benchmarks.md lacks the markers of "${name}"`);
-  return `${text.slice(0, from + begin.length)}\n\n${markdown}\n\n${text.slice(to)}`;
-}
-
 let text = readFileSync(path, 'utf8');
 for (const [name, print] of Object.entries(printed) as [BenchmarkName, () => string | undefined][]) {
   const markdown = print();
   if (markdown === undefined) console.log(`bench/results/${name}.json is not there: its section stays as it is`);
-  else text = replaceBetween(text, name, markdown);
+  else text = replaceBetween(text, name, 'bench:document', markdown);
 }
 writeFileSync(path, text);

@@ -4,12 +4,12 @@
  * writes bench/results/start.json.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { jsonPost, makeCase, requestBody, type Sent } from './bodies.js';
 import { Connection, type Reply, requestBytes } from './connection.js';
+import { memoryMiB } from './memory.js';
 import { nowMs } from './probe.js';
 import { describeRun, writeResult } from './results.js';
 import { type SamplesMemory, type StartResult, startMarkdown } from './start-tables.js';
@@ -25,13 +25,6 @@ const readyMsMax = 30_000;
 const readyPollMs = 2;
 /** After this pause nothing of the start is left to be freed. */
 const idleMs = 3000;
-
-/** Resident memory, now and at its peak, in MiB. */
-function memoryMiB(pid: number): { residentMiB: number; peakMiB: number } {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
-  return { residentMiB: of('VmRSS'), peakMiB: of('VmHWM') };
-}
 
 /** A port that was free a moment ago: /readyz is to be asked before the process has said where it listens. */
 async function freePort(): Promise<number> {

@@ -66,6 +66,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       headersTimeout: Math.min(config.headersTimeoutMs, config.requestTimeoutMs),
       connectionsCheckingInterval: 1000,
       maxHeaderSize: config.headerBytesMax,
+      // Node would refuse with an empty body; the error replies do it with a problem.
+      requireHostHeader: false,
     },
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,

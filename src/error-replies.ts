@@ -141,6 +141,11 @@ export interface ErrorObserver {
   readonly unread: (problem: Problem) => void;
 }
 
+/** Whether the client went away while its reply was streamed: nobody is left to answer, and nothing is wrong here. */
+function isReaderGone({ code }: FastifyError, { raw }: FastifyRequest): boolean {
+  return code === 'ERR_STREAM_PREMATURE_CLOSE' && raw.socket.destroyed;
+}
+
 /**
  * Installs the error replies. Call it before any route is added: it learns the routes as they come.
  * A request that matches no route is refused before its body is read.
@@ -148,7 +153,13 @@ export interface ErrorObserver {
 export function installErrorReplies(app: FastifyInstance, { refused }: ErrorObserver): void {
   const paths = new PathTable();
   app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
+  // An expectation nobody knows may be ignored (RFC 9110, section 10.1.1); Node would answer 417 with an empty body.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.addHook('onRequest', (request, reply, done) => {
+    if (request.raw.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      done(new Problem('bad-request', 'HTTP/1.1 requests have a Host header.'));
+      return;
+    }
     if (!request.is404) {
       done();
       return;
@@ -168,7 +179,7 @@ export function installErrorReplies(app: FastifyInstance, { refused }: ErrorObse
     return sendProblem(problem, request, reply);
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if (error instanceof CallerGone) return reply.hijack();
+    if (error instanceof CallerGone || isReaderGone(error, request)) return reply.hijack();
     const problem = toProblem(error);
     refused(problem ?? explained('internal'), request, problem ? undefined : error);
     return sendProblem(problem ?? explained('internal'), request, reply);

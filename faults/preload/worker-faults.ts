@@ -1,0 +1,44 @@
+/**
+ * Loaded before the service's own code, in every thread; does something in worker threads only. Looks at each batch before the
+ * worker does, and throws, fills the heap, hangs or waits when the batch has the categories that ask for it.
+ */
+import { existsSync, writeSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import { batchLine, marks } from './marks.js';
+
+const pollMs = 2;
+const stderr = 2;
+
+/** Blocks the thread, as a draw that takes long would. */
+function holdUntil(path: string): void {
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  while (!existsSync(path)) Atomics.wait(never, 0, 0, pollMs);
+}
+
+function fillHeap(): never {
+  const kept: number[][] = [];
+  for (;;) kept.push(Array(100_000).fill(0.1));
+}
+
+function befall(categories: number): void {
+  switch (categories) {
+    case marks.throws:
+      throw new Error('An injected fault');
+    case marks.exhausts:
+      fillHeap();
+      break;
+    case marks.hangs:
+      for (;;);
+    case marks.holds:
+      holdUntil(process.env.HOLD_FILE as string);
+  }
+}
+
+parentPort?.on('message', (message: unknown) => {
+  if (!(message instanceof ArrayBuffer)) return;
+  // src/sampler/messages.ts: kind, categories, rows, parts, draws with points.
+  const categories = new Uint32Array(message, 0, 5)[1] as number;
+  if (!Object.values(marks).includes(categories as never)) return;
+  writeSync(stderr, `${batchLine(categories)}\n`);
+  befall(categories);
+});

@@ -1,0 +1,73 @@
+/** What a fault test is: a name, a run that checks and measures, and what it leaves behind. */
+
+export const scenarioNames = [
+  'overload',
+  'shutdown',
+  'workers',
+  'slow-clients',
+  'mutations',
+  'disconnects',
+  'clock',
+  'descriptors',
+] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
+
+export interface Options {
+  /** The form whose figures docs/operations.md has; otherwise the shorter one of the gate. */
+  readonly full: boolean;
+  /** Makes every random choice repeatable. */
+  readonly seed: number;
+  /** Overrides the number of mutated requests. */
+  readonly requests: number | undefined;
+  /** Sends this one mutated request and shows it. */
+  readonly number: number | undefined;
+}
+
+/** Numbers stay numbers until they are printed. */
+export interface Table {
+  readonly headers: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+export interface Figures {
+  /** What was done, in a sentence or two. */
+  readonly method: string;
+  readonly tables: readonly Table[];
+}
+
+export interface Scenario {
+  readonly name: ScenarioName;
+  readonly title: string;
+  readonly run: (options: Options, checks: Checks) => Promise<Figures>;
+}
+
+/** Collects what held and what did not. A check is a status, a count, an exit code or a bound on memory, never a latency. */
+export class Checks {
+  #passed = 0;
+  readonly #failures: string[] = [];
+
+  get passed(): number {
+    return this.#passed;
+  }
+
+  get failures(): readonly string[] {
+    return this.#failures;
+  }
+
+  /** Notes whether `sentence` holds; `found` says what was seen where it does not. */
+  that(sentence: string, holds: boolean, found?: unknown): void {
+    if (holds) {
+      this.#passed += 1;
+      console.log(`  ok      ${sentence}`);
+    } else {
+      const failure = found === undefined ? sentence : `${sentence}: ${JSON.stringify(found)}`;
+      this.#failures.push(failure);
+      console.log(`  FAILED  ${failure}`);
+    }
+  }
+
+  equal(sentence: string, found: unknown, expected: unknown): void {
+    const holds = JSON.stringify(found) === JSON.stringify(expected);
+    this.that(sentence, holds, { found, expected });
+  }
+}

@@ -128,7 +128,7 @@ export async function startContainer(): Promise<Container> {
   const environment = ['--env=HOST=127.0.0.1', '--env=PORT=0'];
   const child = spawn(
     'podman',
-    [`--runtime=${runtime}`, 'run', `--name=${name}`, ...confinement, ...environment, image],
+    [`--runtime=${runtime}`, 'run', '--rm', `--name=${name}`, ...confinement, ...environment, image],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -144,6 +144,6 @@ export async function startContainer(): Promise<Container> {
     exec,
     signal: (signal) => podman('kill', `--signal=${signal}`, name),
     exit,
-    remove: () => podman('rm', '--force', name),
+    remove: () => podman('rm', '--force', '--ignore', name),
   };
 }

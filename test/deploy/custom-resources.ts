@@ -73,7 +73,7 @@ export interface PrometheusRule {
         alert: string;
         expr: string;
         for?: Duration;
-        labels: { severity: 'warning' | 'critical' };
+        labels: { severity: 'info' | 'warning' | 'critical' };
         annotations: { summary: string; description: string };
       }[];
     }[];

@@ -9,14 +9,14 @@ import type { ConfigMap, Container, PodSpec, Service, ServiceAccount } from 'kub
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import t from 'tap';
+import { parse } from 'yaml';
 import { options } from '../../src/config.js';
 import { startService } from '../service.js';
 import type { InferenceService, PrometheusRule, ServiceMonitor, ServingRuntime } from './custom-resources.js';
 import { findRenderer, type Manifest, render, typeErrors } from './render.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+const { version } = JSON.parse(read('package.json')) as { version: string };
 
 /** Each folder with the kinds it renders, in alphabetical order. */
 const base = [
@@ -35,8 +35,8 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   'overlays/monitoring': [...base, 'PrometheusRule', 'ServiceMonitor'].toSorted(),
 };
 
-/** Options and values that the manifests set before the service has them. */
-const arriving = new Set(['SHUTDOWN_TIMEOUT_MS', 'EXECUTION_PROVIDER=cuda']);
+/** Values that the manifests set before the service takes them. */
+const arriving = new Set(['EXECUTION_PROVIDER=cuda']);
 
 const renderer = await findRenderer();
 const rendered = new Map<string, Manifest[]>();
@@ -229,7 +229,7 @@ function testService(): void {
   t.test('every variable is an option of the service, with a value that it takes', async (t) => {
     for (const [folder, , , environment] of pods()) {
       for (const [name, value] of Object.entries(environment)) {
-        if (arriving.has(name) || arriving.has(`${name}=${value}`)) continue;
+        if (arriving.has(`${name}=${value}`)) continue;
         t.ok(options[name as keyof typeof options]?.schema.safeParse(value).success, `${folder} ${name}=${value}`);
       }
     }
@@ -269,7 +269,7 @@ function testExtensions(): void {
     t.same(policy?.podSelector.matchLabels, { 'serving.kserve.io/inferenceservice': metadata.name });
   });
 
-  t.test('Prometheus scrapes the port of the Service, and its alerts ask for that job', async (t) => {
+  t.test('Prometheus scrapes what the Service serves, and alerts as deploy/grafana does', async (t) => {
     const { spec } = only<ServiceMonitor>('overlays/monitoring', 'ServiceMonitor');
     const service = only<Service>('overlays/monitoring', 'Service');
     t.match(service.metadata?.labels, spec.selector.matchLabels ?? {});
@@ -277,11 +277,15 @@ function testExtensions(): void {
       spec.endpoints.map(({ port }) => port),
       service.spec?.ports?.map(({ name }) => name),
     );
+    const { app, close } = await startService();
+    t.teardown(close);
+    for (const { path } of spec.endpoints) t.equal((await app.inject(path ?? '/metrics')).statusCode, 200);
     const { groups } = only<PrometheusRule>('overlays/monitoring', 'PrometheusRule').spec;
-    const rules = groups.flatMap((group) => group.rules);
-    t.ok(rules.length > 0);
-    for (const { alert, expr } of rules) {
-      for (const [selector] of expr.matchAll(/\{[^}]*\}/g)) t.match(selector, `job="${service.metadata?.name}"`, alert);
+    const [shared, ofReplicas] = groups;
+    t.strictSame([shared], parse(read('deploy/grafana/alerts.yaml')).groups);
+    t.equal(groups.length, 2);
+    for (const { expr } of ofReplicas?.rules ?? []) {
+      for (const [selector] of expr.matchAll(/\{[^}]*\}/g)) t.equal(selector, `{job="${service.metadata?.name}"}`);
     }
   });
 }

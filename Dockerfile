@@ -1,33 +1,57 @@
-# Three stages: build with all packages, keep the ones production needs for this platform, run as non-root.
-FROM node:24-bookworm-slim AS build
+# Stages: all packages; the built service; the packages production needs, for this platform alone; the image. Only the first one
+# asks the package registry. docs/image-and-kubernetes.md says how to build it, also without an image registry.
+
+# Pin a release by digest: --build-arg NODE_IMAGE=docker.io/library/node@sha256:...
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+# A registry that wants credentials: --secret id=npmrc,src=$HOME/.npmrc; they stay out of the image.
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
+
+FROM packages AS build
 COPY tsconfig.json ./
 COPY src src
 # The service alone: tests, benchmarks and scripts stay behind.
 RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src
 
-FROM node:24-bookworm-slim AS production-packages
-WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
+FROM packages AS production-packages
 # onnxruntime-node carries every platform, about 290 MB; one is enough.
-RUN npm ci --omit=dev \
+# The bill of materials lists what is then installed; npm would call the development packages missing if package.json still named them.
+RUN npm prune --omit=dev --no-audit --no-fund --offline \
+ && npm pkg delete devDependencies \
+ && npm sbom --sbom-format=cyclonedx > sbom.cdx.json \
  && platform="$(node -p 'process.platform + "/" + process.arch')" \
  && cd node_modules/onnxruntime-node/bin/napi-v6 \
- && find . -mindepth 2 -maxdepth 2 -type d ! -path "./$platform" -exec rm -r {} +
+ && find . -mindepth 2 -maxdepth 2 -type d ! -path "./$platform" -exec rm -r {} + \
+ && find . -mindepth 1 -maxdepth 1 -type d -empty -delete
 
-FROM node:24-bookworm-slim AS service
+FROM ${NODE_IMAGE} AS service
+ARG NODE_IMAGE
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="gumbel-sampler" \
-      org.opencontainers.image.description="Draws Gumbel-softmax samples over HTTP" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.description="Draws Gumbel-softmax samples over HTTP, replayable by seed" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.base.name="${NODE_IMAGE}"
+# The service runs node and nothing else; package managers would only be there for an intruder, and for scanners to report.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/include/node /opt/yarn-* \
+ && find /usr/local/bin -type l \( -name 'np[mx]' -o -name 'yarn*' -o -name corepack -o -name nodejs \) -delete
 WORKDIR /app
 ENV NODE_ENV=production DRAIN_DELAY_MS=5000
 COPY --from=production-packages /app/node_modules node_modules
+COPY --from=production-packages /app/sbom.cdx.json ./
 COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
-USER node
+# The user "node" of the base image, by number: Kubernetes cannot see that a name is not root.
+USER 1000:1000
 EXPOSE 8080
+STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "dist/src/server.js"]

@@ -5,8 +5,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json ./
 COPY src src
+COPY explore explore
 # The service alone: tests, benchmarks and scripts stay behind.
-RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src
+RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src && npm run build:explore
 
 FROM node:24-bookworm-slim AS production-packages
 WORKDIR /app

@@ -3,12 +3,12 @@
 /** Three significant digits, without an exponent where that is readable. */
 export function short(value: number): string {
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1);
+  if (size !== 0 && (size < 1e-4 || size >= 1e5)) return value.toExponential(1);
   return String(Number(value.toPrecision(3)));
 }
 
 export function percent(value: number): string {
-  return `${(value * 100).toFixed(1)} %`;
+  return `${(value * 100).toFixed(1)}\u00a0%`;
 }
 
 export function grouped(value: number): string {

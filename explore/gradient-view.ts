@@ -19,7 +19,7 @@ export const gradientView: Definition = {
   asks: (state) => [
     {
       request: gradientRequest(state, state.temperature),
-      label: `${gradientRows} gradients at the temperature chosen`,
+      label: `${gradientRows} gradients at temperature ${short(state.temperature)}`,
     },
     { request: probabilitiesRequest(state), label: 'softmax(logits), for the exact gradient' },
     ...gradientTemperatures.map((temperature) => ({ request: gradientRequest(state, temperature) })),
@@ -53,11 +53,16 @@ export const gradientView: Definition = {
   },
 };
 
-function sentence({ temperature, bias, variance, noise }: Point, size: number, hard: boolean): string {
-  const seen =
-    bias > 2 * noise
-      ? `bias ${short(bias)}, give or take ${short(noise)}`
-      : `no bias to be seen above the noise of ${grouped(gradientRows)} draws, ${short(noise)}`;
+/** Whether a bias stands out of its noise. */
+function isSeen({ bias, noise }: Point): boolean {
+  return bias > 2 * noise;
+}
+
+function sentence(point: Point, size: number, hard: boolean): string {
+  const { temperature, bias, variance, noise } = point;
+  const seen = isSeen(point)
+    ? `bias ${short(bias)}, give or take ${short(noise)}`
+    : `no bias to be seen above the noise of ${grouped(gradientRows)} draws, ${short(noise)}`;
   const borrowed = hard ? ' One-hot samples borrow the gradient of the soft ones, so hard changes nothing here.' : '';
   return `At temperature ${short(temperature)} one estimate has standard deviation ${short(Math.sqrt(variance))} and ${seen}; the exact gradient has length ${short(size)}.${borrowed}`;
 }
@@ -65,7 +70,7 @@ function sentence({ temperature, bias, variance, noise }: Point, size: number, h
 interface Scales {
   readonly x: (temperature: number) => number;
   readonly y: (size: number) => number;
-  readonly decades: { readonly x: readonly number[]; readonly y: readonly number[] };
+  readonly decades: readonly number[];
   readonly bottom: number;
 }
 
@@ -77,12 +82,10 @@ function scalesOf(points: readonly Point[], width: number): Scales {
   const low = Math.floor(Math.min(...sizes.map(log)));
   const high = Math.max(Math.ceil(Math.max(...sizes.map(log))), low + 1);
   const bottom = heightOfPlot - margin.bottom;
-  const between = (from: number, to: number) =>
-    Array.from({ length: Math.floor(to) - Math.ceil(from) + 1 }, (_, at) => 10 ** (Math.ceil(from) + at));
   return {
     x: (temperature) => margin.left + ((hot - log(temperature)) / (hot - cold)) * (width - margin.left - margin.right),
     y: (size) => margin.top + ((high - log(size)) / (high - low)) * (bottom - margin.top),
-    decades: { x: between(cold, hot), y: between(low, high) },
+    decades: Array.from({ length: high - low + 1 }, (_, at) => 10 ** (low + at)),
     bottom,
   };
 }
@@ -93,9 +96,14 @@ function figure(points: readonly Point[], here: Point, width: number, says: stri
   const line = (sizeOf: (point: Point) => number) =>
     `M${points.map((point) => `${x(point.temperature).toFixed(1)} ${y(sizeOf(point)).toFixed(1)}`).join('L')}`;
   const deviation = ({ variance }: Point) => Math.sqrt(variance);
-  const dotsOf = (name: string, sizeOf: (point: Point) => number) =>
+  const dotsOf = (nameOf: (point: Point) => string, sizeOf: (point: Point) => number) =>
     points.map((point) =>
-      svg('circle', { class: name, cx: x(point.temperature), cy: y(sizeOf(point)), r: point === here ? 5 : 3 }),
+      svg('circle', {
+        class: nameOf(point),
+        cx: x(point.temperature),
+        cy: y(sizeOf(point)),
+        r: point === here ? 5 : 3.5,
+      }),
     );
   return plot(
     width,
@@ -106,18 +114,21 @@ function figure(points: readonly Point[], here: Point, width: number, says: stri
     svg('path', { class: 'noise-floor', d: line(({ noise }) => noise) }),
     svg('path', { class: 'curve deviation', d: line(deviation) }),
     svg('path', { class: 'curve bias', d: line(({ bias }) => bias) }),
-    ...dotsOf('deviation', deviation),
-    ...dotsOf('bias', ({ bias }) => bias),
+    ...dotsOf(() => 'deviation', deviation),
+    ...dotsOf(
+      (point) => (isSeen(point) ? 'bias' : 'bias unseen-bias'),
+      ({ bias }) => bias,
+    ),
     ...legend(),
   );
 }
 
 function axes({ x, y, decades, bottom }: Scales, width: number): SVGElement[] {
-  const rows = decades.y.flatMap((size) => [
+  const rows = decades.flatMap((size) => [
     svg('line', { class: 'grid-line', x1: margin.left, x2: width - margin.right, y1: y(size), y2: y(size) }),
     svg('text', { class: 'soft', x: margin.left - 8, y: y(size) + 4, 'text-anchor': 'end' }, short(size)),
   ]);
-  const columns = decades.x.map((temperature) =>
+  const columns = gradientTemperatures.map((temperature) =>
     svg('text', { class: 'soft', x: x(temperature), y: bottom + 18, 'text-anchor': 'middle' }, short(temperature)),
   );
   const middle = (margin.left + width - margin.right) / 2;
@@ -132,9 +143,9 @@ function axes({ x, y, decades, bottom }: Scales, width: number): SVGElement[] {
 
 function legend(): SVGElement[] {
   const entries: readonly (readonly [name: string, text: string, at: number])[] = [
-    ['curve deviation', 'deviation', 0],
-    ['curve bias', 'bias', 92],
-    ['noise-floor', 'noise in the bias', 152],
+    ['curve deviation', 'standard deviation', 0],
+    ['curve bias', 'bias', 150],
+    ['noise-floor', 'its noise', 212],
   ];
   return entries.flatMap(([name, text, at]) => [
     svg('path', { class: name, d: `M${at} 10h16` }),

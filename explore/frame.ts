@@ -36,7 +36,7 @@ export class Frame {
   }
 
   show(figure: Element, says: string, table: Table): void {
-    this.#figure.replaceChildren(figure);
+    this.#replaceFigure(figure);
     this.#says.textContent = says;
     this.#table.replaceChildren(tableOf(table));
     this.#problem.replaceChildren();
@@ -71,6 +71,14 @@ export class Frame {
       request.querySelector('pre')?.setAttribute('aria-label', `${label} as curl`);
       (request.querySelector('code') as HTMLElement).textContent = text;
     }
+  }
+
+  /** A button of the old figure that has the focus hands it to the one with the same key. */
+  #replaceFigure(figure: Element): void {
+    const focused = this.#figure.contains(document.activeElement) ? document.activeElement : null;
+    const key = focused?.getAttribute('data-key');
+    this.#figure.replaceChildren(figure);
+    if (key) this.#figure.querySelector<HTMLElement>(`[data-key="${key}"]`)?.focus({ preventScroll: true });
   }
 
   #clear(): void {

@@ -33,7 +33,9 @@ export const initialState: State = {
 };
 
 const seedMax = 2n ** 64n - 1n;
-const firstMax = 2 ** 32 - stripLength;
+/** Samples are numbered by a 32-bit counter of the noise contract. */
+const sampleMax = 2 ** 32 - 1;
+const firstMax = sampleMax - stripLength + 1;
 
 /** Each answers with the value that a text stands for, or undefined when it stands for none. */
 export function readLogit(text: string): number | undefined {
@@ -62,8 +64,8 @@ function readLogits(text: string): readonly number[] | undefined {
   return right && logits.every((logit) => logit !== undefined) ? logits : undefined;
 }
 
-function readCounter(text: string): number | undefined {
-  return /^[0-9]{1,10}$/.test(text) && Number(text) <= firstMax ? Number(text) : undefined;
+function readCounter(text: string, max: number): number | undefined {
+  return /^[0-9]{1,10}$/.test(text) && Number(text) <= max ? Number(text) : undefined;
 }
 
 function readDraws(text: string): number | undefined {
@@ -80,8 +82,8 @@ const readers: { readonly [Name in keyof State]: (text: string) => State[Name] |
   seed: readSeed,
   hard: readFlag,
   draws: readDraws,
-  first: readCounter,
-  sample: readCounter,
+  first: (text) => readCounter(text, firstMax),
+  sample: (text) => readCounter(text, sampleMax),
 };
 
 const names = Object.keys(readers) as (keyof State)[];

@@ -132,7 +132,6 @@ t.test('a chunked body is accepted', async (t) => {
 });
 
 t.test('Swagger UI and the document are served', async (t) => {
-  t.equal((await app.inject('/')).headers.location, '/docs');
   const page = await app.inject('/docs/');
   t.equal(page.statusCode, 200);
   t.match(page.body, 'swagger-ui');

@@ -6,10 +6,10 @@ import { launch, settled, type View } from './chromium.js';
 
 const folder = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 
-const pictures: Readonly<Record<string, View & { readonly fullPage: boolean }>> = {
-  'explore-light.png': { width: 1280, height: 1000, colorScheme: 'light', fullPage: true },
-  'explore-dark.png': { width: 1280, height: 1000, colorScheme: 'dark', fullPage: true },
-  'explore-phone.png': { width: 360, height: 780, colorScheme: 'light', fullPage: true },
+const pictures: Readonly<Record<string, View>> = {
+  'explore-light.png': { width: 1280, height: 1420, colorScheme: 'light' },
+  'explore-dark.png': { width: 1280, height: 1420, colorScheme: 'dark' },
+  'explore-phone.png': { width: 360, height: 1640, colorScheme: 'light' },
 };
 
 await mkdir(folder, { recursive: true });
@@ -20,7 +20,7 @@ for (const [name, view] of Object.entries(pictures)) {
   const page = await context.newPage();
   await page.goto(`${service.url}/explore`);
   await settled(page);
-  await page.screenshot({ path: `${folder}${name}`, fullPage: view.fullPage });
+  await page.screenshot({ path: `${folder}${name}` });
   await context.close();
 }
 await browser.close();

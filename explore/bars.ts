@@ -9,7 +9,7 @@ export interface Bar {
 }
 
 /** Bars fill about as much room whatever their number, and stay between thin and thick. */
-const height = { all: 192, rowMin: 30, rowMax: 60 } as const;
+const height = { all: 246, rowMin: 30, rowMax: 82 } as const;
 const left = 24;
 const right = 64;
 const axisHeight = 22;
@@ -29,7 +29,7 @@ export function bars(all: readonly Bar[], width: number, says: string): SVGEleme
 }
 
 function row({ value, text, mark }: Bar, k: number, rowHeight: number, scale: (value: number) => number): SVGElement {
-  const thickness = rowHeight * 0.64;
+  const thickness = rowHeight * 0.6;
   const top = k * rowHeight + (rowHeight - thickness) / 2;
   const middle = top + thickness / 2;
   const end = Math.max(scale(value), mark ? scale(mark.at + mark.halfWidth) : 0);

@@ -1,4 +1,5 @@
 /** A view that follows the reader: state -> requests -> replies -> picture. What is asked and drawn is its definition's. */
+import { isKeyNeeded } from './api-key.js';
 import { countingCurlOf, curlOf } from './curl.js';
 import { Frame, type Table } from './frame.js';
 import { Loader } from './loader.js';
@@ -55,7 +56,7 @@ export class LiveView {
     }
     const asked = this.#definition.asks(state);
     const commands = asked.flatMap(({ request, label, counting }) => {
-      const text = (counting ? countingCurlOf : curlOf)(request, document.baseURI);
+      const text = (counting ? countingCurlOf : curlOf)(request, document.baseURI, isKeyNeeded());
       return label === undefined ? [] : [{ label, text }];
     });
     this.#frame.showCommands(commands);

@@ -1,5 +1,7 @@
 /** The page: one state, shown by the controls, the views and the address bar, and changed by the reader. */
+
 import { Annealing } from './annealing.js';
+import { listenToKey } from './api-key.js';
 import { type Change, Controls } from './controls.js';
 import { byId } from './dom.js';
 import { frequencyView } from './frequency-view.js';
@@ -46,6 +48,9 @@ function show(): void {
   for (const view of views) view.update(state);
 }
 
+listenToKey(() => {
+  for (const view of views) view.refresh();
+});
 if (unread.length > 0) {
   const notice = byId('notice');
   notice.hidden = false;

@@ -1,4 +1,5 @@
 /** Asks the service, and puts what went wrong into words for the reader. */
+import { askForKey, keyHeaders } from './api-key.js';
 import type { ServiceRequest } from './requests.js';
 
 /** The fields of replies that the page reads. */
@@ -20,13 +21,14 @@ interface ProblemReply {
 export class Unanswered extends Error {}
 
 export async function post({ path, body }: ServiceRequest, signal: AbortSignal): Promise<Reply> {
-  const headers = { 'content-type': 'application/json' };
+  const headers = { 'content-type': 'application/json', ...keyHeaders() };
   const init = { method: 'POST', headers, body: JSON.stringify(body), signal };
   const response = await fetch(path, init).catch((error: unknown) => {
     if (signal.aborted) throw error;
     throw new Unanswered('The service does not answer. Is it running, and are you online?');
   });
   if (response.ok) return (await response.json()) as Reply;
+  if (response.status === 401) askForKey();
   const problem: ProblemReply = await response.json().catch(() => ({}));
   throw new Unanswered(inWords(problem, response));
 }

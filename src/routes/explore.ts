@@ -8,7 +8,7 @@ const folder = new URL('../../public/', import.meta.url);
 /** Files of the pages, below /explore/. */
 const files = ['page.js', 'page.css', 'icon.svg', 'inter-latin-wght-normal.woff2'] as const;
 
-/** The pages ask nobody but this service, and no script or style stands in the text of a page. */
+/** Instead of the policy that JSON replies have. The pages ask nobody but this service; none has a script or style in its text. */
 const contentSecurityPolicy =
   "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 
@@ -19,7 +19,8 @@ export async function exploreRoutes(app: FastifyInstance): Promise<void> {
   const send = (reply: FastifyReply, file: string) =>
     reply
       .header('content-security-policy', contentSecurityPolicy)
-      .header('x-content-type-options', 'nosniff')
+      .header('x-frame-options', 'DENY')
+      .header('referrer-policy', 'no-referrer')
       .header('cache-control', 'no-cache')
       .sendFile(file);
   app.get('/', hidden, (_request, reply) => send(reply, 'home.html'));

@@ -1,6 +1,10 @@
 /** GET /explore in a real browser, against the real service: `npm run test:browser`. */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import t from 'tap';
@@ -283,6 +287,31 @@ t.test('a refusal of the service is told in words, and trying again mends it', a
   await settled(page);
   t.equal((await rowsOf(page, 'strip')).length, 12);
   await context.close();
+});
+
+t.test('where the service asks for an API key, so does the page, and commands take it from the shell', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'keys-'));
+  const path = join(folder, 'keys');
+  writeFileSync(path, `reader:${createHash('sha256').update('open-sesame').digest('hex')}\n`);
+  const guarded = await start({ API_KEYS_FILE: path });
+  const { context, page } = await openExplorer(browser, guarded.url);
+  t.teardown(async () => {
+    await context.close();
+    guarded.child.kill('SIGTERM');
+    await guarded.exit;
+    rmSync(folder, { recursive: true });
+  });
+  t.match(await page.locator('#strip .problem p').textContent(), /key/i, 'the refusal is told');
+  await page.fill('#api-key', 'open-sesame');
+  await page.press('#api-key', 'Enter');
+  await settled(page);
+  const command = (await page.locator('#strip pre').first().textContent()) ?? '';
+  t.notMatch(command + page.url(), 'open-sesame');
+  const { stdout } = await run('sh', ['-c', command], { env: { ...process.env, API_KEY: 'open-sesame' } });
+  t.same(
+    (await numbersOf(page, 'strip')).map(([, ...sample]) => sample),
+    JSON.parse(stdout).samples,
+  );
 });
 
 t.test('a late reply to an older question is dropped', async (t) => {

@@ -54,10 +54,11 @@ t.test('the strip moves by its length, stays within the counters, and holds the 
 t.test('a command holds the request, with a large seed as a string', async (t) => {
   const request = stripRequest({ ...initialState, seed: '9007199254740992' });
   t.equal(
-    curlOf(request, 'https://example.org/gumbel/explore?seed=1'),
+    curlOf(request, 'https://example.org/gumbel/explore?seed=1', false),
     "curl -s 'https://example.org/gumbel/sample' -H 'content-type: application/json' -d '" +
       '{"logits":[1,0.5,-1],"temperature":0.5,"hard":false,"seed":"9007199254740992","num_samples":12,"sample_offset":0}' +
       "'",
   );
-  t.match(countingCurlOf(request, 'http://localhost/'), / \| .*uniq -c$/);
+  t.match(countingCurlOf(request, 'http://localhost/', false), / \| .*uniq -c$/);
+  t.match(curlOf(request, 'http://localhost/', true), ' -H "authorization: Bearer $API_KEY" ');
 });

@@ -187,7 +187,16 @@ t.test('the page may load what it needs from this service and nothing else', asy
 t.test('DOCS=off takes the pages and the document away, and leaves the explanations of errors', async (t) => {
   const bare = await startService({ DOCS: 'off' });
   t.teardown(bare.close);
-  for (const url of ['/', '/docs', '/docs/', '/docs/static/swagger-ui.css', '/openapi.json', '/openapi.yaml']) {
+  for (const url of [
+    '/',
+    '/explore',
+    '/explore/page.js',
+    '/docs',
+    '/docs/',
+    '/docs/static/swagger-ui.css',
+    '/openapi.json',
+    '/openapi.yaml',
+  ]) {
     t.equal((await bare.app.inject(url)).statusCode, 404, url);
   }
   t.equal((await bare.app.inject('/problems/validation')).statusCode, 200);

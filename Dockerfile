@@ -13,8 +13,9 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
 FROM packages AS build
 COPY tsconfig.json ./
 COPY src src
+COPY explore explore
 # The service alone: tests, benchmarks and scripts stay behind.
-RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src
+RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src && npm run build:explore
 
 FROM packages AS production-packages
 # onnxruntime-node carries every platform, about 290 MB; one is enough.

@@ -14,6 +14,7 @@ import type { Metrics } from './metrics.js';
 import { observeAnswers, observeErrors } from './observe-requests.js';
 import { requestIdHeader, requestIdOf } from './request-id.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
+import { exploreRoutes } from './routes/explore.js';
 import { healthRoutes } from './routes/health.js';
 import { inferRoutes } from './routes/infer.js';
 import { readJsonBodies } from './routes/json-body.js';
@@ -103,6 +104,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { noiseVersion, provider, device } = sampler;
   metrics.describe(sampler.load, { version, noiseVersion, provider, device });
   metricsRoute(app, metrics);
-  if (config.docs === 'on') await docsRoutes(app);
+  if (config.docs === 'on') {
+    await docsRoutes(app);
+    await exploreRoutes(app);
+  }
   return app;
 }

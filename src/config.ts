@@ -244,7 +244,7 @@ export const options = {
     default: 'on',
     unit: 'on or off',
     reason:
-      'Whether /docs, /openapi.json and /openapi.yaml are served. They hold nothing secret, but some networks want them off.',
+      'Whether the pages (/, /explore, /docs) and the document (/openapi.json, /openapi.yaml) are served. They hold nothing secret, but some networks want them off.',
   }),
 } as const;
 

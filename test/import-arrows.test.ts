@@ -1,4 +1,4 @@
-/** The house: which room may import from which (docs/design.md). Each rule is a file or folder under src and what it may use. */
+/** The house: which room may import from which (docs/design.md). Each rule is a file or folder and what it may use. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -165,8 +165,8 @@ const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'))
   .filter((file) => file.endsWith('.ts') && !file.includes('assembly/'));
 
-function importsOf(file: string): string[] {
-  const text = readFileSync(posix.join(source, file), 'utf8');
+function importsOf(file: string, folder = source): string[] {
+  const text = readFileSync(posix.join(folder, file), 'utf8');
   const names = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^']+)'|\bimport\(?\s*'([^']+)'/gm)].map(
     ([, from, bare]) => (from ?? bare) as string,
   );
@@ -183,6 +183,47 @@ t.test('every import follows an arrow of the house', async (t) => {
     for (const name of importsOf(file)) {
       const ownRoom = from.endsWith('/') && name.startsWith(from);
       t.ok(ownRoom || allowed.some((to) => name.startsWith(to)), `${file} imports ${name}`);
+    }
+  }
+});
+
+/** The page in the browser knows nothing of the service's sources, nor of any package; what is pure touches no document. */
+const pageArrows: readonly (readonly [from: string, to: readonly string[]])[] = [
+  ['dom.ts', []],
+  ['format.ts', []],
+  ['state.ts', []],
+  ['statistics.ts', []],
+  ['gradient-error.ts', []],
+  ['triangle.ts', []],
+  ['requests.ts', ['state.ts']],
+  ['curl.ts', ['requests.ts']],
+  ['api-key.ts', ['dom.ts']],
+  ['service.ts', ['api-key.ts', 'requests.ts']],
+  ['loader.ts', ['requests.ts', 'service.ts']],
+  ['frame.ts', ['dom.ts']],
+  ['bars.ts', ['dom.ts']],
+  ['live-view.ts', ['api-key.ts', 'curl.ts', 'frame.ts', 'loader.ts', 'requests.ts', 'service.ts', 'state.ts']],
+  ['softmax-view.ts', ['bars.ts', 'format.ts', 'live-view.ts', 'requests.ts']],
+  ['strip-view.ts', ['dom.ts', 'format.ts', 'live-view.ts', 'requests.ts', 'state.ts']],
+  ['frequency-view.ts', ['bars.ts', 'format.ts', 'live-view.ts', 'requests.ts', 'statistics.ts']],
+  ['triangle-view.ts', ['dom.ts', 'format.ts', 'live-view.ts', 'requests.ts', 'triangle.ts']],
+  ['gradient-view.ts', ['dom.ts', 'format.ts', 'gradient-error.ts', 'live-view.ts', 'requests.ts']],
+  ['annealing.ts', ['dom.ts', 'format.ts', 'requests.ts', 'service.ts', 'state.ts']],
+  ['controls.ts', ['dom.ts', 'format.ts', 'state.ts']],
+  ['page.ts', ['']],
+];
+
+t.test('every import of the page follows an arrow of its own, and none leaves its folder', async (t) => {
+  const page = fileURLToPath(new URL('../../explore', import.meta.url));
+  for (const file of readdirSync(page).filter((name) => name.endsWith('.ts'))) {
+    const allowed = pageArrows.find(([from]) => file === from)?.[1];
+    t.ok(allowed, `${file} has a rule`);
+    for (const name of importsOf(file, page)) {
+      t.ok(/^[a-z-]+\.ts$/.test(name), `${file} imports ${name}, a neighbour`);
+      t.ok(
+        allowed?.some((to) => name.startsWith(to)),
+        `${file} imports ${name}`,
+      );
     }
   }
 });

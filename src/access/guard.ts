@@ -17,14 +17,14 @@ declare module 'fastify' {
 export const securityScheme = 'apiKey';
 
 /**
- * Open to everybody: probes, since the kubelet has no key; metrics, which hold no data of requests; the page, its document
+ * Open to everybody: probes, since the kubelet has no key; metrics, which hold no data of requests; the pages, their document
  * and the explanations of errors.
  */
 const openRoutes = [
   /^\/(livez|readyz|metrics)?$/,
   /^\/v2\/health\/(live|ready)$/,
   /^\/v2\/models\/:model(\/versions\/:version)?\/ready$/,
-  /^\/(docs|problems)(\/|$)/,
+  /^\/(docs|explore|problems)(\/|$)/,
   /^\/openapi\.(json|yaml)$/,
 ];
 

@@ -19,6 +19,8 @@ const description = `Draws Gumbel-softmax samples that can be replayed and trust
 
 A sample is a pure function of its inputs and its seed: the same bits alone or in any batch, on any replica. The noise is exact in the far tail, and the argmax of what comes back follows softmax(logits).
 
+[/explore](/explore) shows when Gumbel noise is needed, rather than softmax with temperature.
+
 Errors are application/problem+json (RFC 9457); their \`type\` is a path of this service that explains the code.`;
 
 /** Registers the document's generator; call it before the routes it describes. */
@@ -116,7 +118,6 @@ export async function docsRoutes(app: FastifyInstance): Promise<void> {
       uiConfig: { tryItOutEnabled: true, displayRequestDuration: true, persistAuthorization: false },
     });
   });
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
     reply.type('application/yaml').send(app.swagger({ yaml: true })),

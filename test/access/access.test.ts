@@ -44,7 +44,18 @@ async function guarded(
 
 t.test('every route that draws or describes models asks for a key; probes, metrics and pages do not', async (t) => {
   const { service } = await guarded(t, lineFor('alice', 'k'));
-  const open = ['/livez', '/readyz', '/metrics', '/', '/docs', '/docs/', '/openapi.json', '/openapi.yaml'];
+  const open = [
+    '/livez',
+    '/readyz',
+    '/metrics',
+    '/',
+    '/explore',
+    '/explore/page.js',
+    '/docs',
+    '/docs/',
+    '/openapi.json',
+    '/openapi.yaml',
+  ];
   open.push('/problems/unauthenticated', '/v2/health/live', '/v2/health/ready', '/v2/models/gumbel_softmax/ready');
   for (const url of open) t.ok((await service.app.inject(url)).statusCode < 400, `${url} is open`);
   const closed = [

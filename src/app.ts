@@ -80,8 +80,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   app.setSerializerCompiler(() => JSON.stringify);
   app.server.maxConnections = config.connectionsMax;
+  // A device's name comes from its driver, and a header holds printable ASCII.
+  const printable = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
+  const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': printable };
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header(requestIdHeader, request.id).headers(safeHeaders);
+    reply.header(requestIdHeader, request.id).headers(constantHeaders);
     if (lifecycle.draining) reply.header('connection', 'close');
     done();
   });

@@ -37,6 +37,19 @@ t.test('the probes answer, and readiness turns while draining', async (t) => {
   lifecycle.draining = false;
 });
 
+t.test('every reply says which provider and device the service draws on', async (t) => {
+  const { provider, device } = service.sampler;
+  for (const [method, url] of [
+    ['GET', '/livez'],
+    ['GET', '/v2'],
+    ['POST', '/sample'],
+    ['GET', '/nowhere'],
+  ] as const) {
+    const { headers } = await app.inject({ method, url });
+    t.match(headers, { 'x-provider': provider, 'x-provider-device': device });
+  }
+});
+
 t.test('every code of the catalogue is explained at its path', async (t) => {
   for (const [code, { status, title }] of Object.entries(catalogue)) {
     const response = await app.inject(`/problems/${code}`);

@@ -1,16 +1,23 @@
 /**
- * A budget for the bodies of all requests together: however many clients send however much at once, what is held of it stays below a
- * limit, and who comes too late is told so before a byte of the body is kept.
+ * A budget for what all requests keep in memory together, bodies and results: however many clients send or ask for however much at once,
+ * it stays below a limit. A body counts as it arrives, so that one that is only announced, or slow, takes no room from others.
  */
-import { Transform } from 'node:stream';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance, RequestPayload } from 'fastify';
 import { Problem } from './errors.js';
 
-/** Bodies this small are not counted: CONNECTIONS_MAX of them are 16 MiB. */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request keeps of the budget, from its body on. */
+    kept: Kept;
+  }
+}
+
+/** Bodies and results this small are not counted: CONNECTIONS_MAX of them are 16 MiB. */
 const countedBytesMin = 16_384;
 
-function overloaded(): Problem {
-  return new Problem('overloaded', 'The bodies of other requests fill the memory that this replica has for them.');
+export function overloaded(): Problem {
+  return new Problem('overloaded', 'Other requests fill the memory that this replica has for bodies and results.');
 }
 
 export class BodyBudget {
@@ -21,56 +28,90 @@ export class BodyBudget {
     this.#bytesMax = bytesMax;
   }
 
-  /** Bytes of bodies that are being read or drawn from. */
+  /** Bytes of bodies and results that are kept. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Takes `bytes` if there are so many left. */
-  reserve(bytes: number): boolean {
-    if (this.#bytes + bytes > this.#bytesMax) return false;
+  /** Whether there is room for `bytes` more of a request that keeps `own`; always, while no other keeps any. */
+  hasRoom(bytes: number, own: number): boolean {
+    return this.#bytes === own || this.#bytes + bytes <= this.#bytesMax;
+  }
+
+  add(bytes: number): void {
     this.#bytes += bytes;
+  }
+}
+
+/** The bytes of one request, until its reply is out or its client gone. */
+export class Kept {
+  readonly #budget: BodyBudget;
+  readonly #reply: ServerResponse;
+  #bytes = 0;
+  #over = false;
+
+  constructor(budget: BodyBudget, reply: ServerResponse) {
+    this.#budget = budget;
+    this.#reply = reply;
+  }
+
+  /** Whether so many bytes more would be let in now. */
+  hasRoom(bytes: number): boolean {
+    return bytes < countedBytesMin || this.#budget.hasRoom(bytes, this.#bytes);
+  }
+
+  /** Counts bytes if there is room for them. */
+  take(bytes: number): boolean {
+    // What arrives after the end is thrown away.
+    if (this.#over) return true;
+    if (!this.#budget.hasRoom(bytes, this.#bytes)) return false;
+    if (this.#bytes === 0) this.#reply.once('close', () => this.#end());
+    this.#bytes += bytes;
+    this.#budget.add(bytes);
     return true;
   }
 
-  release(bytes: number): void {
-    this.#bytes -= bytes;
-    if (this.#bytes < 0) throw new Error('More bytes of bodies were released than reserved. This is a bug.');
+  /**
+   * Makes room for a result.
+   *
+   * @throws {Problem} `overloaded`
+   */
+  takeResult(bytes: number): void {
+    if (bytes >= countedBytesMin && !this.take(bytes)) throw overloaded();
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#budget.add(-this.#bytes);
   }
 }
 
-/** The length a request declares; undefined for a chunked body. */
-function declaredBytes({ headers }: FastifyRequest): number | undefined {
-  return headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
+/** Counts a body as it arrives; when it is too much, its parser hears of it as an error of the body. */
+function countChunks(kept: Kept, payload: RequestPayload): void {
+  const count = (chunk: Buffer) => {
+    if (kept.take(chunk.length)) return;
+    payload.off('data', count);
+    // Once the parser has had this chunk too: it may just have refused the body or seen its end, and then nobody listens.
+    queueMicrotask(() => {
+      if (payload.listenerCount('error') > 0) payload.emit('error', overloaded());
+    });
+  };
+  payload.on('data', count);
 }
 
-/** Counts the bodies of every route of `app`, from their headers until their replies are out or their clients gone. */
+/** Counts the bodies of every route of `app`; what cannot be let in anyway is refused before a byte of it is kept. */
 export function budgetBodies(app: FastifyInstance, budget: BodyBudget): void {
+  app.decorateRequest('kept');
   app.addHook('preParsing', (request, reply, payload, done) => {
-    const declared = declaredBytes(request);
-    if (declared !== undefined && declared < countedBytesMin) {
-      done(null, payload);
+    request.kept = new Kept(budget, reply.raw);
+    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+    const declared = length === undefined ? undefined : Number(length);
+    if (declared !== undefined && !request.kept.hasRoom(declared)) {
+      done(overloaded());
       return;
     }
-    let reserved = 0;
-    const take = (bytes: number) => {
-      if (!budget.reserve(bytes)) return false;
-      reserved += bytes;
-      return true;
-    };
-    reply.raw.once('close', () => {
-      budget.release(reserved);
-      reserved = 0;
-    });
-    if (declared !== undefined) {
-      if (take(declared)) done(null, payload);
-      else done(overloaded());
-      return;
-    }
-    const counted = new Transform({
-      transform: (chunk: Buffer, _encoding, next) => (take(chunk.length) ? next(null, chunk) : next(overloaded())),
-    });
-    payload.once('error', (error) => counted.destroy(error));
-    done(null, payload.pipe(counted));
+    const counted = declared === undefined ? encoding !== undefined : declared >= countedBytesMin;
+    if (counted) countChunks(request.kept, payload);
+    done(null, payload);
   });
 }

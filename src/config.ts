@@ -159,7 +159,7 @@ export const options = {
     default: String(256 * 2 ** 20),
     unit: 'bytes',
     reason:
-      'Bodies of all requests together, from their headers to their replies; what comes above it gets 503 overloaded unread. Bodies below 16 KiB are not counted.',
+      'Bodies and results of all requests together, until their replies are out; what comes above it gets 503 overloaded. Those below 16 KiB are not counted.',
   }),
   ROWS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 24 }),

@@ -182,7 +182,7 @@ export const catalogue = {
     status: 503,
     title: 'The service has more to do than it takes on',
     meaning:
-      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow, or more bytes of bodies are on their way than BODY_BYTES_IN_FLIGHT_MAX.',
+      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow, or bodies and results have more bytes than BODY_BYTES_IN_FLIGHT_MAX.',
     remedy: 'Wait as long as Retry-After says, or add replicas.',
     retryAfterSeconds: 1,
   },

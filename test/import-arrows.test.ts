@@ -11,7 +11,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
   ['lifecycle.ts', []],
   ['kept-buffers.ts', []],
-  ['body-budget.ts', ['errors.ts', 'fastify', 'node:stream']],
+  ['body-budget.ts', ['errors.ts', 'fastify', 'node:http']],
   ['slow-readers.ts', ['fastify']],
   ['unread-body.ts', ['node:http']],
   ['config.ts', ['zod', 'node:os']],

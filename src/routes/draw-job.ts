@@ -5,7 +5,7 @@ import type { Caller } from '../access/callers.js';
 import { Problem, type ProblemCode } from '../errors.js';
 import type { Member } from '../json/print-body.js';
 import type { Gradients } from '../sampler/gradient.js';
-import { type Job, type JobResult, jobElements, type OutputName, type Terms } from '../sampler/job.js';
+import { type Job, type JobResult, jobElements, type OutputName, resultBytes, type Terms } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
 import type { Temperature } from '../schemas/temperature.js';
@@ -34,11 +34,17 @@ export const logitsCodes: readonly ProblemCode[] = [
 ];
 
 /**
- * Draws a job for whoever sent the request, and charges the draw to its quota before it is queued.
+ * Draws a job for whoever sent the request: makes room for its result, and charges the draw to the quota, before it is queued.
  *
- * @throws {Problem} `quota-exceeded`, or what the sampler throws, as a rejection
+ * @throws {Problem} `overloaded`, `quota-exceeded`, or what the sampler throws, as a rejection
  */
-export function drawFor({ caller }: FastifyRequest, sampler: Sampler, job: Job, terms: Terms): Promise<JobResult> {
+export async function drawFor(
+  { caller, kept }: FastifyRequest,
+  sampler: Sampler,
+  job: Job,
+  terms: Terms,
+): Promise<JobResult> {
+  kept.takeResult(resultBytes(job));
   return caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms);
 }
 

@@ -79,7 +79,10 @@ export class Batcher {
   submit(job: Job, terms: Terms = patient): Promise<JobResult> {
     const { queueElementsMax, queueRequestsMax } = this.#options;
     const elements = jobElements(job);
-    const full = this.#queuedRequests >= queueRequestsMax || this.#weight + this.#weightOf(elements) > queueElementsMax;
+    const weight = this.#weightOf(elements);
+    // A job that counts for all it can leaves as much room again, so that small ones get in beside several of them.
+    const room = weight < elements ? 2 * weight : weight;
+    const full = this.#queuedRequests >= queueRequestsMax || this.#weight + room > queueElementsMax;
     if (full && this.#queuedRequests > 0) {
       return Promise.reject(new Problem('overloaded', 'More draws are waiting than this replica takes on.'));
     }

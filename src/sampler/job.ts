@@ -144,6 +144,13 @@ export interface BatchResult extends OutputArrays {
   readonly timings: Float64Array;
 }
 
+/** The number of bytes of a job's result. */
+export function resultBytes(job: Job): number {
+  let bytesPerDraw = 0;
+  for (const name of job.outputs) bytesPerDraw += outputs[name].width(job) * outputs[name].array.BYTES_PER_ELEMENT;
+  return job.samples * job.rows * bytesPerDraw;
+}
+
 /** The number of elements a job draws: S * B * K. */
 export function jobElements(job: Job): number {
   return job.samples * job.rows * job.categories;

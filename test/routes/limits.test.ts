@@ -95,19 +95,15 @@ t.test(
       BODY_BYTES_IN_FLIGHT_MAX: String(2 ** 20),
       JSON_BODY_BYTES_MAX: '900000',
     });
-    const half = open(
-      port,
-      `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 800000\r\n\r\n[`,
-    );
-    await once(half, 'connect');
-    // The first request's headers have been read once a second one, sent later, has been answered.
-    await fetch(`http://127.0.0.1:${port}/livez`);
-    const refused = await untilClosed(
-      open(
-        port,
-        `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 800000\r\n\r\n[`,
-      ),
-    );
+    const head = 'POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 800000\r\n\r\n';
+    const accepted: Socket[] = [];
+    service.app.server.on('connection', (socket) => accepted.push(socket));
+    const announced = Array.from({ length: 5 }, () => open(port, head));
+    await Promise.all(announced.map((socket) => once(socket, 'connect')));
+    const half = open(port, `${head}${' '.repeat(790_000)}`);
+    // What was only announced takes no room.
+    while (!accepted.some(({ bytesRead }) => bytesRead > 790_000)) await new Promise(setImmediate);
+    const refused = await untilClosed(open(port, `${head}[`));
     t.match(
       refused,
       /^HTTP\/1\.1 503 .*retry-after: 1.*connection: close.*\/problems\/overloaded/is,
@@ -117,6 +113,7 @@ t.test(
     const chunk = `${(200_000).toString(16)}\r\n${' '.repeat(200_000)}\r\n`;
     t.match(await untilClosed(open(port, chunked + chunk.repeat(2))), /^HTTP\/1\.1 503 .*\/problems\/overloaded/s);
     t.equal((await service.sample({ logits: [1] })).status, 200, 'small bodies are not counted');
+    for (const socket of announced) socket.destroy();
     half.destroy();
     await once(half, 'close');
     const body = JSON.stringify({ logits: [1, 2] }).padEnd(800_000);
@@ -130,6 +127,14 @@ t.test(
         })
       ).status;
     t.equal(status, 200, 'the room of the client that left is free again');
+    const large = { logits: Array(1000).fill(0), num_samples: 200, return: ['samples'] };
+    const replies = await Promise.all([service.sample(large), service.sample(large)]);
+    t.same(
+      replies.map((reply) => reply.status).sort(),
+      [200, 503],
+      'a result of 800,000 bytes leaves no room for another',
+    );
+    t.equal((await service.sample(large)).status, 200);
   },
 );
 

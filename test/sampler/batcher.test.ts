@@ -332,3 +332,52 @@ t.test('a large job counts for an eighth of the queue, so it keeps no small one 
   await Promise.all([large, ...small]);
   t.same(batcher.queued, { elements: 0, requests: 0 });
 });
+
+t.test('several large jobs leave an eighth of the queue to small ones', async (t) => {
+  const { batcher, turn, finish, batches } = byHand({ batchElementsMax: 10, queueElementsMax: 800 });
+  const large = () => batcher.submit(job({ categories: 10, samples: 200 }));
+  const accepted = Array.from({ length: 7 }, large);
+  await t.rejects(large(), { code: 'overloaded' });
+  const small = batcher.submit(job({ categories: 10 }));
+  await turn();
+  while (batches.length > 0) await finish();
+  await Promise.all([...accepted, small]);
+  const again = Array.from({ length: 7 }, large);
+  await turn();
+  while (batches.length > 0) await finish();
+  await Promise.all(again);
+  t.same(batcher.queued, { elements: 0, requests: 0 });
+});
+
+t.test('every promise settles and the queue ends empty, whatever lapses and whenever', async (t) => {
+  const jobs = fc.array(
+    fc.record({
+      categories: fc.integer({ min: 1, max: 3 }),
+      samples: fc.integer({ min: 1, max: 30 }),
+      submitAtMs: fc.integer({ min: 0, max: 6 }),
+      deadlineAtMs: fc.option(fc.integer({ min: 1, max: 12 }), { nil: Number.POSITIVE_INFINITY }),
+      goneAtMs: fc.option(fc.integer({ min: 0, max: 12 }), { nil: Number.POSITIVE_INFINITY }),
+    }),
+    { minLength: 1, maxLength: 15 },
+  );
+  const property = fc.asyncProperty(jobs, fc.integer({ min: 1, max: 3 }), async (all, lanes) => {
+    let nowMs = 0;
+    const { batcher, batches, finish, turn } = byHand({ lanes, batchElementsMax: 7, now: () => nowMs });
+    const settled: Promise<unknown>[] = [];
+    for (; nowMs <= 12 || batches.length > 0; nowMs++) {
+      for (const { submitAtMs, deadlineAtMs, goneAtMs, ...fields } of all) {
+        if (submitAtMs !== nowMs) continue;
+        settled.push(outcome(batcher.submit(job(fields), { deadlineAtMs, isGone: () => nowMs >= goneAtMs })));
+      }
+      if (nowMs % 2 === 0) batcher.sweep();
+      await turn();
+      await finish();
+    }
+    const results = await Promise.all(settled);
+    await batcher.idle();
+    const { elements, requests } = batcher.queued;
+    return results.length === all.length && elements === 0 && requests === 0;
+  });
+  await fc.assert(property, { seed: 5, numRuns: 200 });
+  t.pass('200 random histories');
+});

@@ -43,6 +43,7 @@ const lateMsMax = 5000;
 const growthMiBEach = 3;
 /** For everything else. */
 const growthMiBMax = 200;
+const mibBytes = 2 ** 20;
 const startersMax = 4;
 const pollMs = 50;
 const dripMs = 1000;
@@ -188,6 +189,8 @@ async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
       HEADERS_TIMEOUT_MS: String(headersTimeoutMs),
       REQUEST_TIMEOUT_MS: String(requestTimeoutMs),
       REPLY_TIMEOUT_MS: String(replyTimeoutMs),
+      // All readers are let in, so that it is their time that ends them.
+      BODY_BYTES_IN_FLIGHT_MAX: String(connections * growthMiBEach * mibBytes),
     },
   });
   const alone = goodClients(service, seed);

@@ -41,7 +41,8 @@ t.test('where pip does not reach its index its own error is the reason', async (
   const { python, environment, requirements } = await fakePython(t.testdir(), says, 1);
   await t.rejects(installClients(python, environment, [requirements]), {
     constructor: NotRun,
-    message: 'pip cannot install the clients: ERROR: No matching distribution found for tritonclient==1',
+    message:
+      'pip cannot install the clients; does it reach its index? ERROR: No matching distribution found for tritonclient==1',
   });
 });
 

@@ -29,9 +29,9 @@ export async function installClients(
   const stamp = join(folder, 'requirements-installed.txt');
   const wanted = [python, ...(await Promise.all(requirements.map((path) => readFile(path, 'utf8'))))].join('\n');
   if ((await readFile(stamp, 'utf8').catch(() => '')) === wanted) return installed;
-  await run(python, ['-c', 'import ensurepip, venv'], `${python} cannot make a virtual environment`);
+  await run(python, ['-c', 'import ensurepip, venv'], `${python} cannot make a virtual environment:`);
   await rm(folder, { recursive: true, force: true });
-  await run(python, ['-m', 'venv', folder], `${python} cannot make a virtual environment`);
+  await run(python, ['-m', 'venv', folder], `${python} cannot make a virtual environment:`);
   const pip = [
     '-m',
     'pip',
@@ -43,7 +43,11 @@ export async function installClients(
     '--timeout',
     '20',
   ];
-  await run(installed, [...pip, '--requirement', requirements[0]], 'pip cannot install the clients');
+  await run(
+    installed,
+    [...pip, '--requirement', requirements[0]],
+    'pip cannot install the clients; does it reach its index?',
+  );
   await writeFile(stamp, wanted);
   return installed;
 }
@@ -52,7 +56,7 @@ async function run(command: string, options: readonly string[], failure: string)
   try {
     await execute(command, options, { timeout: installMsMax, maxBuffer: 2 ** 24 });
   } catch (error) {
-    throw new NotRun(`${failure}: ${reasonOf(error as Failure)}`);
+    throw new NotRun(`${failure} ${reasonOf(error as Failure)}`);
   }
 }
 

@@ -3,14 +3,23 @@
 /** A POST that a document prints, and the text of its reply. */
 export interface Exchange {
   readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly reply: string;
 }
 
-const exchange = /^curl -s localhost:8080(\/\S+) .* -d '(.*)'\n```\n\n```json\n(.*)\n```$/gm;
+const exchange = /^curl -s localhost:8080(\/\S+)((?: -H '[^']+')*) -d '(.*)'\n```\n\n```json\n(.*)\n```$/gm;
 
 export function exchangesOf(document: string): Exchange[] {
-  return [...document.matchAll(exchange)].map(([, url, body, reply]) => ({ url, body, reply }) as Exchange);
+  const exchanges = [...document.matchAll(exchange)] as unknown as string[][];
+  return exchanges.map(
+    ([, url, options, body, reply]) => ({ url, headers: headersOf(options), body, reply }) as Exchange,
+  );
+}
+
+/** The headers of the options -H of a curl. */
+export function headersOf(options: string): Record<string, string> {
+  return Object.fromEntries([...options.matchAll(/ -H '([^:']+): ([^']*)'/g)].map(([, name, value]) => [name, value]));
 }
 
 /**

@@ -10,7 +10,8 @@ const readme = readDocument('README.md');
 const service = await startService();
 t.teardown(service.close);
 
-for (const document of ['README.md', 'docs/differentiable.md', 'docs/when-gumbel.md']) {
+const documents = ['README.md', 'docs/differentiable.md', 'docs/when-gumbel.md', 'docs/open-inference-protocol.md'];
+for (const document of documents) {
   t.test(`every curl of ${document} gives the reply printed below it`, async (t) => {
     const text = readDocument(document);
     const exchanges = exchangesOf(text);
@@ -18,9 +19,9 @@ for (const document of ['README.md', 'docs/differentiable.md', 'docs/when-gumbel
     const curls = text.split('\n').filter((line) => line.startsWith('curl ') && !line.includes(' | '));
     t.ok(exchanges.length > 0);
     t.equal(exchanges.length, curls.length, 'every curl has its reply below it');
-    for (const { url, body, reply } of exchanges) {
-      const answer = await service.post(url, body);
-      t.ok(agree(answer.reply, JSON.parse(reply)), `${url} ${body}: ${answer.text}`);
+    for (const { url, headers, body, reply } of exchanges) {
+      const answer = await service.app.inject({ method: 'POST', url, headers, payload: body });
+      t.ok(agree(answer.json(), JSON.parse(reply)), `${url} ${body}: ${answer.body}`);
     }
   });
 }

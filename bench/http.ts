@@ -27,7 +27,8 @@ const help = `npm run bench -- [options]
   --help
 
 The FastAPI peer takes part when BENCH_PYTHON, or else python3, can import its packages: see bench/peers/README.md.
-Every shape is asked for soft samples; 64x1000 also for hard ones and for indices alone. An empty list leaves a kind out.`;
+Every shape is asked for soft samples; 64x1000 also for hard ones and for indices alone. An empty list leaves a kind out; with
+binary tensors alone the result is kept apart, as bench/results/binary.json.`;
 
 interface Options extends LoadOptions {
   readonly shapes: readonly string[];
@@ -138,7 +139,7 @@ async function main(options: Options): Promise<void> {
       : [];
     const result = { run, options: { rounds, seconds, warmUpSeconds, connections }, fastapi, figures, freedom };
     console.log(httpMarkdown(result));
-    writeResult('http', result);
+    writeResult(options.shapes.length === 0 ? 'binary' : 'http', result);
   } finally {
     await Promise.all(targets.map((target) => target.stop()));
   }

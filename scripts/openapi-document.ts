@@ -13,6 +13,8 @@ const idle: Sampler = {
   refused: [],
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
+  release: () => {},
+  refuseIfFull: () => {},
   state: () => 'ready',
   inRuntime: () => false,
   load: () => ({ queuedElements: 0, queuedRequests: 0, workersAlive: 0 }),

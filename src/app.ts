@@ -15,6 +15,7 @@ import { observeAnswers, observeErrors } from './observe-requests.js';
 import { requestIdHeader, requestIdOf } from './request-id.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { exploreRoutes } from './routes/explore.js';
+import { refuseWhenFull } from './routes/full-queue.js';
 import { healthRoutes } from './routes/health.js';
 import { inferRoutes } from './routes/infer.js';
 import { readJsonBodies } from './routes/json-body.js';
@@ -96,11 +97,15 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await guardRoutes(app, callers);
   await app.register(async (json) => {
     readJsonBodies(json);
+    refuseWhenFull(json, sampler);
     sampleRoute(json, config, sampler, metrics.printed);
     vjpRoute(json, config, sampler, metrics.printed);
     logProbRoute(json, config, sampler, metrics.printed);
   });
-  await app.register(async (infer) => inferRoutes(infer, config, sampler, metrics.printed));
+  await app.register(async (infer) => {
+    refuseWhenFull(infer, sampler);
+    inferRoutes(infer, config, sampler, metrics.printed);
+  });
   modelRoutes(app, sampler, lifecycle, version);
   healthRoutes(app, sampler, lifecycle);
   problemRoute(app);

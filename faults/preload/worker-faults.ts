@@ -36,7 +36,7 @@ function befall(categories: number): void {
 
 parentPort?.on('message', (message: unknown) => {
   if (!(message instanceof ArrayBuffer)) return;
-  // src/sampler/messages.ts: kind, categories, rows, parts, draws with points.
+  // src/sampler/messages.ts: kind, categories, rows, parts, draws with points, where the result begins.
   const categories = new Uint32Array(message, 0, 5)[1] as number;
   if (!Object.values(marks).includes(categories as never)) return;
   writeSync(stderr, `${batchLine(categories)}\n`);

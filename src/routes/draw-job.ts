@@ -1,6 +1,6 @@
 /** What the routes that draw share: from a validated draw to its job, and to the end of its reply. */
 import { randomBytes } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/callers.js';
 import { Problem, type ProblemCode } from '../errors.js';
 import type { Member } from '../json/print-body.js';
@@ -34,18 +34,22 @@ export const logitsCodes: readonly ProblemCode[] = [
 ];
 
 /**
- * Draws a job for whoever sent the request: makes room for its result, and charges the draw to the quota, before it is queued.
+ * Draws a job for whoever sent the request: makes room for its result, and charges the draw to the quota, before it is queued. The
+ * result may be read until the reply is out.
  *
  * @throws {Problem} `overloaded`, `quota-exceeded`, or what the sampler throws, as a rejection
  */
 export async function drawFor(
   { caller, kept }: FastifyRequest,
+  reply: FastifyReply,
   sampler: Sampler,
   job: Job,
   terms: Terms,
 ): Promise<JobResult> {
   kept.takeResult(resultBytes(job));
-  return caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms);
+  const result = await (caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms));
+  reply.raw.once('close', () => sampler.release(result));
+  return result;
 }
 
 async function chargedDraw(caller: Caller, sampler: Sampler, job: Job, terms: Terms): Promise<JobResult> {

@@ -6,8 +6,8 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.js';
 import { parseBody } from '../json/parse-body.js';
-import { KeptBuffers } from '../kept-buffers.js';
 import type { InferBody } from '../schemas/infer-request.js';
+import { inferBuffers } from './infer-buffers.js';
 
 export interface InferBodyLimits {
   readonly jsonBodyBytesMax: number;
@@ -52,12 +52,9 @@ function jsonLengthOf(request: FastifyRequest): number | undefined {
   throw new Problem('malformed-binary', 'Inference-Header-Content-Length must be a whole number of bytes.');
 }
 
-/** Bodies that wait to be used again: those of a hundred small tensors, or of a few large ones. */
-const buffers = new KeptBuffers(2 ** 25);
-
 /** Gives the memory of a body back: call it once nothing will read its tensors, or never. */
 export function releaseBody({ memory }: InferBody): void {
-  buffers.give(memory);
+  inferBuffers.give(memory);
 }
 
 /** The whole body, with `jsonLength` bytes in front of what is aligned. */
@@ -67,7 +64,7 @@ function readBytes(request: FastifyRequest, payload: Readable, jsonLength: numbe
   if (declared > bytesMax) return Promise.reject(tooLarge());
   const pad = (alignment - (jsonLength % alignment)) % alignment;
   let buffer = Buffer.from(
-    buffers.take(pad + Math.min(Number.isNaN(declared) ? firstBytes : declared, firstBytesMax, bytesMax)),
+    inferBuffers.take(pad + Math.min(Number.isNaN(declared) ? firstBytes : declared, firstBytesMax, bytesMax)),
   );
   let end = pad;
   return new Promise((resolve, reject) => {
@@ -81,9 +78,9 @@ function readBytes(request: FastifyRequest, payload: Readable, jsonLength: numbe
         return;
       }
       if (end + chunk.length > buffer.length) {
-        const larger = Buffer.from(buffers.take(Math.max(2 * buffer.length, end + chunk.length)));
+        const larger = Buffer.from(inferBuffers.take(Math.max(2 * buffer.length, end + chunk.length)));
         buffer.copy(larger, 0, 0, end);
-        buffers.give(buffer.buffer as ArrayBuffer);
+        inferBuffers.give(buffer.buffer as ArrayBuffer);
         buffer = larger;
       }
       chunk.copy(buffer, end);

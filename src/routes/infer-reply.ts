@@ -3,8 +3,10 @@ import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { type Numbers, type OnPrinted, type Piece, printPieces, printSlices } from '../json/print-body.js';
 import { nextTurn } from '../json/turn.js';
+import { keptBytesMin } from '../kept-buffers.js';
 import { bytesOf, chunksOf } from '../tensors/bytes.js';
 import type { Datatype } from '../tensors/datatypes.js';
+import { inferBuffers } from './infer-buffers.js';
 
 export interface Output {
   readonly name: string;
@@ -38,11 +40,28 @@ export async function sendInference(
   const json = await gather(pieces, printed);
   const bytes = binary.reduce((sum, { numbers }) => sum + bytesOf(numbers), 0);
   reply.type('application/octet-stream').header('inference-header-content-length', json.length);
-  if (bytes <= wholeBytesMax) {
-    return reply.send(Buffer.concat([json, ...binary.flatMap(({ numbers }) => [...chunksOf(numbers)])]));
-  }
+  if (bytes <= wholeBytesMax) return reply.send(gatherWhole(reply, [json, ...binary.flatMap(chunksOfOutput)]));
   reply.header('content-length', json.length + bytes);
   return reply.send(Readable.from(chunks(json, binary), { objectMode: false }));
+}
+
+function chunksOfOutput({ numbers }: Output): Buffer[] {
+  return [...chunksOf(numbers)];
+}
+
+/** All pieces in one buffer, a large one of which is used again once the reply is out. */
+function gatherWhole({ raw }: FastifyReply, pieces: readonly Buffer[]): Buffer {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length < keptBytesMin) return Buffer.concat(pieces, length);
+  const memory = inferBuffers.take(length);
+  raw.once('close', () => inferBuffers.give(memory));
+  const whole = Buffer.from(memory, 0, length);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
 
 /** The JSON, with numbers where an output has them in it. */

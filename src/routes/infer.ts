@@ -47,7 +47,7 @@ export function inferRoutes(
       const { timeout } = request.parameters;
       const terms = termsOf(http, reply, limits, timeout === undefined ? undefined : timeout / 1000);
       const respond = model === 'gumbel_softmax' ? sample : vjp;
-      const drawJob = (job: Job) => drawFor(http, sampler, job, terms);
+      const drawJob = (job: Job) => drawFor(http, reply, sampler, job, terms);
       const { draw, outputs } = await respond(request, body.binary, limits, drawJob);
       return sendInference(reply, headOf(model, request, draw, sampler), outputs, printed);
     } finally {

@@ -35,7 +35,7 @@ export function logProbRoute(
     },
     async (request, reply) => {
       const { logits, temperature } = request.body;
-      const { logProb } = await drawFor(request, sampler, toJob(request.body), termsOf(request, reply, limits));
+      const { logProb } = await drawFor(request, reply, sampler, toJob(request.body), termsOf(request, reply, limits));
       const members: Member[] = [temperatureMember(temperature)];
       if (logProb)
         members.unshift({ name: 'log_prob', numbers: logProb, shape: logits.rank === 1 ? [] : [logits.rows] });

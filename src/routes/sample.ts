@@ -43,7 +43,7 @@ export function sampleRoute(
       },
     },
     async (request, reply) => {
-      const result = await drawFor(request, sampler, toJob(request.body), termsOf(request, reply, limits));
+      const result = await drawFor(request, reply, sampler, toJob(request.body), termsOf(request, reply, limits));
       return reply.type('application/json').send(printBody(toMembers(request.body, result, sampler), printed) as never);
     },
   );

@@ -37,7 +37,7 @@ export function vjpRoute(
     async (request, reply) => {
       const { draw, cotangent, estimator } = request.body;
       const job = vjpJob(draw, cotangent, estimator);
-      const gradients = sumGradients(job, await drawFor(request, sampler, job, termsOf(request, reply, limits)));
+      const gradients = sumGradients(job, await drawFor(request, reply, sampler, job, termsOf(request, reply, limits)));
       refuseOverflow(draw, gradients, (field, row) =>
         field === 'temperature' || draw.logits.rank === 1 ? `/${field}` : `/logits/${row}`,
       );

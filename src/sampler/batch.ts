@@ -1,6 +1,6 @@
 /**
  * Between jobs and workers: pack(parts) lays parts side by side in one Batch, scatter(parts, result) hands each part its
- * own results again. Pure; knows neither queues nor threads.
+ * own results again. Knows neither queues nor threads.
  */
 import {
   type Batch,
@@ -16,7 +16,7 @@ import {
   partFlags,
   streamColumns,
 } from './job.js';
-import { allocateBatch } from './messages.js';
+import { allocateBatch, type OutputCounts } from './messages.js';
 
 function flagsOf({ job }: Part): number {
   let flags = (job.hard ? partFlags.hard : 0) | (job.gumbel ? partFlags.gumbel : 0);
@@ -24,17 +24,28 @@ function flagsOf({ job }: Part): number {
   return flags;
 }
 
+/** Elements of each output of all parts together. */
+function countOutputs(parts: readonly Part[]): OutputCounts {
+  const counts: { [Name in OutputName]?: number } = {};
+  for (const { job, rowCount, sampleCount } of parts) {
+    for (const name of job.outputs) {
+      counts[name] = (counts[name] ?? 0) + rowCount * sampleCount * outputs[name].width(job);
+    }
+  }
+  return counts;
+}
+
 /**
  * Copies the rows of `parts`, all of one kind and K, into the arrays of one Batch.
  *
- * @param take gives the buffer it lies on; whatever that holds is overwritten
+ * @param take gives the buffer it lies on, its result too; whatever that holds is overwritten
  */
 export function pack(parts: readonly Part[], take = (bytes: number) => new ArrayBuffer(bytes)): Batch {
   const { kind, categories } = (parts[0] as Part).job;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
   const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
   const pointDraws = kind === 'draw' ? 0 : draws;
-  const batch = allocateBatch({ kind, categories, rows, parts: parts.length, pointDraws }, take);
+  const batch = allocateBatch({ kind, categories, rows, parts: parts.length, pointDraws }, countOutputs(parts), take);
   let row = 0;
   let point = 0;
   for (const [index, part] of parts.entries()) {

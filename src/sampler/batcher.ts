@@ -1,6 +1,7 @@
 /**
  * Decides which jobs run together and when. Natural batching: an idle lane takes the oldest job and every queued job of
  * the same kind and K that fits beside it; nothing waits while a lane is idle, and under load batches grow by themselves.
+ * A busy lane gets its next batch in advance when that is large enough to be worth it.
  * A job larger than a batch runs in parts and goes to the back of the queue after each, so no job holds the others up.
  * What nobody waits for any more, because its deadline is over or its caller has gone, is not drawn.
  * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
@@ -11,17 +12,24 @@ import { type Job, type JobResult, jobElements, outputs, type Part, patient, typ
 export interface BatcherOptions {
   /** Batches that may run at once: one a worker. */
   readonly lanes: number;
+  /**
+   * While so many elements wait, each lane gets a second batch in advance, so that its worker has no pause between two. Smaller jobs
+   * are better left to gather: a batch costs the HTTP thread as much as a small request.
+   */
+  readonly aheadElementsMin: number;
   /** Elements one batch draws at most; a single row may have more. */
   readonly batchElementsMax: number;
   /**
-   * Elements that may wait. A job is taken whatever its size while nothing waits, and counts for at most an eighth of this: a large
-   * one keeps no small one out, since they take turns.
+   * With so many elements the queue is full. A job is taken whatever its size while nothing waits, and counts for at most an eighth of
+   * this: a large one keeps no small one out, since they take turns.
    */
   readonly queueElementsMax: number;
   /** Jobs that may wait. */
   readonly queueRequestsMax: number;
   /** Draws the parts (all of one kind and K) and resolves to one result a part, in order. */
   readonly runBatch: (parts: readonly Part[]) => Promise<readonly JobResult[]>;
+  /** Given each result that nobody will read any more: what was copied, or came too late. */
+  readonly release: (result: JobResult) => void;
   /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
   readonly now: () => number;
   /** Told how long each job waited for its first part to be taken. */
@@ -70,6 +78,11 @@ export class Batcher {
     return { elements: this.#queuedElements, requests: this.#queuedRequests };
   }
 
+  /** Whether every job is refused, whatever its size. */
+  get full(): boolean {
+    return this.#queuedRequests >= this.#options.queueRequestsMax || this.#weight >= this.#options.queueElementsMax;
+  }
+
   /**
    * Queues a job. The promise settles exactly once.
    *
@@ -77,15 +90,11 @@ export class Batcher {
    * @throws {CallerGone} as a rejection, when nobody waits for it any more
    */
   submit(job: Job, terms: Terms = patient): Promise<JobResult> {
-    const { queueElementsMax, queueRequestsMax } = this.#options;
     const elements = jobElements(job);
     const weight = this.#weightOf(elements);
     // A job that counts for all it can leaves as much room again, so that small ones get in beside several of them.
-    const room = weight < elements ? 2 * weight : weight;
-    const full = this.#queuedRequests >= queueRequestsMax || this.#weight + room > queueElementsMax;
-    if (full && this.#queuedRequests > 0) {
-      return Promise.reject(new Problem('overloaded', 'More draws are waiting than this replica takes on.'));
-    }
+    const tooLarge = weight < elements && this.#weight + 2 * weight > this.#options.queueElementsMax;
+    if (this.full || (tooLarge && this.#queuedRequests > 0)) return Promise.reject(queueFull());
     return new Promise((resolve, reject) => {
       const ticket: Ticket = {
         job,
@@ -143,15 +152,21 @@ export class Batcher {
   }
 
   #look(): void {
-    if (this.#deferred || this.#running >= this.#options.lanes) return;
+    if (this.#deferred || !this.#mayStart()) return;
     this.#deferred = true;
     this.#options.defer(() => {
       this.#deferred = false;
-      while (this.#running < this.#options.lanes && this.#queues.size > 0) {
+      while (this.#mayStart()) {
         const taken = this.#take();
         if (taken.parts.length > 0) this.#start(taken);
       }
     });
+  }
+
+  #mayStart(): boolean {
+    const { lanes, aheadElementsMin } = this.#options;
+    if (this.#queues.size === 0) return false;
+    return this.#running < lanes || (this.#running < 2 * lanes && this.#queuedElements >= aheadElementsMin);
   }
 
   /** The batch of the oldest ticket: its next part, then whole jobs of its queue while they fit. Empty if nobody waits for any. */
@@ -227,11 +242,18 @@ export class Batcher {
   }
 
   #accept(ticket: Ticket, part: Part, result: JobResult): void {
-    if (ticket.settled) return;
+    if (ticket.settled) {
+      this.#options.release(result);
+      return;
+    }
     const draws = part.rowCount * part.sampleCount;
     ticket.drawsLeft -= draws;
-    const whole = draws === ticket.job.rows * ticket.job.samples;
-    ticket.result = whole ? result : gather(ticket.result, part, result);
+    if (draws === ticket.job.rows * ticket.job.samples) {
+      ticket.result = result;
+    } else {
+      ticket.result = gather(ticket.result, part, result);
+      this.#options.release(result);
+    }
     if (ticket.drawsLeft === 0) this.#settle(ticket, () => ticket.resolve(ticket.result as JobResult));
   }
 
@@ -258,6 +280,11 @@ export class Batcher {
     answer();
     if (this.#unsettled.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
+}
+
+/** What a request gets when the queue is full. */
+export function queueFull(): Problem {
+  return new Problem('overloaded', 'More draws are waiting than this replica takes on.');
 }
 
 /** Jobs of one queue can share a batch. */

@@ -117,7 +117,7 @@ export const streamColumns = { seedLow: 0, seedHigh: 1, row: 2, count: 3 } as co
 
 /** Parts of one kind and K, packed for a worker. R = rows, D = draws of all parts together, P = parts. */
 export interface Batch {
-  /** What all arrays below are views on; it moves between threads as a whole. */
+  /** What all arrays below are views on, as those of the result will be; it moves between threads as a whole. */
   readonly buffer: ArrayBuffer;
   readonly kind: Kind;
   readonly categories: number;
@@ -138,7 +138,7 @@ export const timingColumns = { totalMs: 0, graphMs: 1, count: 2 } as const;
 
 /** The outputs of the parts that asked for them, one part after another. */
 export interface BatchResult extends OutputArrays {
-  /** What all arrays are views on; it moves between threads as a whole. */
+  /** What all arrays are views on: the buffer of the batch. */
   readonly buffer: ArrayBuffer;
   /** float64 [2], see timingColumns: where the worker's time went. */
   readonly timings: Float64Array;

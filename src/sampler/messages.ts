@@ -1,6 +1,7 @@
 /**
- * What crosses between the pool and a worker thread. A batch and its result are one ArrayBuffer each, moved and not copied:
- * a message costs the HTTP thread by the objects in it far more than by its bytes.
+ * What crosses between the pool and a worker thread: one ArrayBuffer, moved and not copied, in which a batch lies and behind it
+ * the place of its result. A message costs the HTTP thread by the objects in it far more than by its bytes, and a buffer that
+ * goes there and back can be used again, which one that is made for each result cannot.
  */
 import {
   type Batch,
@@ -35,11 +36,13 @@ export interface WorkerData extends WorkerSettings {
 /** To the worker: a batch, or that it should end by itself once the batch in hand is done. */
 export type ToWorker = ArrayBuffer | 'stop';
 
-/** From the worker: once `ready`, then one result for each batch, in order, and the batch's buffer with it when that is large. */
-export type FromWorker = 'ready' | ArrayBuffer | readonly [result: ArrayBuffer, batch: ArrayBuffer];
+/** From the worker: once `ready`, then the buffer of each batch with its result in it, in order. */
+export type FromWorker = 'ready' | ArrayBuffer;
 
 /** Every field of a batch is 4 bytes wide; a message opens with the sizes of what follows, also 4 bytes each. */
 const fieldBytes = 4;
+/** kind, categories, rows, parts, pointDraws, and the first byte of the result. */
+const batchHeaderFields = 6;
 
 /** Sizes of a batch. */
 export interface BatchShape {
@@ -51,22 +54,34 @@ export interface BatchShape {
   readonly pointDraws: number;
 }
 
-/** A batch of a shape on a buffer that `take` gives for so many bytes; what it holds is not zeroed. */
+/**
+ * A batch of a shape, with room for a result of the given numbers of elements, on a buffer that `take` gives for so many bytes; what it
+ * holds is not zeroed.
+ */
 export function allocateBatch(
   { kind, categories, rows, parts, pointDraws }: BatchShape,
+  counts: OutputCounts,
   take: (bytes: number) => ArrayBuffer,
 ): Batch {
-  const header = [kinds.indexOf(kind), categories, rows, parts, pointDraws];
   const perRow = categories + 1 + streamColumns.count;
-  const fields = header.length + rows * perRow + parts * partColumns.count + pointDraws * categories;
-  const buffer = take(fields * fieldBytes);
-  new Uint32Array(buffer, 0, header.length).set(header);
+  const fields = batchHeaderFields + rows * perRow + parts * partColumns.count + pointDraws * categories;
+  // A result opens with float64.
+  const resultAt = 8 * Math.ceil((fields * fieldBytes) / 8);
+  const buffer = take(resultAt + sizeOf(counts));
+  new Uint32Array(buffer, 0, batchHeaderFields).set([
+    kinds.indexOf(kind),
+    categories,
+    rows,
+    parts,
+    pointDraws,
+    resultAt,
+  ]);
   return batchOn(buffer);
 }
 
 /** The batch whose message `buffer` is: views, no copies. */
 export function batchOn(buffer: ArrayBuffer): Batch {
-  const header = new Uint32Array(buffer, 0, 5);
+  const header = new Uint32Array(buffer, 0, batchHeaderFields);
   const [kind, categories, rows, parts, pointDraws] = header as unknown as [number, number, number, number, number];
   let at = header.byteLength;
   const take = (count: number) => {
@@ -98,28 +113,38 @@ const layout = outputNames
 /** Elements of each output; one that is not named has none. */
 export type OutputCounts = { readonly [Name in OutputName]?: number };
 
-/** A result of the given numbers of elements, all zeros, on one buffer. */
-export function allocateResult(counts: OutputCounts): BatchResult {
-  let size = headerBytes;
-  for (const { name, bytes } of layout) size += (counts[name] ?? 0) * bytes;
-  const buffer = new ArrayBuffer(size);
-  const header = new Uint32Array(buffer, timingBytes, layout.length);
+function sizeOf(counts: OutputCounts): number {
+  let bytes = headerBytes;
+  for (const { name, bytes: elementBytes } of layout) bytes += (counts[name] ?? 0) * elementBytes;
+  return bytes;
+}
+
+function resultStart(buffer: ArrayBuffer): number {
+  return new Uint32Array(buffer, 0, batchHeaderFields)[batchHeaderFields - 1] as number;
+}
+
+/** Makes the result of the batch on `buffer`, in its place there: as many elements as it was allocated for, all zeros. */
+export function openResult(buffer: ArrayBuffer, counts: OutputCounts): BatchResult {
+  const start = resultStart(buffer);
+  new Uint8Array(buffer, start, sizeOf(counts)).fill(0);
+  const header = new Uint32Array(buffer, start + timingBytes, layout.length);
   for (const { name, field } of layout) header[field] = counts[name] ?? 0;
   return resultOn(buffer);
 }
 
-/** The result whose message `buffer` is: views, no copies. */
+/** The result in the message `buffer`: views, no copies. */
 export function resultOn(buffer: ArrayBuffer): BatchResult {
-  const header = new Uint32Array(buffer, timingBytes, layout.length);
+  const start = resultStart(buffer);
+  const header = new Uint32Array(buffer, start + timingBytes, layout.length);
   const arrays: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
-  let at = headerBytes;
+  let at = start + headerBytes;
   for (const { name, field, array, bytes } of layout) {
     const count = header[field] as number;
     // Most outputs of most results are empty: those share one array a kind instead of making a view each.
     arrays[name] = count === 0 ? empty[name] : new array(buffer, at, count);
     at += count * bytes;
   }
-  return { buffer, timings: new Float64Array(buffer, 0, timingColumns.count), ...(arrays as OutputArrays) };
+  return { buffer, timings: new Float64Array(buffer, start, timingColumns.count), ...(arrays as OutputArrays) };
 }
 
 const empty = Object.fromEntries(outputNames.map((name) => [name, new outputs[name].array(0)])) as OutputArrays;

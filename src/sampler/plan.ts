@@ -9,7 +9,7 @@ import {
   partColumns,
   partFlags,
 } from './job.js';
-import { allocateResult } from './messages.js';
+import { openResult } from './messages.js';
 
 /** How much of the graph a part needs. Parts are drawn in this order, so that at most one tile mixes soft and hard. */
 export const needs = ['soft', 'index', 'noise'] as const;
@@ -65,7 +65,7 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
     firstRow += rowCount;
     firstDraw += rowCount * sampleCount;
   }
-  return { parts, result: allocateResult(counts) };
+  return { parts, result: openResult(batch.buffer, counts) };
 }
 
 function needOf(at: PlannedPart['at'], hard: boolean): Need {

@@ -1,7 +1,8 @@
 /**
- * A fixed set of worker threads, one batch each at a time. A worker that is lost fails only the batch it held and is
- * replaced; one that does not answer in time makes the whole pool useless, and its owner ends the process. Workers are never terminated: ONNX Runtime would abort the process if one were inside a run, so they are
- * told to stop and end by themselves.
+ * A fixed set of worker threads, each with the batch it draws and at most one in advance, so that it need not wait for the HTTP
+ * thread between them. A worker that is lost fails only the batch it drew and is replaced; one that does not answer in time makes
+ * the whole pool useless, and its owner ends the process. Workers are never terminated: ONNX Runtime would abort the process if
+ * one were inside a run, so they are told to stop and end by themselves.
  */
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { Problem } from '../errors.js';
@@ -19,26 +20,28 @@ export interface PoolOptions {
   readonly onLost: (error: Error) => void;
   /** Called once, when a worker has held a batch for longer than it may. */
   readonly onStuck: () => void;
-  /** Given the buffer of each large batch once it has been drawn, to use again. */
-  readonly onSpent?: (batch: ArrayBuffer) => void;
   /** The module each thread runs; tests of faults give their own. */
   readonly workerUrl?: URL;
 }
 
 interface Task {
-  readonly batch: Batch;
+  /** Makes the batch anew when the worker that had it in advance was lost. */
+  readonly pack: () => Batch;
   readonly resolve: (result: BatchResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A thread that has said it is ready, and the batch in its hands. */
+/** A thread that has said it is ready, and the batches in its hands: the one it draws, then the one in advance. */
 interface Seat {
   readonly worker: Worker;
   readonly inRuntime: Int32Array;
-  task: Task | undefined;
-  /** How long the batch has been in its hands, as far as the pool has watched. */
+  readonly tasks: Task[];
+  /** How long it has been at the first, as far as the pool has watched. */
   heldMs: number;
 }
+
+/** Batches in the hands of one worker. */
+const tasksMax = 2;
 
 /** ready: a worker can draw. starting: none can yet. lost: too many were lost lately, or one is stuck. */
 export type PoolState = 'ready' | 'starting' | 'lost';
@@ -104,8 +107,8 @@ export class Pool {
   get inRuntime(): boolean {
     if (this.#starting > 0) return true;
     // One that works may enter it any moment; one that is stuck is where it was.
-    return [...this.#seats].some(({ task, inRuntime }) =>
-      this.#stuck ? Atomics.load(inRuntime, 0) === 1 : task !== undefined,
+    return [...this.#seats].some(({ tasks, inRuntime }) =>
+      this.#stuck ? Atomics.load(inRuntime, 0) === 1 : tasks.length > 0,
     );
   }
 
@@ -120,24 +123,28 @@ export class Pool {
     const nowMs = this.#options.now();
     const stepMs = Math.min(nowMs - this.#watchedAtMs, watchStepMsMax);
     this.#watchedAtMs = nowMs;
-    for (const seat of this.#seats) if (seat.task) seat.heldMs += stepMs;
-    if (!this.#stuck && [...this.#seats].some(({ heldMs, task }) => task && heldMs > this.#options.watchdogMs)) {
-      this.#giveUp();
+    let stuck = false;
+    for (const seat of this.#seats) {
+      if (seat.tasks.length === 0) continue;
+      seat.heldMs += stepMs;
+      stuck ||= seat.heldMs > this.#options.watchdogMs;
     }
+    if (stuck && !this.#stuck) this.#giveUp();
     if (this.#missing === 0 || this.#stopping || nowMs < this.#retryAtMs) return;
     for (let missing = this.#missing; missing > 0; missing--) this.#replace();
     this.#missing = 0;
   }
 
   /**
-   * Draws a batch on a free worker, or on the next that becomes free. The batch's buffer is moved to the worker.
+   * Draws a batch on the worker that has the least to do. The batch's buffer is moved to the worker, and comes back with the result.
    *
-   * @throws {Problem} `worker-lost`, as a rejection, when the worker ends before it answers or none is left
+   * @param pack makes the batch, of the same contents whenever it is called
+   * @throws {Problem} `worker-lost`, as a rejection, when the worker ends while it draws the batch or none is left
    */
-  run(batch: Batch): Promise<BatchResult> {
+  run(pack: () => Batch): Promise<BatchResult> {
     if (this.#stuck) return Promise.reject(lost());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ batch, resolve, reject });
+      this.#waiting.push({ pack, resolve, reject });
       this.#assign();
     });
   }
@@ -146,24 +153,33 @@ export class Pool {
   stop(): Promise<void> {
     this.#stopping = true;
     for (const seat of this.#seats) {
-      if (!seat.task || this.#stuck) seat.worker.postMessage('stop' satisfies ToWorker);
+      if (seat.tasks.length === 0 || this.#stuck) seat.worker.postMessage('stop' satisfies ToWorker);
     }
     if (this.#seats.size + this.#starting === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
   #assign(): void {
-    for (const seat of this.#seats) {
-      if (this.#waiting.length === 0) return;
-      if (seat.task) continue;
+    while (this.#waiting.length > 0) {
+      const seat = this.#freest();
+      if (seat === undefined) break;
       const task = this.#waiting.shift() as Task;
-      seat.task = task;
-      seat.heldMs = 0;
-      const { buffer } = task.batch;
+      if (seat.tasks.length === 0) seat.heldMs = 0;
+      seat.tasks.push(task);
+      const { buffer } = task.pack();
       seat.worker.postMessage(buffer satisfies ToWorker, [buffer]);
     }
     if (this.#seats.size + this.#starting > 0) return;
     for (const task of this.#waiting.splice(0)) task.reject(lost());
+  }
+
+  /** The seat with the fewest batches, if it may have one more. */
+  #freest(): Seat | undefined {
+    let freest: Seat | undefined;
+    for (const seat of this.#seats) {
+      if (seat.tasks.length < (freest?.tasks.length ?? tasksMax)) freest = seat;
+    }
+    return freest;
   }
 
   /** Starts one thread; resolves when it is ready, rejects if it ends before. */
@@ -181,23 +197,17 @@ export class Pool {
       let cause = new Error('The worker thread ended without a word.');
       worker.on('message', (message: FromWorker) => {
         if (message === 'ready') {
-          seat = { worker, inRuntime, task: undefined, heldMs: 0 };
+          seat = { worker, inRuntime, tasks: [], heldMs: 0 };
           this.#starting -= 1;
           this.#seats.add(seat);
           resolve();
         } else {
-          const task = seat?.task;
+          const task = seat?.tasks.shift();
           if (!seat || !task) throw new Error('A worker answered twice. This is a bug.');
-          seat.task = undefined;
-          if (message instanceof ArrayBuffer) {
-            task.resolve(resultOn(message));
-          } else {
-            const [result, batch] = message;
-            this.#options.onSpent?.(batch);
-            task.resolve(resultOn(result));
-          }
+          seat.heldMs = 0;
+          task.resolve(resultOn(message));
         }
-        if (this.#stopping && !seat.task) worker.postMessage('stop' satisfies ToWorker);
+        if (this.#stopping && seat.tasks.length === 0) worker.postMessage('stop' satisfies ToWorker);
         else this.#assign();
       });
       worker.on('error', (error) => {
@@ -215,14 +225,23 @@ export class Pool {
     });
   }
 
-  /** A ready worker has ended: when nobody asked it to, its batch fails and another worker takes its place. */
+  /**
+   * A ready worker has ended: when nobody asked it to, the batch it drew fails, and another worker takes its place and what it had in
+   * advance.
+   */
   #dismiss(seat: Seat, cause: Error): void {
     this.#seats.delete(seat);
-    if (this.#stopping && !seat.task) return;
+    const [drawn, ...inAdvance] = seat.tasks;
+    if (this.#stopping && !drawn) return;
     this.#lossesAtMs.push(this.#options.now());
     this.#options.onLost(cause);
-    seat.task?.reject(lost());
-    if (!this.#stopping) this.#replace();
+    drawn?.reject(lost());
+    if (this.#stopping) {
+      for (const task of inAdvance) task.reject(lost());
+    } else {
+      this.#waiting.unshift(...inAdvance);
+      this.#replace();
+    }
   }
 
   /** Hires a worker in the place of another; where that fails, the pool is one short until it tries again. */
@@ -238,7 +257,7 @@ export class Pool {
   /** All callers are answered, and nothing is drawn any more. */
   #giveUp(): void {
     this.#stuck = true;
-    for (const seat of this.#seats) seat.task?.reject(lost());
+    for (const seat of this.#seats) for (const task of seat.tasks) task.reject(lost());
     for (const task of this.#waiting.splice(0)) task.reject(lost());
     this.#options.onStuck();
   }

@@ -4,7 +4,7 @@
  */
 import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';
-import { Batcher } from './batcher.js';
+import { Batcher, queueFull } from './batcher.js';
 import { chooseProvider, type Refusal } from './choose-provider.js';
 import { type BatchResult, type Job, type JobResult, type Part, type Terms, timingColumns } from './job.js';
 import { noiseVersion } from './noise/version.js';
@@ -12,9 +12,13 @@ import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js
 import { describeDevice } from './onnx/device.js';
 import { ownsGpu, type ProviderRequest } from './onnx/provider.js';
 import { Pool, type PoolState } from './pool.js';
+import { ResultMemory } from './result-memory.js';
 
-/** A batch of the default BATCH_ELEMENTS_MAX has 1 to 2 MiB, and each worker holds one at a time. */
-const batchBytesIdleMax = 2 ** 24;
+/** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds two at a time. */
+const batchBytesIdleMax = 2 ** 25;
+
+/** What a worker draws in about a tenth of a millisecond is worth handing over in advance. */
+const aheadElementsMin = 2 ** 15;
 
 /** How late a deadline may be noticed while every worker is busy. */
 const watchIntervalMs = 50;
@@ -66,6 +70,14 @@ export interface Sampler {
    * @throws {CallerGone} as a rejection
    */
   readonly draw: (job: Job, terms?: Terms) => Promise<JobResult>;
+  /** Gives the memory of a result back: call it once nothing will read the result, or never. */
+  readonly release: (result: JobResult) => void;
+  /**
+   * Refuses what need not even be read, since the queue is full for any job.
+   *
+   * @throws {Problem} `overloaded`
+   */
+  readonly refuseIfFull: () => void;
   /** Whether jobs should be sent here, and if not, why. */
   readonly state: () => PoolState;
   readonly load: () => SamplerLoad;
@@ -85,7 +97,8 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const { observer = unobserved, watchdogMs, onStuck } = options;
   const buffers = new KeptBuffers(batchBytesIdleMax);
   const take = (bytes: number) => buffers.take(bytes);
-  const onSpent = (batch: ArrayBuffer) => buffers.give(batch);
+  const memory = new ResultMemory(buffers);
+  const release = (result: JobResult) => memory.release(result);
   const onLost = (error: Error) => {
     observer.workerLost();
     options.onWorkerLost(error);
@@ -95,20 +108,24 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     const workers = ownsGpu(provider) ? 1 : options.workers;
     const batchElementsMax = ownsGpu(provider) ? options.gpuBatchElementsMax : options.batchElementsMax;
     const settings = { provider, categoriesMax: options.categoriesMax, batchElementsMax };
-    const pool = await Pool.start({ workers, settings, watchdogMs, now, onLost, onStuck, onSpent });
+    const pool = await Pool.start({ workers, settings, watchdogMs, now, onLost, onStuck });
     return { pool, workers, batchElementsMax };
   });
   const { pool, workers, batchElementsMax } = started;
   const batcher = new Batcher({
     lanes: workers,
+    aheadElementsMin,
     batchElementsMax,
     queueElementsMax: workers * options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,
     runBatch: async (parts) => {
-      const result = await pool.run(pack(parts, take));
+      const result = await pool.run(() => pack(parts, take));
       observer.drawn(drawnBatch(parts, result));
-      return scatter(parts, result);
+      const results = scatter(parts, result);
+      memory.share(result.buffer, results);
+      return results;
     },
+    release,
     now,
     waited: observer.waited,
     defer: setImmediate,
@@ -124,6 +141,10 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     refused,
     noiseVersion,
     draw: (job, terms) => batcher.submit(job, terms),
+    release,
+    refuseIfFull: () => {
+      if (batcher.full) throw queueFull();
+    },
     state: () => pool.state,
     inRuntime: () => pool.inRuntime,
     load: () => ({

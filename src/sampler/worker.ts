@@ -1,9 +1,8 @@
 /**
- * Thread entry: takes batches from the pool one at a time, draws them, and moves the results back. An error is not
- * caught: it ends the thread, and the pool fails the batch and starts another worker.
+ * Thread entry: takes batches from the pool, draws them one at a time and in order, and moves them back with their results. An
+ * error is not caught: it ends the thread, and the pool fails the batch and starts another worker.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { keptBytesMin } from '../kept-buffers.js';
 import { openDrawer } from './drawer.js';
 import { batchOn, type FromWorker, type ToWorker, type WorkerData } from './messages.js';
 
@@ -21,13 +20,18 @@ async function inside<Result>(work: () => Promise<Result>): Promise<Result> {
 
 const drawer = await inside(() => openDrawer(settings));
 
-port.on('message', async (message: ToWorker) => {
+async function take(message: ToWorker): Promise<void> {
   if (message === 'stop') {
     port.close();
     return;
   }
   const { buffer } = await inside(() => drawer.draw(batchOn(message)));
-  if (message.byteLength < keptBytesMin) port.postMessage(buffer satisfies FromWorker, [buffer]);
-  else port.postMessage([buffer, message] satisfies FromWorker, [buffer, message]);
+  port.postMessage(buffer satisfies FromWorker, [buffer]);
+}
+
+/** The next message may come while a batch waits for the runtime. */
+let last = Promise.resolve();
+port.on('message', (message: ToWorker) => {
+  last = last.then(() => take(message));
 });
 port.postMessage('ready' satisfies FromWorker);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { pack, scatter } from '../../src/sampler/batch.js';
 import { outputFlag, type Part, partFlags } from '../../src/sampler/job.js';
-import { allocateResult, batchOn } from '../../src/sampler/messages.js';
+import { batchOn, openResult } from '../../src/sampler/messages.js';
 import { makeJob } from './jobs.js';
 
 const first: Part = {
@@ -65,7 +65,7 @@ t.test('a batch is read back from its buffer as it was packed', async (t) => {
 });
 
 t.test('scatter gives each part its own outputs and nothing it did not ask for', async (t) => {
-  const result = allocateResult({ samples: 4, indices: 3, noise: 2 });
+  const result = openResult(pack([first, second]).buffer, { samples: 4, indices: 3, noise: 2 });
   result.samples.set([1, 0, 0, 1]);
   result.indices.set([0, 1, 1]);
   const [a, b] = scatter([first, second], result);
@@ -76,6 +76,7 @@ t.test('scatter gives each part its own outputs and nothing it did not ask for',
 t.test('misuse is an assertion: parts of different K, a result too short or too long', async (t) => {
   const other = { ...second, job: makeJob({ categories: 3 }) };
   t.throws(() => pack([first, other]), /This is a bug\./);
-  t.throws(() => scatter([second], allocateResult({ indices: 1 })), /This is a bug\./);
-  t.throws(() => scatter([second], allocateResult({ indices: 2, noise: 2 })), /This is a bug\./);
+  const { buffer } = pack([first]);
+  t.throws(() => scatter([second], openResult(buffer, { indices: 0 })), /This is a bug\./);
+  t.throws(() => scatter([second], openResult(buffer, { indices: 2 })), /This is a bug\./);
 });

@@ -20,6 +20,7 @@ function byHand(options: Partial<BatcherOptions> = {}) {
   const deferred: (() => void)[] = [];
   const batcher = new Batcher({
     lanes: 1,
+    aheadElementsMin: Number.POSITIVE_INFINITY,
     batchElementsMax: 100,
     queueElementsMax: 1e9,
     queueRequestsMax: 1e6,
@@ -27,6 +28,7 @@ function byHand(options: Partial<BatcherOptions> = {}) {
       new Promise((resolve, reject) => {
         batches.push({ parts, finish: () => resolve(parts.map(answer)), fail: reject });
       }),
+    release: () => {},
     now: () => 0,
     waited: () => {},
     defer: (callback) => deferred.push(callback),
@@ -124,9 +126,11 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
     jobs,
     fc.integer({ min: 1, max: 40 }),
     fc.integer({ min: 1, max: 3 }),
-    async (all, batchElementsMax, lanes) => {
+    fc.integer({ min: 0, max: 40 }),
+    async (all, batchElementsMax, lanes, aheadElementsMin) => {
       const batcher = new Batcher({
         lanes,
+        aheadElementsMin,
         batchElementsMax,
         queueElementsMax: 1e9,
         queueRequestsMax: 1e6,
@@ -136,6 +140,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
           if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
           return parts.map(answer);
         },
+        release: () => {},
         now: () => 0,
         waited: () => {},
         defer: setImmediate,

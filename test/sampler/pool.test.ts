@@ -29,23 +29,33 @@ function oneBatch(): Batch {
   return pack([onePart()]);
 }
 
+/** The batch that the faulty workers below fail on. */
+function deadlyBatch(): Batch {
+  const batch = oneBatch();
+  batch.logits[3] = 1;
+  return batch;
+}
+
 /** A worker module given as source text, which says that it is ready once `early` has run. */
 function workerOf(source: string, early = ''): URL {
   const module = `import { parentPort } from 'node:worker_threads'; ${early}; parentPort.postMessage('ready'); ${source}`;
   return new URL(`data:text/javascript,${encodeURIComponent(module)}`);
 }
 
+/** In the text of a worker: whether the last logit of oneBatch() is 1, behind 6 fields of its header, 5 of its part, 3 of its stream and a temperature. */
+const isDeadly = 'new Float32Array(message)[18] === 1';
+
 /** Dies on a batch whose last logit is 1, answers every other, stops when told. */
 const fragile = workerOf(`parentPort.on('message', (message) => {
   if (message === 'stop') return parentPort.close();
-  if (new Float32Array(message).at(-1) === 1) throw new Error('out of luck');
-  parentPort.postMessage(new ArrayBuffer(48));
+  if (${isDeadly}) throw new Error('out of luck');
+  parentPort.postMessage(message, [message]);
 });`);
 
 t.test('real workers draw batches that wait for them and all of them end when asked to', async (t) => {
   const pool = await Pool.start(options({ workers: 2, onLost: (error) => t.error(error) }));
   t.equal(pool.alive, 2);
-  const results = await Promise.all(Array.from({ length: 20 }, () => pool.run(oneBatch())));
+  const results = await Promise.all(Array.from({ length: 20 }, () => pool.run(oneBatch)));
   const first = scatter([onePart()], results[0] as (typeof results)[0])[0];
   for (const result of results) t.same(scatter([onePart()], result)[0], first);
   await pool.stop();
@@ -55,12 +65,10 @@ t.test('real workers draw batches that wait for them and all of them end when as
 t.test('a worker that dies fails only its own batch and is replaced', async (t) => {
   const lost: string[] = [];
   const pool = await Pool.start(options({ workerUrl: fragile, onLost: (error) => void lost.push(error.message) }));
-  const deadly = oneBatch();
-  deadly.logits[3] = 1;
   const [first, second, third] = await Promise.allSettled([
-    pool.run(oneBatch()),
-    pool.run(deadly),
-    pool.run(oneBatch()),
+    pool.run(oneBatch),
+    pool.run(deadlyBatch),
+    pool.run(oneBatch),
   ]);
   t.equal(first.status, 'fulfilled');
   t.equal(third.status, 'fulfilled', 'the batch that waited is drawn by the replacement');
@@ -73,9 +81,7 @@ t.test('a worker that dies fails only its own batch and is replaced', async (t) 
 
 t.test('a worker that dies while the pool stops still rejects its batch', async (t) => {
   const pool = await Pool.start(options({ workerUrl: fragile }));
-  const deadly = oneBatch();
-  deadly.logits[3] = 1;
-  const batch = pool.run(deadly);
+  const batch = pool.run(deadlyBatch);
   const stopped = pool.stop();
   await t.rejects(batch, { code: 'worker-lost' });
   await stopped;
@@ -88,7 +94,7 @@ t.test('when no worker can be replaced, what waits is rejected instead of hangin
     globalThis.process.env.POOL_TEST_BORN = '1';
     parentPort.on('message', () => { throw new Error('out of luck'); });`);
   const pool = await Pool.start(options({ workerUrl: once }));
-  const outcomes = await Promise.allSettled([pool.run(oneBatch()), pool.run(oneBatch())]);
+  const outcomes = await Promise.allSettled([pool.run(oneBatch), pool.run(oneBatch)]);
   for (const outcome of outcomes) t.equal(outcome.status, 'rejected');
   await pool.stop();
 });
@@ -97,15 +103,13 @@ t.test('a worker whose heap is full fails only its own batch and is replaced', a
   const greedy = workerOf(`const kept = [];
     parentPort.on('message', (message) => {
       if (message === 'stop') return parentPort.close();
-      if (new Float32Array(message).at(-1) === 1) for (;;) kept.push(new Array(100_000).fill({}));
-      parentPort.postMessage(new ArrayBuffer(48));
+      if (${isDeadly}) for (;;) kept.push(new Array(100_000).fill({}));
+      parentPort.postMessage(message, [message]);
     });`);
   const lost: (string | undefined)[] = [];
   const onLost = (error: Error & { code?: string }) => void lost.push(error.code);
   const pool = await Pool.start(options({ workerUrl: greedy, onLost }));
-  const deadly = oneBatch();
-  deadly.logits[3] = 1;
-  const [first, second] = await Promise.allSettled([pool.run(deadly), pool.run(oneBatch())]);
+  const [first, second] = await Promise.allSettled([pool.run(deadlyBatch), pool.run(oneBatch)]);
   t.match(first, { status: 'rejected', reason: { code: 'worker-lost' } });
   t.equal(second.status, 'fulfilled');
   t.same(lost, ['ERR_WORKER_OUT_OF_MEMORY']);
@@ -122,7 +126,7 @@ t.test(
       stuck += 1;
     };
     const pool = await Pool.start(options({ workerUrl: silent, now: () => nowMs, onStuck }));
-    const callers = Promise.allSettled([pool.run(oneBatch()), pool.run(oneBatch())]);
+    const callers = Promise.allSettled([pool.run(oneBatch), pool.run(oneBatch)]);
     nowMs = 60_000;
     pool.watch();
     t.same([stuck, pool.state], [0, 'ready'], 'a process that stood still for a minute knows nothing of its workers');
@@ -137,7 +141,7 @@ t.test(
     }
     t.same([stuck, pool.state], [1, 'lost'], 'and once only');
     for (const caller of await callers) t.match(caller, { status: 'rejected', reason: { code: 'worker-lost' } });
-    await t.rejects(pool.run(oneBatch()), { code: 'worker-lost' });
+    await t.rejects(pool.run(oneBatch), { code: 'worker-lost' });
     await pool.stop();
   },
 );
@@ -146,8 +150,8 @@ t.test('a seat whose next worker cannot start is tried again a second later', as
   const second = workerOf(
     `parentPort.on('message', (message) => {
       if (message === 'stop') return parentPort.close();
-      if (new Float32Array(message).at(-1) === 1) throw new Error('out of luck');
-      parentPort.postMessage(new ArrayBuffer(48));
+      if (${isDeadly}) throw new Error('out of luck');
+      parentPort.postMessage(message, [message]);
     });`,
     `const { env } = globalThis.process;
     env.POOL_TEST_STARTS = String(Number(env.POOL_TEST_STARTS ?? 0) + 1);
@@ -157,15 +161,13 @@ t.test('a seat whose next worker cannot start is tried again a second later', as
   let lose: (message: string) => void = () => {};
   const onLost = (error: Error) => lose(error.message);
   const pool = await Pool.start(options({ workerUrl: second, now: () => nowMs, onLost }));
-  const deadly = oneBatch();
-  deadly.logits[3] = 1;
   const losses: string[] = [];
   const both = new Promise<void>((resolve) => {
     lose = (message) => {
       if (losses.push(message) === 2) resolve();
     };
   });
-  await t.rejects(pool.run(deadly), { code: 'worker-lost' });
+  await t.rejects(pool.run(deadlyBatch), { code: 'worker-lost' });
   await both;
   t.same(losses, ['out of luck', 'no memory']);
   t.equal(pool.state, 'lost');
@@ -175,7 +177,7 @@ t.test('a seat whose next worker cannot start is tried again a second later', as
   nowMs = 1000;
   pool.watch();
   t.equal(pool.state, 'starting');
-  await pool.run(oneBatch());
+  await pool.run(oneBatch);
   t.equal(pool.state, 'ready');
   await pool.stop();
 });
@@ -185,11 +187,9 @@ t.test('five workers lost within a minute make the pool unready, until the minut
   const pool = await Pool.start(options({ workerUrl: fragile, now: () => nowMs }));
   for (let loss = 1; loss <= 5; loss++) {
     nowMs = loss * 1000;
-    const deadly = oneBatch();
-    deadly.logits[3] = 1;
-    await t.rejects(pool.run(deadly), { code: 'worker-lost' });
+    await t.rejects(pool.run(deadlyBatch), { code: 'worker-lost' });
     // The next batch is drawn by the replacement, so it is there.
-    await pool.run(oneBatch());
+    await pool.run(oneBatch);
     t.equal(pool.state, loss < 5 ? 'ready' : 'lost');
   }
   nowMs = 61_001;
@@ -199,11 +199,9 @@ t.test('five workers lost within a minute make the pool unready, until the minut
 
 t.test('a pool without a worker says whether one is on its way', async (t) => {
   const pool = await Pool.start(options({ workerUrl: fragile }));
-  const deadly = oneBatch();
-  deadly.logits[3] = 1;
-  await t.rejects(pool.run(deadly), { code: 'worker-lost' });
+  await t.rejects(pool.run(deadlyBatch), { code: 'worker-lost' });
   t.equal(pool.state, 'starting');
-  await pool.run(oneBatch());
+  await pool.run(oneBatch);
   t.equal(pool.state, 'ready');
   await pool.stop();
   t.equal(pool.state, 'lost');

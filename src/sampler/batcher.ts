@@ -13,10 +13,10 @@ export interface BatcherOptions {
   /** Batches that may run at once: one a worker. */
   readonly lanes: number;
   /**
-   * While so many elements wait, each lane gets a second batch in advance, so that its worker has no pause between two. Smaller jobs
-   * are better left to gather: a batch costs the HTTP thread as much as a small request.
+   * So many elements are worth a batch: it starts at once, also in advance on a lane that has one, so that no worker pauses between two.
+   * Smaller jobs are better left to gather: a batch costs the HTTP thread as much as a small request.
    */
-  readonly aheadElementsMin: number;
+  readonly worthElementsMin: number;
   /** Elements one batch draws at most; a single row may have more. */
   readonly batchElementsMax: number;
   /**
@@ -152,21 +152,35 @@ export class Batcher {
   }
 
   #look(): void {
-    if (this.#deferred || !this.#mayStart()) return;
+    if (!this.#mayStart()) return;
+    if (this.#isWorthABatch()) {
+      this.#startBatches();
+      return;
+    }
+    if (this.#deferred) return;
     this.#deferred = true;
     this.#options.defer(() => {
       this.#deferred = false;
-      while (this.#mayStart()) {
-        const taken = this.#take();
-        if (taken.parts.length > 0) this.#start(taken);
-      }
+      this.#startBatches();
     });
   }
 
+  #startBatches(): void {
+    while (this.#mayStart()) {
+      const taken = this.#take();
+      if (taken.parts.length > 0) this.#start(taken);
+    }
+  }
+
+  /** Whether what waits need not wait for more of its kind. */
+  #isWorthABatch(): boolean {
+    return this.#queuedElements >= this.#options.worthElementsMin;
+  }
+
   #mayStart(): boolean {
-    const { lanes, aheadElementsMin } = this.#options;
     if (this.#queues.size === 0) return false;
-    return this.#running < lanes || (this.#running < 2 * lanes && this.#queuedElements >= aheadElementsMin);
+    const { lanes } = this.#options;
+    return this.#running < lanes || (this.#running < 2 * lanes && this.#isWorthABatch());
   }
 
   /** The batch of the oldest ticket: its next part, then whole jobs of its queue while they fit. Empty if nobody waits for any. */

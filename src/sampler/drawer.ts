@@ -26,7 +26,7 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
   const kernel = createNoiseKernel(Math.max(tileElements, categoriesMax), tileElements);
   const spent = { graphMs: 0 };
   const graphs = timed(await openDrawGraphs(provider), spent);
-  const forward = new Forward(kernel, graphs, tileElements);
+  const forward = new Forward(kernel, graphs, tileElements, categoriesMax);
   const backward = new Backward(kernel, graphs);
   const run = async (batch: Batch) => {
     if (batch.kind === 'draw') return forward.run(batch);

@@ -11,14 +11,17 @@ export class Forward {
   readonly #graphs: DrawGraphs;
   readonly #tileElements: number;
   readonly #temperature: Float32Array;
+  /** Soft samples of a tile, until they are copied to the result. */
+  readonly #samples: Float32Array;
   readonly #rowOutputs = new RowOutputs();
 
-  /** `tileElements` is how many elements the graph takes in one run, but for a single draw of more. */
-  constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number) {
+  /** `tileElements` is how many elements the graph takes in one run, but for a single draw of more, up to `categoriesMax`. */
+  constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number, categoriesMax: number) {
     this.#kernel = kernel;
     this.#graphs = graphs;
     this.#tileElements = tileElements;
     this.#temperature = new Float32Array(tileElements);
+    this.#samples = new Float32Array(Math.max(tileElements, categoriesMax));
   }
 
   async run(batch: Batch): Promise<BatchResult> {
@@ -59,7 +62,8 @@ export class Forward {
     if (index.length > 0) kernel.argmax(0, endOf(index), categories);
     for (const run of index) copyIndices(run, categories, result, kernel.indices);
     if (soft.length === 0) return;
-    const samples = await this.#graphs.soft(endOf(soft), categories, kernel.noise, this.#temperature);
+    const draws = endOf(soft);
+    const samples = await this.#graphs.soft(draws, categories, kernel.noise, this.#temperature, this.#samples);
     for (const run of soft) copySamples(run, categories, result, samples);
   }
 }

@@ -123,10 +123,9 @@ function resultStart(buffer: ArrayBuffer): number {
   return new Uint32Array(buffer, 0, batchHeaderFields)[batchHeaderFields - 1] as number;
 }
 
-/** Makes the result of the batch on `buffer`, in its place there: as many elements as it was allocated for, all zeros. */
+/** Makes the result of the batch on `buffer`, in its place there: as many elements as it was allocated for, whatever they hold. */
 export function openResult(buffer: ArrayBuffer, counts: OutputCounts): BatchResult {
   const start = resultStart(buffer);
-  new Uint8Array(buffer, start, sizeOf(counts)).fill(0);
   const header = new Uint32Array(buffer, start + timingBytes, layout.length);
   for (const { name, field } of layout) header[field] = counts[name] ?? 0;
   return resultOn(buffer);

@@ -32,7 +32,7 @@ export interface PlannedPart {
   readonly at: { readonly [Name in OutputName]?: number };
 }
 
-/** The parts of a batch and a zeroed result for them: a one-hot sample then needs only its 1. */
+/** The parts of a batch and a result for them, in which hard samples are zeros: a one-hot sample then needs only its 1. */
 export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchResult } {
   const parts: PlannedPart[] = [];
   const counts: { [Name in OutputName]?: number } = {};
@@ -65,7 +65,12 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
     firstRow += rowCount;
     firstDraw += rowCount * sampleCount;
   }
-  return { parts, result: openResult(batch.buffer, counts) };
+  const result = openResult(batch.buffer, counts);
+  for (const { hard, at, rowCount, sampleCount } of parts) {
+    if (!hard || at.samples === undefined) continue;
+    result.samples.fill(0, at.samples, at.samples + rowCount * sampleCount * batch.categories);
+  }
+  return { parts, result };
 }
 
 function needOf(at: PlannedPart['at'], hard: boolean): Need {

@@ -17,8 +17,8 @@ import { ResultMemory } from './result-memory.js';
 /** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds two at a time. */
 const batchBytesIdleMax = 2 ** 25;
 
-/** What a worker draws in about a tenth of a millisecond is worth handing over in advance. */
-const aheadElementsMin = 2 ** 15;
+/** What a worker draws in about a tenth of a millisecond is worth a batch of its own. */
+const worthElementsMin = 2 ** 15;
 
 /** How late a deadline may be noticed while every worker is busy. */
 const watchIntervalMs = 50;
@@ -114,7 +114,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const { pool, workers, batchElementsMax } = started;
   const batcher = new Batcher({
     lanes: workers,
-    aheadElementsMin,
+    worthElementsMin,
     batchElementsMax,
     queueElementsMax: workers * options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,

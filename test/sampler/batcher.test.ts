@@ -20,7 +20,7 @@ function byHand(options: Partial<BatcherOptions> = {}) {
   const deferred: (() => void)[] = [];
   const batcher = new Batcher({
     lanes: 1,
-    aheadElementsMin: Number.POSITIVE_INFINITY,
+    worthElementsMin: Number.POSITIVE_INFINITY,
     batchElementsMax: 100,
     queueElementsMax: 1e9,
     queueRequestsMax: 1e6,
@@ -127,10 +127,10 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
     fc.integer({ min: 1, max: 40 }),
     fc.integer({ min: 1, max: 3 }),
     fc.integer({ min: 0, max: 40 }),
-    async (all, batchElementsMax, lanes, aheadElementsMin) => {
+    async (all, batchElementsMax, lanes, worthElementsMin) => {
       const batcher = new Batcher({
         lanes,
-        aheadElementsMin,
+        worthElementsMin,
         batchElementsMax,
         queueElementsMax: 1e9,
         queueRequestsMax: 1e6,

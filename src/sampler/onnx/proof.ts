@@ -4,12 +4,17 @@
  * does. Running the graphs is left to `session.ts`.
  */
 
-/** softmax((z - max z) / temperature) of each row. */
+/**
+ * softmax((z - max z) / temperature) of each row.
+ *
+ * @param scratch at least rows * categories elements in which the samples may be returned; without it they are in a buffer of their own
+ */
 export type RunSoft = (
   rows: number,
   categories: number,
   z: Float32Array,
   temperature: Float32Array,
+  scratch?: Float32Array,
 ) => Promise<Float32Array>;
 
 /** The guarantee between providers for rows this short. A softmax is at most 1, so it is absolute. */

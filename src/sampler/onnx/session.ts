@@ -30,7 +30,7 @@ env.logLevel = 'error';
  * the backward pass from logits and noise. Of these and of `cotangent` the first rows * categories elements are read, of
  * `temperature` the first `rows`; they may be views on a WebAssembly.Memory and are not copied, so they must not
  * change, and the memory not grow, before the promise settles. Every result is in a buffer of its own that now belongs to the
- * caller, who may keep or transfer it.
+ * caller, who may keep or transfer it, but for soft samples that the caller gave a place for.
  */
 export interface DrawGraphs {
   /** softmax((z - max z) / temperature) of each row. */
@@ -120,13 +120,17 @@ async function openOnCpu(): Promise<Soft> {
   const unitTemperatureSession = await openSession(unitTemperatureGraph());
   const softSession = await openSession(softGraph());
   return {
-    async run(rows, categories, z, temperature) {
+    async run(rows, categories, z, temperature, scratch) {
       const feeds: Feeds = { z: new Tensor('float32', first(z, rows * categories), [rows, categories]) };
       const temperatures = first(temperature, rows);
       const unitTemperature = temperatures.every((value) => value === 1);
       if (!unitTemperature) feeds.temperature = new Tensor('float32', temperatures, [rows, 1]);
-      const { samples } = await (unitTemperature ? unitTemperatureSession : softSession).run(feeds, ['samples']);
-      return samples.data as Float32Array;
+      const session = unitTemperature ? unitTemperatureSession : softSession;
+      if (scratch === undefined) return (await session.run(feeds, ['samples'])).samples.data as Float32Array;
+      // ONNX Runtime would have a new buffer zeroed for each run, which takes longer than the copy out of this one.
+      const samples = first(scratch, rows * categories);
+      await session.run(feeds, { samples: new Tensor('float32', samples, [rows, categories]) });
+      return samples;
     },
     async close() {
       for (const session of [unitTemperatureSession, softSession]) await session.release();

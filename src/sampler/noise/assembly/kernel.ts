@@ -6,7 +6,7 @@
 // V8 keeps them in registers and the processor overlaps iterations. One loop for all took 0.3 ns more an element. Short draws share a
 // chunk, each in a whole number of blocks.
 
-import { BITS, CHUNK, RARE, UNIFORMS } from './memory';
+import { BITS, CHUNK, constant, RARE, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
 import { assignLanes, drawBits, drawLanes, setCall, word } from './philox';
 
@@ -14,6 +14,7 @@ export { argmax, perturb } from './rows';
 
 /** A word below this is rare: once in 256. Its value takes the low bits from a second word. */
 const RARE_BELOW: u32 = 1 << 24;
+const RARE_BELOWS = memory.data<u32>([RARE_BELOW]);
 
 /** Draws of at most so many words share groups: alone they would leave too many lanes of their last group unused. Measured. */
 const SHARED_MAX: u32 = 40;
@@ -184,7 +185,7 @@ function commonUniforms(groups: u32): usize {
     const b3 = v128.load(from, 48);
     const least = i32x4.min_u(i32x4.min_u(b0, b1), i32x4.min_u(b2, b3));
     store<u32>(rareEnd, group);
-    rareEnd += <usize>v128.any_true(i32x4.lt_u(least, i32x4.splat(RARE_BELOW))) * 4;
+    rareEnd += <usize>v128.any_true(i32x4.lt_u(least, constant(RARE_BELOWS))) * 4;
     v128.store(to, uniform(b0));
     v128.store(to, uniform(b1), 16);
     v128.store(to, uniform(b2), 32);

@@ -8,12 +8,19 @@
 //
 // after which k0 += W0 and k1 += W1. Ten rounds.
 
-import { LANE_BYTES, LANES } from './memory';
+import { constant, LANE_BYTES, LANES } from './memory';
 
 const M0: u32 = 0xd2511f53;
 const M1: u32 = 0xcd9e8d57;
 const W0: u32 = 0x9e3779b9;
 const W1: u32 = 0xbb67ae85;
+
+/** The same for vectors. */
+const M0S = memory.data<u32>([M0]);
+const M1S = memory.data<u32>([M1]);
+const W0S = memory.data<u32>([W0]);
+const W1S = memory.data<u32>([W1]);
+const LOW_HALVES = memory.data<u64>([0xffffffff]);
 
 let row: u32 = 0;
 let sample: u32 = 0;
@@ -60,6 +67,11 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
   const a0 = i32x4.splat(secondKey0());
   const a2 = i32x4.splat(secondKey2(x0));
   const b2 = i32x4.splat(thirdKey2(x0));
+  const m0 = constant(M0S);
+  const m1 = constant(M1S);
+  const w0 = constant(W0S);
+  const w1 = constant(W1S);
+  const lowHalves = v128.load64_splat(LOW_HALVES);
   const group = i64x2.splat(4 * <u64>M0);
   const end = to + <usize>groups * 64;
   let products01 = i64x2.replace_lane(i64x2.splat(<u64>M0 * <u64>block), 1, <u64>M0 * (<u64>block + 1));
@@ -69,16 +81,16 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
     // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A loop that
     // runs at least once, because only then does V8 keep the constants out of it.
     do {
-      drawGroup(to, products01, products23, k0, k1, a0, a2, b2);
+      drawGroup(to, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
       products01 = i64x2.add(products01, group);
       products23 = i64x2.add(products23, group);
-      drawGroup(to + 64, products01, products23, k0, k1, a0, a2, b2);
+      drawGroup(to + 64, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
       products01 = i64x2.add(products01, group);
       products23 = i64x2.add(products23, group);
       to += 128;
     } while (to < pairsEnd);
   }
-  if (to < end) drawGroup(to, products01, products23, k0, k1, a0, a2, b2);
+  if (to < end) drawGroup(to, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
 }
 
 /** Gives the lanes from the given one to the blocks of the call set last. Writes up to 3 lanes more, which the next draw overwrites. */
@@ -106,6 +118,11 @@ export function assignLanes(lane: u32, blocks: u32): void {
 
 /** Words of whole groups from the blocks that have lanes: draws may meet in a group. */
 export function drawLanes(to: usize, groups: u32): void {
+  const m0 = constant(M0S);
+  const m1 = constant(M1S);
+  const w0 = constant(W0S);
+  const w1 = constant(W1S);
+  const lowHalves = v128.load64_splat(LOW_HALVES);
   const end = to + <usize>groups * 64;
   let at = LANES;
   do {
@@ -115,7 +132,7 @@ export function drawLanes(to: usize, groups: u32): void {
     const a0 = v128.load(at, 3 * LANE_BYTES);
     const a2 = v128.load(at, 4 * LANE_BYTES);
     const b2 = v128.load(at, 5 * LANE_BYTES);
-    drawGroup(to, multiply01(block, M0), multiply23(block, M0), k0, k1, a0, a2, b2);
+    drawGroup(to, multiply01(block, m0), multiply23(block, m0), k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
     at += 16;
     to += 64;
   } while (to < end);
@@ -150,14 +167,14 @@ function thirdKey2(c0: u32): u32 {
 
 /** 64-bit products of the lanes 0 and 1 with m. */
 @inline
-function multiply01(x: v128, m: u32): v128 {
-  return i64x2.extmul_low_i32x4_u(x, i32x4.splat(m));
+function multiply01(x: v128, m: v128): v128 {
+  return i64x2.extmul_low_i32x4_u(x, m);
 }
 
 /** 64-bit products of the lanes 2 and 3 with m. */
 @inline
-function multiply23(x: v128, m: u32): v128 {
-  return i64x2.extmul_high_i32x4_u(x, i32x4.splat(m));
+function multiply23(x: v128, m: v128): v128 {
+  return i64x2.extmul_high_i32x4_u(x, m);
 }
 
 /** High halves of four products: one shuffle. */
@@ -168,14 +185,14 @@ function high(products01: v128, products23: v128): v128 {
 
 /** high(m x) ^ y: half of a round in four lanes. */
 @inline
-function mix(x: v128, m: u32, y: v128): v128 {
+function mix(x: v128, m: v128, y: v128): v128 {
   return v128.xor(high(multiply01(x, m), multiply23(x, m)), y);
 }
 
 /** low(m x) of a round. A multiplication of its own, because the shuffles are what limits this loop. */
 @inline
-function low(x: v128, m: u32): v128 {
-  return i32x4.mul(x, i32x4.splat(m));
+function low(x: v128, m: v128): v128 {
+  return i32x4.mul(x, m);
 }
 
 /**
@@ -185,78 +202,80 @@ function low(x: v128, m: u32): v128 {
 @inline
 function drawGroup(
   to: usize, products01: v128, products23: v128, k0: v128, k1: v128, a0: v128, a2: v128, b2: v128,
+  m0: v128, m1: v128, w0: v128, w1: v128, lowHalves: v128,
 ): void {
-  const w0 = i32x4.splat(W0);
-  const w1 = i32x4.splat(W1);
   // Rounds 1 to 3, as far as they differ between blocks.
   let x2 = v128.xor(high(products01, products23), k1);
   let x3 = v128.shuffle<i32>(products01, products23, 0, 2, 4, 6);
-  let x0 = mix(x2, M1, a0);
-  let x1 = low(x2, M1);
+  let x0 = mix(x2, m1, a0);
+  let x1 = low(x2, m1);
   x2 = v128.xor(x3, a2);
-  k0 = i32x4.add(k0, i32x4.splat(2 * W0));
-  k1 = i32x4.add(k1, i32x4.splat(3 * W1));
-  const y0 = mix(x2, M1, v128.xor(x1, k0));
-  const y1 = low(x2, M1);
-  const y2 = mix(x0, M0, b2);
-  const y3 = low(x0, M0);
+  k0 = i32x4.add(k0, i32x4.add(w0, w0));
+  k1 = i32x4.add(k1, i32x4.add(w1, i32x4.add(w1, w1)));
+  const y0 = mix(x2, m1, v128.xor(x1, k0));
+  const y1 = low(x2, m1);
+  const y2 = mix(x0, m0, b2);
+  const y3 = low(x0, m0);
   // Rounds 4 to 8.
   k0 = i32x4.add(k0, w0);
-  x0 = mix(y2, M1, v128.xor(y1, k0));
-  x1 = low(y2, M1);
-  x2 = mix(y0, M0, v128.xor(y3, k1));
-  x3 = low(y0, M0);
+  x0 = mix(y2, m1, v128.xor(y1, k0));
+  x1 = low(y2, m1);
+  x2 = mix(y0, m0, v128.xor(y3, k1));
+  x3 = low(y0, m0);
   k0 = i32x4.add(k0, w0);
   k1 = i32x4.add(k1, w1);
-  const z0 = mix(x2, M1, v128.xor(x1, k0));
-  const z1 = low(x2, M1);
-  const z2 = mix(x0, M0, v128.xor(x3, k1));
-  const z3 = low(x0, M0);
+  const z0 = mix(x2, m1, v128.xor(x1, k0));
+  const z1 = low(x2, m1);
+  const z2 = mix(x0, m0, v128.xor(x3, k1));
+  const z3 = low(x0, m0);
   k0 = i32x4.add(k0, w0);
   k1 = i32x4.add(k1, w1);
-  x0 = mix(z2, M1, v128.xor(z1, k0));
-  x1 = low(z2, M1);
-  x2 = mix(z0, M0, v128.xor(z3, k1));
-  x3 = low(z0, M0);
+  x0 = mix(z2, m1, v128.xor(z1, k0));
+  x1 = low(z2, m1);
+  x2 = mix(z0, m0, v128.xor(z3, k1));
+  x3 = low(z0, m0);
   k0 = i32x4.add(k0, w0);
   k1 = i32x4.add(k1, w1);
-  const u0 = mix(x2, M1, v128.xor(x1, k0));
-  const u1 = low(x2, M1);
-  const u2 = mix(x0, M0, v128.xor(x3, k1));
-  const u3 = low(x0, M0);
+  const u0 = mix(x2, m1, v128.xor(x1, k0));
+  const u1 = low(x2, m1);
+  const u2 = mix(x0, m0, v128.xor(x3, k1));
+  const u3 = low(x0, m0);
   k0 = i32x4.add(k0, w0);
   k1 = i32x4.add(k1, w1);
-  x0 = mix(u2, M1, v128.xor(u1, k0));
-  x1 = low(u2, M1);
-  x2 = mix(u0, M0, v128.xor(u3, k1));
-  x3 = low(u0, M0);
-  lastRounds(to, x0, x1, x2, x3, i32x4.add(k0, w0), i32x4.add(k1, w1));
+  x0 = mix(u2, m1, v128.xor(u1, k0));
+  x1 = low(u2, m1);
+  x2 = mix(u0, m0, v128.xor(u3, k1));
+  x3 = low(u0, m0);
+  lastRounds(to, x0, x1, x2, x3, i32x4.add(k0, w0), i32x4.add(k1, w1), m0, m1, w0, w1, lowHalves);
 }
 
 /** Round 9 keeps its products, and round 10 combines them: a transposition to the order of the categories comes with the shuffles. */
 @inline
-function lastRounds(to: usize, x0: v128, x1: v128, x2: v128, x3: v128, k0: v128, k1: v128): void {
-  const p01 = multiply01(x0, M0);
-  const p23 = multiply23(x0, M0);
-  const q01 = multiply01(x2, M1);
-  const q23 = multiply23(x2, M1);
+function lastRounds(
+  to: usize, x0: v128, x1: v128, x2: v128, x3: v128, k0: v128, k1: v128,
+  m0: v128, m1: v128, w0: v128, w1: v128, lowHalves: v128,
+): void {
+  const p01 = multiply01(x0, m0);
+  const p23 = multiply23(x0, m0);
+  const q01 = multiply01(x2, m1);
+  const q23 = multiply23(x2, m1);
   const v0 = v128.xor(high(q01, q23), v128.xor(x1, k0));
   const v2 = v128.xor(high(p01, p23), v128.xor(x3, k1));
-  const r01 = multiply01(v0, M0);
-  const r23 = multiply23(v0, M0);
-  const s01 = multiply01(v2, M1);
-  const s23 = multiply23(v2, M1);
+  const r01 = multiply01(v0, m0);
+  const r23 = multiply23(v0, m0);
+  const s01 = multiply01(v2, m1);
+  const s23 = multiply23(v2, m1);
   // The low halves of round 9's products are c1 and c3 of round 10; they take its keys here, and lose their high halves in finish.
-  k0 = i32x4.add(k0, i32x4.splat(W0));
-  k1 = i32x4.add(k1, i32x4.splat(W1));
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
   const c1s01 = v128.xor(q01, i64x2.extend_low_i32x4_u(k0));
   const c1s23 = v128.xor(q23, i64x2.extend_high_i32x4_u(k0));
   const c3s01 = v128.xor(p01, i64x2.extend_low_i32x4_u(k1));
   const c3s23 = v128.xor(p23, i64x2.extend_high_i32x4_u(k1));
-  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 1, 0, 5, 4), v128.shuffle<i64>(c1s01, c3s01, 0, 2)));
-  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 3, 2, 7, 6), v128.shuffle<i64>(c1s01, c3s01, 1, 3)), 16);
-  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 1, 0, 5, 4), v128.shuffle<i64>(c1s23, c3s23, 0, 2)), 32);
-  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 3, 2, 7, 6), v128.shuffle<i64>(c1s23, c3s23, 1, 3)), 48);
+  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 1, 0, 5, 4), v128.shuffle<i64>(c1s01, c3s01, 0, 2), lowHalves));
+  v128.store(to, finish(v128.shuffle<i32>(s01, r01, 3, 2, 7, 6), v128.shuffle<i64>(c1s01, c3s01, 1, 3), lowHalves), 16);
+  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 1, 0, 5, 4), v128.shuffle<i64>(c1s23, c3s23, 0, 2), lowHalves), 32);
+  v128.store(to, finish(v128.shuffle<i32>(s23, r23, 3, 2, 7, 6), v128.shuffle<i64>(c1s23, c3s23, 1, 3), lowHalves), 48);
 }
 
 /**
@@ -264,6 +283,6 @@ function lastRounds(to: usize, x0: v128, x1: v128, x2: v128, x3: v128, k0: v128,
  * c1 ^ k0 and c3 ^ k1, which are combined with the high halves only.
  */
 @inline
-function finish(products10: v128, keyed: v128): v128 {
-  return v128.xor(products10, v128.and(keyed, i64x2.splat(0xffffffff)));
+function finish(products10: v128, keyed: v128, lowHalves: v128): v128 {
+  return v128.xor(products10, v128.and(keyed, lowHalves));
 }

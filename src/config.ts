@@ -213,10 +213,10 @@ export const options = {
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),
-    default: String(2 ** 25),
+    default: String(2 ** 24),
     unit: 'elements per worker',
     reason:
-      'Elements that may wait for each worker, about a tenth of a second of work: a longer queue helps nobody. One request counts for at most an eighth of it, so a large draw, which takes turns, keeps no small one out. Above it requests get 503 overloaded.',
+      'Elements that may wait for each worker, about a twentieth of a second of work: a longer queue helps nobody. One request counts for at most an eighth of it, so a large draw, which takes turns, keeps no small one out. While so many wait, requests get 503 overloaded, before their bodies are read.',
   }),
   QUEUE_REQUESTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 20 }),

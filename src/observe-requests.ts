@@ -1,6 +1,7 @@
 /**
  * What is counted and logged of every request: an answer by route and status, an error reply by its code, a line for each
  * reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body, header or key.
+ * Of an overload, which refuses thousands a second, a line a second is enough: it says how many it stands for.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
@@ -18,13 +19,32 @@ function isDraw({ method }: FastifyRequest): boolean {
   return method === 'POST';
 }
 
+/** How often a refusal for overload is logged. */
+const overloadLineMs = 1000;
+
 export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
+  let overloadLineAtMs = Number.NEGATIVE_INFINITY;
+  let overloadsUnlogged = 0;
+  /** How many refusals the line for this one stands for, or 0 when it gets none. */
+  const countOverload = () => {
+    overloadsUnlogged += 1;
+    if (performance.now() - overloadLineAtMs < overloadLineMs) return 0;
+    const requests = overloadsUnlogged;
+    overloadLineAtMs = performance.now();
+    overloadsUnlogged = 0;
+    return requests;
+  };
   const refused = (problem: Problem, request: FastifyRequest, cause?: unknown) => {
     const { code, message } = problem;
     const { status } = problemKind(code);
     metrics.refused(code, isDraw(request));
     if (cause !== undefined) {
       logger.error({ ...lineOf(request), status, code, err: cause }, 'a request failed, and it is our fault');
+    } else if (code === 'overloaded') {
+      const requests = countOverload();
+      if (requests === 0) return;
+      const line = { ...lineOf(request), status, code, detail: message, requests };
+      logger.warn(line, 'requests were turned away: this one, and others since the last such line');
     } else if (status >= 500) {
       logger.warn({ ...lineOf(request), status, code, detail: message }, 'a request was turned away');
     }

@@ -1,7 +1,7 @@
 /**
  * Decides which jobs run together and when. Natural batching: an idle lane takes the oldest job and every queued job of
  * the same kind and K that fits beside it; nothing waits while a lane is idle, and under load batches grow by themselves.
- * A busy lane gets its next batch in advance when that is large enough to be worth it.
+ * A busy lane gets its next batches in advance when they are large enough to be worth it.
  * A job larger than a batch runs in parts and goes to the back of the queue after each, so no job holds the others up.
  * What nobody waits for any more, because its deadline is over or its caller has gone, is not drawn.
  * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
@@ -12,8 +12,10 @@ import { type Job, type JobResult, jobElements, outputs, type Part, patient, typ
 export interface BatcherOptions {
   /** Batches that may run at once: one a worker. */
   readonly lanes: number;
+  /** Batches that a lane may have, those in advance counted in. */
+  readonly batchesPerLane: number;
   /**
-   * So many elements are worth a batch: it starts at once, also in advance on a lane that has one, so that no worker pauses between two.
+   * So many elements are worth a batch: it starts at once, also in advance on a lane that has others, so that no worker pauses between two.
    * Smaller jobs are better left to gather: a batch costs the HTTP thread as much as a small request.
    */
   readonly worthElementsMin: number;
@@ -94,7 +96,7 @@ export class Batcher {
     const weight = this.#weightOf(elements);
     // A job that counts for all it can leaves as much room again, so that small ones get in beside several of them.
     const tooLarge = weight < elements && this.#weight + 2 * weight > this.#options.queueElementsMax;
-    if (this.full || (tooLarge && this.#queuedRequests > 0)) return Promise.reject(queueFull());
+    if (this.full || (tooLarge && this.#queuedRequests > 0)) return Promise.reject(queueFull);
     return new Promise((resolve, reject) => {
       const ticket: Ticket = {
         job,
@@ -179,8 +181,8 @@ export class Batcher {
 
   #mayStart(): boolean {
     if (this.#queues.size === 0) return false;
-    const { lanes } = this.#options;
-    return this.#running < lanes || (this.#running < 2 * lanes && this.#isWorthABatch());
+    const { lanes, batchesPerLane } = this.#options;
+    return this.#running < lanes || (this.#running < batchesPerLane * lanes && this.#isWorthABatch());
   }
 
   /** The batch of the oldest ticket: its next part, then whole jobs of its queue while they fit. Empty if nobody waits for any. */
@@ -296,10 +298,8 @@ export class Batcher {
   }
 }
 
-/** What a request gets when the queue is full. */
-export function queueFull(): Problem {
-  return new Problem('overloaded', 'More draws are waiting than this replica takes on.');
-}
+/** What a request gets when the queue is full: one for all of them, since to note where each was refused takes longer than to refuse it. */
+export const queueFull = new Problem('overloaded', 'More draws are waiting than this replica takes on.');
 
 /** Jobs of one queue can share a batch. */
 function queueOf({ kind, categories }: Job): string {

@@ -1,6 +1,6 @@
 /**
- * A fixed set of worker threads, each with the batch it draws and at most one in advance, so that it need not wait for the HTTP
- * thread between them. A worker that is lost fails only the batch it drew and is replaced; one that does not answer in time makes
+ * A fixed set of worker threads, each with the batch it draws and a few in advance, so that it need not wait for the HTTP thread
+ * between them. A worker that is lost fails only the batch it drew and is replaced; one that does not answer in time makes
  * the whole pool useless, and its owner ends the process. Workers are never terminated: ONNX Runtime would abort the process if
  * one were inside a run, so they are told to stop and end by themselves.
  */
@@ -31,7 +31,7 @@ interface Task {
   readonly reject: (error: unknown) => void;
 }
 
-/** A thread that has said it is ready, and the batches in its hands: the one it draws, then the one in advance. */
+/** A thread that has said it is ready, and the batches in its hands: the one it draws, then those in advance. */
 interface Seat {
   readonly worker: Worker;
   readonly inRuntime: Int32Array;
@@ -40,8 +40,11 @@ interface Seat {
   heldMs: number;
 }
 
-/** Batches in the hands of one worker. */
-const tasksMax = 2;
+/**
+ * Batches in the hands of one worker. While a flood of requests is refused, a turn of the HTTP thread takes some milliseconds, and a
+ * batch often takes less than one: with two a worker still waited for a tenth of the time, with three no more.
+ */
+export const batchesPerWorker = 3;
 
 /** ready: a worker can draw. starting: none can yet. lost: too many were lost lately, or one is stuck. */
 export type PoolState = 'ready' | 'starting' | 'lost';
@@ -177,7 +180,7 @@ export class Pool {
   #freest(): Seat | undefined {
     let freest: Seat | undefined;
     for (const seat of this.#seats) {
-      if (seat.tasks.length < (freest?.tasks.length ?? tasksMax)) freest = seat;
+      if (seat.tasks.length < (freest?.tasks.length ?? batchesPerWorker)) freest = seat;
     }
     return freest;
   }

@@ -11,10 +11,10 @@ import { noiseVersion } from './noise/version.js';
 import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js';
 import { describeDevice } from './onnx/device.js';
 import { ownsGpu, type ProviderRequest } from './onnx/provider.js';
-import { Pool, type PoolState } from './pool.js';
+import { batchesPerWorker, Pool, type PoolState } from './pool.js';
 import { ResultMemory } from './result-memory.js';
 
-/** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds two at a time. */
+/** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds a few at a time. */
 const batchBytesIdleMax = 2 ** 25;
 
 /** What a worker draws in about a tenth of a millisecond is worth a batch of its own. */
@@ -114,6 +114,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const { pool, workers, batchElementsMax } = started;
   const batcher = new Batcher({
     lanes: workers,
+    batchesPerLane: batchesPerWorker,
     worthElementsMin,
     batchElementsMax,
     queueElementsMax: workers * options.queueElementsMax,
@@ -143,7 +144,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     draw: (job, terms) => batcher.submit(job, terms),
     release,
     refuseIfFull: () => {
-      if (batcher.full) throw queueFull();
+      if (batcher.full) throw queueFull;
     },
     state: () => pool.state,
     inRuntime: () => pool.inRuntime,

@@ -20,6 +20,7 @@ function byHand(options: Partial<BatcherOptions> = {}) {
   const deferred: (() => void)[] = [];
   const batcher = new Batcher({
     lanes: 1,
+    batchesPerLane: 3,
     worthElementsMin: Number.POSITIVE_INFINITY,
     batchElementsMax: 100,
     queueElementsMax: 1e9,
@@ -130,6 +131,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
     async (all, batchElementsMax, lanes, worthElementsMin) => {
       const batcher = new Batcher({
         lanes,
+        batchesPerLane: 3,
         worthElementsMin,
         batchElementsMax,
         queueElementsMax: 1e9,

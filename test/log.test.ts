@@ -188,3 +188,21 @@ t.test('SIGTERM ends the process with 0 even while nobody reads its stdout', asy
   child.kill('SIGTERM');
   t.same(await exit, [0, null]);
 });
+
+t.test('of an overload a line a second is logged, which says how many it stands for', async (t) => {
+  const { service, lines } = await logged(t, { QUEUE_REQUESTS_MAX: '1' });
+  const flood = async () => {
+    const body = { logits: [1, 2], num_samples: 1000 };
+    const answers = await Promise.all(Array.from({ length: 30 }, () => service.sample(body)));
+    return answers.filter(({ status }) => status === 503).length;
+  };
+  const ofOverload = () => lines.filter(({ code }) => code === 'overloaded');
+  const first = await flood();
+  t.ok(first > 1);
+  t.match(ofOverload(), [{ level: 40, requests: 1, route: '/sample', status: 503, request_id: /./ }]);
+  t.equal(ofOverload().length, 1);
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await flood();
+  t.equal(ofOverload().length, 2);
+  t.equal(ofOverload()[1]?.requests, first, 'those that had no line, and this one');
+});

@@ -28,6 +28,8 @@ async function untilClosed(socket: Socket): Promise<string> {
 /** A draw of a few hundred milliseconds, whose reply is short. */
 const long = { logits: Array(1024).fill(0), num_samples: 100_000, return: ['indices'] };
 
+const post = (url: string) => ({ method: 'POST', url, headers: { 'content-type': 'application/json' } }) as const;
+
 function postText(body: string, headers = ''): string {
   return `POST /sample HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
@@ -43,6 +45,26 @@ t.test('a draw that is not done by its deadline gets 504, and the service goes o
   // A small draw can take longer than a millisecond too, so this one asks until it does not.
   let answered = 0;
   while (answered !== 200) answered = (await service.sample(payload)).status;
+});
+
+t.test('a full queue refuses before it reads a body, and only draws', async (t) => {
+  const { service, port } = await listening({ QUEUE_REQUESTS_MAX: '1' });
+  const drawn = service.sample(long);
+  while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
+  for (const url of ['/sample', '/sample/vjp', '/log-prob', '/v2/models/gumbel_softmax/infer']) {
+    const { statusCode, headers } = await service.app.inject({ ...post(url), payload: 'no JSON' });
+    t.same([statusCode, headers['retry-after']], [503, '1'], url);
+  }
+  // Half of a short body is enough for the answer, and the rest of it leaves the connection as it was.
+  const half = open(port, `${postText(JSON.stringify({ logits: [1] })).slice(0, -5)}`);
+  const [first] = (await once(half, 'data')) as [Buffer];
+  t.match(first.toString(), /^HTTP\/1\.1 503 /);
+  half.destroy();
+  const { statusCode } = await service.app.inject({ ...post('/elsewhere'), payload: '{}' });
+  t.equal(statusCode, 404);
+  t.equal((await service.app.inject('/readyz')).statusCode, 200);
+  t.equal((await drawn).status, 200);
+  t.equal((await service.app.inject({ ...post('/sample'), payload: 'no JSON' })).statusCode, 400);
 });
 
 t.test(

@@ -96,6 +96,66 @@ t.test('a job that arrives while every lane is busy waits for the first to come 
   await Promise.all(results);
 });
 
+t.test('what is worth a batch starts at once, in advance too, and what is not waits to be gathered', async (t) => {
+  const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 20, worthElementsMin: 20, batchesPerLane: 3 });
+  const large = Array.from({ length: 5 }, (_, at) => batcher.submit(job({ rows: 5, seed: at })));
+  t.equal(batches.length, 3, 'without a turn of the event loop, and no more than a lane may have');
+  t.same(batcher.queued, { elements: 40, requests: 2 });
+  await finish();
+  t.equal(batches.length, 3, 'one done, one taken');
+  const small = [batcher.submit(job({ seed: 8 })), batcher.submit(job({ seed: 9 }))];
+  while (batches.length > 1) await finish();
+  t.same(batcher.queued, { elements: 8, requests: 2 }, 'small jobs wait while the lane has a batch');
+  await turn();
+  t.equal(batches.length, 1);
+  await finish();
+  t.equal(batches[0]?.parts.length, 2, 'and then share one');
+  await finish();
+  t.equal((await Promise.all([...large, ...small])).length, 7);
+});
+
+t.test(
+  'memory of results that nobody will read is given back: of parts once copied, of what came too late',
+  async (t) => {
+    const released: number[] = [];
+    const release = ({ indices }: JobResult) => released.push(indices?.length ?? 0);
+    const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 8, release });
+    const whole = batcher.submit(job({}));
+    await turn();
+    await finish();
+    await whole;
+    t.same(released, [], 'a result that goes to its caller as it is stays his');
+    const split = batcher.submit(job({ categories: 2, samples: 6 }));
+    await turn();
+    await finish();
+    await finish();
+    t.equal((await split).indices?.length, 6);
+    t.same(released, [4, 2]);
+    let gone = false;
+    const left = outcome(batcher.submit(job({ rows: 2 }), { deadlineAtMs: 1, isGone: () => gone }));
+    await turn();
+    gone = true;
+    batcher.sweep();
+    t.match(await left, { name: 'CallerGone' });
+    t.equal(batches.length, 1, 'it is still being drawn');
+    await finish();
+    t.same(released, [4, 2, 2]);
+  },
+);
+
+t.test('a queue is full by what waits in it, not by what comes', async (t) => {
+  const { batcher, turn, finish } = byHand({ queueElementsMax: 32, batchElementsMax: 4 });
+  const accepted = Array.from({ length: 7 }, () => batcher.submit(job({})));
+  t.notOk(batcher.full, '28 of 32');
+  accepted.push(batcher.submit(job({ rows: 1 })));
+  t.ok(batcher.full);
+  t.match(await outcome(batcher.submit(job({ categories: 1 }))), { code: 'overloaded' });
+  await turn();
+  t.notOk(batcher.full);
+  for (const _ of accepted) await finish();
+  await Promise.all(accepted);
+});
+
 t.test(
   'a job larger than a batch runs in parts, and a small one that comes later does not wait for all of them',
   async (t) => {

@@ -3,7 +3,7 @@ import t from 'tap';
 import { Problem } from '../../src/errors.js';
 import { pack, scatter } from '../../src/sampler/batch.js';
 import type { Batch, Part } from '../../src/sampler/job.js';
-import { Pool, type PoolOptions } from '../../src/sampler/pool.js';
+import { batchesPerWorker, Pool, type PoolOptions } from '../../src/sampler/pool.js';
 import { makeJob } from './jobs.js';
 
 const settings = { provider: 'cpu', categoriesMax: 100, batchElementsMax: 1000 } as const;
@@ -76,6 +76,38 @@ t.test('a worker that dies fails only its own batch and is replaced', async (t) 
   t.ok(reason instanceof Problem && reason.code === 'worker-lost');
   t.same(lost, ['out of luck']);
   t.equal(pool.alive, 1);
+  await pool.stop();
+});
+
+t.test('what a lost worker had in advance is packed again and drawn by the next, in order', async (t) => {
+  const pool = await Pool.start(options({ workerUrl: fragile }));
+  let packed = 0;
+  const settled: string[] = [];
+  const inAdvance = ['first', 'second'].map((name) =>
+    pool
+      .run(() => {
+        packed += 1;
+        return oneBatch();
+      })
+      .then(() => settled.push(name)),
+  );
+  t.equal(packed, batchesPerWorker - 1, 'all are in the hands of the one worker');
+  await Promise.all(inAdvance);
+  settled.length = 0;
+  packed = 0;
+  const deadly = t.rejects(pool.run(deadlyBatch), { code: 'worker-lost' });
+  const again = ['first', 'second'].map((name) =>
+    pool
+      .run(() => {
+        packed += 1;
+        return oneBatch();
+      })
+      .then(() => settled.push(name)),
+  );
+  await deadly;
+  await Promise.all(again);
+  t.equal(packed, 4, 'twice each');
+  t.same(settled, ['first', 'second']);
   await pool.stop();
 });
 

@@ -106,6 +106,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['sampler/messages.ts', ['sampler/job.ts', 'sampler/onnx/provider.ts']],
   ['sampler/batch.ts', ['sampler/job.ts', 'sampler/messages.ts']],
   ['sampler/observer.ts', ['sampler/job.ts']],
+  ['sampler/result-memory.ts', ['kept-buffers.ts', 'sampler/job.ts']],
   ['sampler/batcher.ts', ['sampler/job.ts', 'errors.ts']],
   ['sampler/pool.ts', ['sampler/job.ts', 'sampler/messages.ts', 'errors.ts', 'node:worker_threads']],
   ['sampler/plan.ts', ['sampler/job.ts', 'sampler/messages.ts']],
@@ -141,7 +142,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/onnx/session.ts',
     ],
   ],
-  ['sampler/worker.ts', ['kept-buffers.ts', 'sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
+  ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
   [
     'sampler/sampler.ts',
     [
@@ -152,6 +153,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/job.ts',
       'sampler/observer.ts',
       'sampler/pool.ts',
+      'sampler/result-memory.ts',
       'sampler/noise/version.ts',
       'sampler/onnx/device.ts',
       'sampler/onnx/provider.ts',

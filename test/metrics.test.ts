@@ -232,10 +232,13 @@ t.test('an unready probe is an error reply, not a shed', async (t) => {
   t.notOk(after.labelValues('gumbel_requests_shed_total', 'reason').has('draining'));
 });
 
-/** Loaded into the service before anything else: a worker thread throws on a batch whose last logit is 42. */
+/**
+ * Loaded into the service before anything else: a worker thread throws on a batch whose second logit is 42. In front of it lie the header,
+ * a part, a stream, a temperature and the first logit: see messages.ts.
+ */
 const fragileWorkers = `import { isMainThread, parentPort } from 'node:worker_threads';
 if (!isMainThread) parentPort.on('message', (message) => {
-  if (message instanceof ArrayBuffer && new Float32Array(message).at(-1) === 42) throw new Error('out of luck');
+  if (message instanceof ArrayBuffer && new Float32Array(message)[16] === 42) throw new Error('out of luck');
 });`;
 
 t.test('a lost worker is a restart, a failed request and a line in the log', async (t) => {

@@ -44,7 +44,6 @@ const growthMiBEach = 3;
 /** For everything else. */
 const growthMiBMax = 200;
 const mibBytes = 2 ** 20;
-const startersMax = 4;
 const pollMs = 50;
 const dripMs = 1000;
 
@@ -62,7 +61,9 @@ const openings: Readonly<Record<Kind, Buffer>> = {
 };
 
 interface Slow {
-  /** When the last of them was closed. */
+  /** Clients in all, one wave after another. */
+  readonly started: number;
+  /** When the last of them was closed, from the time all had started. */
   readonly closedMs: number;
   /** Connections that the service had not closed when the wait was over. */
   readonly leftOpen: number;
@@ -106,17 +107,25 @@ async function startReader(service: Service): Promise<SlowClient> {
   }
 }
 
-/** Readers start a few at a time: all at once they would be an overload, which is another test. */
-async function startClients(service: Service, kind: Kind, count: number): Promise<SlowClient[]> {
-  const clients: SlowClient[] = [];
-  let left = count;
-  const starter = async () => {
-    while (left-- > 0) {
-      clients.push(await (kind === 'slow reader' ? startReader(service) : startSender(service, openings[kind])));
-    }
-  };
-  await Promise.all(Array.from({ length: startersMax }, starter));
-  return clients;
+/**
+ * Starts one client after another, `count` over the time that each has: from then on so many are there, since one that is closed makes
+ * way for the next. All at the same moment they would be an overload, which is another test.
+ */
+async function startClients(
+  service: Service,
+  kind: Kind,
+  count: number,
+  limitMs: number,
+  started: (client: SlowClient) => void,
+): Promise<void> {
+  const starts: Promise<void>[] = [];
+  const startMs = performance.now();
+  for (let client = 0; client < count; client++) {
+    const start = kind === 'slow reader' ? startReader(service) : startSender(service, openings[kind]);
+    starts.push(start.then(started));
+    await pause(Math.max(0, startMs + ((client + 1) * limitMs) / count - performance.now()));
+  }
+  await Promise.all(starts);
 }
 
 /** Watches the open connections above `spare` go; ends when none is left or the time is up. */
@@ -140,11 +149,15 @@ async function slowClients(service: Service, kind: Kind, form: Form, limitMs: nu
   const stopWatching = every(pollMs, async () => {
     most = Math.max(most, service.memory().residentMiB);
   });
-  const load = goodClients(service, seed);
-  const clients = await startClients(service, kind, form.connections);
+  const clients: SlowClient[] = [];
+  const waves = Math.ceil((form.aloneSeconds * 1000) / limitMs);
+  const startWave = () => startClients(service, kind, form.connections, limitMs, (client) => clients.push(client));
   const drip = setInterval(() => {
     if (kind !== 'slow reader') for (const { connection } of clients) connection.write('1');
   }, dripMs);
+  await startWave();
+  const load = goodClients(service, seed);
+  for (let wave = 1; wave < waves; wave++) await startWave();
   const spare = descriptors + goodConnectionsMax;
   const closing = await untilClosed(service, spare, limitMs + lateMsMax);
   clearInterval(drip);
@@ -154,14 +167,20 @@ async function slowClients(service: Service, kind: Kind, form: Form, limitMs: nu
   await stopWatching();
   return {
     ...closing,
+    started: clients.length,
     told: replies.filter(({ status }) => status === 408).length,
     good,
     growthMiB: most - before,
   };
 }
 
-function checkSlow(checks: Checks, kind: Kind, { leftOpen, good, growthMiB }: Slow, connections: number): void {
-  checks.equal(`${kind}: all ${connections} connections were closed by the service`, leftOpen, 0);
+function checkSlow(
+  checks: Checks,
+  kind: Kind,
+  { started, leftOpen, good, growthMiB }: Slow,
+  connections: number,
+): void {
+  checks.equal(`${kind}: all ${started} connections were closed by the service`, leftOpen, 0);
   checks.equal(`${kind}: good clients saw only 200`, Object.keys(countOutcomes(good)), ['200']);
   const most = growthMiBMax + growthMiBEach * connections;
   checks.that(`${kind}: resident memory grew by at most ${most} MiB`, growthMiB <= most, growthMiB);
@@ -172,6 +191,7 @@ function row(name: string, limit: number | string, slow: Partial<Slow>, good: re
   return [
     name,
     limit,
+    slow.started ?? '-',
     slow.closedMs ?? '-',
     slow.told ?? '-',
     slow.growthMiB ?? '-',
@@ -211,12 +231,13 @@ async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
   }
   checks.equal('it still ran and ended with 0', await service.stop(), [0, null]);
   return {
-    method: `${connections} connections that send a byte a second, or ask for 5.5 MB and read only the beginning, beside good clients: ${goodPerSecond} draws of 1x10 a second in an open loop.`,
+    method: `${connections} connections that send a byte a second, or ask for 5.5 MB and read only the beginning, started one after another over the time of their limit and for at least ${form.aloneSeconds} s, beside good clients: ${goodPerSecond} draws of 1x10 a second in an open loop, measured from the time so many are there until the last is closed.`,
     tables: [
       {
         headers: [
           'beside',
           'limit ms',
+          'in all',
           'last closed, ms',
           'told 408',
           'memory, MiB',

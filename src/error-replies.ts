@@ -9,6 +9,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
 import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
+import { nextTurn } from './json/turn.js';
 import { requestIdHeader } from './request-id.js';
 import { problemMediaType } from './schemas/problem.js';
 import { answerUnread, isUnread } from './unread-body.js';
@@ -190,8 +191,13 @@ export function installErrorReplies(app: FastifyInstance, { refused }: ErrorObse
 export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver) {
   return {
     clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => {
-      const problem = answerClientError(error, socket);
-      if (problem) unread(problem);
+      const answer = () => {
+        const problem = answerClientError(error, socket);
+        if (problem) unread(problem);
+      };
+      // Node looks once a second whose time is over: hundreds at once would hold the thread.
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') nextTurn().then(answer);
+      else answer();
     },
     /** Errors of the router itself. */
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {

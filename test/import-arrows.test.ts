@@ -34,6 +34,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'schemas/problem.ts',
       'json/malformed-json-error.ts',
       'json/plain-json-too-large-error.ts',
+      'json/turn.ts',
       'fastify',
       'node:',
     ],

@@ -9,7 +9,7 @@ import { batchLine, marks } from './preload/marks.js';
 import { drawBytes, smallBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';
-import { until } from './time.js';
+import { pause, until } from './time.js';
 import { isReply, WireConnection } from './wire.js';
 
 /** Everything sent before is read by the service once it has answered this often: each answer takes a turn of its event loop. */
@@ -21,7 +21,10 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), 'gumbel-sampler-faults-'));
   const release = join(folder, 'release');
   const gone = full ? 500 : 100;
-  const service = await Service.start({ preload: 'worker-faults', environment: { HOLD_FILE: release } });
+  const service = await Service.start({
+    preload: 'worker-faults',
+    environment: { HOLD_FILE: release, QUEUE_ELEMENTS_MAX: String(2 ** 30) },
+  });
   try {
     const holder = await WireConnection.open(service.port);
     const held = holder.request(drawBytes(marks.holds));
@@ -38,6 +41,8 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
       else leaver.reset();
     }
     await settleTurns(service);
+    // The service looks 20 times a second whose clients have gone, also of the few batches that the worker has in advance.
+    await pause(500);
     writeFileSync(release, '');
 
     const answers = await Promise.all([held, ...staying]);

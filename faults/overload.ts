@@ -13,21 +13,27 @@ import { every, pause } from './time.js';
 /** How many times the sustainable rate is offered; the short form leaves a busy machine some time to refuse. */
 const timesOver = { full: 10, short: 4 } as const;
 const recoveryMsMax = 1000;
+/** A refusal later than this is late. */
+const refusalMsMax = 50;
+/** The first moments of an overload are shown apart: refusing is code that has never run before, and the client connects. */
+const onsetSeconds = 2;
 /** The queue, the bodies that arrive and the replies that leave, with room for the garbage collector. */
 const growthMiBMax = 400;
 
 interface Phase {
   readonly name: string;
   readonly ratePerSecond: number;
+  readonly startMs: number;
   readonly seconds: number;
   readonly outcomes: readonly Outcome[];
 }
 
 async function offer(service: Service, name: string, ratePerSecond: number, seconds: number, seed: number) {
   // Below the service's own limit of connections, so that probes find one.
+  const startMs = performance.now();
   const load = new OpenLoop({ port: service.port, ratePerSecond, seed, bytes: workBytes(), connectionsMax: 900 });
   await pause(seconds * 1000);
-  return { name, ratePerSecond, seconds, outcomes: await load.stop() };
+  return { name, ratePerSecond, startMs, seconds, outcomes: await load.stop() };
 }
 
 /** Milliseconds until a request is accepted and answered again. */
@@ -54,7 +60,17 @@ function phaseRow({ name, ratePerSecond, seconds, outcomes }: Phase): (string | 
     milliseconds(refused, 50),
     milliseconds(refused, 99),
     milliseconds(refused, 100),
+    refused.filter((latencyMs) => latencyMs > refusalMsMax).length,
   ];
+}
+
+/** The outcomes of a phase that were scheduled from `fromSeconds` to `toSeconds` of it. */
+function within(phase: Phase, name: string, fromSeconds: number, toSeconds: number): Phase {
+  const outcomes = phase.outcomes.filter(({ scheduledMs }) => {
+    const second = (scheduledMs - phase.startMs) / 1000;
+    return second >= fromSeconds && second < toSeconds;
+  });
+  return { ...phase, name, seconds: toSeconds - fromSeconds, outcomes };
 }
 
 function checkOutcomes(checks: Checks, { name, outcomes }: Phase, allowed: readonly string[]): void {
@@ -112,8 +128,24 @@ async function run(options: Options, checks: Checks): Promise<Figures> {
       'Latencies count from the time the schedule of an open loop has for a request.',
     tables: [
       {
-        headers: ['load', 'offered/s', '200/s', 'p50 ms', 'p99 ms', '503s', '503 p50 ms', '503 p99 ms', '503 max ms'],
-        rows: [calm, storm, after].map(phaseRow),
+        headers: [
+          'load',
+          'offered/s',
+          '200/s',
+          'p50 ms',
+          'p99 ms',
+          '503s',
+          '503 p50 ms',
+          '503 p99 ms',
+          '503 max ms',
+          `503s after ${refusalMsMax} ms`,
+        ],
+        rows: [
+          calm,
+          within(storm, `at ${times} x, first ${onsetSeconds} s`, 0, onsetSeconds),
+          within(storm, `at ${times} x, the rest`, onsetSeconds, storm.seconds),
+          after,
+        ].map(phaseRow),
       },
       {
         headers: ['measure', 'value'],

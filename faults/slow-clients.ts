@@ -45,7 +45,9 @@ const growthMiBEach = 3;
 const growthMiBMax = 200;
 const mibBytes = 2 ** 20;
 const pollMs = 50;
+/** Each sends a byte a second, in a moment of its own: all in the same one would be another attack. */
 const dripMs = 1000;
+const drippers = 50;
 
 type Kind = 'slow headers' | 'slow body' | 'slow reader';
 
@@ -152,9 +154,12 @@ async function slowClients(service: Service, kind: Kind, form: Form, limitMs: nu
   const clients: SlowClient[] = [];
   const waves = Math.ceil((form.aloneSeconds * 1000) / limitMs);
   const startWave = () => startClients(service, kind, form.connections, limitMs, (client) => clients.push(client));
+  let turn = 0;
   const drip = setInterval(() => {
-    if (kind !== 'slow reader') for (const { connection } of clients) connection.write('1');
-  }, dripMs);
+    turn = (turn + 1) % drippers;
+    if (kind === 'slow reader') return;
+    for (let client = turn; client < clients.length; client += drippers) clients[client]?.connection.write('1');
+  }, dripMs / drippers);
   await startWave();
   const load = goodClients(service, seed);
   for (let wave = 1; wave < waves; wave++) await startWave();

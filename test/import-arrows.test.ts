@@ -152,6 +152,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/batcher.ts',
       'sampler/choose-provider.ts',
       'sampler/job.ts',
+      'sampler/messages.ts',
       'sampler/observer.ts',
       'sampler/pool.ts',
       'sampler/result-memory.ts',

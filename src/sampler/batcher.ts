@@ -28,8 +28,8 @@ export interface BatcherOptions {
   readonly queueElementsMax: number;
   /** Jobs that may wait. */
   readonly queueRequestsMax: number;
-  /** Draws the parts (all of one kind and K) and resolves to one result a part, in order. */
-  readonly runBatch: (parts: readonly Part[]) => Promise<readonly JobResult[]>;
+  /** Draws the parts (all of one kind and K) and resolves to one result a part, in order. It may give up once isWanted says no. */
+  readonly runBatch: (parts: readonly Part[], isWanted: () => boolean) => Promise<readonly JobResult[]>;
   /** Given each result that nobody will read any more: what was copied, or came too late. */
   readonly release: (result: JobResult) => void;
   /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
@@ -241,7 +241,7 @@ export class Batcher {
   #start({ tickets, parts }: { tickets: Ticket[]; parts: Part[] }): void {
     this.#running += 1;
     this.#options
-      .runBatch(parts)
+      .runBatch(parts, () => tickets.some(({ settled }) => !settled))
       .then((results) => {
         if (results.length !== parts.length) throw new Error('A batch lost or gained results. This is a bug.');
         for (const [index, ticket] of tickets.entries()) {

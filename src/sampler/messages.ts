@@ -29,8 +29,26 @@ export interface WorkerSettings {
 
 /** What a worker thread gets as its workerData. */
 export interface WorkerData extends WorkerSettings {
-  /** int32 [1] shared with the pool: 1 while ONNX Runtime may be at work on the thread, which must not be ended then. */
-  readonly inRuntime: Int32Array<SharedArrayBuffer>;
+  /** int32 shared with the pool, see stateColumns. */
+  readonly state: Int32Array<SharedArrayBuffer>;
+}
+
+/**
+ * Batches in the hands of one worker. While a flood of requests is refused, a turn of the HTTP thread takes some milliseconds, and a
+ * batch often takes less than one: with two a worker still waited for a tenth of the time, with three no more.
+ */
+export const batchesPerWorker = 3;
+
+/** What a worker shares with the pool while it is at work. */
+export const stateColumns = {
+  /** 1 while ONNX Runtime may be at work on the thread, which must not be ended then. */
+  inRuntime: 0,
+  count: 1 + batchesPerWorker,
+} as const;
+
+/** Where state is 1 once nobody wants the batch that was handed over after `before` others: it goes back undrawn. */
+export function unwantedColumn(before: number): number {
+  return 1 + (before % batchesPerWorker);
 }
 
 /** To the worker: a batch, or that it should end by itself once the batch in hand is done. */

@@ -5,9 +5,18 @@
  * one were inside a run, so they are told to stop and end by themselves.
  */
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { Problem } from '../errors.js';
+import { CallerGone, Problem } from '../errors.js';
 import type { Batch, BatchResult } from './job.js';
-import { type FromWorker, resultOn, type ToWorker, type WorkerData, type WorkerSettings } from './messages.js';
+import {
+  batchesPerWorker,
+  type FromWorker,
+  resultOn,
+  stateColumns,
+  type ToWorker,
+  unwantedColumn,
+  type WorkerData,
+  type WorkerSettings,
+} from './messages.js';
 
 export interface PoolOptions {
   readonly workers: number;
@@ -27,6 +36,7 @@ export interface PoolOptions {
 interface Task {
   /** Makes the batch anew when the worker that had it in advance was lost. */
   readonly pack: () => Batch;
+  readonly isWanted: () => boolean;
   readonly resolve: (result: BatchResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -34,17 +44,14 @@ interface Task {
 /** A thread that has said it is ready, and the batches in its hands: the one it draws, then those in advance. */
 interface Seat {
   readonly worker: Worker;
-  readonly inRuntime: Int32Array;
+  /** Shared with the worker, see stateColumns. */
+  readonly state: Int32Array;
   readonly tasks: Task[];
+  /** Batches that it has answered. */
+  answered: number;
   /** How long it has been at the first, as far as the pool has watched. */
   heldMs: number;
 }
-
-/**
- * Batches in the hands of one worker. While a flood of requests is refused, a turn of the HTTP thread takes some milliseconds, and a
- * batch often takes less than one: with two a worker still waited for a tenth of the time, with three no more.
- */
-export const batchesPerWorker = 3;
 
 /** ready: a worker can draw. starting: none can yet. lost: too many were lost lately, or one is stuck. */
 export type PoolState = 'ready' | 'starting' | 'lost';
@@ -110,8 +117,8 @@ export class Pool {
   get inRuntime(): boolean {
     if (this.#starting > 0) return true;
     // One that works may enter it any moment; one that is stuck is where it was.
-    return [...this.#seats].some(({ tasks, inRuntime }) =>
-      this.#stuck ? Atomics.load(inRuntime, 0) === 1 : tasks.length > 0,
+    return [...this.#seats].some(({ tasks, state }) =>
+      this.#stuck ? Atomics.load(state, stateColumns.inRuntime) === 1 : tasks.length > 0,
     );
   }
 
@@ -121,7 +128,7 @@ export class Pool {
     return this.#starting > 0 ? 'starting' : 'lost';
   }
 
-  /** Looks for a worker that is stuck, and fills seats whose worker could not start; call it several times a second. */
+  /** Looks for a worker that is stuck, for batches that nobody wants any more before they are begun, and fills seats whose worker could not start; call it several times a second. */
   watch(): void {
     const nowMs = this.#options.now();
     const stepMs = Math.min(nowMs - this.#watchedAtMs, watchStepMsMax);
@@ -133,6 +140,7 @@ export class Pool {
       stuck ||= seat.heldMs > this.#options.watchdogMs;
     }
     if (stuck && !this.#stuck) this.#giveUp();
+    this.#tellUnwanted();
     if (this.#missing === 0 || this.#stopping || nowMs < this.#retryAtMs) return;
     for (let missing = this.#missing; missing > 0; missing--) this.#replace();
     this.#missing = 0;
@@ -142,12 +150,14 @@ export class Pool {
    * Draws a batch on the worker that has the least to do. The batch's buffer is moved to the worker, and comes back with the result.
    *
    * @param pack makes the batch, of the same contents whenever it is called
+   * @param isWanted asked now and then until the batch is begun; once it says no, the batch need not be drawn
    * @throws {Problem} `worker-lost`, as a rejection, when the worker ends while it draws the batch or none is left
+   * @throws {CallerGone} as a rejection, when it was not wanted any more
    */
-  run(pack: () => Batch): Promise<BatchResult> {
+  run(pack: () => Batch, isWanted: () => boolean = () => true): Promise<BatchResult> {
     if (this.#stuck) return Promise.reject(lost());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ pack, resolve, reject });
+      this.#waiting.push({ pack, isWanted, resolve, reject });
       this.#assign();
     });
   }
@@ -168,12 +178,22 @@ export class Pool {
       if (seat === undefined) break;
       const task = this.#waiting.shift() as Task;
       if (seat.tasks.length === 0) seat.heldMs = 0;
+      Atomics.store(seat.state, unwantedColumn(seat.answered + seat.tasks.length), 0);
       seat.tasks.push(task);
       const { buffer } = task.pack();
       seat.worker.postMessage(buffer satisfies ToWorker, [buffer]);
     }
     if (this.#seats.size + this.#starting > 0) return;
     for (const task of this.#waiting.splice(0)) task.reject(lost());
+  }
+
+  /** Tells the workers which of the batches they have in advance nobody waits for any more. */
+  #tellUnwanted(): void {
+    for (const { tasks, state, answered } of this.#seats) {
+      for (const [place, task] of tasks.entries()) {
+        if (place > 0 && !task.isWanted()) Atomics.store(state, unwantedColumn(answered + place), 1);
+      }
+    }
   }
 
   /** The seat with the fewest batches, if it may have one more. */
@@ -188,10 +208,10 @@ export class Pool {
   /** Starts one thread; resolves when it is ready, rejects if it ends before. */
   #hire(): Promise<void> {
     this.#starting += 1;
-    const inRuntime = new Int32Array(new SharedArrayBuffer(4));
+    const state = new Int32Array(new SharedArrayBuffer(4 * stateColumns.count));
     return new Promise((resolve, reject) => {
       const worker = new Worker(this.#options.workerUrl ?? new URL('./worker.js', import.meta.url), {
-        workerData: { ...this.#options.settings, inRuntime } satisfies WorkerData,
+        workerData: { ...this.#options.settings, state } satisfies WorkerData,
         // ONNX Runtime reads its switches from the environment of the process, which a copy would not reach.
         env: SHARE_ENV,
         resourceLimits: { maxOldGenerationSizeMb: workerHeapMiB },
@@ -200,15 +220,18 @@ export class Pool {
       let cause = new Error('The worker thread ended without a word.');
       worker.on('message', (message: FromWorker) => {
         if (message === 'ready') {
-          seat = { worker, inRuntime, tasks: [], heldMs: 0 };
+          seat = { worker, state, tasks: [], answered: 0, heldMs: 0 };
           this.#starting -= 1;
           this.#seats.add(seat);
           resolve();
         } else {
           const task = seat?.tasks.shift();
           if (!seat || !task) throw new Error('A worker answered twice. This is a bug.');
+          const drawn = Atomics.load(state, unwantedColumn(seat.answered)) === 0;
+          seat.answered += 1;
           seat.heldMs = 0;
-          task.resolve(resultOn(message));
+          if (drawn) task.resolve(resultOn(message));
+          else task.reject(new CallerGone());
         }
         if (this.#stopping && seat.tasks.length === 0) worker.postMessage('stop' satisfies ToWorker);
         else this.#assign();

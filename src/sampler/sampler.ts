@@ -7,11 +7,12 @@ import { pack, scatter } from './batch.js';
 import { Batcher, queueFull } from './batcher.js';
 import { chooseProvider, type Refusal } from './choose-provider.js';
 import { type BatchResult, type Job, type JobResult, type Part, type Terms, timingColumns } from './job.js';
+import { batchesPerWorker } from './messages.js';
 import { noiseVersion } from './noise/version.js';
 import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js';
 import { describeDevice } from './onnx/device.js';
 import { ownsGpu, type ProviderRequest } from './onnx/provider.js';
-import { batchesPerWorker, Pool, type PoolState } from './pool.js';
+import { Pool, type PoolState } from './pool.js';
 import { ResultMemory } from './result-memory.js';
 
 /** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds a few at a time. */
@@ -119,8 +120,8 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     batchElementsMax,
     queueElementsMax: workers * options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,
-    runBatch: async (parts) => {
-      const result = await pool.run(() => pack(parts, take));
+    runBatch: async (parts, isWanted) => {
+      const result = await pool.run(() => pack(parts, take), isWanted);
       observer.drawn(drawnBatch(parts, result));
       const results = scatter(parts, result);
       memory.share(result.buffer, results);

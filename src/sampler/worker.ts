@@ -4,29 +4,34 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDrawer } from './drawer.js';
-import { batchOn, type FromWorker, type ToWorker, type WorkerData } from './messages.js';
+import { batchOn, type FromWorker, stateColumns, type ToWorker, unwantedColumn, type WorkerData } from './messages.js';
 
 if (!parentPort) throw new Error('worker.js runs only as a worker thread. This is a bug.');
 const port = parentPort;
-const { inRuntime, ...settings } = workerData as WorkerData;
+const { state, ...settings } = workerData as WorkerData;
 
 /** Does work that calls ONNX Runtime, and says so to the pool meanwhile. */
 async function inside<Result>(work: () => Promise<Result>): Promise<Result> {
-  Atomics.store(inRuntime, 0, 1);
+  Atomics.store(state, stateColumns.inRuntime, 1);
   const result = await work();
-  Atomics.store(inRuntime, 0, 0);
+  Atomics.store(state, stateColumns.inRuntime, 0);
   return result;
 }
 
 const drawer = await inside(() => openDrawer(settings));
+
+/** Batches taken so far. */
+let taken = 0;
 
 async function take(message: ToWorker): Promise<void> {
   if (message === 'stop') {
     port.close();
     return;
   }
-  const { buffer } = await inside(() => drawer.draw(batchOn(message)));
-  port.postMessage(buffer satisfies FromWorker, [buffer]);
+  const unwanted = Atomics.load(state, unwantedColumn(taken)) === 1;
+  taken += 1;
+  if (!unwanted) await inside(() => drawer.draw(batchOn(message)));
+  port.postMessage(message satisfies FromWorker, [message]);
 }
 
 /** The next message may come while a batch waits for the runtime. */

@@ -64,8 +64,10 @@ export function toTemperature(given: ArrayLike<unknown>, perRow: boolean, sink: 
   const values = new Float32Array(given.length);
   let wrong = 0;
   for (let row = 0; row < given.length && !isEnough(wrong); row++) {
-    values[row] = given[row] as number;
-    if (!isLegal(given[row], perRow ? [row] : [], sink)) wrong += 1;
+    const value = given[row];
+    // Not before it is known to be a number: an object may refuse to become one.
+    if (isLegal(value, perRow ? [row] : [], sink)) values[row] = value;
+    else wrong += 1;
   }
   return wrong > 0 ? undefined : { perRow, values };
 }
@@ -74,7 +76,7 @@ function isSchedule(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberMatrix);
 }
 
-function isLegal(value: unknown, path: number[], sink: IssueSink): boolean {
+function isLegal(value: unknown, path: number[], sink: IssueSink): value is number {
   if (typeof value !== 'number' || Number.isNaN(value)) {
     report(sink, 'validation', path, 'must be a number, an array of numbers, one per row, or a schedule');
     return false;

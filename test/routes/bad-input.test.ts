@@ -89,6 +89,13 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['temperature null', { logits: [1], temperature: null }, 422, 'validation', '/temperature'],
   ['too few temperatures', { logits: [[1], [1]], temperature: [1] }, 422, 'validation', '/temperature'],
   ['too many temperatures', { logits: [1], temperature: [1, 1] }, 422, 'validation', '/temperature'],
+  [
+    'a temperature that is an object which will not become a number',
+    { logits: [[1], [1]], temperature: [1, { toString: 1, valueOf: 1 }] },
+    422,
+    'validation',
+    '/temperature/1',
+  ],
   ['no temperature in an array', { logits: [1], temperature: [] }, 422, 'validation', '/temperature'],
   ['hard as a number', { logits: [1], hard: 1 }, 422, 'validation', '/hard'],
   ['hard as text', { logits: [1], hard: 'true' }, 422, 'validation', '/hard'],

@@ -3,7 +3,8 @@ import t from 'tap';
 import { Problem } from '../../src/errors.js';
 import { pack, scatter } from '../../src/sampler/batch.js';
 import type { Batch, Part } from '../../src/sampler/job.js';
-import { batchesPerWorker, Pool, type PoolOptions } from '../../src/sampler/pool.js';
+import { batchesPerWorker } from '../../src/sampler/messages.js';
+import { Pool, type PoolOptions } from '../../src/sampler/pool.js';
 import { makeJob } from './jobs.js';
 
 const settings = { provider: 'cpu', categoriesMax: 100, batchElementsMax: 1000 } as const;
@@ -108,6 +109,24 @@ t.test('what a lost worker had in advance is packed again and drawn by the next,
   await Promise.all(again);
   t.equal(packed, 4, 'twice each');
   t.same(settled, ['first', 'second']);
+  await pool.stop();
+});
+
+t.test('a batch that a worker has in advance and nobody wants any more goes back undrawn', async (t) => {
+  const pool = await Pool.start(options());
+  let wanted = true;
+  const long = pack([
+    { job: makeJob({ categories: 1000, rows: 1000 }), rowStart: 0, rowCount: 1000, sampleStart: 0, sampleCount: 1 },
+  ]);
+  const first = pool.run(() => long);
+  const unwanted = pool.run(oneBatch, () => wanted);
+  const other = pool.run(oneBatch, () => true);
+  wanted = false;
+  pool.watch();
+  await t.rejects(unwanted, { name: 'CallerGone' });
+  t.equal((await first).indices.length, 1000, 'the one being drawn is drawn');
+  t.equal((await other).indices.length, 1, 'as is the one behind');
+  for (let again = 0; again < 4; again++) t.equal((await pool.run(oneBatch)).indices.length, 1, 'and what comes next');
   await pool.stop();
 });
 

@@ -131,8 +131,9 @@ async function fireAll(service: Service, shots: Shots, requests: number, tally: 
   const step = Math.ceil(requests / 10);
   let sent = 0;
   const next = () => {
+    if (sent === requests || !service.running) return undefined;
     if (sent % step === 0 && sent > 0) marks.push({ requests: sent, residentMiB: service.memory().residentMiB });
-    return sent < requests && service.running ? sent++ : undefined;
+    return sent++;
   };
   await Promise.all(Array.from({ length: connections }, () => client(service, shots, next, tally)));
   return marks;

@@ -12,6 +12,7 @@ import { errorReplyOptions, installErrorReplies } from './error-replies.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from './metrics.js';
 import { observeAnswers, observeErrors } from './observe-requests.js';
+import { closeWaitingReplies } from './reply-end.js';
 import { requestIdHeader, requestIdOf } from './request-id.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { exploreRoutes } from './routes/explore.js';
@@ -89,6 +90,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     if (lifecycle.draining) reply.header('connection', 'close');
     done();
   });
+  closeWaitingReplies(app);
   installErrorReplies(app, errorObserver);
   observeAnswers(app, metrics, logger);
   budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));

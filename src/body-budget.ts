@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, RequestPayload } from 'fastify';
 import { Problem } from './errors.js';
+import { whenOver } from './reply-end.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -65,9 +66,10 @@ export class Kept {
     // What arrives after the end is thrown away.
     if (this.#over) return true;
     if (!this.#budget.hasRoom(bytes, this.#bytes)) return false;
-    if (this.#bytes === 0) this.#reply.once('close', () => this.#end());
+    const first = this.#bytes === 0;
     this.#bytes += bytes;
     this.#budget.add(bytes);
+    if (first) whenOver(this.#reply, () => this.#end());
     return true;
   }
 

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { ErrorObserver } from './error-replies.js';
 import { type Problem, problemKind } from './errors.js';
 import { clientClosedRequest, type Metrics } from './metrics.js';
+import { whenOver } from './reply-end.js';
 
 /** What every line about a request says. */
 function lineOf(request: FastifyRequest) {
@@ -68,7 +69,7 @@ export function observeAnswers(app: FastifyInstance, metrics: Metrics, logger: L
   });
   // Fastify's own hook for this sees only clients that leave before their body is read.
   app.addHook('onRequest', (request, reply, done) => {
-    reply.raw.once('close', () => {
+    whenOver(reply.raw, () => {
       if (!reply.raw.writableFinished) metrics.answered(answerOf(request, clientClosedRequest, undefined));
     });
     done();

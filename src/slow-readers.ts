@@ -3,6 +3,7 @@
  * own for it.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { whenOver } from './reply-end.js';
 
 /** How often replies under way are looked at. */
 const checkIntervalMs = 1000;
@@ -12,7 +13,7 @@ export function closeSlowReaders(app: FastifyInstance, replyTimeoutMs: number): 
   const underWay = new Map<FastifyReply['raw'], number>();
   app.addHook('onSend', (_request, reply, payload, done) => {
     underWay.set(reply.raw, performance.now());
-    reply.raw.once('close', () => underWay.delete(reply.raw));
+    whenOver(reply.raw, () => underWay.delete(reply.raw));
     done(null, payload);
   });
   const check = setInterval(() => {

@@ -48,7 +48,8 @@ export async function drawFor(
 ): Promise<JobResult> {
   kept.takeResult(resultBytes(job));
   const result = await (caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms));
-  reply.raw.once('close', () => sampler.release(result));
+  // When a client leaves, its reply may still be in the making: that result is left to the garbage collector.
+  reply.raw.once('finish', () => sampler.release(result));
   return result;
 }
 

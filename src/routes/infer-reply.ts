@@ -54,7 +54,7 @@ function gatherWhole({ raw }: FastifyReply, pieces: readonly Buffer[]): Buffer {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (length < keptBytesMin) return Buffer.concat(pieces, length);
   const memory = inferBuffers.take(length);
-  raw.once('close', () => inferBuffers.give(memory));
+  raw.once('finish', () => inferBuffers.give(memory));
   const whole = Buffer.from(memory, 0, length);
   let at = 0;
   for (const piece of pieces) {

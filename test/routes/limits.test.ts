@@ -160,6 +160,23 @@ t.test(
   },
 );
 
+t.test('a client that sends requests ahead and leaves gives back the room of all', async (t) => {
+  const { service, port } = await listening({
+    BODY_BYTES_IN_FLIGHT_MAX: String(2 ** 20),
+    JSON_BODY_BYTES_MAX: '900000',
+  });
+  // Bodies and results of both are 1,040,000 bytes.
+  const ahead = JSON.stringify({ ...long, num_samples: 10_000 }).padEnd(600_000);
+  const gone = open(port, postText(JSON.stringify(long)) + postText(ahead));
+  while (service.sampler.load().queuedRequests < 2) await new Promise(setImmediate);
+  const after = JSON.stringify({ logits: [1, 2] }).padEnd(600_000);
+  const response = () => service.app.inject({ ...post('/sample'), payload: after });
+  t.equal((await response()).statusCode, 503, 'another is too much');
+  gone.destroy();
+  while (service.sampler.load().queuedRequests > 0) await new Promise(setImmediate);
+  t.equal((await response()).statusCode, 200, 'until they are gone');
+});
+
 t.test('headers and bodies that do not arrive in time get 408', async (t) => {
   const { port } = await listening({ HEADERS_TIMEOUT_MS: '300', REQUEST_TIMEOUT_MS: '1000' });
   const [headers, body] = await Promise.all([

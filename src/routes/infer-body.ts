@@ -78,7 +78,9 @@ function readBytes(request: FastifyRequest, payload: Readable, jsonLength: numbe
         return;
       }
       if (end + chunk.length > buffer.length) {
-        const larger = Buffer.from(inferBuffers.take(Math.max(2 * buffer.length, end + chunk.length)));
+        // Who has sent so much of a body is believed about the rest; of a chunked one only its limit is known.
+        const grown = Number.isNaN(declared) ? Math.min(2 * buffer.length, pad + bytesMax) : pad + declared;
+        const larger = Buffer.from(inferBuffers.take(Math.max(grown, end + chunk.length)));
         buffer.copy(larger, 0, 0, end);
         inferBuffers.give(buffer.buffer as ArrayBuffer);
         buffer = larger;

@@ -30,6 +30,8 @@ export interface BatcherOptions {
   readonly queueRequestsMax: number;
   /** Draws the parts (all of one kind and K) and resolves to one result a part, in order. It may give up once isWanted says no. */
   readonly runBatch: (parts: readonly Part[], isWanted: () => boolean) => Promise<readonly JobResult[]>;
+  /** Makes the result of a job that is drawn in parts, for them to fill. */
+  readonly allocate: (job: Job) => JobResult;
   /** Given each result that nobody will read any more: what was copied, or came too late. */
   readonly release: (result: JobResult) => void;
   /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
@@ -267,7 +269,8 @@ export class Batcher {
     if (draws === ticket.job.rows * ticket.job.samples) {
       ticket.result = result;
     } else {
-      ticket.result = gather(ticket.result, part, result);
+      ticket.result ??= this.#options.allocate(ticket.job);
+      gather(ticket.result, part, result);
       this.#options.release(result);
     }
     if (ticket.drawsLeft === 0) this.#settle(ticket, () => ticket.resolve(ticket.result as JobResult));
@@ -330,17 +333,9 @@ function cutPart(ticket: Ticket, budget: number): Part {
   return { job, rowStart: nextRow, rowCount, sampleStart: nextSample, sampleCount: 1 };
 }
 
-/** Copies the results of a part to their place in the results of its job, which the first part to return allocates. */
-function gather(whole: JobResult | undefined, part: Part, result: JobResult): JobResult {
+/** Copies the results of a part to their place in those of its job. */
+function gather(whole: JobResult, part: Part, result: JobResult): void {
   const { job } = part;
-  const gathered = whole ?? allocate(job);
   const firstDraw = part.sampleStart * job.rows + part.rowStart;
-  for (const name of job.outputs) gathered[name]?.set(result[name] ?? [], firstDraw * outputs[name].width(job));
-  return gathered;
-}
-
-function allocate(job: Job): JobResult {
-  const draws = job.samples * job.rows;
-  const arrays = [...job.outputs].map((name) => [name, new outputs[name].array(draws * outputs[name].width(job))]);
-  return Object.fromEntries(arrays) as JobResult;
+  for (const name of job.outputs) whole[name]?.set(result[name] ?? [], firstDraw * outputs[name].width(job));
 }

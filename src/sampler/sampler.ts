@@ -127,6 +127,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
       memory.share(result.buffer, results);
       return results;
     },
+    allocate: (job) => memory.allocate(job),
     release,
     now,
     waited: observer.waited,

@@ -14,6 +14,9 @@ function answer({ job, rowStart, rowCount, sampleStart, sampleCount }: Part): Jo
   return { indices };
 }
 
+/** What the parts of a job fill. */
+const allocate = ({ rows, samples }: Job): JobResult => ({ indices: new Int32Array(rows * samples) });
+
 /** A batcher whose batches and turns of the event loop the test advances by hand. */
 function byHand(options: Partial<BatcherOptions> = {}) {
   const batches: { parts: readonly Part[]; finish: () => void; fail: (error: Error) => void }[] = [];
@@ -29,6 +32,7 @@ function byHand(options: Partial<BatcherOptions> = {}) {
       new Promise((resolve, reject) => {
         batches.push({ parts, finish: () => resolve(parts.map(answer)), fail: reject });
       }),
+    allocate,
     release: () => {},
     now: () => 0,
     waited: () => {},
@@ -202,6 +206,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
           if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
           return parts.map(answer);
         },
+        allocate,
         release: () => {},
         now: () => 0,
         waited: () => {},

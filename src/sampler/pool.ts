@@ -128,7 +128,10 @@ export class Pool {
     return this.#starting > 0 ? 'starting' : 'lost';
   }
 
-  /** Looks for a worker that is stuck, for batches that nobody wants any more before they are begun, and fills seats whose worker could not start; call it several times a second. */
+  /**
+   * Looks for a worker that is stuck and for batches that nobody wants any more before they are begun, and fills seats whose worker could
+   * not start. Call it several times a second.
+   */
   watch(): void {
     const nowMs = this.#options.now();
     const stepMs = Math.min(nowMs - this.#watchedAtMs, watchStepMsMax);

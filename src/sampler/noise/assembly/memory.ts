@@ -21,8 +21,8 @@ export const LANE_BYTES: usize = 1088;
 export const LANES: usize = 20480;
 
 /**
- * A 32-bit constant of the module's data in every lane. From Node.js 22 or 24 on V8 puts a vector constant of the code together anew at
- * each use, also in loops, by three instructions: the noise took twice as long. A load is one.
+ * A 32-bit constant of the module's data in every lane. V8 of Node.js 24 puts a vector constant of the code together anew at each use,
+ * also in loops, by three instructions: the noise took twice as long. A load is one.
  */
 @inline
 export function constant(at: usize): v128 {

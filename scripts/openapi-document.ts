@@ -14,7 +14,7 @@ const idle: Sampler = {
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
   release: () => {},
-  refuseIfFull: () => {},
+  refusal: () => undefined,
   state: () => 'ready',
   inRuntime: () => false,
   load: () => ({ queuedElements: 0, queuedRequests: 0, workersAlive: 0 }),

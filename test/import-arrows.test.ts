@@ -149,6 +149,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   [
     'sampler/sampler.ts',
     [
+      'errors.ts',
       'kept-buffers.ts',
       'sampler/batch.ts',
       'sampler/batcher.ts',

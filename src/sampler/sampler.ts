@@ -2,6 +2,8 @@
  * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
  * ready, and closes once everything it accepted has settled.
  */
+
+import type { Problem } from '../errors.js';
 import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';
 import { Batcher, queueFull } from './batcher.js';
@@ -73,12 +75,8 @@ export interface Sampler {
   readonly draw: (job: Job, terms?: Terms) => Promise<JobResult>;
   /** Gives the memory of a result back: call it once nothing will read the result, or never. */
   readonly release: (result: JobResult) => void;
-  /**
-   * Refuses what need not even be read, since the queue is full for any job.
-   *
-   * @throws {Problem} `overloaded`
-   */
-  readonly refuseIfFull: () => void;
+  /** `overloaded` while the queue is full for any job, whatever it is; so it need not even be read. */
+  readonly refusal: () => Problem | undefined;
   /** Whether jobs should be sent here, and if not, why. */
   readonly state: () => PoolState;
   readonly load: () => SamplerLoad;
@@ -145,9 +143,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     noiseVersion,
     draw: (job, terms) => batcher.submit(job, terms),
     release,
-    refuseIfFull: () => {
-      if (batcher.full) throw queueFull;
-    },
+    refusal: () => (batcher.full ? queueFull : undefined),
     state: () => pool.state,
     inRuntime: () => pool.inRuntime,
     load: () => ({

@@ -5,18 +5,19 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
 import type { Callers } from './access/callers.js';
-import { guardRoutes } from './access/guard.js';
+import { callerFinder, guardRoutes } from './access/guard.js';
 import { BodyBudget, budgetBodies } from './body-budget.js';
 import type { Config } from './config.js';
 import { errorReplyOptions, installErrorReplies } from './error-replies.js';
+import { type FullQueueParts, refuseWhenFull } from './full-queue.js';
+import { httpServer } from './http-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from './metrics.js';
-import { observeAnswers, observeErrors } from './observe-requests.js';
-import { closeWaitingReplies } from './reply-end.js';
+import { AnswerObserver, observeAnswers, observeErrors } from './observe-requests.js';
+import { PathTable } from './path-table.js';
 import { requestIdHeader, requestIdOf } from './request-id.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { exploreRoutes } from './routes/explore.js';
-import { refuseWhenFull } from './routes/full-queue.js';
 import { healthRoutes } from './routes/health.js';
 import { inferRoutes } from './routes/infer.js';
 import { readJsonBodies } from './routes/json-body.js';
@@ -51,61 +52,69 @@ const safeHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };
 
+/** Adds the routes of `app` that come to a table. */
+function learnPaths(app: FastifyInstance, paths: PathTable): void {
+  app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
+}
+
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, sampler, lifecycle, logger, metrics, callers, version } = parts;
-  const errorObserver = observeErrors(metrics, logger);
+  const errors = observeErrors(metrics, logger);
+  const answers = new AnswerObserver(metrics, logger);
+  // A device's name comes from its driver, and a header holds printable ASCII.
+  const printable = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
+  const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': printable };
+  const headersOf = (requestId: string) => ({
+    [requestIdHeader]: requestId,
+    ...constantHeaders,
+    ...(lifecycle.draining && { connection: 'close' }),
+  });
+  const draws = new PathTable();
+  const fullQueue: FullQueueParts = {
+    refusal: () => sampler.refusal(),
+    draws,
+    callerOf: callerFinder(callers),
+    headersOf,
+    errors,
+    answers,
+    bodyBytesMax: config.jsonBodyBytesMax,
+  };
   const app: FastifyInstance = fastify({
+    serverFactory: (handle) => httpServer(config, refuseWhenFull(handle, fullQueue)),
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for every request would cost more than the draw of a small one; lines about a request name its id.
     childLoggerFactory: (parent) => parent,
     genReqId: requestIdOf,
     bodyLimit: config.jsonBodyBytesMax,
-    requestTimeout: config.requestTimeoutMs,
-    keepAliveTimeout: config.keepAliveTimeoutMs,
-    maxRequestsPerSocket: config.requestsPerSocketMax,
-    http: {
-      // Node refuses to start with a limit for headers above that for requests.
-      headersTimeout: Math.min(config.headersTimeoutMs, config.requestTimeoutMs),
-      connectionsCheckingInterval: 1000,
-      maxHeaderSize: config.headerBytesMax,
-      // Node would refuse with an empty body; the error replies do it with a problem.
-      requireHostHeader: false,
-    },
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,
-    ...errorReplyOptions(errorObserver),
+    ...errorReplyOptions(errors),
   });
   app.setValidatorCompiler(({ schema }) => (data) => {
     const parsed = (schema as ZodType).safeParse(data);
     return parsed.success ? { value: parsed.data } : { error: toProblem(parsed.error) };
   });
   app.setSerializerCompiler(() => JSON.stringify);
-  app.server.maxConnections = config.connectionsMax;
-  // A device's name comes from its driver, and a header holds printable ASCII.
-  const printable = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
-  const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': printable };
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header(requestIdHeader, request.id).headers(constantHeaders);
-    if (lifecycle.draining) reply.header('connection', 'close');
+    reply.headers(headersOf(request.id));
     done();
   });
-  closeWaitingReplies(app);
-  installErrorReplies(app, errorObserver);
-  observeAnswers(app, metrics, logger);
+  installErrorReplies(app, errors);
+  observeAnswers(app, answers);
   budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));
   closeSlowReaders(app, config.replyTimeoutMs);
   await describeRoutes(app, version);
   await guardRoutes(app, callers);
   await app.register(async (json) => {
     readJsonBodies(json);
-    refuseWhenFull(json, sampler);
+    learnPaths(json, draws);
     sampleRoute(json, config, sampler, metrics.printed);
     vjpRoute(json, config, sampler, metrics.printed);
     logProbRoute(json, config, sampler, metrics.printed);
   });
   await app.register(async (infer) => {
-    refuseWhenFull(infer, sampler);
+    learnPaths(infer, draws);
     inferRoutes(infer, config, sampler, metrics.printed);
   });
   modelRoutes(app, sampler, lifecycle, version);

@@ -10,6 +10,7 @@ import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js'
 import { MalformedJsonError } from './json/malformed-json-error.js';
 import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
 import { nextTurn } from './json/turn.js';
+import { PathTable } from './path-table.js';
 import { requestIdHeader } from './request-id.js';
 import { problemMediaType } from './schemas/problem.js';
 import { answerUnread, isUnread } from './unread-body.js';
@@ -75,20 +76,34 @@ function inferErrorOf({ code, message, errors }: Problem, requestId: string): st
 /** Whether a path belongs to the Open Inference Protocol, which has errors of its own form. */
 const underV2 = /^\/v2(?:[/?]|$)/;
 
+/** What a problem is answered with. */
+export interface ProblemReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: Buffer;
+}
+
+export function problemReply(problem: Problem, requestId: string, target: string): ProblemReply {
+  const inference = underV2.test(target);
+  const headers: Record<string, string | number> = {
+    // KServe's client reads an error only if its media type is this and no more; Fastify adds a charset to text, not to bytes.
+    'content-type': inference ? 'application/json' : problemMediaType,
+  };
+  if (problem.retryAfterSeconds !== undefined) headers['retry-after'] = problem.retryAfterSeconds;
+  if (problem.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="gumbel-sampler"';
+  const body = Buffer.from(inference ? inferErrorOf(problem, requestId) : problemBodyOf(problem, requestId));
+  return { status: problemKind(problem.code).status, headers, body };
+}
+
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status } = problemKind(problem.code);
-  if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', problem.retryAfterSeconds);
-  if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="gumbel-sampler"');
-  const inference = underV2.test(request.url);
-  // KServe's client reads an error only if its media type is this and no more; Fastify adds a charset to text, not to bytes.
-  const body = Buffer.from(inference ? inferErrorOf(problem, request.id) : problemBodyOf(problem, request.id));
-  reply.code(status).type(inference ? 'application/json' : problemMediaType);
+  const { status, headers, body } = problemReply(problem, request.id, request.url);
+  reply.code(status).headers(headers);
   if (!isUnread(request.raw)) return reply.send(body);
   reply.hijack();
+  reply.raw.statusCode = status;
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);
   }
-  reply.raw.statusCode = status;
   answerUnread(request.raw, reply.raw, body, request.server.initialConfig.bodyLimit ?? 0);
   return reply;
 }
@@ -114,30 +129,26 @@ function answerClientError(error: Error & { code?: string }, socket: Socket): Pr
   return problem;
 }
 
-/** The path patterns of an app and the methods each takes, to tell a wrong method (405) from a wrong path (404). */
-class PathTable {
-  readonly #methods = new Map<string, { pattern: RegExp; methods: Set<string> }>();
+/** What is said of a request to those who count and log. */
+export interface KnownRequest {
+  readonly id: string;
+  readonly method: string;
+  /** The pattern of its route; undefined where none matched. */
+  readonly route: string | undefined;
+  /** Name of the caller's key; undefined where keys are off or not needed. */
+  readonly key: string | undefined;
+}
 
-  add(url: string, methods: readonly string[]): void {
-    const escaped = url.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    const pattern = new RegExp(`^${escaped.replaceAll('\\*', '.*').replaceAll(/:[a-z_]+/g, '[^/]+')}$`);
-    const entry = this.#methods.get(url) ?? { pattern, methods: new Set() };
-    for (const method of methods) entry.methods.add(method);
-    this.#methods.set(url, entry);
-  }
-
-  methodsOf(path: string): string[] {
-    for (const { pattern, methods } of this.#methods.values()) if (pattern.test(path)) return [...methods];
-    return [];
-  }
+export function knownRequest({ id, method, routeOptions, caller }: FastifyRequest): KnownRequest {
+  return { id, method, route: routeOptions.url, key: caller?.name };
 }
 
 /** Told of every error reply. */
 export interface ErrorObserver {
   /** A request was refused; `cause` is there when the mistake is ours. */
-  readonly refused: (problem: Problem, request: FastifyRequest, cause?: unknown) => void;
+  readonly refused: (problem: Problem, request: KnownRequest, cause?: unknown) => void;
   /** The router itself refused a request, before any hook; that was all of the request's life. */
-  readonly misrouted: (request: FastifyRequest, reply: FastifyReply) => void;
+  readonly misrouted: (request: KnownRequest, status: number) => void;
   /** Node refused what it could not read as a request. */
   readonly unread: (problem: Problem) => void;
 }
@@ -165,24 +176,25 @@ export function installErrorReplies(app: FastifyInstance, { refused }: ErrorObse
       done();
       return;
     }
-    const methods = paths.methodsOf(request.url.split('?', 1)[0] as string);
-    if (methods.length === 0) {
+    const path = paths.find(request.url);
+    if (!path) {
       done(explained('not-found'));
       return;
     }
-    reply.header('allow', methods.join(', '));
-    done(new Problem('method-not-allowed', `This path takes ${methods.join(', ')}.`));
+    const methods = [...path.methods].join(', ');
+    reply.header('allow', methods);
+    done(new Problem('method-not-allowed', `This path takes ${methods}.`));
   });
   // Plugins that look for a file themselves end here.
   app.setNotFoundHandler((request, reply) => {
     const problem = explained('not-found');
-    refused(problem, request);
+    refused(problem, knownRequest(request));
     return sendProblem(problem, request, reply);
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof CallerGone || isReaderGone(error, request)) return reply.hijack();
     const problem = toProblem(error);
-    refused(problem ?? explained('internal'), request, problem ? undefined : error);
+    refused(problem ?? explained('internal'), knownRequest(request), problem ? undefined : error);
     return sendProblem(problem ?? explained('internal'), request, reply);
   });
 }
@@ -202,9 +214,9 @@ export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver)
     /** Errors of the router itself. */
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       const problem = toProblem(error);
-      refused(problem ?? explained('internal'), request, problem ? undefined : error);
+      refused(problem ?? explained('internal'), knownRequest(request), problem ? undefined : error);
       sendProblem(problem ?? explained('internal'), request, reply.header(requestIdHeader, request.id));
-      misrouted(request, reply);
+      misrouted(knownRequest(request), reply.statusCode);
     },
   };
 }

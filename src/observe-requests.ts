@@ -3,21 +3,16 @@
  * reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body, header or key.
  * Of an overload, which refuses thousands a second, a line a second is enough: it says how many it stands for.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { ErrorObserver } from './error-replies.js';
+import { type ErrorObserver, type KnownRequest, knownRequest } from './error-replies.js';
 import { type Problem, problemKind } from './errors.js';
 import { clientClosedRequest, type Metrics } from './metrics.js';
 import { whenOver } from './reply-end.js';
 
 /** What every line about a request says. */
-function lineOf(request: FastifyRequest) {
-  const { id, method, routeOptions, caller } = request;
-  return { request_id: id, method, route: routeOptions.url, key: caller?.name };
-}
-
-function isDraw({ method }: FastifyRequest): boolean {
-  return method === 'POST';
+function lineOf({ id, method, route, key }: KnownRequest) {
+  return { request_id: id, method, route, key };
 }
 
 /** How often a refusal for overload is logged. */
@@ -35,10 +30,10 @@ export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
     overloadsUnlogged = 0;
     return requests;
   };
-  const refused = (problem: Problem, request: FastifyRequest, cause?: unknown) => {
+  const refused = (problem: Problem, request: KnownRequest, cause?: unknown) => {
     const { code, message } = problem;
     const { status } = problemKind(code);
-    metrics.refused(code, isDraw(request));
+    metrics.refused(code, request.method === 'POST');
     if (cause !== undefined) {
       logger.error({ ...lineOf(request), status, code, err: cause }, 'a request failed, and it is our fault');
     } else if (code === 'overloaded') {
@@ -52,7 +47,7 @@ export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
   };
   return {
     refused,
-    misrouted: (request, reply) => metrics.answered(answerOf(request, reply.statusCode, undefined)),
+    misrouted: ({ method, route }, status) => metrics.answered({ method, route, status, durationMs: undefined }),
     unread: ({ code }) => {
       metrics.refused(code, false);
       const { status } = problemKind(code);
@@ -61,27 +56,40 @@ export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
   };
 }
 
-/** Counts every answer of the app, and every client that left before its own. */
-export function observeAnswers(app: FastifyInstance, metrics: Metrics, logger: Logger): void {
+/** Counts, and with LOG_LEVEL=debug logs, the answer of a request, or that its client left before. */
+export class AnswerObserver {
+  readonly #metrics: Metrics;
+  readonly #logger: Logger;
+  readonly #logged: boolean;
+
+  constructor(metrics: Metrics, logger: Logger) {
+    this.#metrics = metrics;
+    this.#logger = logger;
+    this.#logged = logger.isLevelEnabled('debug');
+  }
+
+  answered(request: KnownRequest, status: number, durationMs: number): void {
+    const { method, route } = request;
+    this.#metrics.answered({ method, route, status, durationMs });
+    if (this.#logged) this.#logger.debug({ ...lineOf(request), status, durationMs }, 'request answered');
+  }
+
+  left({ method, route }: KnownRequest): void {
+    this.#metrics.answered({ method, route, status: clientClosedRequest, durationMs: undefined });
+  }
+}
+
+/** Observes every request that the app sees. */
+export function observeAnswers(app: FastifyInstance, observer: AnswerObserver): void {
   app.addHook('onResponse', (request, reply, done) => {
-    metrics.answered(answerOf(request, reply.statusCode, reply.elapsedTime));
+    observer.answered(knownRequest(request), reply.statusCode, reply.elapsedTime);
     done();
   });
   // Fastify's own hook for this sees only clients that leave before their body is read.
   app.addHook('onRequest', (request, reply, done) => {
     whenOver(reply.raw, () => {
-      if (!reply.raw.writableFinished) metrics.answered(answerOf(request, clientClosedRequest, undefined));
+      if (!reply.raw.writableFinished) observer.left(knownRequest(request));
     });
     done();
   });
-  if (!logger.isLevelEnabled('debug')) return;
-  app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    const line = { ...lineOf(request), status: reply.statusCode, durationMs: reply.elapsedTime };
-    logger.debug(line, 'request answered');
-    done();
-  });
-}
-
-function answerOf({ method, routeOptions }: FastifyRequest, status: number, durationMs: number | undefined) {
-  return { method, route: routeOptions.url, status, durationMs };
 }

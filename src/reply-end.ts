@@ -5,34 +5,37 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+
+/** The replies of a connection somebody waits for. */
+const repliesOf = new WeakMap<Socket, Set<ServerResponse>>();
 
 /** Calls `end` when the reply is over; at once, if it is already. */
 export function whenOver(reply: ServerResponse, end: () => void): void {
-  if (reply.destroyed) end();
-  else reply.once('close', end);
+  if (reply.destroyed) {
+    end();
+    return;
+  }
+  closeWithItsConnection(reply);
+  reply.once('close', end);
 }
 
-/** Closes the replies whose turn never came, when the connection of a client of `app` is lost. */
-export function closeWaitingReplies(app: FastifyInstance): void {
-  const repliesOf = new WeakMap<Socket, Set<ServerResponse>>();
-  const repliesOn = (socket: Socket) => {
-    const known = repliesOf.get(socket);
-    if (known) return known;
-    const replies = new Set<ServerResponse>();
-    repliesOf.set(socket, replies);
-    socket.once('close', () => {
-      for (const reply of replies) {
-        reply.destroyed = true;
-        reply.emit('close');
-      }
-    });
-    return replies;
-  };
-  app.addHook('onRequest', ({ raw: { socket } }, { raw: reply }, done) => {
-    const replies = repliesOn(socket);
-    replies.add(reply);
-    reply.once('close', () => replies.delete(reply));
-    done();
+/** Closes a reply whose turn never came when its connection is lost. */
+function closeWithItsConnection(reply: ServerResponse): void {
+  const { socket } = reply.req;
+  const replies = repliesOf.get(socket) ?? repliesOn(socket);
+  if (replies.has(reply)) return;
+  replies.add(reply);
+  reply.once('close', () => replies.delete(reply));
+}
+
+function repliesOn(socket: Socket): Set<ServerResponse> {
+  const replies = new Set<ServerResponse>();
+  repliesOf.set(socket, replies);
+  socket.once('close', () => {
+    for (const reply of replies) {
+      reply.destroyed = true;
+      reply.emit('close');
+    }
   });
+  return replies;
 }

@@ -4,13 +4,12 @@ import type { ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import fastify from 'fastify';
 import t from 'tap';
-import { closeWaitingReplies, whenOver } from '../src/reply-end.js';
+import { whenOver } from '../src/reply-end.js';
 
 /** A service that answers when it is told to; `asked` resolves once so many requests have come. */
 async function slowService() {
   const app = fastify();
   t.teardown(() => app.close());
-  closeWaitingReplies(app);
   const replies: ServerResponse[] = [];
   const answers: (() => void)[] = [];
   app.get('/', async (_request, reply) => {

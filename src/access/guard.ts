@@ -32,6 +32,21 @@ export function needsKey(route: string): boolean {
   return !openRoutes.some((open) => open.test(route));
 }
 
+/** A caller whom the guard lets through is nobody by name where keys are off. */
+const anybody = { name: undefined };
+
+/**
+ * Finds who asks before the routes do, by the value of the header Authorization: undefined for whoever the guard will refuse, and
+ * for a header of an unusual form, which is left to it.
+ */
+export function callerFinder(callers: Callers | undefined) {
+  return (authorization: string | undefined): { readonly name: string | undefined } | undefined => {
+    if (!callers) return anybody;
+    const presented = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1];
+    return presented === undefined ? undefined : callers.find(presented);
+  };
+}
+
 /** Call it before any route is added: it learns the routes as they come. Without callers every route is open. */
 export async function guardRoutes(app: FastifyInstance, callers: Callers | undefined): Promise<void> {
   app.decorateRequest('caller', null);

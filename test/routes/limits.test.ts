@@ -47,26 +47,6 @@ t.test('a draw that is not done by its deadline gets 504, and the service goes o
   while (answered !== 200) answered = (await service.sample(payload)).status;
 });
 
-t.test('a full queue refuses before it reads a body, and only draws', async (t) => {
-  const { service, port } = await listening({ QUEUE_REQUESTS_MAX: '1' });
-  const drawn = service.sample(long);
-  while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
-  for (const url of ['/sample', '/sample/vjp', '/log-prob', '/v2/models/gumbel_softmax/infer']) {
-    const { statusCode, headers } = await service.app.inject({ ...post(url), payload: 'no JSON' });
-    t.same([statusCode, headers['retry-after']], [503, '1'], url);
-  }
-  // Half of a short body is enough for the answer, and the rest of it leaves the connection as it was.
-  const half = open(port, `${postText(JSON.stringify({ logits: [1] })).slice(0, -5)}`);
-  const [first] = (await once(half, 'data')) as [Buffer];
-  t.match(first.toString(), /^HTTP\/1\.1 503 /);
-  half.destroy();
-  const { statusCode } = await service.app.inject({ ...post('/elsewhere'), payload: '{}' });
-  t.equal(statusCode, 404);
-  t.equal((await service.app.inject('/readyz')).statusCode, 200);
-  t.equal((await drawn).status, 200);
-  t.equal((await service.app.inject({ ...post('/sample'), payload: 'no JSON' })).statusCode, 400);
-});
-
 t.test(
   'a client shortens its deadline by header or, under /v2, by timeout; a longer one changes nothing',
   async (t) => {

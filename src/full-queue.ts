@@ -1,0 +1,75 @@
+/**
+ * Refuses draws while the queue is full for any, before the app hears of them. As a request like any other, with its hooks, a refusal
+ * takes so much code that a replica which has never refused before, and has none of it compiled, answers the first hundreds of a storm
+ * late.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { type ErrorObserver, type KnownRequest, type ProblemReply, problemReply } from './error-replies.js';
+import type { Problem } from './errors.js';
+import type { AnswerObserver } from './observe-requests.js';
+import type { PathTable } from './path-table.js';
+import { whenOver } from './reply-end.js';
+import { requestIdOf } from './request-id.js';
+import { answerUnread, isUnread } from './unread-body.js';
+
+export interface FullQueueParts {
+  /** The problem of a full queue, while it is full. */
+  readonly refusal: () => Problem | undefined;
+  /** The routes that draw. */
+  readonly draws: PathTable;
+  /** Who asks, by the value of the header Authorization; undefined for whoever may not, where keys are needed. */
+  readonly callerOf: (authorization: string | undefined) => { readonly name: string | undefined } | undefined;
+  /** Headers of every reply. */
+  readonly headersOf: (requestId: string) => Readonly<Record<string, string>>;
+  readonly errors: ErrorObserver;
+  readonly answers: AnswerObserver;
+  /** How much of a body that is not read may still come. */
+  readonly bodyBytesMax: number;
+}
+
+/** In front of `handle`, which has all requests that are not refused here. */
+export function refuseWhenFull(handle: RequestListener, parts: FullQueueParts): RequestListener {
+  const { refusal, draws, callerOf } = parts;
+  return (request, reply) => {
+    const problem = request.method === 'POST' ? refusal() : undefined;
+    // Requests that have another mistake hear of that: no Host, no such route, no key.
+    const route = problem && request.headers.host !== undefined ? draws.find(request.url as string)?.url : undefined;
+    const caller = route === undefined ? undefined : callerOf(request.headers.authorization);
+    if (!problem || !caller) return handle(request, reply);
+    refuse(problem, { id: requestIdOf(request), method: 'POST', route, key: caller.name }, request, reply, parts);
+  };
+}
+
+function refuse(
+  problem: Problem,
+  known: KnownRequest,
+  request: IncomingMessage,
+  reply: ServerResponse,
+  { headersOf, errors, answers, bodyBytesMax }: FullQueueParts,
+): void {
+  const startedAtMs = performance.now();
+  whenOver(reply, () => {
+    if (reply.writableFinished) answers.answered(known, reply.statusCode, performance.now() - startedAtMs);
+    else answers.left(known);
+  });
+  errors.refused(problem, known);
+  answer(problemReply(problem, known.id, request.url as string), headersOf(known.id), request, reply, bodyBytesMax);
+}
+
+function answer(
+  { status, headers, body }: ProblemReply,
+  constantHeaders: Readonly<Record<string, string>>,
+  request: IncomingMessage,
+  reply: ServerResponse,
+  bodyBytesMax: number,
+): void {
+  reply.statusCode = status;
+  for (const [name, value] of Object.entries(constantHeaders)) reply.setHeader(name, value);
+  for (const [name, value] of Object.entries(headers)) reply.setHeader(name, value);
+  if (isUnread(request)) {
+    answerUnread(request, reply, body, bodyBytesMax);
+    return;
+  }
+  reply.setHeader('content-length', body.length);
+  reply.end(body);
+}

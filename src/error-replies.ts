@@ -80,23 +80,25 @@ const underV2 = /^\/v2(?:[/?]|$)/;
 export interface ProblemReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
-  readonly body: Buffer;
+  readonly body: string;
 }
 
 export function problemReply(problem: Problem, requestId: string, target: string): ProblemReply {
   const inference = underV2.test(target);
   const headers: Record<string, string | number> = {
-    // KServe's client reads an error only if its media type is this and no more; Fastify adds a charset to text, not to bytes.
+    // KServe's client reads an error only if its media type is this and no more.
     'content-type': inference ? 'application/json' : problemMediaType,
   };
   if (problem.retryAfterSeconds !== undefined) headers['retry-after'] = problem.retryAfterSeconds;
   if (problem.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="gumbel-sampler"';
-  const body = Buffer.from(inference ? inferErrorOf(problem, requestId) : problemBodyOf(problem, requestId));
+  const body = inference ? inferErrorOf(problem, requestId) : problemBodyOf(problem, requestId);
   return { status: problemKind(problem.code).status, headers, body };
 }
 
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, headers, body } = problemReply(problem, request.id, request.url);
+  const { status, headers, body: text } = problemReply(problem, request.id, request.url);
+  // Fastify adds a charset to the media type of text, not to that of bytes.
+  const body = Buffer.from(text);
   reply.code(status).headers(headers);
   if (!isUnread(request.raw)) return reply.send(body);
   reply.hijack();

@@ -22,7 +22,7 @@ export interface FullQueueParts {
   /** Headers of every reply. */
   readonly headersOf: (requestId: string) => Readonly<Record<string, string>>;
   readonly errors: ErrorObserver;
-  readonly answers: AnswerObserver;
+  readonly answers: Pick<AnswerObserver, 'answered' | 'left'>;
   /** How much of a body that is not read may still come. */
   readonly bodyBytesMax: number;
 }
@@ -67,9 +67,10 @@ function answer(
   for (const [name, value] of Object.entries(constantHeaders)) reply.setHeader(name, value);
   for (const [name, value] of Object.entries(headers)) reply.setHeader(name, value);
   if (isUnread(request)) {
-    answerUnread(request, reply, body, bodyBytesMax);
+    answerUnread(request, reply, Buffer.from(body), bodyBytesMax);
     return;
   }
-  reply.setHeader('content-length', body.length);
+  reply.setHeader('content-length', Buffer.byteLength(body));
+  // Of text Node makes one write with the head; bytes would be a second.
   reply.end(body);
 }

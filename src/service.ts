@@ -11,6 +11,7 @@ import { buildApp } from './app.js';
 import { type Config, ConfigError } from './config.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from './metrics.js';
+import { practiseRefusals } from './practise-refusals.js';
 import { ProviderError } from './sampler/onnx/provider.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
@@ -64,13 +65,16 @@ export class Service {
     const { config, logger, metrics, version, onStuck } = options;
     const access = await openKeyFile(options);
     try {
-      const sampler = await createSampler({
-        ...config,
-        provider: config.executionProvider,
-        onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
-        onStuck,
-        observer: metrics.sampler,
-      });
+      const [sampler] = await Promise.all([
+        createSampler({
+          ...config,
+          provider: config.executionProvider,
+          onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
+          onStuck,
+          observer: metrics.sampler,
+        }),
+        practiseRefusals(config),
+      ]);
       for (const { provider, reason } of sampler.refused) logger.info({ refused: provider }, `auto: ${reason}`);
       const lifecycle = { draining: false };
       const callers = access?.callers;

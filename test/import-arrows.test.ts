@@ -35,6 +35,10 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'node:http',
     ],
   ],
+  [
+    'practise-refusals.ts',
+    ['errors.ts', 'full-queue.ts', 'http-server.ts', 'path-table.ts', 'node:events', 'node:net'],
+  ],
   ['access/api-keys.ts', ['node:crypto']],
   ['access/quota.ts', []],
   ['access/callers.ts', ['access/api-keys.ts', 'access/quota.ts', 'errors.ts']],
@@ -89,6 +93,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'config.ts',
       'lifecycle.ts',
       'metrics.ts',
+      'practise-refusals.ts',
       'sampler/onnx/provider.ts',
       'sampler/sampler.ts',
       'pino',

@@ -4,6 +4,7 @@
  * would have come meanwhile, which a client that waits for replies would not send (coordinated omission).
  */
 import { uniforms } from '../bench/bodies.js';
+import { type Outcome, OutcomeLog } from './outcome-log.js';
 import { headerOf, isReply, WireConnection } from './wire.js';
 
 export interface OpenLoopOptions {
@@ -15,23 +16,10 @@ export interface OpenLoopOptions {
   readonly connectionsMax: number;
 }
 
-/**
- * What became of a request: the status of its reply; `refused`, when no connection could be made and so nothing was sent;
- * `lost`, when it was sent and the connection closed without a reply.
- */
-export interface Outcome {
-  readonly became: number | 'refused' | 'lost';
-  readonly scheduledMs: number;
-  readonly latencyMs: number;
-  readonly retryAfter: boolean;
-  /** Why it was refused or lost. */
-  readonly reason?: string;
-}
-
 export class OpenLoop {
   readonly #options: OpenLoopOptions;
   readonly #uniform: () => number;
-  readonly outcomes: Outcome[] = [];
+  readonly #outcomes = new OutcomeLog();
   readonly #idle: WireConnection[] = [];
   readonly #backlog: number[] = [];
   #connections = 0;
@@ -60,7 +48,12 @@ export class OpenLoop {
       });
     }
     for (const connection of this.#idle) connection.destroy();
-    return this.outcomes;
+    return this.#outcomes.all();
+  }
+
+  /** How many requests have settled so far. */
+  get settled(): number {
+    return this.#outcomes.count;
   }
 
   #tick(): void {
@@ -89,7 +82,9 @@ export class OpenLoop {
       (connection) => this.#send(connection, scheduledMs),
       (error: NodeJS.ErrnoException) => {
         this.#connections -= 1;
-        this.#settle({ became: 'refused', scheduledMs, retryAfter: false, reason: error.code ?? error.message });
+        const reason = error.code ?? error.message;
+        this.#outcomes.noReply('refused', reason, scheduledMs, performance.now() - scheduledMs);
+        this.#settle();
       },
     );
   }
@@ -98,12 +93,13 @@ export class OpenLoop {
     const answer = await connection.request(this.#options.bytes);
     if (connection.reusable) this.#idle.push(connection);
     else this.#drop(connection);
+    const latencyMs = performance.now() - scheduledMs;
     if (isReply(answer)) {
-      const retryAfter = headerOf(answer, 'retry-after') !== undefined;
-      this.#settle({ became: answer.status, scheduledMs, retryAfter });
+      this.#outcomes.reply(answer.status, headerOf(answer, 'retry-after') !== undefined, scheduledMs, latencyMs);
     } else {
-      this.#settle({ became: 'lost', scheduledMs, retryAfter: false, reason: answer.closed });
+      this.#outcomes.noReply('lost', answer.closed, scheduledMs, latencyMs);
     }
+    this.#settle();
   }
 
   #drop(connection: WireConnection): void {
@@ -111,8 +107,7 @@ export class OpenLoop {
     connection.destroy();
   }
 
-  #settle(outcome: Omit<Outcome, 'latencyMs'>): void {
-    this.outcomes.push({ ...outcome, latencyMs: performance.now() - outcome.scheduledMs });
+  #settle(): void {
     this.#pending -= 1;
     const waiting = this.#backlog.shift();
     if (waiting !== undefined) this.#dispatch(waiting);

@@ -4,7 +4,8 @@
  */
 import { percentile } from '../bench/statistics.js';
 import { afterSeconds, closedLoop } from './closed-loop.js';
-import { countOutcomes, latenciesOf, OpenLoop, type Outcome } from './open-loop.js';
+import { countOutcomes, latenciesOf, OpenLoop } from './open-loop.js';
+import type { Outcome } from './outcome-log.js';
 import { workBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';

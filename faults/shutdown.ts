@@ -60,7 +60,7 @@ async function round(
   // Another part of a second each time, so that the signal meets the service in another state.
   await pause(700 + (seed % 7) * 43);
   const signalledMs = performance.now();
-  const answeredBefore = load.outcomes.length;
+  const answeredBefore = load.settled;
   const ended = service.exit.then((exit) => ({ exit, exitMs: performance.now() - signalledMs }));
   service.signal('SIGTERM');
   await untilUnready(service, form.balancerPeriodMs);

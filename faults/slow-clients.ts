@@ -3,7 +3,8 @@
  * closed at its limit, memory stays bounded, and good clients beside them notice nothing.
  */
 import { percentile } from '../bench/statistics.js';
-import { countOutcomes, latenciesOf, OpenLoop, type Outcome } from './open-loop.js';
+import { countOutcomes, latenciesOf, OpenLoop } from './open-loop.js';
+import type { Outcome } from './outcome-log.js';
 import { drawBytes, smallBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';

@@ -11,9 +11,16 @@ export interface WireReply {
   readonly body: Buffer;
 }
 
+const headerPatterns = new Map<string, RegExp>();
+
 /** A header of a reply, or undefined. */
 export function headerOf({ head }: WireReply, name: string): string | undefined {
-  return new RegExp(`^${name}:[ \t]*(.*?)\r?$`, 'im').exec(head)?.[1];
+  let pattern = headerPatterns.get(name);
+  if (!pattern) {
+    pattern = new RegExp(`^${name}:[ \t]*(.*?)\r?$`, 'im');
+    headerPatterns.set(name, pattern);
+  }
+  return pattern.exec(head)?.[1];
 }
 
 const headBytesMax = 65_536;
@@ -24,14 +31,14 @@ export class ReplyReader {
   headOnly = false;
   /** Whether the service has said that no more will come, which ends a body without a length. */
   ended = false;
-  #pending = Buffer.alloc(0);
+  #pending: Buffer = Buffer.alloc(0);
 
   get empty(): boolean {
     return this.#pending.length === 0;
   }
 
   push(bytes: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#pending, bytes]);
+    this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
   }
 
   /**

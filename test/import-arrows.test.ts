@@ -132,6 +132,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['sampler/messages.ts', ['sampler/job.ts', 'sampler/onnx/provider.ts']],
   ['sampler/batch.ts', ['sampler/job.ts', 'sampler/messages.ts']],
   ['sampler/observer.ts', ['sampler/job.ts']],
+  ['sampler/give-way.ts', ['node:fs', 'node:os']],
   ['sampler/result-memory.ts', ['kept-buffers.ts', 'sampler/job.ts']],
   ['sampler/batcher.ts', ['sampler/job.ts', 'errors.ts']],
   ['sampler/pool.ts', ['sampler/job.ts', 'sampler/messages.ts', 'errors.ts', 'node:worker_threads']],
@@ -168,7 +169,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/onnx/session.ts',
     ],
   ],
-  ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/messages.ts', 'node:worker_threads']],
+  ['sampler/worker.ts', ['sampler/drawer.ts', 'sampler/give-way.ts', 'sampler/messages.ts', 'node:worker_threads']],
   [
     'sampler/sampler.ts',
     [

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDrawer } from './drawer.js';
+import { giveWay } from './give-way.js';
 import { batchOn, type FromWorker, stateColumns, type ToWorker, unwantedColumn, type WorkerData } from './messages.js';
 
 if (!parentPort) throw new Error('worker.js runs only as a worker thread. This is a bug.');
@@ -18,6 +19,8 @@ async function inside<Result>(work: () => Promise<Result>): Promise<Result> {
   return result;
 }
 
+// Before ONNX Runtime starts threads of its own, which take after this one.
+giveWay();
 const drawer = await inside(() => openDrawer(settings));
 
 /** Batches taken so far. */

@@ -29,7 +29,7 @@ import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
 import type { Sampler } from './sampler/sampler.js';
 import { toProblem } from './schemas/issue.js';
-import { closeSlowReaders } from './slow-readers.js';
+import { SlowReaders } from './slow-readers.js';
 
 export interface AppParts {
   readonly config: Config;
@@ -69,6 +69,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     ...constantHeaders,
     ...(lifecycle.draining && { connection: 'close' }),
   });
+  const slowReaders = new SlowReaders(config.replyTimeoutMs);
   const draws = new PathTable();
   const fullQueue: FullQueueParts = {
     refusal: () => sampler.refusal(),
@@ -77,6 +78,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     headersOf,
     errors,
     answers,
+    begun: (reply) => slowReaders.watch(reply),
     bodyBytesMax: config.jsonBodyBytesMax,
   };
   const app: FastifyInstance = fastify({
@@ -103,7 +105,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   installErrorReplies(app, errors);
   observeAnswers(app, answers);
   budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));
-  closeSlowReaders(app, config.replyTimeoutMs);
+  slowReaders.watchAll(app);
   await describeRoutes(app, version);
   await guardRoutes(app, callers);
   await app.register(async (json) => {

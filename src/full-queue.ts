@@ -23,6 +23,8 @@ export interface FullQueueParts {
   readonly headersOf: (requestId: string) => Readonly<Record<string, string>>;
   readonly errors: ErrorObserver;
   readonly answers: Pick<AnswerObserver, 'answered' | 'left'>;
+  /** Told of every reply. */
+  readonly begun: (reply: ServerResponse) => void;
   /** How much of a body that is not read may still come. */
   readonly bodyBytesMax: number;
 }
@@ -45,7 +47,7 @@ function refuse(
   known: KnownRequest,
   request: IncomingMessage,
   reply: ServerResponse,
-  { headersOf, errors, answers, bodyBytesMax }: FullQueueParts,
+  { headersOf, errors, answers, begun, bodyBytesMax }: FullQueueParts,
 ): void {
   const startedAtMs = performance.now();
   whenOver(reply, () => {
@@ -53,6 +55,7 @@ function refuse(
     else answers.left(known);
   });
   errors.refused(problem, known);
+  begun(reply);
   answer(problemReply(problem, known.id, request.url as string), headersOf(known.id), request, reply, bodyBytesMax);
 }
 

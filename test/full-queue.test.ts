@@ -122,6 +122,23 @@ t.test('a connection goes on after a short body, and is closed instead of a long
   });
 });
 
+t.test('a client that does not take its refusals loses its connection', async (t) => {
+  const { service, port, whileFull } = await listening(t, { REPLY_TIMEOUT_MS: '1000' });
+  const accepted = once(service.app.server, 'connection') as Promise<[Socket]>;
+  const client = connect(port, '127.0.0.1').on('error', () => {});
+  client.pause();
+  const [connection] = await accepted;
+  const closed = once(connection, 'close');
+  // Their replies are some 6 MB, more than the system takes for a client that reads nothing.
+  await whileFull(async () => {
+    client.write(head('/sample', 0).repeat(9000));
+    while (connection.writableLength === 0) await new Promise(setImmediate);
+  });
+  await closed;
+  t.ok(connection.bytesWritten < 6_000_000);
+  client.destroy();
+});
+
 t.test('a drain says Connection: close here too', async (t) => {
   const { service, send, whileFull } = await listening(t);
   const reply = await whileFull(() => {

@@ -15,7 +15,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['http-server.ts', ['config.ts', 'node:http']],
   ['reply-end.ts', ['node:http', 'node:net']],
   ['body-budget.ts', ['errors.ts', 'reply-end.ts', 'fastify', 'node:http']],
-  ['slow-readers.ts', ['reply-end.ts', 'fastify']],
+  ['slow-readers.ts', ['reply-end.ts', 'fastify', 'node:http']],
   ['unread-body.ts', ['node:http']],
   ['config.ts', ['zod', 'node:os']],
   ['request-id.ts', ['node:crypto', 'node:http']],

@@ -123,7 +123,9 @@ t.test('a connection goes on after a short body, and is closed instead of a long
 });
 
 t.test('a client that does not take its refusals loses its connection', async (t) => {
-  const { service, port, whileFull } = await listening(t, { REPLY_TIMEOUT_MS: '1000' });
+  // With the limits of headers and requests out of the way, which would close it too, but later.
+  const others = { HEADERS_TIMEOUT_MS: '60000', REQUEST_TIMEOUT_MS: '60000' };
+  const { service, port, whileFull } = await listening(t, { REPLY_TIMEOUT_MS: '1000', ...others });
   const accepted = once(service.app.server, 'connection') as Promise<[Socket]>;
   const client = connect(port, '127.0.0.1').on('error', () => {});
   client.pause();

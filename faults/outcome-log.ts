@@ -19,10 +19,14 @@ export interface Outcome {
 /** In the column of the status, where there was no reply. */
 const codes = { refused: -1, lost: -2 } as const;
 
+/** Status or code, whether there was a Retry-After, scheduledMs, latencyMs. */
 const columns = 4;
 
+/** Room to begin with, 2 MiB: most runs never grow it. */
+const outcomesAtFirst = 65_536;
+
 export class OutcomeLog {
-  #numbers = new Float64Array(columns * 65_536);
+  #numbers = new Float64Array(columns * outcomesAtFirst);
   readonly #reasons = new Map<number, string>();
   #count = 0;
 

@@ -2,7 +2,6 @@
  * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
  * ready, and closes once everything it accepted has settled.
  */
-
 import type { Problem } from '../errors.js';
 import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';

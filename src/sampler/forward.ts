@@ -11,7 +11,7 @@ export class Forward {
   readonly #graphs: DrawGraphs;
   readonly #tileElements: number;
   readonly #temperature: Float32Array;
-  /** Soft samples of a tile, until they are copied to the result. */
+  /** Soft samples of a tile that several runs share, until they are copied to the result. */
   readonly #samples: Float32Array;
   readonly #rowOutputs = new RowOutputs();
 
@@ -62,9 +62,14 @@ export class Forward {
     if (index.length > 0) kernel.argmax(0, endOf(index), categories);
     for (const run of index) copyIndices(run, categories, result, kernel.indices);
     if (soft.length === 0) return;
-    const draws = endOf(soft);
-    const samples = await this.#graphs.soft(draws, categories, kernel.noise, this.#temperature, this.#samples);
-    for (const run of soft) copySamples(run, categories, result, samples);
+    // A run that has the tile to itself is written where it belongs.
+    const place = soft.length === 1 ? samplesOf(soft[0] as Run, categories, result) : this.#samples;
+    const samples = await this.#graphs.soft(endOf(soft), categories, kernel.noise, this.#temperature, place);
+    if (soft.length === 1 && samples === place) return;
+    for (const run of soft) {
+      const start = run.place * categories;
+      samplesOf(run, categories, result).set(samples.subarray(start, start + run.draws * categories));
+    }
   }
 }
 
@@ -79,8 +84,8 @@ function copyIndices(run: Run, categories: number, result: BatchResult, indices:
   }
 }
 
-function copySamples(run: Run, categories: number, result: BatchResult, samples: Float32Array): void {
-  const { part, draw, draws, place } = run;
-  const own = samples.subarray(place * categories, (place + draws) * categories);
-  result.samples.set(own, (part.at.samples as number) + draw * categories);
+/** Where the samples of a run go in the result. */
+function samplesOf({ part, draw, draws }: Run, categories: number, result: BatchResult): Float32Array {
+  const start = (part.at.samples as number) + draw * categories;
+  return result.samples.subarray(start, start + draws * categories);
 }

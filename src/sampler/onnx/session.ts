@@ -127,7 +127,7 @@ async function openOnCpu(): Promise<Soft> {
       if (!unitTemperature) feeds.temperature = new Tensor('float32', temperatures, [rows, 1]);
       const session = unitTemperature ? unitTemperatureSession : softSession;
       if (scratch === undefined) return (await session.run(feeds, ['samples'])).samples.data as Float32Array;
-      // ONNX Runtime would have a new buffer zeroed for each run, which takes longer than the copy out of this one.
+      // Otherwise ONNX Runtime writes to memory of its own, from which its binding copies to a new buffer; that it makes anyway.
       const samples = first(scratch, rows * categories);
       await session.run(feeds, { samples: new Tensor('float32', samples, [rows, categories]) });
       return samples;

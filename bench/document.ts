@@ -15,7 +15,6 @@ const path = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url))
 
 const printed: Record<BenchmarkName, () => string | undefined> = {
   http: () => printedWith(readResult<HttpResult>('http'), httpMarkdown),
-  binary: () => printedWith(readResult<HttpResult>('binary'), httpMarkdown),
   start: () => printedWith(readResult<StartResult>('start'), startMarkdown),
   kernel: () => printedWith(readResult<KernelResult>('kernel'), kernelMarkdown),
 };

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jsonPost, makeCase, requestBody, type Sent } from './bodies.js';
-import { drive } from './load.js';
+import { type Connections, drive } from './load.js';
 import { nowMs, type Observation, startProbe } from './probe.js';
 import { median, percentile } from './statistics.js';
 import { post, settle, type Target } from './targets.js';
@@ -95,7 +95,7 @@ async function smallBesideLargest(service: Target, draws: number): Promise<Freed
 
 export async function measureFreedom(
   service: Target,
-  options: { connections: number; seconds: number; draws: number },
+  options: Connections & { readonly seconds: number; readonly draws: number },
 ): Promise<FreedomResult[]> {
   const manySamples = requestBody(
     { rows: 1, categories: 50_257 },
@@ -112,7 +112,10 @@ export async function measureFreedom(
       options,
     ),
     await livezBeside(service, '64x1000 soft, without pause', bodies, options),
-    await livezBeside(service, '32x50257 binary, without pause', tensors, options),
+    await livezBeside(service, '32x50257 binary, without pause', tensors, {
+      ...options,
+      connections: options.binaryConnections,
+    }),
     await smallBesideLargest(service, options.draws),
   ];
 }

@@ -2,6 +2,7 @@
 import type { Shape, Wanted } from './bodies.js';
 import { shapeName } from './bodies.js';
 import type { FreedomResult } from './freedom.js';
+import type { Connections } from './load.js';
 import { figure, type Run, runLines, table } from './results.js';
 import { median } from './statistics.js';
 import type { TargetName } from './targets.js';
@@ -24,11 +25,10 @@ export interface HttpFigures {
 
 export interface HttpResult {
   readonly run: Run;
-  readonly options: {
+  readonly options: Connections & {
     readonly rounds: number;
     readonly seconds: number;
     readonly warmUpSeconds: number;
-    readonly connections: number;
   };
   /** Versions of the FastAPI peer's packages, or why it was left out. */
   readonly fastapi: Readonly<Record<string, string>> | { readonly missing: string };
@@ -40,6 +40,10 @@ function span(values: readonly number[]): string {
   return `${figure(Math.min(...values))} .. ${figure(Math.max(...values))}`;
 }
 
+function spanOfRatios(values: readonly number[]): string {
+  return `${Math.min(...values).toFixed(2)} .. ${Math.max(...values).toFixed(2)}`;
+}
+
 function figureRow(row: HttpFigures): string[] {
   return [
     `${shapeName(row.shape)} ${row.wanted}`,
@@ -47,6 +51,7 @@ function figureRow(row: HttpFigures): string[] {
     figure(median(row.requestsPerSecond)),
     span(row.requestsPerSecond),
     median(row.ratioToEcho).toFixed(2),
+    row.target === 'echo' ? '-' : spanOfRatios(row.ratioToEcho),
     figure(row.p50Ms),
     figure(row.p99Ms),
     row.cpuMsPerRequest === undefined ? '-' : figure(row.cpuMsPerRequest),
@@ -55,7 +60,8 @@ function figureRow(row: HttpFigures): string[] {
 }
 
 function throughputTable(figures: readonly HttpFigures[]): string {
-  const headers = ['request', 'target', 'req/s', 'min .. max', 'x echo', 'p50 ms', 'p99 ms', 'CPU ms', 'client CPU'];
+  const rates = ['req/s', 'min .. max', 'x echo', 'min .. max'];
+  const headers = ['request', 'target', ...rates, 'p50 ms', 'p99 ms', 'CPU ms', 'client CPU'];
   return table(headers, figures.map(figureRow), 2);
 }
 
@@ -64,7 +70,7 @@ const peers: readonly TargetName[] = ['fastapi', 'fastapi-tuned'];
 /** How many times the requests per second of each peer the service answers, the median of the rounds. */
 function peerTable(figures: readonly HttpFigures[]): string {
   const rows = figures
-    .filter(({ target }) => target === 'service')
+    .filter(({ target, wanted }) => target === 'service' && wanted !== 'binary')
     .map((service) => {
       const name = `${shapeName(service.shape)} ${service.wanted}`;
       return [name, ...peers.map((peer) => ratioTo(service, peer, figures))];
@@ -105,7 +111,9 @@ export function httpMarkdown({ run, options, fastapi, figures, freedom }: HttpRe
   const peer = 'missing' in fastapi ? `The FastAPI peer was left out: ${fastapi.missing}.` : peerTable(figures);
   const versions =
     'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version as string}`);
-  const method = `${options.rounds} rounds of ${options.seconds} s after ${options.warmUpSeconds} s of warm-up, ${options.connections} connections, one worker.`;
+  const { rounds, seconds, warmUpSeconds, connections, binaryConnections } = options;
+  const clients = `${connections} connections, ${binaryConnections} for binary tensors`;
+  const method = `${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warm-up, ${clients}, one worker.`;
   return [
     `${runLines(run, versions)}\n${method}`,
     throughputTable(figures),

@@ -1,17 +1,27 @@
 /**
  * `npm run bench`: requests per second and latency of the built service, as ratios to the echo and, where it can be started,
- * beside the FastAPI peer. Each round drives every target in turn with the same bytes over the same number of connections,
- * so that whatever else the machine does falls on all of them; a ratio is taken within a round. Then the freedom of the
+ * beside the FastAPI peer. Each round starts every target anew and drives them in turn with the same bytes over the same number of
+ * connections, so that whatever else the machine does falls on all of them; a ratio is taken within a round. Then the freedom of the
  * event loop. Prints Markdown and writes bench/results/http.json.
  */
 import { parseArgs } from 'node:util';
 import { type Case, makeCase, parseShape, shapeName, type Wanted } from './bodies.js';
-import { measureFreedom } from './freedom.js';
+import { type FreedomResult, measureFreedom } from './freedom.js';
 import { type HttpFigures, type HttpResult, httpMarkdown } from './http-tables.js';
-import { drive, type LoadOptions, type Measured } from './load.js';
+import { type Connections, drive, type LoadOptions, type Measured } from './load.js';
 import { describeRun, writeResult } from './results.js';
 import { median, percentile } from './statistics.js';
-import { findPeerPython, post, settle, startEcho, startFastapi, startService, type Target } from './targets.js';
+import {
+  findPeerPython,
+  type PeerPython,
+  post,
+  settle,
+  startEcho,
+  startFastapi,
+  startService,
+  type Target,
+  type TargetName,
+} from './targets.js';
 
 const help = `npm run bench -- [options]
 
@@ -19,18 +29,20 @@ const help = `npm run bench -- [options]
   --binary <list>       the same for binary tensors           (default 64x1000,32x50257)
   --rounds <n>          rounds, each driving every target     (default 7)
   --seconds <s>         measured seconds of a target a round  (default 4)
-  --warm-up <s>         seconds dropped before that           (default 1)
+  --warm-up <s>         seconds dropped before that           (default 2)
   --connections <n>     connections of the client             (default 32)
+  --binary-connections <n>  the same for binary tensors       (default 8)
   --quick               2 rounds of 1 second, to see that it works
   --without-peers       leave the FastAPI peer out
   --without-freedom     leave the event loop's table out
   --help
 
 The FastAPI peer takes part when BENCH_PYTHON, or else python3, can import its packages: see bench/peers/README.md.
-Every shape is asked for soft samples; 64x1000 also for hard ones and for indices alone. An empty list leaves a kind out; with
-binary tensors alone the result is kept apart, as bench/results/binary.json.`;
+Every shape is asked for soft samples; 64x1000 also for hard ones and for indices alone. An empty list leaves a kind out.`;
 
-interface Options extends LoadOptions {
+interface Options extends Connections {
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
   readonly shapes: readonly string[];
   readonly binary: readonly string[];
   readonly rounds: number;
@@ -54,6 +66,7 @@ function readOptions(): Options | undefined {
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
       connections: { type: 'string', default: '32' },
+      'binary-connections': { type: 'string', default: '8' },
       quick: { type: 'boolean', default: false },
       'without-peers': { type: 'boolean', default: false },
       'without-freedom': { type: 'boolean', default: false },
@@ -66,8 +79,9 @@ function readOptions(): Options | undefined {
     binary: values.binary.split(',').filter((shape) => shape !== ''),
     rounds: Math.ceil(positive(values.rounds ?? (values.quick ? '2' : '7'), 'rounds', 100)),
     seconds: positive(values.seconds ?? (values.quick ? '1' : '4'), 'seconds', 600),
-    warmUpSeconds: positive(values['warm-up'] ?? (values.quick ? '0.5' : '1'), 'warm-up', 600),
+    warmUpSeconds: positive(values['warm-up'] ?? (values.quick ? '0.5' : '2'), 'warm-up', 600),
     connections: Math.ceil(positive(values.connections, 'connections', 1000)),
+    binaryConnections: Math.ceil(positive(values['binary-connections'], 'binary-connections', 1000)),
     peers: !values['without-peers'],
     freedom: !values['without-freedom'],
   };
@@ -81,23 +95,34 @@ function makeCases({ shapes, binary }: Options): Case[] {
   return [...json, ...binary.map((text) => makeCase(parseShape(text), 'binary'))];
 }
 
-async function startTargets(peers: boolean): Promise<{ targets: Target[]; fastapi: HttpResult['fastapi'] }> {
-  const targets = [await startService(), await startEcho()];
-  if (!peers) return { targets, fastapi: { missing: '--without-peers was given' } };
+/** The Python of the FastAPI peer, or why it is left out. */
+function findPeer(wanted: boolean): PeerPython | { readonly missing: string } {
+  if (!wanted) return { missing: '--without-peers was given' };
   const python = findPeerPython(['fastapi', 'uvicorn', 'torch', 'numpy', 'orjson', 'pydantic']);
-  if ('missing' in python) {
+  if ('missing' in python)
     console.error(`The FastAPI peer is left out (${python.missing}). See bench/peers/README.md.`);
-    return { targets, fastapi: python };
-  }
-  targets.push(...(await startFastapi(python)));
-  return { targets, fastapi: python.versions };
+  return python;
 }
 
-function summarise(target: Target, { shape, wanted }: Case, rounds: readonly Measured[], echo: readonly Measured[]) {
+/** What is compared for a request. FastAPI has no binary tensors. */
+async function startTargets({ wanted }: Case, peer: ReturnType<typeof findPeer>): Promise<Target[]> {
+  const targets = [await startService(), await startEcho()];
+  if (wanted !== 'binary' && !('missing' in peer)) targets.push(...(await startFastapi(peer)));
+  return targets;
+}
+
+async function stopAll(targets: readonly Target[]): Promise<void> {
+  await Promise.all(targets.map((target) => target.stop()));
+}
+
+/** One target's part of the rounds of a request. */
+function summarise(target: TargetName, { shape, wanted }: Case, all: readonly Round[]): HttpFigures {
+  const rounds = all.map((round) => round.get(target) as Measured);
+  const echo = all.map((round) => round.get('echo') as Measured);
   const cpu = rounds.flatMap(({ cpuMsPerRequest }) => (cpuMsPerRequest === undefined ? [] : [cpuMsPerRequest]));
   const latenciesMs = rounds.flatMap((round) => round.latenciesMs);
   return {
-    target: target.name,
+    target,
     shape,
     wanted,
     requestsPerSecond: rounds.map(({ requestsPerSecond }) => requestsPerSecond),
@@ -106,43 +131,66 @@ function summarise(target: Target, { shape, wanted }: Case, rounds: readonly Mea
     p99Ms: percentile(latenciesMs, 99),
     cpuMsPerRequest: cpu.length > 0 ? median(cpu) : undefined,
     clientCpuShare: median(rounds.map(({ clientCpuShare }) => clientCpuShare)),
-  } satisfies HttpFigures;
+  };
 }
 
-/** All rounds of one request: each target's reply is checked once, then they are driven in turn. */
-async function measureCase(all: readonly Target[], sent: Case, options: Options): Promise<HttpFigures[]> {
-  // FastAPI has no binary tensors.
-  const targets = all.filter(({ name }) => sent.wanted !== 'binary' || name === 'service' || name === 'echo');
-  for (const target of targets) target.assertReply(sent, await post(target, sent));
-  const measured = targets.map((): Measured[] => []);
-  for (let round = 0; round < options.rounds; round++) {
-    for (const [index, target] of targets.entries()) {
-      measured[index]?.push(await drive(target, sent, options));
+/** What was measured of each target in one round, in the order in which they took turns. */
+type Round = ReadonlyMap<TargetName, Measured>;
+
+/** One round of one request: each target is started, its reply is checked once, and then they are driven in turn. */
+async function measureRound(sent: Case, peer: ReturnType<typeof findPeer>, load: LoadOptions): Promise<Round> {
+  const targets = await startTargets(sent, peer);
+  const round = new Map<TargetName, Measured>();
+  try {
+    for (const target of targets) target.assertReply(sent, await post(target, sent));
+    for (const target of targets) {
+      round.set(target.name, await drive(target, sent, load));
       await settle();
     }
-    console.error(`${shapeName(sent.shape)} ${sent.wanted}: round ${round + 1} of ${options.rounds}`);
+  } finally {
+    await stopAll(targets);
   }
-  const echo = measured[targets.findIndex(({ name }) => name === 'echo')] as Measured[];
-  return targets.map((target, index) => summarise(target, sent, measured[index] as Measured[], echo));
+  return round;
+}
+
+/** The figures of every request. Its rounds are spread over the run, so that no request has the machine's bad quarter of an hour to itself. */
+async function measureCases(options: Options, peer: ReturnType<typeof findPeer>): Promise<HttpFigures[]> {
+  const { rounds: count, seconds, warmUpSeconds, connections, binaryConnections } = options;
+  const measured = makeCases(options).map((sent) => ({ sent, rounds: [] as Round[] }));
+  for (let round = 1; round <= count; round++) {
+    for (const { sent, rounds } of measured) {
+      const load = { seconds, warmUpSeconds, connections: sent.wanted === 'binary' ? binaryConnections : connections };
+      rounds.push(await measureRound(sent, peer, load));
+      console.error(`round ${round} of ${count}: ${shapeName(sent.shape)} ${sent.wanted}`);
+    }
+  }
+  return measured.flatMap(({ sent, rounds }) =>
+    [...(rounds[0] as Round).keys()].map((target) => summarise(target, sent, rounds)),
+  );
+}
+
+async function freedomOf(options: Options): Promise<FreedomResult[]> {
+  const { connections, binaryConnections, rounds, seconds } = options;
+  const service = await startService();
+  try {
+    const load = { connections, binaryConnections, seconds: Math.max(2, 2 * seconds), draws: Math.min(rounds, 5) };
+    return await measureFreedom(service, load);
+  } finally {
+    await service.stop();
+  }
 }
 
 async function main(options: Options): Promise<void> {
   const run = describeRun('bench');
-  const { targets, fastapi } = await startTargets(options.peers);
-  try {
-    const figures: HttpFigures[] = [];
-    for (const sent of makeCases(options)) figures.push(...(await measureCase(targets, sent, options)));
-    const { rounds, seconds, warmUpSeconds, connections } = options;
-    const draws = Math.min(rounds, 5);
-    const freedom = options.freedom
-      ? await measureFreedom(targets[0] as Target, { connections, seconds: Math.max(2, 2 * seconds), draws })
-      : [];
-    const result = { run, options: { rounds, seconds, warmUpSeconds, connections }, fastapi, figures, freedom };
-    console.log(httpMarkdown(result));
-    writeResult(options.shapes.length === 0 ? 'binary' : 'http', result);
-  } finally {
-    await Promise.all(targets.map((target) => target.stop()));
-  }
+  const peer = findPeer(options.peers);
+  const figures = await measureCases(options, peer);
+  const freedom = options.freedom ? await freedomOf(options) : [];
+  const fastapi = 'missing' in peer ? peer : peer.versions;
+  const { rounds, seconds, warmUpSeconds, connections, binaryConnections } = options;
+  const method = { rounds, seconds, warmUpSeconds, connections, binaryConnections };
+  const result: HttpResult = { run, options: method, fastapi, figures, freedom };
+  console.log(httpMarkdown(result));
+  writeResult('http', result);
 }
 
 const options = readOptions();

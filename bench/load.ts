@@ -6,6 +6,13 @@ import type { Sent } from './bodies.js';
 import { Connection, type Reply, requestBytes } from './connection.js';
 import { cpuMs, type Target } from './targets.js';
 
+/** Connections of the client. */
+export interface Connections {
+  readonly connections: number;
+  /** Fewer, since 32 bodies of 6.4 MB and as large replies are more than BODY_BYTES_IN_FLIGHT_MAX. */
+  readonly binaryConnections: number;
+}
+
 export interface LoadOptions {
   readonly connections: number;
   /** Replies of the first seconds are not counted: sockets, caches and the JIT warm up. */

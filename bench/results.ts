@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-export type BenchmarkName = 'http' | 'binary' | 'start' | 'kernel';
+export type BenchmarkName = 'http' | 'start' | 'kernel';
 
 export interface Run {
   readonly command: string;

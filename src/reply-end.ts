@@ -6,8 +6,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** The replies of a connection somebody waits for. */
-const repliesOf = new WeakMap<Socket, Set<ServerResponse>>();
+/** The replies of a connection somebody waits for, in the order of their requests: one, unless some were sent ahead. */
+const repliesOf = new WeakMap<Socket, ServerResponse[]>();
 
 /** Calls `end` when the reply is over; at once, if it is already. */
 export function whenOver(reply: ServerResponse, end: () => void): void {
@@ -23,16 +23,16 @@ export function whenOver(reply: ServerResponse, end: () => void): void {
 function closeWithItsConnection(reply: ServerResponse): void {
   const { socket } = reply.req;
   const replies = repliesOf.get(socket) ?? repliesOn(socket);
-  if (replies.has(reply)) return;
-  replies.add(reply);
-  reply.once('close', () => replies.delete(reply));
+  if (replies.includes(reply)) return;
+  replies.push(reply);
+  reply.once('close', () => replies.splice(replies.indexOf(reply), 1));
 }
 
-function repliesOn(socket: Socket): Set<ServerResponse> {
-  const replies = new Set<ServerResponse>();
+function repliesOn(socket: Socket): ServerResponse[] {
+  const replies: ServerResponse[] = [];
   repliesOf.set(socket, replies);
   socket.once('close', () => {
-    for (const reply of replies) {
+    for (const reply of [...replies]) {
       reply.destroyed = true;
       reply.emit('close');
     }

@@ -6,9 +6,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config.js';
 import type { Log } from './log.js';
+import { settleMemory } from './memory-settings.js';
 import type { Service } from './service.js';
 
 const exitCodes = { software: 70, configuration: 78, signal: 128 } as const;
@@ -121,9 +121,7 @@ class Run {
   }
 }
 
-// Bodies and replies are memory outside of V8's heap, which it keeps small by marking that heap again and again, on threads of its own that
-// take the CPUs from the HTTP thread and the workers. Marked in steps between requests it costs less, and nobody waits longer.
-setFlagsFromString('--no-concurrent-marking');
+settleMemory();
 
 const run = new Run();
 try {

@@ -5,13 +5,20 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { whenOver } from './reply-end.js';
+import { type Placed, ShortLivedSet } from './short-lived-set.js';
 
 /** How often replies under way are looked at. */
 const checkIntervalMs = 1000;
 
+/** A reply that has begun. */
+interface UnderWay extends Placed {
+  readonly reply: ServerResponse;
+  readonly startedAtMs: number;
+}
+
 /** Gives every reply it is told of that long from its first byte to its last. */
 export class SlowReaders {
-  readonly #underWay = new Map<ServerResponse, number>();
+  readonly #underWay = new ShortLivedSet<UnderWay>();
   readonly #replyTimeoutMs: number;
 
   constructor(replyTimeoutMs: number) {
@@ -20,8 +27,9 @@ export class SlowReaders {
 
   /** A reply begins. */
   watch(reply: ServerResponse): void {
-    this.#underWay.set(reply, performance.now());
-    whenOver(reply, () => this.#underWay.delete(reply));
+    const underWay = { reply, startedAtMs: performance.now(), place: 0 };
+    this.#underWay.add(underWay);
+    whenOver(reply, () => this.#underWay.delete(underWay));
   }
 
   /** Watches every reply of `app`, and looks for slow readers until it closes. */
@@ -37,7 +45,7 @@ export class SlowReaders {
 
   #close(): void {
     const since = performance.now() - this.#replyTimeoutMs;
-    for (const [reply, startedAtMs] of this.#underWay) {
+    for (const { reply, startedAtMs } of this.#underWay) {
       if (startedAtMs < since) reply.destroy();
     }
   }

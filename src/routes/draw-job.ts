@@ -72,37 +72,43 @@ export function randomSeed(): string {
   return randomBytes(8).readBigUInt64LE().toString();
 }
 
-/** A job without what is special to its kind. */
-function drawJob({ logits, temperature, seed, ...draw }: Draw): Omit<Job, 'kind' | 'outputs' | 'points' | 'topK'> {
-  const { rows, categories } = logits;
+/** The job of a draw, with what is special to its kind. */
+function jobOf(
+  { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, hard, noise }: Draw,
+  { kind, topK, points, outputs }: Pick<Job, 'kind' | 'topK' | 'points' | 'outputs'>,
+): Job {
+  const { rows, categories, data } = logits;
   return {
+    kind,
     rows,
     categories,
-    samples: draw.numSamples ?? 1,
-    logits: logits.data,
+    samples: numSamples,
+    logits: data,
     temperature: ofRows(temperature, rows),
-    streams: streamsOf(draw.rowOffset, seed, rows),
-    firstSample: draw.sampleOffset,
-    hard: draw.hard,
-    gumbel: draw.noise === 'gumbel',
+    streams: streamsOf(rowOffset, seed, rows),
+    firstSample: sampleOffset,
+    hard,
+    gumbel: noise === 'gumbel',
+    topK,
+    points,
+    outputs,
   };
 }
 
 /** The job that draws `outputs`, and the categories of topIndices if there are any. */
 export function sampleJob(draw: Draw, outputs: ReadonlySet<OutputName>, topK: number): Job {
-  return { ...drawJob(draw), kind: 'draw', topK, points: new Float32Array(0), outputs };
+  return jobOf(draw, { kind: 'draw', topK, points: new Float32Array(0), outputs });
 }
 
 /** The job of the backward pass; `cotangent` is float32 [S, B, K]. */
 export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator): Job {
   const straightThrough = estimator === 'straight_through';
-  return {
-    ...drawJob(draw),
+  return jobOf(draw, {
     kind: straightThrough ? 'vjp' : 'reinmax',
     topK: 0,
     points: cotangent,
     outputs: new Set(straightThrough ? (['gradLogits', 'gradTemperature'] as const) : (['gradLogits'] as const)),
-  };
+  });
 }
 
 /**

@@ -7,6 +7,7 @@
  * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
  */
 import { CallerGone, Problem } from '../errors.js';
+import { type Placed, ShortLivedSet } from '../short-lived-set.js';
 import { type Job, type JobResult, jobElements, outputs, type Part, patient, type Terms } from './job.js';
 
 export interface BatcherOptions {
@@ -43,7 +44,7 @@ export interface BatcherOptions {
 }
 
 /** A job on its way: where its next part starts, and what has come back. */
-interface Ticket {
+interface Ticket extends Placed {
   readonly job: Job;
   readonly terms: Terms;
   readonly resolve: (result: JobResult) => void;
@@ -70,7 +71,7 @@ export class Batcher {
   #queuedRequests = 0;
   /** Queued elements as the limit counts them. */
   #weight = 0;
-  readonly #unsettled = new Set<Ticket>();
+  readonly #unsettled = new ShortLivedSet<Ticket>();
   #whenIdle: (() => void)[] = [];
 
   constructor(options: BatcherOptions) {
@@ -105,6 +106,7 @@ export class Batcher {
         terms,
         resolve,
         reject,
+        place: 0,
         turn: 0,
         submittedAtMs: this.#options.now(),
         nextSample: 0,

@@ -3,9 +3,9 @@
  * dead, it copies twice and keeps until it marks the whole heap. Once that was a quarter of all that draws allocated, and a small draw
  * took half as much time again. No test of behaviour sees it.
  */
-import { Agent, request } from 'node:http';
 import t from 'tap';
 import { readExposition } from './exposition.js';
+import { Flood, type Sent } from './flood.js';
 import { start } from './server-process.js';
 
 /** So many requests are on their way together, as jobs that share a batch are. */
@@ -21,38 +21,17 @@ const requests = 4000;
  */
 const bytesMax = 1000;
 
-interface Sent {
-  readonly path: string;
-  readonly body: string;
-}
-
 const logits = Array.from({ length: 10 }, (_, category) => category / 4);
 const inputs = [{ name: 'logits', shape: [1, 10], datatype: 'FP32', data: logits }];
 const cases: readonly Sent[] = [
-  { path: '/sample', body: JSON.stringify({ logits, seed: 42 }) },
-  { path: '/sample/vjp', body: JSON.stringify({ logits, seed: 42, cotangent: logits }) },
-  { path: '/log-prob', body: JSON.stringify({ logits, samples: logits.map(() => 0.1) }) },
-  { path: '/v2/models/gumbel_softmax/infer', body: JSON.stringify({ parameters: { seed: 42 }, inputs }) },
+  json('/sample', { logits, seed: 42 }),
+  json('/sample/vjp', { logits, seed: 42, cotangent: logits }),
+  json('/log-prob', { logits, samples: logits.map(() => 0.1) }),
+  json('/v2/models/gumbel_softmax/infer', { parameters: { seed: 42 }, inputs }),
 ];
 
-function post(agent: Agent, url: string, { path, body }: Sent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    request(`${url}${path}`, { agent, method: 'POST', headers }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`${path} replied ${response.statusCode}`));
-      response.resume().once('end', resolve);
-    })
-      .once('error', reject)
-      .end(body);
-  });
-}
-
-async function postMany(agent: Agent, url: string, sent: Sent, count: number): Promise<void> {
-  let left = count;
-  const client = async () => {
-    while (left-- > 0) await post(agent, url, sent);
-  };
-  await Promise.all(Array.from({ length: connections }, client));
+function json(path: string, body: object): Sent {
+  return { path, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 /** Bytes of old objects of the HTTP thread, dead ones too, and how often its whole heap has been marked. */
@@ -65,10 +44,10 @@ async function oldObjects(url: string): Promise<{ bytes: number; marked: number 
 }
 
 /** Bytes of old objects that each request left, measured where the heap was not marked meanwhile. */
-async function bytesLeft(agent: Agent, url: string, sent: Sent): Promise<number> {
+async function bytesLeft(flood: Flood, url: string, sent: Sent): Promise<number> {
   for (let attempt = 0; attempt < 5; attempt++) {
     const before = await oldObjects(url);
-    await postMany(agent, url, sent, requests);
+    await flood.post(sent, requests);
     const after = await oldObjects(url);
     if (after.marked === before.marked) return (after.bytes - before.bytes) / requests;
   }
@@ -78,13 +57,13 @@ async function bytesLeft(agent: Agent, url: string, sent: Sent): Promise<number>
 t.test('nothing of a request outlives it', async (t) => {
   const { child, url, exit } = await start();
   t.teardown(() => child.kill('SIGKILL'));
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const flood = new Flood(url, connections);
   for (const sent of cases) {
-    await postMany(agent, url, sent, warmUpRequests);
-    const bytes = await bytesLeft(agent, url, sent);
+    await flood.post(sent, warmUpRequests);
+    const bytes = await bytesLeft(flood, url, sent);
     t.ok(bytes < bytesMax, `${sent.path}: ${bytes.toFixed(0)} bytes of each`);
   }
-  agent.destroy();
+  flood.end();
   child.kill('SIGTERM');
   t.same(await exit, [0, null]);
 });

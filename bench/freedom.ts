@@ -97,6 +97,7 @@ export async function measureFreedom(
   service: Target,
   options: Connections & { readonly seconds: number; readonly draws: number },
 ): Promise<FreedomResult[]> {
+  const few = { ...options, connections: options.fewConnections };
   const manySamples = requestBody(
     { rows: 1, categories: 50_257 },
     { temperature: 0.5, seed: 42, num_samples: 32, return: ['indices'] },
@@ -109,13 +110,10 @@ export async function measureFreedom(
       service,
       '1x50257, num_samples 32, indices, without pause',
       jsonPost('/sample', manySamples),
-      options,
+      few,
     ),
     await livezBeside(service, '64x1000 soft, without pause', bodies, options),
-    await livezBeside(service, '32x50257 binary, without pause', tensors, {
-      ...options,
-      connections: options.binaryConnections,
-    }),
+    await livezBeside(service, '32x50257 binary, without pause', tensors, few),
     await smallBesideLargest(service, options.draws),
   ];
 }

@@ -111,8 +111,8 @@ export function httpMarkdown({ run, options, fastapi, figures, freedom }: HttpRe
   const peer = 'missing' in fastapi ? `The FastAPI peer was left out: ${fastapi.missing}.` : peerTable(figures);
   const versions =
     'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version as string}`);
-  const { rounds, seconds, warmUpSeconds, connections, binaryConnections } = options;
-  const clients = `${connections} connections, ${binaryConnections} for binary tensors`;
+  const { rounds, seconds, warmUpSeconds, connections, fewConnections } = options;
+  const clients = `${connections} connections, ${fewConnections} for binary tensors`;
   const method = `${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warm-up, ${clients}, one worker.`;
   return [
     `${runLines(run, versions)}\n${method}`,

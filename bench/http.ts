@@ -31,7 +31,8 @@ const help = `npm run bench -- [options]
   --seconds <s>         measured seconds of a target a round  (default 4)
   --warm-up <s>         seconds dropped before that           (default 2)
   --connections <n>     connections of the client             (default 32)
-  --binary-connections <n>  the same for binary tensors       (default 8)
+  --few-connections <n> the same for binary tensors, and for
+                        the event loop's large draws          (default 8)
   --quick               2 rounds of 1 second, to see that it works
   --without-peers       leave the FastAPI peer out
   --without-freedom     leave the event loop's table out
@@ -66,7 +67,7 @@ function readOptions(): Options | undefined {
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
       connections: { type: 'string', default: '32' },
-      'binary-connections': { type: 'string', default: '8' },
+      'few-connections': { type: 'string', default: '8' },
       quick: { type: 'boolean', default: false },
       'without-peers': { type: 'boolean', default: false },
       'without-freedom': { type: 'boolean', default: false },
@@ -81,7 +82,7 @@ function readOptions(): Options | undefined {
     seconds: positive(values.seconds ?? (values.quick ? '1' : '4'), 'seconds', 600),
     warmUpSeconds: positive(values['warm-up'] ?? (values.quick ? '0.5' : '2'), 'warm-up', 600),
     connections: Math.ceil(positive(values.connections, 'connections', 1000)),
-    binaryConnections: Math.ceil(positive(values['binary-connections'], 'binary-connections', 1000)),
+    fewConnections: Math.ceil(positive(values['few-connections'], 'few-connections', 1000)),
     peers: !values['without-peers'],
     freedom: !values['without-freedom'],
   };
@@ -96,16 +97,19 @@ function makeCases({ shapes, binary }: Options): Case[] {
 }
 
 /** The Python of the FastAPI peer, or why it is left out. */
-function findPeer(wanted: boolean): PeerPython | { readonly missing: string } {
+type Peer = PeerPython | { readonly missing: string };
+
+function findPeer(wanted: boolean): Peer {
   if (!wanted) return { missing: '--without-peers was given' };
   const python = findPeerPython(['fastapi', 'uvicorn', 'torch', 'numpy', 'orjson', 'pydantic']);
-  if ('missing' in python)
+  if ('missing' in python) {
     console.error(`The FastAPI peer is left out (${python.missing}). See bench/peers/README.md.`);
+  }
   return python;
 }
 
 /** What is compared for a request. FastAPI has no binary tensors. */
-async function startTargets({ wanted }: Case, peer: ReturnType<typeof findPeer>): Promise<Target[]> {
+async function startTargets({ wanted }: Case, peer: Peer): Promise<Target[]> {
   const targets = [await startService(), await startEcho()];
   if (wanted !== 'binary' && !('missing' in peer)) targets.push(...(await startFastapi(peer)));
   return targets;
@@ -138,7 +142,7 @@ function summarise(target: TargetName, { shape, wanted }: Case, all: readonly Ro
 type Round = ReadonlyMap<TargetName, Measured>;
 
 /** One round of one request: each target is started, its reply is checked once, and then they are driven in turn. */
-async function measureRound(sent: Case, peer: ReturnType<typeof findPeer>, load: LoadOptions): Promise<Round> {
+async function measureRound(sent: Case, peer: Peer, load: LoadOptions): Promise<Round> {
   const targets = await startTargets(sent, peer);
   const round = new Map<TargetName, Measured>();
   try {
@@ -154,12 +158,12 @@ async function measureRound(sent: Case, peer: ReturnType<typeof findPeer>, load:
 }
 
 /** The figures of every request. Its rounds are spread over the run, so that no request has the machine's bad quarter of an hour to itself. */
-async function measureCases(options: Options, peer: ReturnType<typeof findPeer>): Promise<HttpFigures[]> {
-  const { rounds: count, seconds, warmUpSeconds, connections, binaryConnections } = options;
+async function measureCases(options: Options, peer: Peer): Promise<HttpFigures[]> {
+  const { rounds: count, seconds, warmUpSeconds, connections, fewConnections } = options;
   const measured = makeCases(options).map((sent) => ({ sent, rounds: [] as Round[] }));
   for (let round = 1; round <= count; round++) {
     for (const { sent, rounds } of measured) {
-      const load = { seconds, warmUpSeconds, connections: sent.wanted === 'binary' ? binaryConnections : connections };
+      const load = { seconds, warmUpSeconds, connections: sent.wanted === 'binary' ? fewConnections : connections };
       rounds.push(await measureRound(sent, peer, load));
       console.error(`round ${round} of ${count}: ${shapeName(sent.shape)} ${sent.wanted}`);
     }
@@ -170,10 +174,10 @@ async function measureCases(options: Options, peer: ReturnType<typeof findPeer>)
 }
 
 async function freedomOf(options: Options): Promise<FreedomResult[]> {
-  const { connections, binaryConnections, rounds, seconds } = options;
+  const { connections, fewConnections, rounds, seconds } = options;
   const service = await startService();
   try {
-    const load = { connections, binaryConnections, seconds: Math.max(2, 2 * seconds), draws: Math.min(rounds, 5) };
+    const load = { connections, fewConnections, seconds: Math.max(2, 2 * seconds), draws: Math.min(rounds, 5) };
     return await measureFreedom(service, load);
   } finally {
     await service.stop();
@@ -184,13 +188,15 @@ async function main(options: Options): Promise<void> {
   const run = describeRun('bench');
   const peer = findPeer(options.peers);
   const figures = await measureCases(options, peer);
-  const freedom = options.freedom ? await freedomOf(options) : [];
   const fastapi = 'missing' in peer ? peer : peer.versions;
-  const { rounds, seconds, warmUpSeconds, connections, binaryConnections } = options;
-  const method = { rounds, seconds, warmUpSeconds, connections, binaryConnections };
-  const result: HttpResult = { run, options: method, fastapi, figures, freedom };
-  console.log(httpMarkdown(result));
+  const { rounds, seconds, warmUpSeconds, connections, fewConnections } = options;
+  const method = { rounds, seconds, warmUpSeconds, connections, fewConnections };
+  const result: HttpResult = { run, options: method, fastapi, figures, freedom: [] };
+  // Half an hour's figures should not be lost to what comes after them.
   writeResult('http', result);
+  const freedom = options.freedom ? await freedomOf(options) : [];
+  console.log(httpMarkdown({ ...result, freedom }));
+  writeResult('http', { ...result, freedom });
 }
 
 const options = readOptions();

@@ -9,8 +9,11 @@ import { cpuMs, type Target } from './targets.js';
 /** Connections of the client. */
 export interface Connections {
   readonly connections: number;
-  /** Fewer, since 32 bodies of 6.4 MB and as large replies are more than BODY_BYTES_IN_FLIGHT_MAX. */
-  readonly binaryConnections: number;
+  /**
+   * Fewer for binary tensors and for draws of 1.6 million elements: 32 bodies of 6.4 MB and as large replies are more than
+   * BODY_BYTES_IN_FLIGHT_MAX, and 32 such draws more than QUEUE_ELEMENTS_MAX.
+   */
+  readonly fewConnections: number;
 }
 
 export interface LoadOptions {

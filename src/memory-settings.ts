@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 /**
  * The largest block whose release glibc learns from: it then maps no block up to this size anew for each use, and keeps twice as much of what
  * was freed (mallopt(3), M_MMAP_THRESHOLD). By default it gave the buffers of bodies and results back to the system and had them zeroed
- * again, up to 60 pages for each request of 64x1000 in binary tensors.
+ * again, up to 78 pages for each request of 64x1000 in binary tensors.
  */
 const learnedBytes = 2 ** 25 - 2 ** 16;
 

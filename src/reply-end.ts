@@ -9,6 +9,9 @@ import type { Socket } from 'node:net';
 /** The replies of a connection somebody waits for, in the order of their requests: one, unless some were sent ahead. */
 const repliesOf = new WeakMap<Socket, ServerResponse[]>();
 
+/** Marks the replies that are among those of their connection: there can be thousands, too many to look through for each. */
+const isAmongThem = Symbol('isAmongThem');
+
 /** Calls `end` when the reply is over; at once, if it is already. */
 export function whenOver(reply: ServerResponse, end: () => void): void {
   if (reply.destroyed) {
@@ -20,10 +23,11 @@ export function whenOver(reply: ServerResponse, end: () => void): void {
 }
 
 /** Closes a reply whose turn never came when its connection is lost. */
-function closeWithItsConnection(reply: ServerResponse): void {
+function closeWithItsConnection(reply: ServerResponse & { [isAmongThem]?: true }): void {
+  if (reply[isAmongThem]) return;
+  reply[isAmongThem] = true;
   const { socket } = reply.req;
   const replies = repliesOf.get(socket) ?? repliesOn(socket);
-  if (replies.includes(reply)) return;
   replies.push(reply);
   reply.once('close', () => replies.splice(replies.indexOf(reply), 1));
 }

@@ -12,12 +12,12 @@ export interface Reply {
   readonly bytes: number;
 }
 
-/** The request as it goes over the wire. */
+/** The request as it goes over the wire, to a path below that of `url`. */
 export function requestBytes(url: string, { path, headers, body }: Sent): Buffer {
   const content = typeof body === 'string' ? Buffer.from(body) : body;
-  const { host } = new URL(url);
+  const { host, pathname } = new URL(url);
   const lines = Object.entries({ host, ...headers, 'content-length': String(content.length) });
-  const head = `POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+  const head = `POST ${pathname === '/' ? '' : pathname}${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
   return Buffer.concat([Buffer.from(head), content]);
 }
 

@@ -9,27 +9,33 @@ import type { Socket } from 'node:net';
 /** The replies of a connection somebody waits for, in the order of their requests: one, unless some were sent ahead. */
 const repliesOf = new WeakMap<Socket, ServerResponse[]>();
 
-/** Marks the replies that are among those of their connection: there can be thousands, too many to look through for each. */
-const isAmongThem = Symbol('isAmongThem');
+/** What to call when a reply is over. One listener for all of them: every reply has several, and listeners cost more than the calls. */
+const ends = Symbol('ends');
 
 /** Calls `end` when the reply is over; at once, if it is already. */
-export function whenOver(reply: ServerResponse, end: () => void): void {
+export function whenOver(reply: ServerResponse & { [ends]?: (() => void)[] }, end: () => void): void {
   if (reply.destroyed) {
     end();
-    return;
+  } else if (reply[ends]) {
+    reply[ends].push(end);
+  } else {
+    const own = [end];
+    reply[ends] = own;
+    closeWithItsConnection(reply, () => {
+      for (const each of own) each();
+    });
   }
-  closeWithItsConnection(reply);
-  reply.once('close', end);
 }
 
-/** Closes a reply whose turn never came when its connection is lost. */
-function closeWithItsConnection(reply: ServerResponse & { [isAmongThem]?: true }): void {
-  if (reply[isAmongThem]) return;
-  reply[isAmongThem] = true;
+/** Closes a reply whose turn never came when its connection is lost; `closed` is called when it has closed, for whatever reason. */
+function closeWithItsConnection(reply: ServerResponse, closed: () => void): void {
   const { socket } = reply.req;
   const replies = repliesOf.get(socket) ?? repliesOn(socket);
   replies.push(reply);
-  reply.once('close', () => replies.splice(replies.indexOf(reply), 1));
+  reply.once('close', () => {
+    replies.splice(replies.indexOf(reply), 1);
+    closed();
+  });
 }
 
 function repliesOn(socket: Socket): ServerResponse[] {

@@ -11,7 +11,10 @@ import { setFlagsFromString } from 'node:v8';
  */
 const learnedBytes = 2 ** 25 - 2 ** 16;
 
-/** Call it before anything else is loaded. */
+/**
+ * Call it once everything is loaded and before the first request: to keep what loading frees takes 12 MiB, and a start in which nothing is
+ * allocated for a long life 40 ms longer.
+ */
 export function settleMemory(): void {
   // Bodies and replies are memory outside of V8's heap, which it keeps small by marking that heap again and again, on threads of its own that
   // take the CPUs from the HTTP thread and the workers. Marked in steps between requests it costs less, and nobody waits longer.
@@ -21,6 +24,6 @@ export function settleMemory(): void {
   setFlagsFromString('--heap-growing-percent=300');
   // What the first hundreds of requests still held when V8 looked, it would allocate for a long life from then on, in every request.
   setFlagsFromString('--no-allocation-site-pretenuring');
-  // Never touched, so it is no memory; released by the first collection.
+  // Never touched, so it is no memory; released by the next collection.
   void new ArrayBuffer(learnedBytes);
 }

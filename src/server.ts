@@ -68,6 +68,7 @@ class Run {
     const onStuck = () => this.#giveUp();
     this.#service = await Service.create({ config, logger, metrics, version: readVersion(), onStuck });
     if (this.#signals > 0) return this.#stop();
+    settleMemory();
     logger.info(await this.#service.listen());
   }
 
@@ -120,8 +121,6 @@ class Run {
     endNow(code, this.#service?.inRuntime ?? true);
   }
 }
-
-settleMemory();
 
 const run = new Run();
 try {

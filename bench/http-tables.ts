@@ -112,7 +112,7 @@ export function httpMarkdown({ run, options, fastapi, figures, freedom }: HttpRe
   const versions =
     'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version as string}`);
   const { rounds, seconds, warmUpSeconds, connections, fewConnections } = options;
-  const clients = `${connections} connections, ${fewConnections} for binary tensors`;
+  const clients = `${connections} connections, ${fewConnections} where requests are large`;
   const method = `${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warm-up, ${clients}, one worker.`;
   return [
     `${runLines(run, versions)}\n${method}`,

@@ -33,8 +33,8 @@ export class ShortLivedSet<Item extends Placed> implements Iterable<Item> {
     last.place = item.place;
   }
 
-  /** Every item once; the one at hand may be deleted meanwhile. */
-  *[Symbol.iterator](): Iterator<Item> {
-    for (let place = this.#items.length - 1; place >= 0; place--) yield this.#items[place] as Item;
+  /** Every item that is in it now, whatever is deleted meanwhile. */
+  [Symbol.iterator](): Iterator<Item> {
+    return [...this.#items].values();
   }
 }

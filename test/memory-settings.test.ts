@@ -16,10 +16,10 @@ const warmUpRequests = 1500;
 const requests = 500;
 
 /**
- * Pages of 4 KiB that each request has mapped. With the setting it is 0 to 2; without, 20 to 80 of the 130 pages that Node.js and ONNX
+ * Pages of 4 KiB that each request has mapped. With the setting it is 0 to 1; without, 9 to 80 of the 130 pages that Node.js and ONNX
  * Runtime allocate for it.
  */
-const faultsMax = 10;
+const faultsMax = 2;
 
 const values = Array.from({ length: rows * categories }, (_, at) => (at % 101) / 16);
 const tensor = bytesOf({ datatype: 'FP32', values });
@@ -49,10 +49,14 @@ if (process.platform === 'linux') {
     t.teardown(() => child.kill('SIGKILL'));
     const flood = new Flood(url, connections);
     await flood.post(sent, warmUpRequests);
-    const before = pageFaults(child.pid as number);
-    await flood.post(sent, requests);
-    const faults = (pageFaults(child.pid as number) - before) / requests;
-    t.ok(faults < faultsMax, `${faults.toFixed(1)} pages of each`);
+    // The least of up to three attempts: while the process still grows it maps what it will keep, and without the setting all are alike.
+    let least = Number.POSITIVE_INFINITY;
+    for (let attempt = 0; attempt < 3 && least >= faultsMax; attempt++) {
+      const before = pageFaults(child.pid as number);
+      await flood.post(sent, requests);
+      least = Math.min(least, (pageFaults(child.pid as number) - before) / requests);
+    }
+    t.ok(least < faultsMax, `${least.toFixed(1)} pages of each`);
     flood.end();
     child.kill('SIGTERM');
     t.same(await exit, [0, null]);

@@ -88,22 +88,26 @@ export class Service {
     return service;
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   memory(): { readonly residentMiB: number; readonly peakMiB: number } {
-    return memoryMiB(this.#child.pid as number);
+    return memoryMiB(this.pid);
   }
 
   /** Open files, sockets counted in. */
   descriptors(): number {
-    return readdirSync(`/proc/${this.#child.pid}/fd`).length;
+    return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
   /** Limits its open files from now on, by prlimit of util-linux: a start reads more modules at once than the limits tried here. */
   limitDescriptors(count: number): void {
-    execFileSync('prlimit', [`--pid=${this.#child.pid}`, `--nofile=${count}:${count}`]);
+    execFileSync('prlimit', [`--pid=${this.pid}`, `--nofile=${count}:${count}`]);
   }
 
   signal(signal: NodeJS.Signals): void {

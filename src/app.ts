@@ -10,6 +10,7 @@ import { BodyBudget, budgetBodies } from './body-budget.js';
 import type { Config } from './config.js';
 import { errorReplyOptions, installErrorReplies } from './error-replies.js';
 import { type FullQueueParts, refuseWhenFull } from './full-queue.js';
+import type { Connections } from './http/connections.js';
 import { httpServer } from './http-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from './metrics.js';
@@ -29,7 +30,13 @@ import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
 import type { Sampler } from './sampler/sampler.js';
 import { toProblem } from './schemas/issue.js';
-import { SlowReaders } from './slow-readers.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The connections of its server. */
+    connections: Connections;
+  }
+}
 
 export interface AppParts {
   readonly config: Config;
@@ -69,7 +76,6 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     ...constantHeaders,
     ...(lifecycle.draining && { connection: 'close' }),
   });
-  const slowReaders = new SlowReaders(config.replyTimeoutMs);
   const draws = new PathTable();
   const fullQueue: FullQueueParts = {
     refusal: () => sampler.refusal(),
@@ -78,11 +84,14 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     headersOf,
     errors,
     answers,
-    begun: (reply) => slowReaders.watch(reply),
-    bodyBytesMax: config.jsonBodyBytesMax,
   };
+  let connections: Connections | undefined;
   const app: FastifyInstance = fastify({
-    serverFactory: (handle) => httpServer(config, refuseWhenFull(handle, fullQueue)),
+    serverFactory: (handle) => {
+      const made = httpServer(config, refuseWhenFull(handle, fullQueue));
+      connections = made.connections;
+      return made.server;
+    },
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for every request would cost more than the draw of a small one; lines about a request name its id.
@@ -91,8 +100,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     bodyLimit: config.jsonBodyBytesMax,
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,
-    ...errorReplyOptions(errors),
+    ...errorReplyOptions(errors, headersOf),
   });
+  app.decorate('connections', connections as unknown as Connections);
   app.setValidatorCompiler(({ schema }) => (data) => {
     const parsed = (schema as ZodType).safeParse(data);
     return parsed.success ? { value: parsed.data } : { error: toProblem(parsed.error) };
@@ -102,10 +112,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     reply.headers(headersOf(request.id));
     done();
   });
-  installErrorReplies(app, errors);
+  installErrorReplies(app, errors, headersOf);
   observeAnswers(app, answers);
   budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));
-  slowReaders.watchAll(app);
   await describeRoutes(app, version);
   await guardRoutes(app, callers);
   await app.register(async (json) => {

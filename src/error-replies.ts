@@ -3,17 +3,17 @@
  * the code that fits, anything else as `internal`, whose cause goes to the observer and never to the client.
  */
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js';
+import { connectionOf } from './http/connection.js';
+import { flawOf } from './http/request-form.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
 import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
 import { nextTurn } from './json/turn.js';
 import { PathTable } from './path-table.js';
-import { requestIdHeader } from './request-id.js';
 import { problemMediaType } from './schemas/problem.js';
-import { answerUnread, isUnread } from './unread-body.js';
 
 /** Fastify's errors that a client can cause. */
 const ofFastify: Readonly<Record<string, ProblemCode>> = {
@@ -99,36 +99,47 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
   const { status, headers, body: text } = problemReply(problem, request.id, request.url);
   // Fastify adds a charset to the media type of text, not to that of bytes.
   const body = Buffer.from(text);
-  reply.code(status).headers(headers);
-  if (!isUnread(request.raw)) return reply.send(body);
-  reply.hijack();
-  reply.raw.statusCode = status;
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) reply.raw.setHeader(name, value);
-  }
-  answerUnread(request.raw, reply.raw, body, request.server.initialConfig.bodyLimit ?? 0);
-  return reply;
+  return reply.code(status).headers(headers).send(body);
 }
 
-/** Answers on the raw socket when Node could not read a request at all; undefined where nobody is left to hear it. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): Problem | undefined {
-  // Node keeps the reply under way here; once it has begun, anything else would be read as part of it.
-  const { _httpMessage: underWay } = socket as Socket & { readonly _httpMessage?: ServerResponse };
-  if (error.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent) {
+/** Headers of every reply, by the id of its request. */
+export type HeadersOf = (requestId: string) => Readonly<Record<string, string>>;
+
+/**
+ * Answers on the raw socket when Node could not read a request at all; undefined where nobody is left to hear it. Every earlier
+ * request of the connection has been answered: it is only then that Node gets the bytes of the next.
+ */
+function answerClientError(
+  error: Error & { code?: string },
+  socket: Socket,
+  headersOf: HeadersOf,
+): Problem | undefined {
+  const connection = connectionOf(socket);
+  // What comes after the head of a reply would be read as part of it.
+  if (error.code === 'ECONNRESET' || !socket.writable || connection?.replyHasBegun) {
     socket.destroy();
     return undefined;
   }
   const problem = explained(ofNode[error.code ?? ''] ?? 'bad-request');
+  writeProblem(problem, socket, headersOf);
+  return problem;
+}
+
+/** Writes a whole reply, the last of its connection. */
+function writeProblem(problem: Problem, socket: Socket, headersOf: HeadersOf): void {
   const { status, title } = problemKind(problem.code);
   const requestId = randomUUID();
   const body = problemBodyOf(problem, requestId);
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${problemMediaType}\r\n` +
-      `${requestIdHeader}: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    // A client that does not close its side must not keep the socket.
-    () => socket.destroy(),
-  );
-  return problem;
+  const headers = {
+    ...headersOf(requestId),
+    'content-type': problemMediaType,
+    'content-length': Buffer.byteLength(body),
+    date: new Date().toUTCString(),
+    connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`);
+  connectionOf(socket)?.linger();
 }
 
 /** What is said of a request to those who count and log. */
@@ -164,14 +175,25 @@ function isReaderGone({ code }: FastifyError, { raw }: FastifyRequest): boolean 
  * Installs the error replies. Call it before any route is added: it learns the routes as they come.
  * A request that matches no route is refused before its body is read.
  */
-export function installErrorReplies(app: FastifyInstance, { refused }: ErrorObserver): void {
+export function installErrorReplies(
+  app: FastifyInstance,
+  { refused, unread }: ErrorObserver,
+  headersOf: HeadersOf,
+): void {
   const paths = new PathTable();
   app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
   // An expectation nobody knows may be ignored (RFC 9110, section 10.1.1); Node would answer 417 with an empty body.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  // Node would close the connection without a word.
+  app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    const problem = new Problem('bad-request', 'This service is no proxy. Send requests for its own paths.');
+    writeProblem(problem, socket, headersOf);
+    unread(problem);
+  });
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.raw.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      done(new Problem('bad-request', 'HTTP/1.1 requests have a Host header.'));
+    const flaw = flawOf(request.raw);
+    if (flaw) {
+      done(new Problem('bad-request', flaw));
       return;
     }
     if (!request.is404) {
@@ -202,11 +224,11 @@ export function installErrorReplies(app: FastifyInstance, { refused }: ErrorObse
 }
 
 /** Options of the server for errors that come before any hook or handler. */
-export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver) {
+export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver, headersOf: HeadersOf) {
   return {
     clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => {
       const answer = () => {
-        const problem = answerClientError(error, socket);
+        const problem = answerClientError(error, socket, headersOf);
         if (problem) unread(problem);
       };
       // Node looks once a second whose time is over: hundreds at once would hold the thread.
@@ -217,7 +239,7 @@ export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver)
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       const problem = toProblem(error);
       refused(problem ?? explained('internal'), knownRequest(request), problem ? undefined : error);
-      sendProblem(problem ?? explained('internal'), request, reply.header(requestIdHeader, request.id));
+      sendProblem(problem ?? explained('internal'), request, reply.headers(headersOf(request.id)));
       misrouted(knownRequest(request), reply.statusCode);
     },
   };

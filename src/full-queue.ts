@@ -6,11 +6,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type ErrorObserver, type KnownRequest, type ProblemReply, problemReply } from './error-replies.js';
 import type { Problem } from './errors.js';
+import { flawOf } from './http/request-form.js';
 import type { AnswerObserver } from './observe-requests.js';
 import type { PathTable } from './path-table.js';
 import { whenOver } from './reply-end.js';
 import { requestIdOf } from './request-id.js';
-import { answerUnread, isUnread } from './unread-body.js';
 
 export interface FullQueueParts {
   /** The problem of a full queue, while it is full. */
@@ -23,10 +23,6 @@ export interface FullQueueParts {
   readonly headersOf: (requestId: string) => Readonly<Record<string, string>>;
   readonly errors: ErrorObserver;
   readonly answers: Pick<AnswerObserver, 'answered' | 'left'>;
-  /** Told of every reply. */
-  readonly begun: (reply: ServerResponse) => void;
-  /** How much of a body that is not read may still come. */
-  readonly bodyBytesMax: number;
 }
 
 /** In front of `handle`, which has all requests that are not refused here. */
@@ -34,8 +30,8 @@ export function refuseWhenFull(handle: RequestListener, parts: FullQueueParts): 
   const { refusal, draws, callerOf } = parts;
   return (request, reply) => {
     const problem = request.method === 'POST' ? refusal() : undefined;
-    // Requests that have another mistake hear of that: no Host, no such route, no key.
-    const route = problem && request.headers.host !== undefined ? draws.find(request.url as string)?.url : undefined;
+    // Requests that have another mistake hear of that: no such route, no key, bad HTTP.
+    const route = problem && flawOf(request) === undefined ? draws.find(request.url as string)?.url : undefined;
     const caller = route === undefined ? undefined : callerOf(request.headers.authorization);
     if (!problem || !caller) return handle(request, reply);
     refuse(problem, { id: requestIdOf(request), method: 'POST', route, key: caller.name }, request, reply, parts);
@@ -47,7 +43,7 @@ function refuse(
   known: KnownRequest,
   request: IncomingMessage,
   reply: ServerResponse,
-  { headersOf, errors, answers, begun, bodyBytesMax }: FullQueueParts,
+  { headersOf, errors, answers }: FullQueueParts,
 ): void {
   const startedAtMs = performance.now();
   whenOver(reply, () => {
@@ -55,24 +51,17 @@ function refuse(
     else answers.left(known);
   });
   errors.refused(problem, known);
-  begun(reply);
-  answer(problemReply(problem, known.id, request.url as string), headersOf(known.id), request, reply, bodyBytesMax);
+  answer(problemReply(problem, known.id, request.url as string), headersOf(known.id), reply);
 }
 
 function answer(
   { status, headers, body }: ProblemReply,
   constantHeaders: Readonly<Record<string, string>>,
-  request: IncomingMessage,
   reply: ServerResponse,
-  bodyBytesMax: number,
 ): void {
   reply.statusCode = status;
   for (const [name, value] of Object.entries(constantHeaders)) reply.setHeader(name, value);
   for (const [name, value] of Object.entries(headers)) reply.setHeader(name, value);
-  if (isUnread(request)) {
-    answerUnread(request, reply, Buffer.from(body), bodyBytesMax);
-    return;
-  }
   reply.setHeader('content-length', Buffer.byteLength(body));
   // Of text Node makes one write with the head; bytes would be a second.
   reply.end(body);

@@ -1,6 +1,11 @@
-/** Node's HTTP server with the limits of the configuration, which Fastify would not set all of. */
-import { createServer, type RequestListener, type Server } from 'node:http';
+/** Node's HTTP server with the limits of the configuration, which neither it nor Fastify would set all of. */
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Config } from './config.js';
+import { connectionOf } from './http/connection.js';
+import { Connections } from './http/connections.js';
+import { Reply, Request } from './http/messages.js';
+import { originForm } from './http/request-form.js';
+import { whenOver } from './reply-end.js';
 
 /** How often connections whose time is over are looked for. */
 const connectionsCheckingIntervalMs = 1000;
@@ -9,16 +14,25 @@ export type HttpLimits = Pick<
   Config,
   | 'headersTimeoutMs'
   | 'requestTimeoutMs'
+  | 'replyTimeoutMs'
   | 'keepAliveTimeoutMs'
   | 'headerBytesMax'
+  | 'jsonBodyBytesMax'
   | 'connectionsMax'
   | 'requestsPerSocketMax'
 >;
 
+export interface HttpServer {
+  readonly server: Server;
+  readonly connections: Connections;
+}
+
 /** Never listens. */
-export function httpServer(limits: HttpLimits, handle: RequestListener): Server {
+export function httpServer(limits: HttpLimits, handle: RequestListener): HttpServer {
   const server = createServer(
     {
+      IncomingMessage: Request,
+      ServerResponse: Reply,
       // Node refuses to start with a limit for headers above that for requests.
       headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
       requestTimeout: limits.requestTimeoutMs,
@@ -28,9 +42,16 @@ export function httpServer(limits: HttpLimits, handle: RequestListener): Server 
       // Node would refuse with an empty body; the error replies do it with a problem.
       requireHostHeader: false,
     },
-    handle,
+    (request, reply) => {
+      connectionOf(request.socket)?.begin(request, reply);
+      whenOver(reply, replyIsOver);
+      request.url = originForm(request.url as string);
+      handle(request, reply);
+    },
   );
-  server.maxConnections = limits.connectionsMax;
-  server.maxRequestsPerSocket = limits.requestsPerSocketMax;
-  return server;
+  return { server, connections: new Connections(server, limits) };
+}
+
+function replyIsOver(reply: ServerResponse): void {
+  connectionOf(reply.req.socket)?.over(reply);
 }

@@ -34,10 +34,8 @@ export async function practiseRefusals(limits: HttpLimits): Promise<void> {
     headersOf: (requestId) => ({ 'x-request-id': requestId }),
     errors: { refused: nothing, misrouted: nothing, unread: nothing },
     answers: { answered: nothing, left: nothing },
-    begun: nothing,
-    bodyBytesMax: 0,
   });
-  const server = httpServer(limits, refuse);
+  const { server } = httpServer(limits, refuse);
   server.listen(0, loopback);
   try {
     await once(server, 'listening');

@@ -21,6 +21,13 @@ const lastRequestMs = 250;
 /** How often connections that have become idle are closed while the service stops. */
 const idleSweepMs = 50;
 
+/** Whatever clients do, connections are closed so long before a stop has taken its time, for the workers to end in. */
+const stopMarginMs = 1000;
+const stopMarginShare = 0.25;
+
+/** How long the end of a stop looks for a moment in which nobody connects. */
+const quietMsMax = 500;
+
 type App = Awaited<ReturnType<typeof buildApp>>;
 
 export interface ServiceOptions {
@@ -131,18 +138,42 @@ export class Service {
 
   /**
    * Resolves when every connection has ended. Node's own close would at once reset idle connections on which a request may
-   * be on its way, and no longer look for slow ones; so this only stops listening, and closes what stays idle.
+   * be on its way, and no longer look for slow ones; so this only stops listening, and closes what stays idle. Clients that are still
+   * sending, or do not take their replies, have what time the stop has.
    */
   async #closeConnections(): Promise<void> {
-    const { server } = this.#app;
+    const { server, connections } = this.#app;
+    const { shutdownTimeoutMs } = this.#config;
     const closed = once(server, 'close');
+    const patienceMs = shutdownTimeoutMs - Math.min(stopMarginMs, stopMarginShare * shutdownTimeoutMs);
+    const limit = setTimeout(() => connections.closeAll(), patienceMs);
+    await quietTurn(server);
     NetServer.prototype.close.call(server);
     await sleep(lastRequestMs);
     // A connection whose reply was already on its way when the drain began did not hear Connection: close.
-    const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
+    const sweep = setInterval(() => connections.closeIdle(lastRequestMs), idleSweepMs);
     await closed;
     clearInterval(sweep);
+    clearTimeout(limit);
   }
+}
+
+/**
+ * Resolves after a turn of the event loop in which nobody connected: closing a socket that listens resets the connections that the kernel
+ * has taken and the process has not. Those are taken first, and few come between that and the close.
+ */
+async function quietTurn(server: NetServer): Promise<void> {
+  const endMs = performance.now() + quietMsMax;
+  let connected = true;
+  const note = () => {
+    connected = true;
+  };
+  server.on('connection', note);
+  while (connected && performance.now() < endMs) {
+    connected = false;
+    await new Promise(setImmediate);
+  }
+  server.off('connection', note);
 }
 
 /** @throws {ConfigError} when the key file cannot work */

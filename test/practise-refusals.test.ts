@@ -9,8 +9,10 @@ import { start } from './server-process.js';
 const limits = {
   headersTimeoutMs: 5000,
   requestTimeoutMs: 10_000,
+  replyTimeoutMs: 60_000,
   keepAliveTimeoutMs: 72_000,
   headerBytesMax: 8192,
+  jsonBodyBytesMax: 2 ** 22,
   connectionsMax: 1024,
   requestsPerSocketMax: 10_000,
 };

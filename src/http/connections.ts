@@ -1,0 +1,122 @@
+/**
+ * The connections of a server: how many there may be, which of them has to go when there are too many, how long each may take, and in which
+ * order they are served what they have sent ahead.
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { ShortLivedSet } from '../short-lived-set.js';
+import { activities, Connection, type ConnectionParts } from './connection.js';
+
+export interface ConnectionLimits {
+  readonly connectionsMax: number;
+  readonly requestsPerSocketMax: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly replyTimeoutMs: number;
+  /** How much a client may go on sending that was answered before it had sent all. */
+  readonly jsonBodyBytesMax: number;
+}
+
+/** How often replies under way are looked at. */
+const checkIntervalMs = 1000;
+
+/** Idle connections keep their time until so much of the table is taken. */
+const roomyShare = 0.75;
+
+/** However full the table is, an idle connection is told that it has so long. */
+const keepAliveMsMin = 1000;
+
+export class Connections {
+  readonly #server: Server;
+  readonly #limits: ConnectionLimits;
+  readonly #all = new ShortLivedSet<Connection>();
+  /** Connections with requests that wait for their turn. */
+  readonly #waiting: Connection[] = [];
+  readonly #parts: ConnectionParts;
+  readonly #check: NodeJS.Timeout;
+
+  /** Call it before the server listens. */
+  constructor(server: Server, limits: ConnectionLimits) {
+    this.#server = server;
+    this.#limits = limits;
+    this.#parts = {
+      inItsTurn: (connection) => this.#wait(connection),
+      requestsMax: limits.requestsPerSocketMax,
+      lingerBytesMax: limits.jsonBodyBytesMax,
+    };
+    server.on('connection', (socket) => this.#accept(socket));
+    this.#check = setInterval(() => this.#closeSlowReaders(), checkIntervalMs);
+    this.#check.unref();
+    server.once('close', () => clearInterval(this.#check));
+  }
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  /** Closes the connections whose clients ask for nothing, but for those that came within the last `newMs`. */
+  closeIdle(newMs: number): void {
+    const before = performance.now() - newMs;
+    for (const { activity, silent, sinceMs, socket } of this.#all) {
+      if (activity === 'idle' || (silent && sinceMs < before)) socket.destroy();
+    }
+  }
+
+  closeAll(): void {
+    for (const { socket } of this.#all) socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    const connection = new Connection(socket, this.#parts);
+    this.#all.add(connection);
+    socket.once('close', () => {
+      this.#all.delete(connection);
+      this.#setKeepAlive();
+    });
+    if (this.#all.size > this.#limits.connectionsMax) this.#makeRoom(connection);
+    this.#setKeepAlive();
+  }
+
+  /** Closes the connection that can best be spared: the last kind of activity, and of that the one for which it has lasted longest. */
+  #makeRoom(newcomer: Connection): void {
+    let spared = newcomer;
+    let rank = 0;
+    for (const connection of this.#all) {
+      const its = activities.indexOf(connection.activity);
+      if (connection === newcomer || its < rank || its === 0 || connection.socket.destroyed) continue;
+      if (its > rank || connection.sinceMs < spared.sinceMs) {
+        spared = connection;
+        rank = its;
+      }
+    }
+    spared.socket.destroy();
+  }
+
+  /** Node reads the property for each reply. */
+  #setKeepAlive(): void {
+    const { connectionsMax, keepAliveTimeoutMs } = this.#limits;
+    const free = 1 - this.#all.size / connectionsMax;
+    const share = Math.min(1, Math.max(0, free / (1 - roomyShare)));
+    const leastMs = Math.min(keepAliveMsMin, keepAliveTimeoutMs);
+    this.#server.keepAliveTimeout = Math.max(leastMs, Math.floor(share * keepAliveTimeoutMs));
+  }
+
+  /** Each turn of the event loop parses one request that was sent ahead, of whichever connection has waited longest. */
+  #wait(connection: Connection): void {
+    this.#waiting.push(connection);
+    if (this.#waiting.length === 1) setImmediate(this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#waiting[0]?.wake();
+    this.#waiting.shift();
+    if (this.#waiting.length > 0) setImmediate(this.#wake);
+  };
+
+  /** Closes the connections of clients that do not take their replies: what waits to be sent is memory. */
+  #closeSlowReaders(): void {
+    const nowMs = performance.now();
+    for (const connection of this.#all) {
+      if (connection.replyMs(nowMs) > this.#limits.replyTimeoutMs) connection.socket.destroy();
+    }
+  }
+}

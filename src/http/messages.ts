@@ -1,0 +1,50 @@
+/** Requests and replies as Node makes them, with the limits that Node does not have. */
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Problem } from '../errors.js';
+
+/** A body may come in so many pieces whatever their size: a number or a line each, for a few KB. */
+const piecesMin = 1024;
+
+/**
+ * More have to have so many bytes on average. Each piece costs about a microsecond and 350 bytes of memory, whatever is in it. Pieces of clients
+ * that stream are those of their buffers, from some 100 bytes for events to 64 KiB, and packets of TCP have 536 bytes or more.
+ */
+const pieceBytesMin = 64;
+
+/** An unread body as short as this is thrown away by Node, and the connection goes on. */
+const shortBytesMax = 2 ** 16;
+
+/** A request whose body is an error once it comes in absurdly small pieces. */
+export class Request extends IncomingMessage {
+  #pieces = 0;
+  #bytes = 0;
+
+  override push(piece: Buffer | null): boolean {
+    if (piece === null) return super.push(null);
+    if (this.#pieces < 0) return false;
+    this.#pieces += 1;
+    this.#bytes += piece.length;
+    if (this.#pieces <= piecesMin || this.#bytes >= this.#pieces * pieceBytesMin) return super.push(piece);
+    this.#pieces = -1;
+    const detail =
+      `The body comes in pieces of less than ${pieceBytesMin} bytes on average. ` +
+      `Send chunks of at least so many bytes, or Content-Length and the body at once.`;
+    // Whoever reads the body answers with it; where nobody does, the request has been answered.
+    if (this.listenerCount('error') > 0) this.emit('error', new Problem('bad-request', detail));
+    return false;
+  }
+}
+
+/** A reply that closes its connection where more of the request's body is to come than is worth reading for the sake of that. */
+export class Reply extends ServerResponse<Request> {
+  override writeHead(status: number, ...rest: never[]): this {
+    const { complete, headers } = this.req;
+    if (
+      !complete &&
+      (headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > shortBytesMax)
+    ) {
+      this.shouldKeepAlive = false;
+    }
+    return super.writeHead(status, ...rest);
+  }
+}

@@ -26,7 +26,7 @@ const stopMarginMs = 1000;
 const stopMarginShare = 0.25;
 
 /** How long the end of a stop looks for a moment in which nobody connects. */
-const quietMsMax = 500;
+const quietMsMax = 1000;
 
 type App = Awaited<ReturnType<typeof buildApp>>;
 

@@ -6,10 +6,11 @@ import { Problem } from '../errors.js';
 const piecesMin = 1024;
 
 /**
- * More have to have so many bytes on average. Each piece costs about a microsecond and 350 bytes of memory, whatever is in it. Pieces of clients
- * that stream are those of their buffers, from some 100 bytes for events to 64 KiB, and packets of TCP have 536 bytes or more.
+ * More have to have so many bytes on average. Each piece costs about a microsecond and 350 bytes of memory, whatever is in it. A piece is
+ * a chunk, or a part of one where a read ends in it, so chunks of twice as many bytes are always enough. Clients that stream send
+ * their buffers, from 100 bytes for events to 64 KiB, and packets of TCP have 536 bytes or more.
  */
-const pieceBytesMin = 64;
+const pieceBytesMin = 32;
 
 /** An unread body as short as this is thrown away by Node, and the connection goes on. */
 const shortBytesMax = 2 ** 16;
@@ -28,7 +29,7 @@ export class Request extends IncomingMessage {
     this.#pieces = -1;
     const detail =
       `The body comes in pieces of less than ${pieceBytesMin} bytes on average. ` +
-      `Send chunks of at least so many bytes, or Content-Length and the body at once.`;
+      `Send chunks of at least ${2 * pieceBytesMin} bytes, or Content-Length and the body at once.`;
     // Whoever reads the body answers with it; where nobody does, the request has been answered.
     if (this.listenerCount('error') > 0) this.emit('error', new Problem('bad-request', detail));
     return false;

@@ -1,0 +1,74 @@
+/** Too many connections: who asks for nothing makes way for who does. Real sockets, a small table. */
+import { once } from 'node:events';
+import t from 'tap';
+import { get, listening, post, RawClient } from './raw-client.js';
+
+const long = JSON.stringify({ logits: Array(1024).fill(0), num_samples: 131_072, return: ['indices'] });
+const connectionsMax = 8;
+const few = { CONNECTIONS_MAX: String(connectionsMax) };
+
+/** What fills the table, one after another, so that they are in it in that order. */
+async function fill(port: number, count: number, text: string): Promise<RawClient[]> {
+  const clients: RawClient[] = [];
+  for (let client = 0; client < count; client++) {
+    const next = new RawClient(port, text);
+    await once(next.socket, 'connect');
+    if (text.endsWith('\r\n\r\n')) await next.replies(1);
+    clients.push(next);
+  }
+  return clients;
+}
+
+for (const [name, text] of [
+  ['silent', ''],
+  ['stopped in the middle of a head', 'GET /livez HTTP/1.1\r\nHost: x\r\nX-'],
+  ['idle after a reply', get('/livez')],
+] as const) {
+  t.test(`a table full of connections that are ${name}: a new one takes the place of the oldest`, async (t) => {
+    const { service, port } = await listening(t, few);
+    const clients = await fill(port, connectionsMax, text);
+    const probe = new RawClient(port, get('/livez'));
+    await probe.replies(1);
+    t.same(probe.statuses, [200]);
+    await clients[0]?.closed;
+    t.equal(service.app.connections.count, connectionsMax);
+    t.ok(clients.slice(1).every(({ socket }) => !socket.destroyed));
+    for (const { socket } of [probe, ...clients]) socket.destroy();
+  });
+}
+
+t.test('idle connections go before those without a head, and none with a request in flight', async (t) => {
+  const { service, port } = await listening(t, { CONNECTIONS_MAX: '3', DEADLINE_MS: '60000' });
+  const [busy] = await fill(port, 1, post('/sample', long));
+  while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
+  const [silent] = await fill(port, 1, '');
+  const [idle] = await fill(port, 1, get('/livez'));
+  const [first] = await fill(port, 1, post('/sample', long));
+  await idle?.closed;
+  t.notOk(silent?.socket.destroyed, 'the idle one went first');
+  const [second] = await fill(port, 1, post('/sample', long));
+  await silent?.closed;
+  const turnedAway = new RawClient(port, get('/livez'));
+  await turnedAway.closed;
+  t.same(turnedAway.statuses, [], 'where all are busy, the new one is closed');
+  await Promise.all([busy, first, second].map((client) => client?.replies(1)));
+  t.same(
+    [busy, first, second].map((client) => client?.statuses),
+    [[200], [200], [200]],
+  );
+  for (const client of [busy, first, second]) client?.socket.destroy();
+});
+
+t.test('idle connections are told their whole time until the table is three quarters full', async (t) => {
+  const { port } = await listening(t, { ...few, KEEP_ALIVE_TIMEOUT_MS: '72000' });
+  const told: (string | undefined)[] = [];
+  const clients: RawClient[] = [];
+  for (let client = 0; client < connectionsMax; client++) {
+    const [next] = (await fill(port, 1, get('/livez'))) as [RawClient];
+    clients.push(next);
+    told.push(/keep-alive: timeout=(\d+)/i.exec(next.received)?.[1]);
+  }
+  // The limit of Node in seconds: a half and none of the last quarter of 8 places are left for the last two.
+  t.same(told, ['72', '72', '72', '72', '72', '72', '36', '1']);
+  for (const { socket } of clients) socket.destroy();
+});

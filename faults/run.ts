@@ -6,15 +6,19 @@
 import { parseArgs } from 'node:util';
 import { describeRun } from '../bench/results.js';
 import { clockScenario } from './clock.js';
+import { connectionsScenario } from './connections.js';
 import { descriptorsScenario } from './descriptors.js';
 import { disconnectsScenario } from './disconnects.js';
 import { mutationsScenario } from './mutations.js';
 import { overloadScenario } from './overload.js';
+import { pipeliningScenario } from './pipelining.js';
 import { writeFaultResult } from './results.js';
 import { Checks, type Options, type Scenario, scenarioNames } from './scenario.js';
 import { shutdownScenario } from './shutdown.js';
 import { slowClientsScenario } from './slow-clients.js';
+import { smallChunksScenario } from './small-chunks.js';
 import { figuresMarkdown } from './tables.js';
+import { unreadStopScenario } from './unread-stop.js';
 import { workersScenario } from './workers.js';
 
 const help = `npm run test:faults -- [options]
@@ -35,6 +39,10 @@ const scenarios: readonly Scenario[] = [
   disconnectsScenario,
   clockScenario,
   descriptorsScenario,
+  pipeliningScenario,
+  connectionsScenario,
+  smallChunksScenario,
+  unreadStopScenario,
 ];
 
 function wholeNumber(text: string | undefined, name: string): number | undefined {

@@ -9,6 +9,10 @@ export const scenarioNames = [
   'disconnects',
   'clock',
   'descriptors',
+  'pipelining',
+  'connections',
+  'small-chunks',
+  'unread-stop',
 ] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
@@ -41,7 +45,7 @@ export interface Scenario {
   readonly run: (options: Options, checks: Checks) => Promise<Figures>;
 }
 
-/** Collects what held and what did not. A check is a status, a count, an exit code or a bound on memory, never a latency. */
+/** Collects what held and what did not. A check is a status, a count, an exit code or a bound on memory or CPU; a latency only in the full form. */
 export class Checks {
   #passed = 0;
   readonly #failures: string[] = [];

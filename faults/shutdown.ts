@@ -5,6 +5,7 @@
  */
 import { percentile } from '../bench/statistics.js';
 import { afterSeconds, closedLoop } from './closed-loop.js';
+import { connectingStops } from './connecting-stop.js';
 import { countOutcomes, OpenLoop } from './open-loop.js';
 import { workBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
@@ -103,6 +104,7 @@ async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
   }
   checks.equal('so many rounds came about', rounds.length, form.rounds);
   const stuck = await stuckStops(checks);
+  const connecting = await connectingStops(full, checks);
   const exits = rounds.map(({ exitMs }) => exitMs);
   const sum = (of: (round: Round) => number) => rounds.reduce((total, each) => total + of(each), 0);
   return {
@@ -122,6 +124,10 @@ async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
       {
         headers: ['a stop that a worker holds up, ended by', 'exit'],
         rows: stuck.map(({ name, exit }) => [name, exit]),
+      },
+      {
+        headers: ['stops while 16 clients connect without a pause', 'requests', 'reset'],
+        rows: [[String(connecting.stops), connecting.requests, connecting.reset]],
       },
     ],
   };

@@ -21,12 +21,11 @@ const parkedPiecesMax = 16;
 const lingerMs = 1000;
 
 /**
- * What a connection is doing, the dearest to close first. `busy`: a request has come whose reply is not out, or bytes wait to be parsed.
+ * What a connection is doing. `busy`: a request has come whose reply is not out, or bytes wait to be parsed.
  * `headless`: no complete head has come; the client is silent, or has stopped in the middle of one. `idle`: its last request has been
  * answered, and nothing has come since. `lingering`: all has been said; what still comes is thrown away.
  */
-export const activities = ['busy', 'headless', 'idle', 'lingering'] as const;
-export type Activity = (typeof activities)[number];
+export type Activity = 'busy' | 'headless' | 'idle' | 'lingering';
 
 const ownConnection = Symbol('connection');
 

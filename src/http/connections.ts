@@ -5,7 +5,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { ShortLivedSet } from '../short-lived-set.js';
-import { activities, Connection, type ConnectionParts } from './connection.js';
+import { Connection, type ConnectionParts } from './connection.js';
 
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -76,17 +76,21 @@ export class Connections {
     this.#setKeepAlive();
   }
 
-  /** Closes the connection that can best be spared: the last kind of activity, and of that the one for which it has lasted longest. */
+  /**
+   * Closes a connection that lingers, or else the one on which nothing was asked for the longest time, be it idle or without a complete
+   * head; never one with a request in flight. Idle ones first would be worse: a thousand silent connections would close those
+   * of clients that have just been served.
+   */
   #makeRoom(newcomer: Connection): void {
     let spared = newcomer;
-    let rank = 0;
     for (const connection of this.#all) {
-      const its = activities.indexOf(connection.activity);
-      if (connection === newcomer || its < rank || its === 0 || connection.socket.destroyed) continue;
-      if (its > rank || connection.sinceMs < spared.sinceMs) {
+      const { activity, sinceMs, socket } = connection;
+      if (activity === 'busy' || socket.destroyed) continue;
+      if (activity === 'lingering') {
         spared = connection;
-        rank = its;
+        break;
       }
+      if (sinceMs < spared.sinceMs) spared = connection;
     }
     spared.socket.destroy();
   }

@@ -102,6 +102,7 @@ t.test(
       HEADERS_TIMEOUT_MS: '100',
       REQUEST_TIMEOUT_MS: '200',
       KEEP_ALIVE_TIMEOUT_MS: '1000',
+      DEADLINE_MS: '600000',
     });
     // Three draws of some hundred milliseconds each, of which Node is told once a second; the last is cut in its head, and goes on.
     const draws = post('/sample', long).repeat(8);

@@ -37,17 +37,17 @@ for (const [name, text] of [
   });
 }
 
-t.test('idle connections go before those without a head, and none with a request in flight', async (t) => {
+t.test('the one that has asked for nothing for the longest time goes, and none with a request in flight', async (t) => {
   const { service, port } = await listening(t, { CONNECTIONS_MAX: '3', DEADLINE_MS: '60000' });
   const [busy] = await fill(port, 1, post('/sample', long));
   while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
   const [silent] = await fill(port, 1, '');
   const [idle] = await fill(port, 1, get('/livez'));
   const [first] = await fill(port, 1, post('/sample', long));
-  await idle?.closed;
-  t.notOk(silent?.socket.destroyed, 'the idle one went first');
-  const [second] = await fill(port, 1, post('/sample', long));
   await silent?.closed;
+  t.notOk(idle?.socket.destroyed, 'the one that has just been answered stays longer');
+  const [second] = await fill(port, 1, post('/sample', long));
+  await idle?.closed;
   const turnedAway = new RawClient(port, get('/livez'));
   await turnedAway.closed;
   t.same(turnedAway.statuses, [], 'where all are busy, the new one is closed');

@@ -105,6 +105,9 @@ async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
   checks.equal('so many rounds came about', rounds.length, form.rounds);
   const stuck = await stuckStops(checks);
   const connecting = await connectingStops(full, checks);
+  // One may wait in the kernel when the socket that listens is closed.
+  const { stops, reset } = connecting;
+  checks.that('at most one connection a stop was reset', reset <= stops, reset);
   const exits = rounds.map(({ exitMs }) => exitMs);
   const sum = (of: (round: Round) => number) => rounds.reduce((total, each) => total + of(each), 0);
   return {

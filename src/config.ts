@@ -121,13 +121,14 @@ export const options = {
     default: '72000',
     unit: 'milliseconds',
     reason:
-      'How long an idle connection stays open: longer than the 60 s of common load balancers, so that they close first and no request meets a closing socket.',
+      'How long an idle connection stays open: longer than the 60 s of common load balancers, so that they close first and no request meets a closing socket. It shrinks once CONNECTIONS_MAX is three quarters reached.',
   }),
   CONNECTIONS_MAX: option({
     schema: integer({ min: 1, max: 65_536 }),
     default: '1024',
     unit: 'connections',
-    reason: 'Connections open at once; more are closed as they come. Keep it below the limit of file descriptors.',
+    reason:
+      'Connections open at once. Above it a new one takes the place of the one that has asked for nothing for the longest time, and is closed where all have a request in flight. Keep it below the limit of file descriptors.',
   }),
   REQUESTS_PER_SOCKET_MAX: option({
     schema: integer({ min: 1, max: 2 ** 31 - 1 }),

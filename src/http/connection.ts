@@ -22,7 +22,7 @@ const lingerMs = 1000;
 
 /**
  * What a connection is doing. `busy`: a request has come whose reply is not out, or bytes wait to be parsed.
- * `headless`: no complete head has come; the client is silent, or has stopped in the middle of one. `idle`: its last request has been
+ * `headless`: no complete head has come, or after a reply no complete body; the client is silent, or has stopped in the middle of one. `idle`: its last request has been
  * answered, and nothing has come since. `lingering`: all has been said; what still comes is thrown away.
  */
 export type Activity = 'busy' | 'headless' | 'idle' | 'lingering';
@@ -37,6 +37,8 @@ export function connectionOf(socket: Socket & { [ownConnection]?: Connection }):
 export interface ConnectionParts {
   /** Wakes the connection in a turn of the event loop that it has for itself. */
   readonly inItsTurn: (connection: Connection) => void;
+  /** How long a connection may be idle. */
+  readonly idleMs: () => number;
   /** The last request of a connection is answered with Connection: close. */
   readonly requestsMax: number;
   /** How many bytes a client that was answered may go on sending. */
@@ -93,8 +95,8 @@ export class Connection implements Placed {
 
   get activity(): Activity {
     if (this.#lingering) return 'lingering';
-    if (this.#reply || this.#parked.length > 0 || !this.#bodyIsOver()) return 'busy';
-    return this.#inHead ? 'headless' : 'idle';
+    if (this.#reply || this.#parked.length > 0) return 'busy';
+    return this.#inHead || !this.#bodyIsOver() ? 'headless' : 'idle';
   }
 
   /** Whether nothing has ever come. */
@@ -138,7 +140,7 @@ export class Connection implements Placed {
       this.#request = undefined;
     }
     if (this.#parked.length > 0) {
-      // Node has just set the time that an idle connection has.
+      // Node has just set the time that an idle connection has, which this one is not.
       this.socket.setTimeout(0);
       this.#parts.inItsTurn(this);
     } else if (this.#clientEnded) {
@@ -157,7 +159,10 @@ export class Connection implements Placed {
       this.#paused = false;
       this.socket.resume();
     }
-    if (this.#clientEnded && this.activity !== 'busy' && !this.#lingering) this.#parseEnd();
+    if (this.#lingering || this.activity === 'busy') return;
+    // What waited was no whole request.
+    this.socket.setTimeout(this.#parts.idleMs());
+    if (this.#clientEnded) this.#parseEnd();
   }
 
   /**

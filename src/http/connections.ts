@@ -40,6 +40,7 @@ export class Connections {
     this.#limits = limits;
     this.#parts = {
       inItsTurn: (connection) => this.#wait(connection),
+      idleMs: () => server.keepAliveTimeout,
       requestsMax: limits.requestsPerSocketMax,
       lingerBytesMax: limits.jsonBodyBytesMax,
     };

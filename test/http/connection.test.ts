@@ -105,8 +105,8 @@ t.test(
       KEEP_ALIVE_TIMEOUT_MS: '1000',
       DEADLINE_MS: '600000',
     });
-    // Three draws of some hundred milliseconds each, of which Node is told once a second; the last is cut in its head, and goes on.
-    const draws = post('/sample', long).repeat(8);
+
+    const draws = post('/sample', longer).repeat(5);
     const last = get('/livez', 'Connection: close\r\n');
     const client = new RawClient(port, draws + last.slice(0, 20));
     await client.replies(4);

@@ -176,12 +176,16 @@ t.test('refusals are counted and logged like any other, and so are clients that 
     { level: 40, request_id: 'counted', route, status: 503, requests: 1 },
   );
 
-  // Behind a draw on its own connection a refusal has to wait, and this client leaves before.
-  const client = connect(port, '127.0.0.1', () => client.write(`${head('/sample', longDraw.length)}${longDraw}`));
-  while (!service.sampler.refusal()) await new Promise(setImmediate);
-  client.write(head('/log-prob', 0));
-  while ((await scrape()).value('gumbel_http_errors_total', { code: 'overloaded' }) === 2);
-  client.destroy();
+  // This client takes none of its refusals, and leaves before one of them is out.
+  const accepted = once(service.app.server, 'connection') as Promise<[Socket]>;
+  const client = connect(port, '127.0.0.1').on('error', () => {});
+  client.pause();
+  const [connection] = await accepted;
+  await whileFull(async () => {
+    client.write(head('/log-prob', 0).repeat(9000));
+    while (connection.writableLength === 0) await new Promise(setImmediate);
+    client.resetAndDestroy();
+  });
   const left = { method: 'POST', route: '/log-prob', status: '499' };
   while ((await scrape()).value('gumbel_http_requests_total', left) !== 1);
 });

@@ -22,7 +22,7 @@ export interface FullQueueParts {
   /** Headers of every reply. */
   readonly headersOf: (requestId: string) => Readonly<Record<string, string>>;
   readonly errors: ErrorObserver;
-  readonly answers: Pick<AnswerObserver, 'answered' | 'left'>;
+  readonly answers: Pick<AnswerObserver, 'answered'>;
 }
 
 /** In front of `handle`, which has all requests that are not refused here. */
@@ -46,10 +46,8 @@ function refuse(
   { headersOf, errors, answers }: FullQueueParts,
 ): void {
   const startedAtMs = performance.now();
-  whenOver(reply, () => {
-    if (reply.writableFinished) answers.answered(known, reply.statusCode, performance.now() - startedAtMs);
-    else answers.left(known);
-  });
+  // It waits behind no other reply, so it is out as soon as its client takes it.
+  whenOver(reply, () => answers.answered(known, reply.statusCode, performance.now() - startedAtMs));
   errors.refused(problem, known);
   answer(problemReply(problem, known.id, request.url as string), headersOf(known.id), reply);
 }

@@ -33,7 +33,7 @@ export async function practiseRefusals(limits: HttpLimits): Promise<void> {
     callerOf: () => ({ name: undefined }),
     headersOf: (requestId) => ({ 'x-request-id': requestId }),
     errors: { refused: nothing, misrouted: nothing, unread: nothing },
-    answers: { answered: nothing, left: nothing },
+    answers: { answered: nothing },
   });
   const { server } = httpServer(limits, refuse);
   server.listen(0, loopback);

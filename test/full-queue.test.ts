@@ -17,7 +17,7 @@ const head = (path: string, bytes: number) =>
 
 /** A service whose queue is full with one request. */
 async function listening(t: Test, environment: Record<string, string> = {}, parts: ServiceParts = {}) {
-  const service = await startService({ QUEUE_REQUESTS_MAX: '1', ...environment }, parts);
+  const service = await startService({ QUEUE_REQUESTS_MAX: '1', DEADLINE_MS: '60000', ...environment }, parts);
   t.teardown(service.close);
   await service.app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = service.app.server.address() as { port: number };

@@ -23,8 +23,8 @@ export interface LogOptions {
 export interface Log {
   readonly logger: Logger;
   /**
-   * Writes what is left and ends the log; what is logged later is lost. Resolves to whether everything was written in
-   * time: if not, a write still holds a thread, and the process does not end by itself.
+   * Writes what is left and ends the log; what is logged later is lost. Every call gets the same promise, which never rejects and resolves
+   * within a second to whether everything was written. If not, a write may still hold a thread, and the process does not end by itself.
    */
   readonly close: () => Promise<boolean>;
 }
@@ -37,7 +37,13 @@ const redact = {
 export function openLog({ level, fd, lineDropped }: LogOptions): Log {
   // pino's own destination writes the rest synchronously when the process exits, for ever if nobody reads.
   const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax });
-  const logger = pino({ level, redact }, destination);
+  let closed: Promise<boolean> | undefined;
+  // pino gets nothing but `write`: with a `flushSync` it would write fatal lines synchronously, which is for ever if nobody reads
+  // (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js). And a stream that has ended throws.
+  const write = (line: string) => {
+    if (!closed) destination.write(line);
+  };
+  const logger = pino({ level, redact }, { write });
   let dropped = 0;
   destination.on('drop', () => {
     dropped += 1;
@@ -51,18 +57,19 @@ export function openLog({ level, fd, lineDropped }: LogOptions): Log {
   });
   // The reader has gone, or the disk is full: what is kept is tried again with the next line.
   destination.on('error', () => {});
-  const close = () =>
-    new Promise<boolean>((resolve) => {
-      logger.level = 'silent';
-      const giveUp = setTimeout(() => {
-        destination.destroy();
-        resolve(false);
-      }, closeMs);
-      destination.once('close', () => {
-        clearTimeout(giveUp);
-        resolve(true);
-      });
-      destination.end();
-    });
-  return { logger, close };
+  return { logger, close: () => (closed ??= writeRest(destination)) };
+}
+
+function writeRest(destination: sonicBoom.SonicBoom): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (written: boolean) => {
+      clearTimeout(giveUp);
+      destination.destroy();
+      resolve(written);
+    };
+    const giveUp = setTimeout(settle, closeMs, false);
+    destination.once('close', () => settle(true));
+    destination.once('error', () => settle(false));
+    destination.end();
+  });
 }

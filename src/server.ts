@@ -1,17 +1,24 @@
 /**
- * Process entry: configuration, signals, exit codes. The only file that touches `process`, but for `onnx/session.ts`, which
- * switches ONNX Runtime's telemetry off.
- * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration or an execution provider that cannot work,
- * 70 (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, a stop takes too long or there is a bug, 128 + n after a second signal.
+ * Process entry: configuration, signals, exit codes. With `process-end.ts` the only file that touches `process`, but for
+ * `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
+ * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration, an execution provider or a limit on open files that
+ * cannot work, 70 (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, a stop takes too long or there is a bug, 128 + n after
+ * a second signal.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Config } from './config.js';
 import type { Log } from './log.js';
 import { settleMemory } from './memory-settings.js';
+import { ProcessEnd } from './process-end.js';
+import { ranOutOfFiles, tooFewOpenFiles } from './runtime/open-files.js';
 import type { Service } from './service.js';
 
 const exitCodes = { software: 70, configuration: 78, signal: 128 } as const;
+
+/** All that by default end a process and that people and managers send to have it end. */
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
+type StopSignal = (typeof stopSignals)[number];
 
 /** How long a stop may take that was asked for before the configuration was read. */
 const startTimeoutMs = 20_000;
@@ -25,35 +32,40 @@ function readVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/**
- * Ends the process now, whatever its threads do. `process.exit` would end them first, and ONNX Runtime aborts the process
- * when that happens in the middle of its work. Replacing the program ends them without their noticing, but Node.js can do
- * that only from 22.15 on; before, a process that must not exit kills itself, and where it cannot (process 1 of a container
- * ignores its own signals) it aborts.
- */
-function endNow(code: number, inRuntime: boolean): never {
-  const { execve } = process as { execve?: (file: string, args: string[], environment: object) => never };
-  if (!inRuntime) process.exit(code);
-  if (execve) execve(process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
-  process.kill(process.pid, 'SIGKILL');
-  process.abort();
-}
-
 /** One run of the service in this process. */
 class Run {
+  readonly #end = new ProcessEnd(() => this.#service?.inRuntime ?? this.#creating);
   #config: Config | undefined;
   #log: Log | undefined;
   #service: Service | undefined;
+  /** Workers are being started: they are inside ONNX Runtime. */
+  #creating = false;
   #signals = 0;
 
+  /** Takes over signals and errors. First of all: a signal during the start waits for the workers, which must not be ended meanwhile. */
+  listen(): void {
+    // Process 1 of a container would not hear a signal that nobody listens to.
+    for (const signal of stopSignals) process.on(signal, () => this.#hear(signal));
+    // Node.js opens its inspector at SIGUSR1 unless somebody listens: whoever then connects to port 9229 runs code here.
+    process.on('SIGUSR1', () => {});
+    process.on('uncaughtException', (error) => this.#fail(error, 'the process ends because of an error that nothing caught'));
+  }
+
   async start(): Promise<void> {
-    // Before anything is loaded: a signal during the start waits for the workers, which must not be ended meanwhile, and
-    // process 1 of a container would not hear a signal that nobody listens to.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#hear(signal));
-    process.on('uncaughtException', (error) => {
-      this.#log?.logger.fatal({ err: error }, 'the process ends because of an error that nothing caught');
-      void this.#end(exitCodes.software);
-    });
+    const tooFew = tooFewOpenFiles();
+    if (tooFew !== undefined) return this.#cannotStart(tooFew, exitCodes.configuration);
+    try {
+      await this.#serve();
+    } catch (error) {
+      const filesLine = ranOutOfFiles(error);
+      const message = filesLine ?? (error instanceof Error ? error.message : String(error));
+      // Told by its name, since nothing of the service may have been loaded yet.
+      const configuration = filesLine !== undefined || (error instanceof Error && error.name === 'ConfigError');
+      this.#cannotStart(message, configuration ? exitCodes.configuration : exitCodes.software);
+    }
+  }
+
+  async #serve(): Promise<void> {
     const { readConfig } = await import('./config.js');
     const { openLog } = await import('./log.js');
     const { Metrics } = await import('./metrics.js');
@@ -64,26 +76,42 @@ class Run {
     const { logger } = log;
     this.#config = config;
     this.#log = log;
-    if (this.#signals > 0) return;
+    this.#end.log = log;
+    if (this.#signals > 0) return this.#stop();
     const onStuck = () => this.#giveUp();
-    this.#service = await Service.create({ config, logger, metrics, version: readVersion(), onStuck });
+    this.#creating = true;
+    try {
+      this.#service = await Service.create({ config, logger, metrics, version: readVersion(), onStuck });
+    } finally {
+      this.#creating = false;
+    }
     if (this.#signals > 0) return this.#stop();
     settleMemory();
-    logger.info(await this.#service.listen());
+    try {
+      logger.info(await this.#service.listen());
+    } catch (error) {
+      // A stop that came meanwhile is no failure of the start.
+      if (this.#signals === 0) throw error;
+    }
   }
 
-  /** Writes the last lines of a start that failed. */
-  async fail(): Promise<void> {
-    await this.#log?.close();
+  #cannotStart(message: string, code: number): void {
+    try {
+      writeSync(2, `gumbel-sampler cannot start: ${message}\n`);
+    } catch {
+      // Nobody reads stderr: the exit code must do.
+    }
+    this.#end.begin(code);
   }
 
   /** The first signal stops the service, a second one ends the process. */
-  #hear(signal: 'SIGTERM' | 'SIGINT'): void {
+  #hear(signal: StopSignal): void {
+    if (this.#end.begun) return;
     this.#signals += 1;
     const logger = this.#log?.logger;
     if (this.#signals > 1) {
       logger?.fatal({ signal }, 'ending at once, as a second signal asks');
-      void this.#end(exitCodes.signal + constants.signals[signal]);
+      this.#end.begin(exitCodes.signal + constants.signals[signal]);
       return;
     }
     const drainDelayMs = this.#config?.drainDelayMs ?? 0;
@@ -92,44 +120,41 @@ class Run {
     if (this.#service) void this.#stop();
   }
 
-  /** With nothing left to do, the process ends by itself with code 0. */
   async #stop(): Promise<void> {
-    await this.#service?.stop(this.#config?.drainDelayMs ?? 0);
-    // A write that nobody reads holds a thread, and that the process; the workers are gone, so it may be ended.
-    if (!(await this.#log?.close())) process.exit(0);
+    try {
+      await this.#service?.stop(this.#config?.drainDelayMs ?? 0);
+      this.#end.begin(0);
+    } catch (error) {
+      this.#fail(error, 'the stop failed: ending with code 70');
+    }
+  }
+
+  /** A bug of ours. Once the process ends anyway, it changes nothing. */
+  #fail(error: unknown, message: string): void {
+    if (this.#end.begun) return;
+    try {
+      this.#log?.logger.fatal({ err: error }, message);
+    } finally {
+      this.#end.begin(exitCodes.software);
+    }
   }
 
   /** A stuck worker keeps the process from ever working whole or ending by itself: what it holds is answered, then it ends. */
   #giveUp(): void {
     this.#log?.logger.fatal('a worker thread is stuck: unready now, then ending with code 70');
-    setTimeout(() => void this.#end(exitCodes.software), answersLeaveMs);
+    setTimeout(() => this.#end.begin(exitCodes.software), answersLeaveMs);
   }
 
   #limitStop(drainDelayMs: number): void {
     const shutdownTimeoutMs = this.#config?.shutdownTimeoutMs ?? startTimeoutMs;
-    const limit = setTimeout(() => {
+    setTimeout(() => {
+      if (this.#end.begun) return;
       this.#log?.logger.fatal({ shutdownTimeoutMs }, 'the stop took too long: ending with code 70');
-      void this.#end(exitCodes.software);
+      this.#end.begin(exitCodes.software);
     }, drainDelayMs + shutdownTimeoutMs);
-    // It must not keep a process alive that has stopped.
-    limit.unref();
-  }
-
-  /** Ends the process as soon as the log has been written, or cannot be. */
-  async #end(code: number): Promise<void> {
-    await this.#log?.close();
-    endNow(code, this.#service?.inRuntime ?? true);
   }
 }
 
 const run = new Run();
-try {
-  await run.start();
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`gumbel-sampler cannot start: ${message}\n`);
-  // Told by its name, since nothing of the service may have been loaded yet.
-  process.exitCode =
-    error instanceof Error && error.name === 'ConfigError' ? exitCodes.configuration : exitCodes.software;
-  await run.fail();
-}
+run.listen();
+await run.start();

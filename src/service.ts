@@ -66,22 +66,20 @@ export class Service {
   /**
    * Starts the workers and builds the app; nobody can reach it yet.
    *
-   * @throws {ConfigError} when the key file or the execution provider cannot work
+   * @throws {ConfigError} when the key file or the execution provider cannot work; whatever is thrown, the workers have ended
    */
   static async create(options: ServiceOptions): Promise<Service> {
     const { config, logger, metrics, version, onStuck } = options;
     const access = await openKeyFile(options);
+    const starting = createSampler({
+      ...config,
+      provider: config.executionProvider,
+      onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
+      onStuck,
+      observer: metrics.sampler,
+    });
     try {
-      const [sampler] = await Promise.all([
-        createSampler({
-          ...config,
-          provider: config.executionProvider,
-          onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
-          onStuck,
-          observer: metrics.sampler,
-        }),
-        practiseRefusals(config),
-      ]);
+      const [sampler] = await Promise.all([starting, practiseRefusals(config)]);
       for (const { provider, reason } of sampler.refused) logger.info({ refused: provider }, `auto: ${reason}`);
       const lifecycle = { draining: false };
       const callers = access?.callers;
@@ -89,6 +87,11 @@ export class Service {
       return new Service(options, access, sampler, lifecycle, app);
     } catch (error) {
       access?.close();
+      // Whoever hears of the failure may end the process: no thread is to be inside ONNX Runtime then.
+      await starting.then(
+        (sampler) => sampler.close(),
+        () => {},
+      );
       // Which provider to use is configuration, and one that cannot work is a mistake of it.
       throw ProviderError.is(error) ? new ConfigError(error.message) : error;
     }

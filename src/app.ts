@@ -50,10 +50,7 @@ export interface AppParts {
   readonly version: string;
 }
 
-/**
- * Headers of every reply: what a browser must not do with JSON. Written out, since helmet works its headers out anew for each
- * request, which a small draw would feel; the pages have helmet's.
- */
+/** Headers of every reply: what a browser must not do with JSON. The pages have a policy of their own. */
 const safeHeaders = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -135,8 +132,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   metrics.describe(sampler.load, { version, noiseVersion, provider, device });
   metricsRoute(app, metrics);
   if (config.docs === 'on') {
-    await docsRoutes(app);
-    await exploreRoutes(app);
+    docsRoutes(app, callers !== undefined);
+    exploreRoutes(app);
   }
   return app;
 }

@@ -4,8 +4,10 @@
  * Label values are bounded whatever is asked for: registered route patterns, methods of HTTP, codes of the catalogue, names
  * in the key file. docs/observability.md says what each metric means and when to worry.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { catalogue, type ProblemCode, problemKind } from './errors.js';
+import { type Clock, PacedGeneration } from './paced-generation.js';
 import type { DrawnBatch, SamplerObserver } from './sampler/observer.js';
 import type { SamplerLoad } from './sampler/sampler.js';
 
@@ -164,7 +166,10 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  constructor() {
+  readonly #text: PacedGeneration<Buffer>;
+
+  constructor(clock: Clock = { now: () => performance.now(), sleep }) {
+    this.#text = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
     this.#gauge('gumbel_queue_elements', 'Elements that wait to be drawn.', (load) => load.queuedElements);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);
@@ -187,9 +192,9 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** Every metric in the text format of Prometheus. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  /** Every metric in the text format of Prometheus, read after this call; those who ask while one is being waited for share it. */
+  text(): Promise<Buffer> {
+    return this.#text.ask();
   }
 
   /** Says where the load is read and what runs, once both are known. */

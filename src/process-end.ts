@@ -5,14 +5,14 @@
 import type { Log } from './log.js';
 
 /**
- * Ends the process now, whatever its threads do. `process.exit` would end them first, and ONNX Runtime aborts the process
- * when that happens in the middle of its work. Replacing the program ends them without their noticing, but Node.js can do
- * that only from 22.15 on; before, a process that must not exit kills itself, and where it cannot (process 1 of a container
- * ignores its own signals) it aborts.
+ * Ends the process now, whatever its threads do. `process.exit` ends or waits for them first: ONNX Runtime aborts the process when that
+ * happens in the middle of its work, and a thread that hangs in a read is waited for without end. Replacing the program ends them without
+ * their noticing, but Node.js can do that only from 22.15 on; before, a process that must not exit kills itself, and where it cannot
+ * (process 1 of a container ignores its own signals) it aborts.
  */
-function exitNow(code: number, inRuntime: boolean): never {
+function exitNow(code: number, holdsThreads: boolean): never {
   const { execve } = process as { execve?: (file: string, args: string[], environment: object) => never };
-  if (!inRuntime) {
+  if (!holdsThreads) {
     try {
       process.exit(code);
     } finally {
@@ -26,13 +26,13 @@ function exitNow(code: number, inRuntime: boolean): never {
 }
 
 export class ProcessEnd {
-  readonly #inRuntime: () => boolean;
+  readonly #holdsThreads: () => boolean;
   #log: Log | undefined;
   #begun = false;
 
-  /** @param inRuntime whether a thread may be inside ONNX Runtime; asked at the very end */
-  constructor(inRuntime: () => boolean) {
-    this.#inRuntime = inRuntime;
+  /** @param holdsThreads whether a thread may be where it must not be ended, or cannot; asked at the very end */
+  constructor(holdsThreads: () => boolean) {
+    this.#holdsThreads = holdsThreads;
   }
 
   /** The log whose last lines are to be written. */
@@ -56,7 +56,7 @@ export class ProcessEnd {
       await this.#log?.close();
     } finally {
       // Also where closing failed, which is then of no interest any more.
-      exitNow(code, this.#inRuntime());
+      exitNow(code, this.#holdsThreads());
     }
   }
 }

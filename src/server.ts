@@ -34,7 +34,7 @@ function readVersion(): string {
 
 /** One run of the service in this process. */
 class Run {
-  readonly #end = new ProcessEnd(() => this.#service?.inRuntime ?? this.#creating);
+  readonly #end = new ProcessEnd(() => this.#service?.holdsThreads ?? this.#creating);
   #config: Config | undefined;
   #log: Log | undefined;
   #service: Service | undefined;
@@ -52,9 +52,9 @@ class Run {
   }
 
   async start(): Promise<void> {
-    const tooFew = tooFewOpenFiles();
-    if (tooFew !== undefined) return this.#cannotStart(tooFew, exitCodes.configuration);
     try {
+      // Before anything else is imported, which is what would fail.
+      if (!this.#enoughFiles(1)) return;
       await this.#serve();
     } catch (error) {
       const filesLine = ranOutOfFiles(error);
@@ -71,6 +71,7 @@ class Run {
     const { Metrics } = await import('./metrics.js');
     const { Service } = await import('./service.js');
     const config = readConfig(process.env);
+    if (!this.#enoughFiles(config.workers)) return;
     const metrics = new Metrics();
     const log = openLog({ level: config.logLevel, fd: 1, lineDropped: metrics.lineDropped });
     const { logger } = log;
@@ -93,6 +94,12 @@ class Run {
       // A stop that came meanwhile is no failure of the start.
       if (this.#signals === 0) throw error;
     }
+  }
+
+  #enoughFiles(workers: number): boolean {
+    const tooFew = tooFewOpenFiles(workers);
+    if (tooFew !== undefined) this.#cannotStart(tooFew, exitCodes.configuration);
+    return tooFew === undefined;
   }
 
   #cannotStart(message: string, code: number): void {

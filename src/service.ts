@@ -86,7 +86,7 @@ export class Service {
       const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version });
       return new Service(options, access, sampler, lifecycle, app);
     } catch (error) {
-      access?.close();
+      await access?.close();
       // Whoever hears of the failure may end the process: no thread is to be inside ONNX Runtime then.
       await starting.then(
         (sampler) => sampler.close(),
@@ -113,9 +113,12 @@ export class Service {
     return `serving at ${address} with provider ${provider} (${device}) and ${workers} worker${workers === 1 ? '' : 's'}`;
   }
 
-  /** Whether a thread may be inside ONNX Runtime, which aborts the process if that exits then. */
-  get inRuntime(): boolean {
-    return this.#sampler.inRuntime();
+  /**
+   * Whether a thread may be where ending it ends badly: inside ONNX Runtime, which aborts the process, or inside a read of the key file
+   * that hangs, for which `process.exit` would wait.
+   */
+  get holdsThreads(): boolean {
+    return this.#sampler.inRuntime() || (this.#access?.reading() ?? false);
   }
 
   /**
@@ -135,7 +138,7 @@ export class Service {
     }
     await this.#app.close();
     await this.#sampler.close();
-    this.#access?.close();
+    await this.#access?.close();
     this.#logger.info('stopped');
   }
 

@@ -1,7 +1,7 @@
 /** Every metric, provoked by a request or a fault and read back over HTTP as Prometheus would. */
 import { connect } from 'node:net';
 import t from 'tap';
-import { shedReasons } from '../src/metrics.js';
+import { Metrics, shedReasons } from '../src/metrics.js';
 import type { Sampler } from '../src/sampler/sampler.js';
 import { type Exposition, readExposition } from './exposition.js';
 import { testProvider } from './provider.js';
@@ -47,6 +47,12 @@ t.test('/metrics is the text format, and answers with the media type Prometheus 
     if (!name.startsWith('gumbel_')) continue;
     t.equal(name.endsWith('_total'), type === 'counter', `${name} is a ${type}`);
   }
+});
+
+t.test('all who ask while one is waited for get the same buffer', async (t) => {
+  const metrics = new Metrics();
+  const [first, second] = await Promise.all([metrics.text(), metrics.text()]);
+  t.equal(first, second);
 });
 
 t.test('requests are counted by method, route pattern and status, and their duration is measured', async (t) => {

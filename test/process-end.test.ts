@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { openFilesMin, ranOutOfFiles, tooFewOpenFiles } from '../src/runtime/open-files.js';
 import { run, start } from './server-process.js';
 
 const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
@@ -125,10 +126,11 @@ t.test('a log whose reader has gone holds up no stop', async (t) => {
 t.test('every signal that asks for an end drains: what is in flight is answered, and the code is 0', async (t) => {
   for (const signal of stopSignals) {
     const { child, url, lines, exit } = await start();
-    const body = JSON.stringify({ logits: Array(1000).fill(0), num_samples: 20_000, return: ['indices'] });
+    const body = JSON.stringify({ logits: Array(1000).fill(0), num_samples: 50_000, return: ['indices'] });
     const headers = { 'content-type': 'application/json' };
     const draw = fetch(`${url}/sample`, { method: 'POST', headers, body });
-    while (!/gumbel_queue_requests [1-9]/.test(await (await fetch(`${url}/metrics`)).text()));
+    // The draw takes a quarter of a second, and this reply comes after it has begun.
+    while ((await fetch(`${url}/livez`)).status !== 200);
     child.kill(signal);
     t.equal((await draw).status, 200, signal);
     t.same(await exit, [0, null], signal);
@@ -179,4 +181,47 @@ t.test('SIGUSR1 opens no inspector', async (t) => {
   child.kill('SIGTERM');
   t.same(await exit, [0, null]);
   t.equal(stderr(), '', 'nor does it say anything of one');
+});
+
+/** Starts it under a limit on open files, as `ulimit -n` sets it. */
+async function startUnder(filesMax: number, environment: Record<string, string> = {}) {
+  const entry = fileURLToPath(new URL('../src/server.js', import.meta.url));
+  const child = spawn('sh', ['-c', `ulimit -n ${filesMax}; exec "$0" "$1"`, process.execPath, entry], {
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', WORKERS: '1', ...environment },
+  });
+  let text = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+    if (/serving at/.test(text) && !child.killed) child.kill('SIGTERM');
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stderr, served: /serving at/.test(text) };
+}
+
+t.test('too low a limit on open files ends the start with one line that names it and the least that works', async (t) => {
+  t.match(await startUnder(64), {
+    code: 78,
+    stderr: /^gumbel-sampler cannot start: the limit on open files \(ulimit -n\) is 64; with 1 worker it must be at least 128\n$/,
+  });
+  const manyWorkers = await startUnder(openFilesMin(8) - 1, { WORKERS: '8' });
+  t.match(manyWorkers, { code: 78, stderr: / is 211; with 8 workers it must be at least 212\n$/ });
+});
+
+t.test('the least that works, works', async (t) => {
+  for (const workers of [1, 4]) {
+    const started = await startUnder(openFilesMin(workers), { WORKERS: String(workers) });
+    t.same(started, { code: 0, stderr: '', served: true }, `${workers} workers`);
+  }
+});
+
+t.test('where no limit is known, an error for want of open files is told by the same line', async (t) => {
+  t.match(ranOutOfFiles(new Error("EMFILE: too many open files, open '/app/x.js'")), /\(ulimit -n\) .* at least 128$/);
+  t.match(ranOutOfFiles(new Error('Cannot read package config /app/package.json: Too many open files.')), /at least 128/);
+  t.equal(ranOutOfFiles(new Error('EADDRINUSE')), undefined);
+  t.equal(tooFewOpenFiles(1, undefined), undefined);
+  t.equal(tooFewOpenFiles(1, Number.POSITIVE_INFINITY), undefined);
 });

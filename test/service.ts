@@ -61,6 +61,9 @@ export interface ServiceParts {
   readonly now?: () => number;
 }
 
+/** A changed key file is read again without a pause: nobody writes it meanwhile. */
+const noWait = { wait: async () => {} };
+
 /** Starts the service with the given environment on top of one worker. */
 export async function startService(
   environment: Record<string, string> = {},
@@ -71,7 +74,7 @@ export async function startService(
   const logger = logTo ? pino({ level: config.logLevel }, { write: logTo }) : pino({ level: 'silent' });
   const { quotaElementsPerMinute, apiKeysFile } = config;
   const callers = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
-  const access = apiKeysFile === '' ? undefined : await openAccess(apiKeysFile, callers, logger);
+  const access = apiKeysFile === '' ? undefined : await openAccess(apiKeysFile, callers, logger, noWait);
   const sampler = await createSampler({
     ...config,
     provider: config.executionProvider,
@@ -109,7 +112,7 @@ export async function startService(
     close: async () => {
       await app.close();
       await sampler.close();
-      access?.close();
+      await access?.close();
     },
   };
 }

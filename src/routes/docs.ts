@@ -1,10 +1,10 @@
-/** Swagger UI at /docs and the document it shows, as /openapi.json and /openapi.yaml. */
-import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
+/** The OpenAPI document: what it says of the service as a whole, and where it is served. */
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { securityScheme } from '../access/guard.js';
+import { type ConstantReply, constantReply, sendConstant } from '../http/constant-reply.js';
+import { pageHeaders, swaggerUiRoutes } from './swagger-ui.js';
 
 interface OpenApiDocument {
   readonly components: { readonly schemas: Record<string, unknown> };
@@ -80,46 +80,23 @@ function withBinaryBodies(document: ReturnType<typeof jsonSchemaTransformObject>
 }
 
 /**
- * What the page may do: its own scripts, styles and pictures, and requests to this service. The style attributes are Swagger
- * UI's own. Nothing here asks for HTTPS, which a service inside a cluster does not have.
+ * Serves the document, and the page that shows it; call it after the routes are described. The document is printed once, when the app is
+ * ready: each time it would take the HTTP thread milliseconds.
  */
-const pageSecurity: FastifyHelmetOptions = {
-  contentSecurityPolicy: {
-    useDefaults: false,
-    directives: {
-      'default-src': ["'none'"],
-      'script-src': ["'self'"],
-      'style-src': ["'self'", "'unsafe-inline'"],
-      'img-src': ["'self'", 'data:'],
-      'font-src': ["'self'"],
-      'connect-src': ["'self'"],
-      'base-uri': ["'none'"],
-      'form-action': ["'none'"],
-      'frame-ancestors': ["'none'"],
-    },
-  },
-  xFrameOptions: { action: 'deny' },
-  // TLS ends before this service, and whoever ends it decides on HSTS. Browsers ignore the other two without TLS.
-  strictTransportSecurity: false,
-  crossOriginOpenerPolicy: false,
-  originAgentCluster: false,
-};
-
-/** Serves the document and the page; call it after the routes are described. */
-export async function docsRoutes(app: FastifyInstance): Promise<void> {
-  await app.register(async (page) => {
-    // The policy of JSON replies, which every reply starts with, would leave the page blank.
-    page.addHook('onRequest', async (_request, reply) => {
-      reply.removeHeader('content-security-policy');
-    });
-    await page.register(helmet, pageSecurity);
-    await page.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: { tryItOutEnabled: true, displayRequestDuration: true, persistAuthorization: false },
-    });
+export function docsRoutes(app: FastifyInstance, keys: boolean): void {
+  const documents: Record<string, ConstantReply> = {};
+  app.addHook('onReady', async () => {
+    const json = JSON.stringify(app.swagger());
+    const yaml = app.swagger({ yaml: true });
+    documents['/openapi.json'] = constantReply(json, 'application/json; charset=utf-8');
+    documents['/openapi.yaml'] = constantReply(yaml, 'application/yaml');
+    documents['/docs/json'] = constantReply(json, 'application/json; charset=utf-8', pageHeaders);
+    documents['/docs/yaml'] = constantReply(yaml, 'application/x-yaml', pageHeaders);
   });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
-  app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('application/yaml').send(app.swagger({ yaml: true })),
-  );
+  for (const url of ['/openapi.json', '/openapi.yaml', '/docs/json', '/docs/yaml']) {
+    app.get(url, { schema: { hide: true } }, (request, reply) =>
+      sendConstant(request, reply, documents[url] as ConstantReply),
+    );
+  }
+  swaggerUiRoutes(app, keys);
 }

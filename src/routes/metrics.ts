@@ -1,17 +1,16 @@
 /** GET /metrics: every metric in the text format of Prometheus. */
 import type { FastifyInstance } from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { problemResponses } from '../schemas/problem.js';
 
 /** Where the metrics come from. */
 export interface MetricsText {
   readonly contentType: string;
-  readonly text: () => Promise<string>;
+  readonly text: () => Promise<Buffer>;
 }
 
 export function metricsRoute(app: FastifyInstance, metrics: MetricsText): void {
-  app.withTypeProvider<ZodTypeProvider>().get(
+  app.get(
     '/metrics',
     {
       schema: {

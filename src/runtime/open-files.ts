@@ -5,10 +5,12 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Node.js 20 reads the modules of one import at once, and zod's core imports about fifty locales: a start needs up to 108 open files there, and
- * fewer than 48 from Node.js 22.15 on. Running it takes 25, 5 for each further worker, and one for each connection.
+ * Enough for a start. Node.js reads the modules of one import at once, and zod's core imports about fifty locales; every worker then has
+ * its own modules to read. Once it serves, the service has 25 files open, 5 more for each further worker, and one for each connection.
  */
-export const openFilesMin = 128;
+export function openFilesMin(workers: number): number {
+  return 116 + 12 * workers;
+}
 
 /** Node.js raises the soft limit to the hard one before any script runs, so this is as much as there is. Undefined where no /proc says it. */
 export function openFilesMax(): number | undefined {
@@ -22,15 +24,14 @@ export function openFilesMax(): number | undefined {
 }
 
 /** One line that says what is wrong with the limit, or undefined where nothing is known to be. */
-export function tooFewOpenFiles(filesMax: number | undefined = openFilesMax()): string | undefined {
-  if (filesMax === undefined || filesMax >= openFilesMin) return undefined;
-  return `the limit on open files (ulimit -n) is ${filesMax}, and the service needs at least ${openFilesMin}`;
+export function tooFewOpenFiles(workers: number, filesMax: number | undefined = openFilesMax()): string | undefined {
+  const filesMin = openFilesMin(workers);
+  if (filesMax === undefined || filesMax >= filesMin) return undefined;
+  return `the limit on open files (ulimit -n) is ${filesMax}; with ${workers} worker${workers === 1 ? '' : 's'} it must be at least ${filesMin}`;
 }
 
 /** The same for an error of a start that ran out of files where the limit was not known, or something else had used it up. */
 export function ranOutOfFiles(error: unknown): string | undefined {
   if (!/\b(EMFILE|ENFILE)\b|too many open files/i.test(String(error))) return undefined;
-  const filesMax = openFilesMax();
-  const limit = filesMax === undefined ? '' : `, which is ${filesMax}`;
-  return `it ran out of open files: raise their limit (ulimit -n)${limit}; at least ${openFilesMin} are needed`;
+  return `the limit on open files (ulimit -n) is too low; with 1 worker it must be at least ${openFilesMin(1)}`;
 }

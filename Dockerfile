@@ -26,7 +26,9 @@ RUN npm prune --omit=dev --no-audit --no-fund --offline \
  && platform="$(node -p 'process.platform + "/" + process.arch')" \
  && cd node_modules/onnxruntime-node/bin/napi-v6 \
  && find . -mindepth 2 -maxdepth 2 -type d ! -path "./$platform" -exec rm -r {} + \
- && find . -mindepth 1 -maxdepth 1 -type d -empty -delete
+ && find . -mindepth 1 -maxdepth 1 -type d -empty -delete \
+ # Of Swagger UI, 12 MB, the pages need a bundle and a style sheet.
+ && find /app/node_modules/swagger-ui-dist \( -name '*.map' -o -name '*es-bundle*' -o -name 'log.*' -o -name 'swagger-ui-standalone*' -o -name swagger-ui.js \) -delete
 
 FROM ${NODE_IMAGE} AS service
 ARG NODE_IMAGE
@@ -55,7 +57,8 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "dist/src/server.js"]
+# Node.js would open its inspector at SIGUSR1 in the moment before the service takes the signal over (Node.js 22.14 and later can be told not to).
+CMD ["node", "--disable-sigusr1", "dist/src/server.js"]
 
 # docker build --target cuda: the same service with ONNX Runtime's CUDA provider, for hosts with an NVIDIA GPU (docs/providers.md).
 FROM production-packages AS cuda-packages
@@ -73,7 +76,7 @@ COPY --from=service /app /app
 COPY --from=cuda-packages /app/node_modules node_modules
 USER 1000
 EXPOSE 8080
-CMD ["node", "dist/src/server.js"]
+CMD ["node", "--disable-sigusr1", "dist/src/server.js"]
 
 # What is built when no target is named.
 FROM service

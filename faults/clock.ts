@@ -15,7 +15,7 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
   const load = closedLoop(service.port, workBytes(), { connections, isOver: () => over });
   for (let jump = 1; jump <= jumps; jump++) {
     await pause(250);
-    service.signal('SIGUSR2');
+    service.signal('SIGWINCH');
     await until('the clock has jumped', () => service.stderr.includes(`the clock jumped ${jump} times`));
   }
   await pause(250);

@@ -9,6 +9,7 @@ import { clockScenario } from './clock.js';
 import { connectionsScenario } from './connections.js';
 import { descriptorsScenario } from './descriptors.js';
 import { disconnectsScenario } from './disconnects.js';
+import { endingScenario } from './ending.js';
 import { mutationsScenario } from './mutations.js';
 import { overloadScenario } from './overload.js';
 import { pipeliningScenario } from './pipelining.js';
@@ -33,6 +34,7 @@ const help = `npm run test:faults -- [options]
 const scenarios: readonly Scenario[] = [
   overloadScenario,
   shutdownScenario,
+  endingScenario,
   workersScenario,
   slowClientsScenario,
   mutationsScenario,

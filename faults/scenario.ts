@@ -3,6 +3,7 @@
 export const scenarioNames = [
   'overload',
   'shutdown',
+  'ending',
   'workers',
   'slow-clients',
   'mutations',

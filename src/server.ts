@@ -48,7 +48,9 @@ class Run {
     for (const signal of stopSignals) process.on(signal, () => this.#hear(signal));
     // Node.js opens its inspector at SIGUSR1 unless somebody listens: whoever then connects to port 9229 runs code here.
     process.on('SIGUSR1', () => {});
-    process.on('uncaughtException', (error) => this.#fail(error, 'the process ends because of an error that nothing caught'));
+    process.on('uncaughtException', (error) =>
+      this.#fail(error, 'the process ends because of an error that nothing caught'),
+    );
   }
 
   async start(): Promise<void> {

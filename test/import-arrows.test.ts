@@ -293,12 +293,15 @@ t.test('every import of the page follows an arrow of its own, and none leaves it
   }
 });
 
-t.test('only the entry, its end and the session touch the process, and only the session imports ONNX Runtime', async (t) => {
-  for (const file of files) {
-    const text = readFileSync(posix.join(source, file), 'utf8');
-    // The session switches ONNX Runtime's telemetry off before it loads, wherever that is.
-    const touches = ['server.ts', 'process-end.ts', 'sampler/onnx/session.ts'].includes(file);
-    if (!touches) t.notMatch(text, /\bprocess\.\w/, `${file} does not touch process`);
-    if (file !== 'sampler/onnx/session.ts') t.notMatch(text, /'onnxruntime-/, `${file} does not import ONNX Runtime`);
-  }
-});
+t.test(
+  'only the entry, its end and the session touch the process, and only the session imports ONNX Runtime',
+  async (t) => {
+    for (const file of files) {
+      const text = readFileSync(posix.join(source, file), 'utf8');
+      // The session switches ONNX Runtime's telemetry off before it loads, wherever that is.
+      const touches = ['server.ts', 'process-end.ts', 'sampler/onnx/session.ts'].includes(file);
+      if (!touches) t.notMatch(text, /\bprocess\.\w/, `${file} does not touch process`);
+      if (file !== 'sampler/onnx/session.ts') t.notMatch(text, /'onnxruntime-/, `${file} does not import ONNX Runtime`);
+    }
+  },
+);

@@ -41,17 +41,20 @@ t.test('the first is made at once, and all who ask before it has begun share it'
   t.equal(count(), 1);
 });
 
-t.test('the next begins twenty times as long after the end of the last as that took, for all who ask meanwhile', async (t) => {
-  const { ask, count, pass } = paced(3);
-  await ask();
-  let answered = 0;
-  for (let at = 0; at < 1000; at++) ask().then(() => (answered += 1));
-  await pass(59);
-  t.equal(count(), 1, 'not after 59 ms');
-  await pass(1);
-  t.equal(count(), 2, 'but after 60');
-  t.equal(answered, 1000);
-});
+t.test(
+  'the next begins twenty times as long after the end of the last as that took, for all who ask meanwhile',
+  async (t) => {
+    const { ask, count, pass } = paced(3);
+    await ask();
+    let answered = 0;
+    for (let at = 0; at < 1000; at++) ask().then(() => (answered += 1));
+    await pass(59);
+    t.equal(count(), 1, 'not after 59 ms');
+    await pass(1);
+    t.equal(count(), 2, 'but after 60');
+    t.equal(answered, 1000);
+  },
+);
 
 t.test('however many ask, it takes a twenty-first of the time', async (t) => {
   const { ask, count, pass } = paced(3);

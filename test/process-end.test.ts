@@ -104,16 +104,19 @@ async function startUnread(environment: Record<string, string>) {
   return { child, exit, stderr, stdout, url };
 }
 
-t.test('a log that nobody reads holds up no end: neither a fatal line nor a second signal, at little CPU', async (t) => {
-  const drain = { ...preloaded(tellCpu), DRAIN_DELAY_MS: '60000' };
-  const { child, exit, stderr, url } = await startUnread(drain);
-  await stallLog(url);
-  child.kill('SIGTERM');
-  while ((await fetch(`${url}/readyz`)).status !== 503);
-  child.kill('SIGINT');
-  t.same(await exit, [130, null]);
-  t.ok(cpuMs(stderr()) < endCpuMsMax, `${cpuMs(stderr())} ms of CPU`);
-});
+t.test(
+  'a log that nobody reads holds up no end: neither a fatal line nor a second signal, at little CPU',
+  async (t) => {
+    const drain = { ...preloaded(tellCpu), DRAIN_DELAY_MS: '60000' };
+    const { child, exit, stderr, url } = await startUnread(drain);
+    await stallLog(url);
+    child.kill('SIGTERM');
+    while ((await fetch(`${url}/readyz`)).status !== 503);
+    child.kill('SIGINT');
+    t.same(await exit, [130, null]);
+    t.ok(cpuMs(stderr()) < endCpuMsMax, `${cpuMs(stderr())} ms of CPU`);
+  },
+);
 
 t.test('a log whose reader has gone holds up no stop', async (t) => {
   const { child, exit, stdout, url } = await startUnread({});
@@ -202,14 +205,18 @@ async function startUnder(filesMax: number, environment: Record<string, string> 
   return { code, stderr, served: /serving at/.test(text) };
 }
 
-t.test('too low a limit on open files ends the start with one line that names it and the least that works', async (t) => {
-  t.match(await startUnder(64), {
-    code: 78,
-    stderr: /^gumbel-sampler cannot start: the limit on open files \(ulimit -n\) is 64; with 1 worker it must be at least 128\n$/,
-  });
-  const manyWorkers = await startUnder(openFilesMin(8) - 1, { WORKERS: '8' });
-  t.match(manyWorkers, { code: 78, stderr: / is 211; with 8 workers it must be at least 212\n$/ });
-});
+t.test(
+  'too low a limit on open files ends the start with one line that names it and the least that works',
+  async (t) => {
+    t.match(await startUnder(64), {
+      code: 78,
+      stderr:
+        /^gumbel-sampler cannot start: the limit on open files \(ulimit -n\) is 64; with 1 worker it must be at least 128\n$/,
+    });
+    const manyWorkers = await startUnder(openFilesMin(8) - 1, { WORKERS: '8' });
+    t.match(manyWorkers, { code: 78, stderr: / is 211; with 8 workers it must be at least 212\n$/ });
+  },
+);
 
 t.test('the least that works, works', async (t) => {
   for (const workers of [1, 4]) {
@@ -220,7 +227,10 @@ t.test('the least that works, works', async (t) => {
 
 t.test('where no limit is known, an error for want of open files is told by the same line', async (t) => {
   t.match(ranOutOfFiles(new Error("EMFILE: too many open files, open '/app/x.js'")), /\(ulimit -n\) .* at least 128$/);
-  t.match(ranOutOfFiles(new Error('Cannot read package config /app/package.json: Too many open files.')), /at least 128/);
+  t.match(
+    ranOutOfFiles(new Error('Cannot read package config /app/package.json: Too many open files.')),
+    /at least 128/,
+  );
   t.equal(ranOutOfFiles(new Error('EADDRINUSE')), undefined);
   t.equal(tooFewOpenFiles(1, undefined), undefined);
   t.equal(tooFewOpenFiles(1, Number.POSITIVE_INFINITY), undefined);

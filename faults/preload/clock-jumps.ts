@@ -1,6 +1,6 @@
 /**
  * Loaded before the service's own code. The time of day jumps by an hour forth, a day back, a year forth, 400 days back and so
- * on each time the process gets SIGUSR2, as it does when a clock is set. Time that only ever runs forward
+ * on each time the process gets SIGWINCH, as it does when a clock is set. Time that only ever runs forward
  * (performance.now, process.hrtime, timers) goes on, as it does then.
  */
 import { isMainThread } from 'node:worker_threads';
@@ -24,7 +24,7 @@ class JumpingDate extends RealDate {
 
 if (isMainThread) {
   globalThis.Date = JumpingDate as unknown as DateConstructor;
-  process.on('SIGUSR2', () => {
+  process.on('SIGWINCH', () => {
     shiftMs += jumpsMs[jumps % jumpsMs.length] as number;
     jumps += 1;
     process.stderr.write(`the clock jumped ${jumps} times\n`);

@@ -61,20 +61,23 @@ t.test('between two reads that are to agree it waits a second', async (t) => {
   file.close();
 });
 
-t.test('a file that never stays the same leaves the old keys and one line, and is taken over once it does', async (t) => {
-  let writes = 0;
-  let settled = false;
-  const read = async () => (settled || writes++ === 0 ? lineFor(`done${settled}`) : lineFor(`w${writes}`));
-  const { file, names, news } = await opened({ read, wait });
-  await file.check();
-  await file.check();
-  t.equal(names(), 'donefalse');
-  t.same(news, ['it changes whenever it is read']);
-  settled = true;
-  await file.check();
-  t.equal(names(), 'donetrue');
-  file.close();
-});
+t.test(
+  'a file that never stays the same leaves the old keys and one line, and is taken over once it does',
+  async (t) => {
+    let writes = 0;
+    let settled = false;
+    const read = async () => (settled || writes++ === 0 ? lineFor(`done${settled}`) : lineFor(`w${writes}`));
+    const { file, names, news } = await opened({ read, wait });
+    await file.check();
+    await file.check();
+    t.equal(names(), 'donefalse');
+    t.same(news, ['it changes whenever it is read']);
+    settled = true;
+    await file.check();
+    t.equal(names(), 'donetrue');
+    file.close();
+  },
+);
 
 t.test('a read that hangs: one line, no second read beside it, and reloading goes on when it is over', async (t) => {
   let reads = 0;
@@ -118,23 +121,26 @@ t.test('a pipe, a folder or a device in its place is told at once, and a file th
   }
 });
 
-t.test('a pipe at the start is exit code 78; one that takes the place of the file later holds up no stop', async (t) => {
-  const pipe = join(folder, 'pipe-at-start');
-  execFileSync('mkfifo', [pipe]);
-  const { exit, stderr } = run({ API_KEYS_FILE: pipe });
-  t.same(await exit, [78, null]);
-  t.match(stderr(), /but it is not a regular file\n$/);
-  const path = join(folder, 'replaced');
-  writeFileSync(path, lineFor('old'));
-  const service = await start({ API_KEYS_FILE: path });
-  renameSync(pipe, path);
-  // Looked at every 5 seconds.
-  while (!service.lines.some(({ msg }) => String(msg).startsWith('the key file is wrong'))) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  service.child.kill('SIGTERM');
-  t.same(await service.exit, [0, null]);
-});
+t.test(
+  'a pipe at the start is exit code 78; one that takes the place of the file later holds up no stop',
+  async (t) => {
+    const pipe = join(folder, 'pipe-at-start');
+    execFileSync('mkfifo', [pipe]);
+    const { exit, stderr } = run({ API_KEYS_FILE: pipe });
+    t.same(await exit, [78, null]);
+    t.match(stderr(), /but it is not a regular file\n$/);
+    const path = join(folder, 'replaced');
+    writeFileSync(path, lineFor('old'));
+    const service = await start({ API_KEYS_FILE: path });
+    renameSync(pipe, path);
+    // Looked at every 5 seconds.
+    while (!service.lines.some(({ msg }) => String(msg).startsWith('the key file is wrong'))) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    service.child.kill('SIGTERM');
+    t.same(await service.exit, [0, null]);
+  },
+);
 
 t.test('a thread that hangs in reading the file holds up no stop', async (t) => {
   const path = join(folder, 'hangs');

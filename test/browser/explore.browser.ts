@@ -400,3 +400,29 @@ async function violations(page: Page): Promise<unknown> {
   );
   return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 120))]);
 }
+
+t.test(
+  'Swagger UI: operations that can be tried, no box for other documents, padlocks only where keys are asked for',
+  async (t) => {
+    const context = await browser.open();
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text());
+    });
+    for (const path of ['/docs', '/docs/']) {
+      await page.goto(service.url + path);
+      await page.locator('.opblock').first().waitFor();
+      t.equal(await page.title(), 'gumbel-sampler');
+      t.equal(await page.locator('.topbar').count(), 0);
+      t.equal(await page.locator('.authorization__btn:visible, .btn.authorize:visible').count(), 0);
+    }
+    await page.locator('#operations-health-livez .opblock-summary-control').click();
+    await page.locator('#operations-health-livez .execute').click();
+    await page.locator('#operations-health-livez .response-col_status', { hasText: '200' }).first().waitFor();
+    t.match(await page.textContent('#operations-health-livez'), 'Request duration');
+    t.same(faults, []);
+    await context.close();
+  },
+);

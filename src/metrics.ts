@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { catalogue, type ProblemCode, problemKind } from './errors.js';
-import { type Clock, PacedGeneration } from './paced-generation.js';
+import { PacedGeneration } from './paced-generation.js';
 import type { DrawnBatch, SamplerObserver } from './sampler/observer.js';
 import type { SamplerLoad } from './sampler/sampler.js';
 
@@ -168,7 +168,8 @@ export class Metrics {
 
   readonly #text: PacedGeneration<Buffer>;
 
-  constructor(clock: Clock = { now: () => performance.now(), sleep }) {
+  constructor() {
+    const clock = { now: () => performance.now(), sleep };
     this.#text = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
     this.#gauge('gumbel_queue_elements', 'Elements that wait to be drawn.', (load) => load.queuedElements);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);

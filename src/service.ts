@@ -115,7 +115,7 @@ export class Service {
 
   /**
    * Whether a thread may be where ending it ends badly: inside ONNX Runtime, which aborts the process, or inside a read of the key file
-   * that hangs, for which `process.exit` would wait.
+   * that hangs, for which the exit would wait.
    */
   get holdsThreads(): boolean {
     return this.#sampler.inRuntime() || (this.#access?.reading() ?? false);

@@ -14,10 +14,12 @@ const idle: Sampler = {
   noiseVersion: '',
   draw: () => Promise.reject(new Error('This sampler only describes.')),
   release: () => {},
+  tooMuch: () => undefined,
   refusal: () => undefined,
+  mayRefuse: () => false,
   state: () => 'ready',
   inRuntime: () => false,
-  load: () => ({ queuedElements: 0, queuedRequests: 0, workersAlive: 0 }),
+  load: () => ({ queuedUnits: 0, queuedRequests: 0, workersAlive: 0 }),
   close: async () => {},
 };
 

@@ -37,6 +37,7 @@ interface Checked {
 const settings = {
   workers: 1,
   categoriesMax: 60_000,
+  elementsDrawnMax: 2 ** 40,
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 1e9,

@@ -75,7 +75,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   const draws = new PathTable();
   const fullQueue: FullQueueParts = {
-    refusal: () => sampler.refusal(),
+    mayRefuse: () => sampler.mayRefuse(),
+    refusal: (caller) => sampler.refusal(caller),
     draws,
     callerOf: callerFinder(callers),
     headersOf,

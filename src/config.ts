@@ -182,9 +182,10 @@ export const options = {
   }),
   ELEMENTS_DRAWN_MAX: option({
     schema: integer({ min: 1, max: 2 ** 40 }),
-    default: String(2 ** 27),
-    unit: 'elements',
-    reason: 'Rows x categories x samples a request; the default is about half a second of indices for one worker.',
+    default: String(2 ** 30),
+    unit: 'elements of indices',
+    reason:
+      'What one request may cost, counted in elements (rows x categories x samples) of an index draw; other outputs cost more, see docs/operations.md. The default is what one worker draws within the default DEADLINE_MS; what cannot be done by its deadline is refused anyway.',
   }),
   ELEMENTS_RETURNED_MAX: option({
     schema: integer({ min: 1, max: 2 ** 26 }),
@@ -201,30 +202,30 @@ export const options = {
   BATCH_ELEMENTS_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 26 }),
     default: String(2 ** 18),
-    unit: 'elements',
+    unit: 'elements of indices',
     reason:
-      'Elements a worker draws before it looks at the queue again; the default is about 1 ms, several for gradients and log-densities, so a large draw holds nobody up.',
+      'Work a worker does before it looks at the queue again, counted like ELEMENTS_DRAWN_MAX; the default is about 1 ms, so a large draw holds nobody up. A single row may cost more.',
   }),
   GPU_BATCH_ELEMENTS_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 24 }),
     default: String(2 ** 20),
-    unit: 'elements',
+    unit: 'elements of indices',
     reason:
-      'Takes the place of BATCH_ELEMENTS_MAX on a GPU, which gets a batch in one run; larger, so that there are fewer copies and launches. The kernel alone takes about 5 ms for the default.',
+      'Takes the place of BATCH_ELEMENTS_MAX on a GPU, which gets a batch in one run; larger, so that there are fewer copies and launches. The default is about 5 ms.',
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),
     default: String(2 ** 24),
-    unit: 'elements per worker',
+    unit: 'elements of indices per worker',
     reason:
-      'Elements that may wait for each worker, about a twentieth of a second of work: a longer queue helps nobody. One request counts for at most an eighth of it, so a large draw, which takes turns, keeps no small one out. While so many wait, requests get 503 overloaded, before their bodies are read.',
+      'Work that may wait for each worker, counted like ELEMENTS_DRAWN_MAX: about a twentieth of a second, since a longer queue helps nobody. A quarter is for small draws alone, which fit one batch; a large one counts for at most an eighth of the rest, and each caller (key, or connection where keys are off) may have only as much waiting as is still free. Above it requests get 503 overloaded, most of them before their bodies are read.',
   }),
   QUEUE_REQUESTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 20 }),
     default: '1024',
     unit: 'requests',
     reason:
-      'Requests that may wait to be drawn, as many as there are connections; above it requests get 503 overloaded.',
+      'Requests that may wait to be drawn, as many as there are connections; each counts for at least that share of the queue. Above it requests get 503 overloaded.',
   }),
   API_KEYS_FILE: option({
     schema: z.string(),
@@ -236,9 +237,9 @@ export const options = {
   QUOTA_ELEMENTS_PER_MINUTE: option({
     schema: integer({ min: 0, max: 2 ** 44 }),
     default: '0',
-    unit: 'elements a minute',
+    unit: 'elements of indices a minute',
     reason:
-      'What each API key may draw on this replica; above it requests get 429 quota-exceeded. A line of the key file can say otherwise. 0: no quota.',
+      'What each API key may draw on this replica, counted like ELEMENTS_DRAWN_MAX; above it requests get 429 quota-exceeded. A line of the key file can say otherwise. 0: no quota.',
   }),
   DOCS: option({
     schema: choice(['on', 'off']),

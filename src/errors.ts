@@ -84,9 +84,18 @@ export const catalogue = {
   'too-many-elements': {
     status: 413,
     title: 'The draw is too large',
-    meaning: 'Rows, categories, samples, elements drawn or elements returned are above a limit of this service.',
+    meaning:
+      'Rows, categories, samples, elements returned or the work of the draw (ELEMENTS_DRAWN_MAX) are above a limit of this service.',
     remedy:
       'Split the draw: row_offset and sample_offset continue it with the same noise. Ask only for indices when you need no samples.',
+  },
+  'too-much-work': {
+    status: 413,
+    title: 'The draw cannot be done by its deadline',
+    meaning:
+      'Even if this replica had nothing else to do, the draw would take longer than DEADLINE_MS, or than the x-deadline-ms of the request. The detail says how long it takes and how much fits.',
+    remedy:
+      'Split the draw into smaller requests: row_offset and sample_offset continue it with the same noise. Ask only for outputs you need, or for a later deadline.',
   },
   'unsupported-media-type': {
     status: 415,
@@ -168,7 +177,7 @@ export const catalogue = {
   'quota-exceeded': {
     status: 429,
     title: 'The quota of the API key is used up',
-    meaning: 'The key has drawn more elements (rows x categories x samples) than its quota for a minute allows.',
+    meaning: 'The key has drawn more, in elements of an index draw, than its quota for a minute allows.',
     remedy: 'Wait as long as Retry-After says, draw less, or ask for a larger quota.',
     retryAfterSeconds: 60,
   },
@@ -182,7 +191,7 @@ export const catalogue = {
     status: 503,
     title: 'The service has more to do than it takes on',
     meaning:
-      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow, or bodies and results have more bytes than BODY_BYTES_IN_FLIGHT_MAX.',
+      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow or than this client may have waiting, the draw would not be done by its deadline behind those that wait, or bodies and results have more bytes than BODY_BYTES_IN_FLIGHT_MAX.',
     remedy: 'Wait as long as Retry-After says, or add replicas.',
     retryAfterSeconds: 1,
   },

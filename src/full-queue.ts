@@ -1,5 +1,5 @@
 /**
- * Refuses draws while the queue is full for any, before the app hears of them. As a request like any other, with its hooks, a refusal
+ * Refuses draws of a caller for whom the queue is full, before the app hears of them. As a request like any other, with its hooks, a refusal
  * takes so much code that a replica which has never refused before, and has none of it compiled, answers the first hundreds of a storm
  * late.
  */
@@ -13,8 +13,10 @@ import { whenOver } from './reply-end.js';
 import { requestIdOf } from './request-id.js';
 
 export interface FullQueueParts {
-  /** The problem of a full queue, while it is full. */
-  readonly refusal: () => Problem | undefined;
+  /** Whether `refusal` could be there for anybody; asked of every request. */
+  readonly mayRefuse: () => boolean;
+  /** The problem of whatever a caller sends now. */
+  readonly refusal: (caller: object) => Problem | undefined;
   /** The routes that draw. */
   readonly draws: PathTable;
   /** Who asks, by the value of the header Authorization; undefined for whoever may not, where keys are needed. */
@@ -27,13 +29,15 @@ export interface FullQueueParts {
 
 /** In front of `handle`, which has all requests that are not refused here. */
 export function refuseWhenFull(handle: RequestListener, parts: FullQueueParts): RequestListener {
-  const { refusal, draws, callerOf } = parts;
+  const { mayRefuse, refusal, draws, callerOf } = parts;
   return (request, reply) => {
-    const problem = request.method === 'POST' ? refusal() : undefined;
+    const isAsked = request.method === 'POST' && mayRefuse();
     // Requests that have another mistake hear of that: no such route, no key, bad HTTP.
-    const route = problem && flawOf(request) === undefined ? draws.find(request.url as string)?.url : undefined;
+    const route = isAsked && flawOf(request) === undefined ? draws.find(request.url as string)?.url : undefined;
     const caller = route === undefined ? undefined : callerOf(request.headers.authorization);
-    if (!problem || !caller) return handle(request, reply);
+    // Without keys a connection is a caller, as in the terms of a draw.
+    const problem = caller && refusal(caller.name === undefined ? request.socket : caller);
+    if (!problem) return handle(request, reply);
     refuse(problem, { id: requestIdOf(request), method: 'POST', route, key: caller.name }, request, reply, parts);
   };
 }

@@ -68,7 +68,7 @@ const workSeconds = decades(-5, 0);
 export class Metrics {
   readonly #registry = new Registry();
   readonly #registers = [this.#registry];
-  #load: () => SamplerLoad = () => ({ queuedElements: 0, queuedRequests: 0, workersAlive: 0 });
+  #load: () => SamplerLoad = () => ({ queuedUnits: 0, queuedRequests: 0, workersAlive: 0 });
 
   readonly #requests = new Counter({
     name: 'gumbel_http_requests_total',
@@ -171,7 +171,7 @@ export class Metrics {
   constructor() {
     const clock = { now: () => performance.now(), sleep };
     this.#text = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
-    this.#gauge('gumbel_queue_elements', 'Elements that wait to be drawn.', (load) => load.queuedElements);
+    this.#gauge('gumbel_queue_elements', 'Work that waits, in elements of an index draw.', (load) => load.queuedUnits);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);
     for (const reason of shedReasons) this.#shed.inc({ reason }, 0);

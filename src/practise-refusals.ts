@@ -31,6 +31,7 @@ export async function practiseRefusals(limits: HttpLimits): Promise<void> {
   const problem = new Problem('overloaded', 'This is a practice.');
   const nothing = () => {};
   const refuse = refuseWhenFull((_request, reply) => reply.destroy(), {
+    mayRefuse: () => true,
     refusal: () => problem,
     draws,
     callerOf: () => ({ name: undefined }),

@@ -11,6 +11,7 @@ const sampler = await createSampler({
   provider: testProvider,
   workers: 1,
   categoriesMax: 2000,
+  elementsDrawnMax: 2 ** 40,
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 1e10,

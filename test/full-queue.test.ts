@@ -34,9 +34,9 @@ async function listening(t: Test, environment: Record<string, string> = {}, part
   /** Does something while a long draw fills the queue. */
   const whileFull = async <Value>(act: () => Promise<Value>, headers: Record<string, string> = {}): Promise<Value> => {
     const drawn = send('/sample', { body: longDraw, headers });
-    while (!service.sampler.refusal()) await new Promise(setImmediate);
+    while (!service.sampler.refusal({})) await new Promise(setImmediate);
     const value = await act();
-    t.ok(service.sampler.refusal(), 'the queue was full to the end');
+    t.ok(service.sampler.refusal({}), 'the queue was full to the end');
     t.equal((await drawn).status, 200, 'nothing disturbed the draw');
     return value;
   };

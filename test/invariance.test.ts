@@ -15,6 +15,7 @@ function open(workers: number, batchElementsMax: number): Promise<Sampler> {
     provider: testProvider,
     workers,
     categoriesMax: 60_000,
+    elementsDrawnMax: 2 ** 40,
     batchElementsMax,
     gpuBatchElementsMax: Math.max(1024, batchElementsMax),
     queueElementsMax: 1e9,

@@ -59,6 +59,8 @@ export interface ServiceParts {
   readonly logTo?: (line: string) => void;
   /** The clock of quotas. */
   readonly now?: () => number;
+  /** What a worker is thought to do in a millisecond; otherwise it is learnt, and depends on the machine. */
+  readonly unitsPerMs?: number;
 }
 
 /** A changed key file is read again without a pause: nobody writes it meanwhile. */
@@ -67,7 +69,7 @@ const noWait = { wait: async () => {} };
 /** Starts the service with the given environment on top of one worker. */
 export async function startService(
   environment: Record<string, string> = {},
-  { logTo, now = () => performance.now() }: ServiceParts = {},
+  { logTo, now = () => performance.now(), unitsPerMs }: ServiceParts = {},
 ): Promise<Service> {
   const config = readConfig({ WORKERS: '1', EXECUTION_PROVIDER: testProvider, ...environment });
   const metrics = new Metrics();
@@ -85,6 +87,7 @@ export async function startService(
       throw new Error('A worker is stuck.');
     },
     observer: metrics.sampler,
+    ...(unitsPerMs !== undefined && { unitsPerMs }),
   });
   const lifecycle = { draining: false };
   const app = await buildApp({

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/callers.js';
-import { Problem, type ProblemCode } from '../errors.js';
+import { CallerGone, Problem, type ProblemCode } from '../errors.js';
 import type { Member } from '../json/print-body.js';
+import { jobUnits } from '../sampler/cost.js';
 import type { Gradients } from '../sampler/gradient.js';
 import { type Job, type JobResult, jobElements, type OutputName, resultBytes, type Terms } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
@@ -19,6 +20,7 @@ export const logitsCodes: readonly ProblemCode[] = [
   'request-timeout',
   'body-too-large',
   'too-many-elements',
+  'too-much-work',
   'unsupported-media-type',
   'validation',
   'non-finite-logits',
@@ -37,7 +39,7 @@ export const logitsCodes: readonly ProblemCode[] = [
  * Draws a job for whoever sent the request: makes room for its result, and charges the draw to the quota, before it is queued. The
  * result may be read until the reply is out.
  *
- * @throws {Problem} `overloaded`, `quota-exceeded`, or what the sampler throws, as a rejection
+ * @throws {Problem} `too-many-elements`, `too-much-work`, `overloaded`, `quota-exceeded`, or what the sampler throws, as a rejection
  */
 export async function drawFor(
   { caller, kept }: FastifyRequest,
@@ -46,6 +48,8 @@ export async function drawFor(
   job: Job,
   terms: Terms,
 ): Promise<JobResult> {
+  const tooMuch = sampler.tooMuch(job, terms);
+  if (tooMuch) throw tooMuch;
   kept.takeResult(resultBytes(job));
   const result = await (caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms));
   // When a client leaves, its reply may still be in the making: that result is left to the garbage collector.
@@ -54,15 +58,18 @@ export async function drawFor(
 }
 
 async function chargedDraw(caller: Caller, sampler: Sampler, job: Job, terms: Terms): Promise<JobResult> {
-  const elements = jobElements(job);
-  caller.charge(elements);
+  const units = jobUnits(job);
+  caller.charge(units);
   try {
     const result = await sampler.draw(job, terms);
-    caller.drawn(elements);
+    caller.drawn(jobElements(job));
     return result;
   } catch (error) {
-    const ours = !(error instanceof Problem) || error.code === 'overloaded' || error.code === 'worker-lost';
-    if (ours) caller.refund(elements);
+    // What was given up for the sake of the caller has cost what was begun of it; anything else is not the caller's fault.
+    const isTheirs = error instanceof CallerGone || (error instanceof Problem && error.code === 'deadline-exceeded');
+    const begunShare = isTheirs ? terms.begunDraws / (job.rows * job.samples) : 0;
+    caller.refund(units - Math.ceil(begunShare * units));
+    if (begunShare > 0) caller.drawn(terms.begunDraws * job.categories);
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** How long a request is worth drawing for: until its deadline, while its client is there. */
+/** For whom a request is drawn, and for how long: until its deadline, while its client is there. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.js';
 import type { Terms } from '../sampler/job.js';
@@ -26,6 +26,9 @@ export function termsOf(
   return {
     deadlineAtMs: performance.now() + Math.min(deadlineMs, headerMs, wantedMs),
     isGone: () => reply.raw.destroyed,
+    // Whoever has a key is one caller on all connections; without keys a connection is one.
+    caller: request.caller ?? request.raw.socket,
+    begunDraws: 0,
   };
 }
 

@@ -74,16 +74,22 @@ export interface Job {
   readonly outputs: ReadonlySet<OutputName>;
 }
 
-/** How long a job is worth drawing. */
+/** For whom a job is drawn, and for how long it is worth drawing. */
 export interface Terms {
   /** When its caller wants an answer, by the clock of `performance.now`. */
   readonly deadlineAtMs: number;
   /** Whether its caller has gone. Asked now and then until the job settles. */
   readonly isGone: () => boolean;
+  /** The object that stands for its caller: jobs of one share what that caller may have in the queue. */
+  readonly caller: object;
+  /** Draws of the job that have been handed to a worker; the sampler counts them, from 0. */
+  begunDraws: number;
 }
 
-/** The terms of a caller that waits for as long as it takes. */
-export const patient: Terms = { deadlineAtMs: Number.POSITIVE_INFINITY, isGone: () => false };
+/** The terms of a caller of its own that waits for as long as it takes. */
+export function patient(): Terms {
+  return { deadlineAtMs: Number.POSITIVE_INFINITY, isGone: () => false, caller: {}, begunDraws: 0 };
+}
 
 /**
  * A rectangle of a job: samples [sampleStart, sampleStart + sampleCount) of rows [rowStart, rowStart + rowCount).

@@ -2,11 +2,12 @@
  * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
  * ready, and closes once everything it accepted has settled.
  */
-import type { Problem } from '../errors.js';
+import { Problem } from '../errors.js';
 import { KeptBuffers } from '../kept-buffers.js';
 import { pack, scatter } from './batch.js';
-import { Batcher, queueFull } from './batcher.js';
+import { Batcher } from './batcher.js';
 import { chooseProvider, type Refusal } from './choose-provider.js';
+import { jobUnits } from './cost.js';
 import { type BatchResult, type Job, type JobResult, type Part, type Terms, timingColumns } from './job.js';
 import { batchesPerWorker } from './messages.js';
 import { noiseVersion } from './noise/version.js';
@@ -14,13 +15,14 @@ import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js
 import { describeDevice } from './onnx/device.js';
 import { ownsGpu, type ProviderRequest } from './onnx/provider.js';
 import { Pool, type PoolState } from './pool.js';
+import { WorkRate } from './queue/work-rate.js';
 import { ResultMemory } from './result-memory.js';
 
 /** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds a few at a time. */
 const batchBytesIdleMax = 2 ** 25;
 
 /** What a worker draws in about a tenth of a millisecond is worth a batch of its own. */
-const worthElementsMin = 2 ** 15;
+const worthUnitsMin = 2 ** 15;
 
 /** How late a deadline may be noticed while every worker is busy. */
 const watchIntervalMs = 50;
@@ -30,10 +32,13 @@ export interface SamplerOptions {
   /** Worker threads on the CPU; a GPU is owned by one. */
   readonly workers: number;
   readonly categoriesMax: number;
+  /** Units of one draw, all of its rows and samples; see cost.ts. */
+  readonly elementsDrawnMax: number;
+  /** Units of a batch. */
   readonly batchElementsMax: number;
   /** Takes the place of batchElementsMax on a GPU. */
   readonly gpuBatchElementsMax: number;
-  /** Elements that may wait for each worker. */
+  /** Units that may wait for each worker. */
   readonly queueElementsMax: number;
   readonly queueRequestsMax: number;
   readonly watchdogMs: number;
@@ -43,12 +48,14 @@ export interface SamplerOptions {
   readonly onStuck: () => void;
   /** Told of everything worth a metric. */
   readonly observer?: SamplerObserver;
+  /** Units that a worker does in a millisecond; by default it is learnt. */
+  readonly unitsPerMs?: number;
 }
 
 /** What is on a sampler's hands right now. */
 export interface SamplerLoad {
-  /** Elements that wait to be drawn, and the requests they belong to. */
-  readonly queuedElements: number;
+  /** Units that wait to be drawn, and the requests they belong to. */
+  readonly queuedUnits: number;
   readonly queuedRequests: number;
   /** Worker threads that draw or could. */
   readonly workersAlive: number;
@@ -74,8 +81,12 @@ export interface Sampler {
   readonly draw: (job: Job, terms?: Terms) => Promise<JobResult>;
   /** Gives the memory of a result back: call it once nothing will read the result, or never. */
   readonly release: (result: JobResult) => void;
-  /** `overloaded` while the queue is full for any job, whatever it is; so it need not even be read. */
-  readonly refusal: () => Problem | undefined;
+  /** What no replica like this one would draw, however idle: `too-many-elements` or `too-much-work`. */
+  readonly tooMuch: (job: Job, terms: Terms) => Problem | undefined;
+  /** `overloaded` if whatever a caller sends now would be refused; so it need not even be read. */
+  readonly refusal: (caller: object) => Problem | undefined;
+  /** Whether `refusal` could be there for anybody; cheap, and false unless there is much to do. */
+  readonly mayRefuse: () => boolean;
   /** Whether jobs should be sent here, and if not, why. */
   readonly state: () => PoolState;
   readonly load: () => SamplerLoad;
@@ -110,15 +121,18 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     return { pool, workers, batchElementsMax };
   });
   const { pool, workers, batchElementsMax } = started;
+  const rate = new WorkRate(now);
   const batcher = new Batcher({
     lanes: workers,
     batchesPerLane: batchesPerWorker,
-    worthElementsMin,
-    batchElementsMax,
-    queueElementsMax: workers * options.queueElementsMax,
+    worthUnitsMin,
+    batchUnitsMax: batchElementsMax,
+    queueUnitsMax: workers * options.queueElementsMax,
     queueRequestsMax: options.queueRequestsMax,
-    runBatch: async (parts, isWanted) => {
+    unitsPerMs: () => options.unitsPerMs ?? rate.unitsPerMs,
+    runBatch: async (parts, isWanted, units) => {
       const result = await pool.run(() => pack(parts, take), isWanted);
+      rate.observe(units, result.timings[timingColumns.totalMs] as number);
       observer.drawn(drawnBatch(parts, result));
       const results = scatter(parts, result);
       memory.share(result.buffer, results);
@@ -142,11 +156,17 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     noiseVersion,
     draw: (job, terms) => batcher.submit(job, terms),
     release,
-    refusal: () => (batcher.full ? queueFull : undefined),
+    tooMuch: (job, terms) => {
+      const units = jobUnits(job);
+      if (units > options.elementsDrawnMax) return tooManyElements(options.elementsDrawnMax);
+      return batcher.tooMuch(units, job.rows * job.samples, terms);
+    },
+    refusal: (caller) => batcher.refusal(caller),
+    mayRefuse: () => batcher.mayRefuse,
     state: () => pool.state,
     inRuntime: () => pool.inRuntime,
     load: () => ({
-      queuedElements: batcher.queued.elements,
+      queuedUnits: batcher.queued.units,
       queuedRequests: batcher.queued.requests,
       workersAlive: pool.alive,
     }),
@@ -156,6 +176,13 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
       clearInterval(watch);
     },
   };
+}
+
+function tooManyElements(unitsMax: number): Problem {
+  const text = `The draw costs more than ${unitsMax} elements of an index draw.`;
+  return new Problem('too-many-elements', text, [
+    { pointer: '', message: `costs more than ${unitsMax} elements of indices` },
+  ]);
 }
 
 function drawnBatch(parts: readonly Part[], { timings }: BatchResult): DrawnBatch {

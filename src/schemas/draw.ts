@@ -8,7 +8,6 @@ import { checkTemperatures, type Temperature, temperatureField } from './tempera
 
 export interface DrawLimits extends LogitsLimits {
   readonly samplesMax: number;
-  readonly elementsDrawnMax: number;
   readonly elementsReturnedMax: number;
 }
 
@@ -74,13 +73,8 @@ interface DrawBody {
 export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: IssueSink): Draw | undefined {
   if (!checkLengths(body, seed, sink)) return undefined;
   const samples = body.num_samples ?? 1;
-  const drawn = samples * body.logits.rows * body.logits.categories;
   if (samples > limits.samplesMax) {
     report(sink, 'too-many-elements', ['num_samples'], `must be at most ${limits.samplesMax}`);
-    return undefined;
-  }
-  if (drawn > limits.elementsDrawnMax) {
-    report(sink, 'too-many-elements', [], `draws more than ${limits.elementsDrawnMax} elements`);
     return undefined;
   }
   return {

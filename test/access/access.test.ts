@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { needsKey } from '../../src/access/guard.js';
+import { jobUnits } from '../../src/sampler/cost.js';
 import { readExposition } from '../exposition.js';
+import { makeJob } from '../sampler/jobs.js';
 import { run } from '../server-process.js';
 import { type ServiceParts, startService } from '../service.js';
 
@@ -143,18 +145,20 @@ t.test('what a key draws is counted by its name, in the metrics and in the log',
 
 t.test('a quota is charged before the draw, and Retry-After says when the draw is let through', async (t) => {
   let nowMs = 0;
-  const environment = { QUOTA_ELEMENTS_PER_MINUTE: '600' };
-  const text = lineFor('alice', 'a') + lineFor('bob', 'b', ':6000') + lineFor('carol', 'c', ':0');
+  const quota = jobUnits(makeJob({ categories: 2, samples: 300 }));
+  const environment = { QUOTA_ELEMENTS_PER_MINUTE: String(quota) };
+  const text = lineFor('alice', 'a') + lineFor('bob', 'b', `:${10 * quota}`) + lineFor('carol', 'c', ':0');
   const { service, draw } = await guarded(t, text, environment, { now: () => nowMs });
   const body = { logits: [0, 0], num_samples: 300 };
   t.equal((await draw('a', body)).statusCode, 200);
   const refused = await draw('a', { logits: [0, 0, 0], num_samples: 5 });
   t.equal(refused.statusCode, 429);
   t.equal(refused.json().type, '/problems/quota-exceeded');
-  t.equal(refused.headers['retry-after'], '2', '15 elements at 10 a second, rounded up');
+  const waitSeconds = Math.ceil(jobUnits(makeJob({ categories: 3, samples: 5 })) / (quota / 60));
+  t.equal(refused.headers['retry-after'], String(waitSeconds), 'what it costs, at a sixtieth of the quota a second');
   t.equal((await draw('b', body)).statusCode, 200, 'a line of the file can give another quota');
   for (let round = 0; round < 3; round++) t.equal((await draw('c', body)).statusCode, 200, 'or none');
-  nowMs += 2000;
+  nowMs += 1000 * waitSeconds;
   t.equal((await draw('a', { logits: [0, 0, 0], num_samples: 5 })).statusCode, 200);
   const inference = { inputs: [{ name: 'logits', datatype: 'FP32', shape: [1, 9], data: Array(9).fill(0) }] };
   const underV2 = await draw('a', inference, '/v2/models/gumbel_softmax/infer');
@@ -168,7 +172,8 @@ t.test('a quota is charged before the draw, and Retry-After says when the draw i
 });
 
 t.test('a draw that the full queue turns away costs no quota', async (t) => {
-  const environment = { QUOTA_ELEMENTS_PER_MINUTE: '60000', QUEUE_REQUESTS_MAX: '1' };
+  const quota = 30 * jobUnits(makeJob({ categories: 2, samples: 1000 }));
+  const environment = { QUOTA_ELEMENTS_PER_MINUTE: String(quota), QUEUE_REQUESTS_MAX: '1' };
   const { draw, service } = await guarded(t, lineFor('alice', 'a'), environment, { now: () => 0 });
   const replies = await Promise.all(Array.from({ length: 30 }, () => draw('a', { logits: [1, 2], num_samples: 1000 })));
   const drawn = replies.filter(({ statusCode }) => statusCode === 200).length;
@@ -176,9 +181,52 @@ t.test('a draw that the full queue turns away costs no quota', async (t) => {
   t.ok(drawn < 30);
   const { value } = readExposition((await service.app.inject('/metrics')).body);
   t.equal(value('gumbel_api_key_elements_total', { key: 'alice' }), drawn * 2000);
-  const rest = await draw('a', { logits: [1, 2], num_samples: 30_000 - drawn * 1000, return: ['indices'] });
-  t.equal(rest.statusCode, 200, 'all of the rest is there');
+  for (let rest = drawn; rest < 30; rest++) {
+    t.equal((await draw('a', { logits: [1, 2], num_samples: 1000 })).statusCode, 200, 'all of the rest is there');
+  }
   t.equal((await draw('a')).statusCode, 429);
+});
+
+t.test('what was drawn of a draw that was given up stays charged, and the rest is given back', async (t) => {
+  // A quota of one such draw; a worker takes long enough for it to be left in the middle.
+  const job = { categories: 1024, samples: 100_000 };
+  const quota = jobUnits(makeJob({ ...job, outputs: new Set(['indices'] as const) }));
+  const environment = { QUOTA_ELEMENTS_PER_MINUTE: String(quota) };
+  const { service } = await guarded(t, lineFor('alice', 'a'), environment, { now: () => 0 });
+  await service.app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = service.app.server.address() as { port: number };
+  const body = JSON.stringify({ logits: Array(job.categories).fill(0), num_samples: job.samples, return: ['indices'] });
+  const drawn = async () =>
+    readExposition((await service.app.inject('/metrics')).body).value('gumbel_api_key_elements_total', {
+      key: 'alice',
+    });
+  const ask = async (signal?: AbortSignal) => {
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer a' };
+    const init = { method: 'POST', headers, body, ...(signal && { signal }) };
+    return (await fetch(`http://127.0.0.1:${port}/sample`, init)).status;
+  };
+  let begun = 0;
+  let status: number | undefined;
+  // Whoever leaves again and again comes to the end of the quota: every time something is drawn.
+  for (let time = 0; status !== 429 && time < 1000; time++) {
+    const leave = new AbortController();
+    const reply = ask(leave.signal).catch(() => undefined);
+    // Let it begin before it is left, or find that it is refused.
+    const isOver = reply.then(() => true);
+    const isBegun = async () => service.sampler.load().queuedRequests > 0;
+    while (
+      !(await isBegun()) &&
+      !(await Promise.race([isOver, new Promise((resolve) => setImmediate(resolve, false))]))
+    );
+    if (service.sampler.load().queuedRequests > 0) leave.abort();
+    status = await reply;
+    while (service.sampler.load().queuedRequests > 0) await new Promise(setImmediate);
+    const before = begun;
+    begun = (await drawn()) ?? 0;
+    if (status === undefined) t.ok(begun > before, 'what was begun is counted');
+  }
+  t.equal(status, 429);
+  t.ok(begun <= job.categories * job.samples, `${begun} elements: no more than the quota was drawn`);
 });
 
 t.test('a changed file is taken over: keys come and go, and those that stay keep their quota', async (t) => {

@@ -2,10 +2,15 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
-import { type Service, startService } from '../service.js';
+import { jobUnits } from '../../src/sampler/cost.js';
+import { makeJob } from '../sampler/jobs.js';
+import { type Service, type ServiceParts, startService } from '../service.js';
 
-async function listening(environment: Record<string, string>): Promise<{ service: Service; port: number }> {
-  const service = await startService(environment);
+async function listening(
+  environment: Record<string, string>,
+  parts: ServiceParts = {},
+): Promise<{ service: Service; port: number }> {
+  const service = await startService(environment, parts);
   t.teardown(service.close);
   await service.app.listen({ port: 0, host: '127.0.0.1' });
   return { service, port: (service.app.server.address() as { port: number }).port };
@@ -35,7 +40,8 @@ function postText(body: string, headers = ''): string {
 }
 
 t.test('a draw that is not done by its deadline gets 504, and the service goes on', async (t) => {
-  const { service } = await listening({ DEADLINE_MS: '1' });
+  // Of workers that are thought to be fast enough for anything, anything is let in.
+  const { service } = await listening({ DEADLINE_MS: '1' }, { unitsPerMs: 1e15 });
   const { status, reply } = await service.sample(long);
   t.equal(status, 504);
   t.equal(reply.type, '/problems/deadline-exceeded');
@@ -50,7 +56,7 @@ t.test('a draw that is not done by its deadline gets 504, and the service goes o
 t.test(
   'a client shortens its deadline by header or, under /v2, by timeout; a longer one changes nothing',
   async (t) => {
-    const { service } = await listening({ DEADLINE_MS: '20000' });
+    const { service } = await listening({ DEADLINE_MS: '20000' }, { unitsPerMs: 1e15 });
     const sample = (headers: Record<string, string>) =>
       service.app.inject({ method: 'POST', url: '/sample', payload: long, headers });
     t.equal((await sample({ 'x-deadline-ms': '1' })).statusCode, 504);
@@ -76,13 +82,51 @@ t.test(
   },
 );
 
+t.test('a draw that an idle replica would not finish in time is refused at once, with what would fit', async (t) => {
+  const units = jobUnits(makeJob({ categories: 1024, samples: 100_000, outputs: new Set(['indices'] as const) }));
+  const { service } = await listening({ DEADLINE_MS: '20000' }, { unitsPerMs: units / 1000 });
+  const sample = (samples: number, headers: Record<string, string>) =>
+    service.app.inject({ method: 'POST', url: '/sample', payload: { ...long, num_samples: samples }, headers });
+  const refused = await sample(100_000, { 'x-deadline-ms': '1000' });
+  t.equal(refused.statusCode, 413);
+  t.match(refused.json(), { type: '/problems/too-much-work', detail: /at most \d+ rows x samples/ });
+  const fits = Number(/at most (\d+)/.exec(refused.json().detail)?.[1]);
+  t.ok(fits > 50_000 && fits < 100_000, 'a safe share of what a second allows');
+  // The clock goes on between the two, so a little less than what fitted then.
+  const fitting = await sample(Math.floor(0.9 * fits), { 'x-deadline-ms': '1000' });
+  t.ok([200, 504].includes(fitting.statusCode), 'it is let in; a slow machine may not keep what it was said to do');
+  t.equal((await sample(100_000, {})).statusCode, 200, 'and all of it where there is time');
+  const infer = await service.app.inject({
+    method: 'POST',
+    url: '/v2/models/gumbel_softmax/infer',
+    payload: {
+      parameters: { num_samples: long.num_samples, timeout: 500_000 },
+      inputs: [{ name: 'logits', datatype: 'FP32', shape: [1, 1024], data: long.logits }],
+      outputs: [{ name: 'indices' }],
+    },
+  });
+  t.match([infer.statusCode, infer.json()], [413, { code: 'too-much-work' }]);
+});
+
+t.test('ELEMENTS_DRAWN_MAX counts what the outputs cost', async (t) => {
+  const cost = (outputs: ('indices' | 'logProb')[]) =>
+    jobUnits(makeJob({ categories: 100, samples: 100, outputs: new Set(outputs) }));
+  const { service } = await listening({ ELEMENTS_DRAWN_MAX: String(cost(['indices'])) });
+  const sample = (fields: object) => service.sample({ logits: Array(100).fill(0), num_samples: 100, ...fields });
+  t.equal((await sample({ return: ['indices'] })).status, 200);
+  for (const fields of [{ return: ['log_prob'] }, { return: ['indices'], num_samples: 101 }]) {
+    const { status, reply } = await sample(fields);
+    t.match([status, reply.type, reply.errors], [413, '/problems/too-many-elements', [{ pointer: '' }]]);
+  }
+});
+
 t.test('a draw whose client has gone is given up', async (t) => {
   const { service, port } = await listening({});
   const body = JSON.stringify({ ...long, num_samples: 131_072 });
   const gone = open(port, postText(body));
   await once(gone, 'connect');
   while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
-  const before = service.sampler.load().queuedElements;
+  const before = service.sampler.load().queuedUnits;
   t.ok(before > 0, 'it is in the queue, in parts');
   gone.destroy();
   while (service.sampler.load().queuedRequests > 0) await new Promise(setImmediate);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Problem } from '../../src/errors.js';
 import { Batcher, type BatcherOptions } from '../../src/sampler/batcher.js';
-import type { Job, JobResult, Part } from '../../src/sampler/job.js';
+import { jobUnits, partUnits, weights } from '../../src/sampler/cost.js';
+import { type Job, type JobResult, type Part, patient } from '../../src/sampler/job.js';
 import { makeJob } from './jobs.js';
 
 /** A result that says of every draw which job, sample and row it came from. */
@@ -24,10 +25,11 @@ function byHand(options: Partial<BatcherOptions> = {}) {
   const batcher = new Batcher({
     lanes: 1,
     batchesPerLane: 3,
-    worthElementsMin: Number.POSITIVE_INFINITY,
-    batchElementsMax: 100,
-    queueElementsMax: 1e9,
+    worthUnitsMin: Number.POSITIVE_INFINITY,
+    batchUnitsMax: 1e5,
+    queueUnitsMax: 1e12,
     queueRequestsMax: 1e6,
+    unitsPerMs: () => 1e9,
     runBatch: (parts) =>
       new Promise((resolve, reject) => {
         batches.push({ parts, finish: () => resolve(parts.map(answer)), fail: reject });
@@ -56,6 +58,8 @@ const outcome = (promise: Promise<unknown>) => promise.catch((error) => error);
 
 const indicesOnly = new Set(['indices'] as const);
 const job = (fields: Parameters<typeof makeJob>[0]) => makeJob({ outputs: indicesOnly, ...fields });
+/** What such a job costs. */
+const units = (fields: Parameters<typeof makeJob>[0]) => jobUnits(job(fields));
 
 t.test('jobs of one K that arrive together run as one batch', async (t) => {
   const { batcher, batches, turn, finish } = byHand();
@@ -91,25 +95,26 @@ t.test('a job that arrives while every lane is busy waits for the first to come 
   const results = [4, 5, 6].map((categories) => batcher.submit(job({ categories })));
   await turn();
   t.equal(batches.length, 2);
-  t.same(batcher.queued, { elements: 6, requests: 1 });
+  t.match(batcher.queued, { units: units({ categories: 6 }), requests: 1 });
   await finish();
   t.equal(batches.length, 2);
-  t.same(batcher.queued, { elements: 0, requests: 0 });
+  t.match(batcher.queued, { units: 0, requests: 0 });
   await finish();
   await finish();
   await Promise.all(results);
 });
 
 t.test('what is worth a batch starts at once, in advance too, and what is not waits to be gathered', async (t) => {
-  const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 20, worthElementsMin: 20, batchesPerLane: 3 });
-  const large = Array.from({ length: 5 }, (_, at) => batcher.submit(job({ rows: 5, seed: at })));
+  const worth = units({ rows: 100 });
+  const { batcher, batches, turn, finish } = byHand({ batchUnitsMax: worth, worthUnitsMin: worth, batchesPerLane: 3 });
+  const large = Array.from({ length: 5 }, (_, at) => batcher.submit(job({ rows: 100, seed: at })));
   t.equal(batches.length, 3, 'without a turn of the event loop, and no more than a lane may have');
-  t.same(batcher.queued, { elements: 40, requests: 2 });
+  t.match(batcher.queued, { units: 2 * worth, requests: 2 });
   await finish();
   t.equal(batches.length, 3, 'one done, one taken');
   const small = [batcher.submit(job({ seed: 8 })), batcher.submit(job({ seed: 9 }))];
   while (batches.length > 1) await finish();
-  t.same(batcher.queued, { elements: 8, requests: 2 }, 'small jobs wait while the lane has a batch');
+  t.match(batcher.queued, { units: 2 * units({}), requests: 2 }, 'small jobs wait while the lane has a batch');
   await turn();
   t.equal(batches.length, 1);
   await finish();
@@ -123,7 +128,8 @@ t.test(
   async (t) => {
     const released: number[] = [];
     const release = ({ indices }: JobResult) => released.push(indices?.length ?? 0);
-    const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 8, release });
+    const batchUnitsMax = units({ categories: 2, samples: 4 });
+    const { batcher, batches, turn, finish } = byHand({ batchUnitsMax, release });
     const whole = batcher.submit(job({}));
     await turn();
     await finish();
@@ -136,7 +142,7 @@ t.test(
     t.equal((await split).indices?.length, 6);
     t.same(released, [4, 2]);
     let gone = false;
-    const left = outcome(batcher.submit(job({ rows: 2 }), { deadlineAtMs: 1, isGone: () => gone }));
+    const left = outcome(batcher.submit(job({ rows: 2 }), { ...patient(), deadlineAtMs: 1, isGone: () => gone }));
     await turn();
     gone = true;
     batcher.sweep();
@@ -147,23 +153,11 @@ t.test(
   },
 );
 
-t.test('a queue is full by what waits in it, not by what comes', async (t) => {
-  const { batcher, turn, finish } = byHand({ queueElementsMax: 32, batchElementsMax: 4 });
-  const accepted = Array.from({ length: 7 }, () => batcher.submit(job({})));
-  t.notOk(batcher.full, '28 of 32');
-  accepted.push(batcher.submit(job({ rows: 1 })));
-  t.ok(batcher.full);
-  t.match(await outcome(batcher.submit(job({ categories: 1 }))), { code: 'overloaded' });
-  await turn();
-  t.notOk(batcher.full);
-  for (const _ of accepted) await finish();
-  await Promise.all(accepted);
-});
-
 t.test(
   'a job larger than a batch runs in parts, and a small one that comes later does not wait for all of them',
   async (t) => {
-    const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 8 });
+    const batchUnitsMax = units({ rows: 2, categories: 2, samples: 2 });
+    const { batcher, batches, turn, finish } = byHand({ batchUnitsMax });
     const large = batcher.submit(job({ rows: 2, categories: 2, samples: 10 }));
     await turn();
     const small = batcher.submit(job({ categories: 3 }));
@@ -172,7 +166,7 @@ t.test(
       seen.push(batches[0]?.parts[0]?.job.categories ?? 0);
       await finish();
     }
-    t.same(seen, [2, 2, 3, 2, 2, 2], 'the first part was out, the second was queued before the small job');
+    t.same(seen, [2, 3, 2, 2, 2, 2], 'the first part was out, and the small job goes before the second');
     t.same([...((await large).indices ?? [])], [...Array(20).keys()]);
     t.equal((await small).indices?.length, 1);
   },
@@ -189,20 +183,23 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
   );
   const property = fc.asyncProperty(
     jobs,
-    fc.integer({ min: 1, max: 40 }),
+    fc.integer({ min: 1, max: 2000 }),
     fc.integer({ min: 1, max: 3 }),
-    fc.integer({ min: 0, max: 40 }),
-    async (all, batchElementsMax, lanes, worthElementsMin) => {
+    fc.integer({ min: 0, max: 2000 }),
+    async (all, batchUnitsMax, lanes, worthUnitsMin) => {
       const batcher = new Batcher({
         lanes,
         batchesPerLane: 3,
-        worthElementsMin,
-        batchElementsMax,
-        queueElementsMax: 1e9,
+        worthUnitsMin,
+        batchUnitsMax,
+        queueUnitsMax: 1e12,
         queueRequestsMax: 1e6,
-        runBatch: async (parts) => {
-          const elements = parts.reduce((sum, part) => sum + part.rowCount * part.sampleCount * part.job.categories, 0);
-          if (parts.length > 1 && elements > batchElementsMax) throw new Error('The batch is above its limit.');
+        unitsPerMs: () => 1e9,
+        runBatch: async (parts, _isWanted, batchUnits) => {
+          const cost = parts.reduce((sum, part) => sum + partUnits(part), 0);
+          if (cost !== batchUnits) throw new Error('The batch costs something else than it says.');
+          const isOneRow = parts.length === 1 && (parts[0] as Part).rowCount * (parts[0] as Part).sampleCount === 1;
+          if (!isOneRow && cost > batchUnitsMax) throw new Error('The batch is above its limit.');
           if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
           return parts.map(answer);
         },
@@ -217,7 +214,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
         if (!results[index]?.indices?.every((value, at) => value === at)) return false;
         if (results[index]?.indices?.length !== rows * samples) return false;
       }
-      return batcher.queued.elements === 0 && batcher.queued.requests === 0;
+      return batcher.queued.units === 0 && batcher.queued.requests === 0;
     },
   );
   await fc.assert(property, { seed: 1, numRuns: 300 });
@@ -225,15 +222,15 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
 });
 
 t.test('a batch that fails rejects each of its jobs once and leaves the others alone', async (t) => {
-  const { batcher, batches, turn, finish } = byHand({ batchElementsMax: 8 });
+  const { batcher, batches, turn, finish } = byHand({ batchUnitsMax: units({ categories: 2, samples: 4 }) });
   const split = outcome(batcher.submit(job({ categories: 2, samples: 10 })));
-  const other = batcher.submit(job({ categories: 3 }));
   await turn();
+  const other = batcher.submit(job({ categories: 3 }));
   batches.shift()?.fail(new Error('lost'));
   await new Promise(setImmediate);
   await turn();
   t.match(await split, { message: 'lost' });
-  t.same(batcher.queued, { elements: 0, requests: 0 }, 'the parts of the failed job that still waited are gone');
+  t.match(batcher.queued, { units: 0, requests: 0 }, 'the parts of the failed job that still waited are gone');
   await finish();
   t.equal((await other).indices?.length, 1);
 });
@@ -245,40 +242,69 @@ t.test('a batch that returns too few results rejects every job instead of lettin
   for (const each of lost) t.match(await each, { message: /This is a bug\./ });
 });
 
-t.test(
-  'a full queue refuses at once, by requests and by elements, and takes jobs again once it has drained',
-  async (t) => {
-    const isOverloaded = (error: unknown) => error instanceof Problem && error.code === 'overloaded';
-    // A job of 4 elements counts for all of them in a queue of 32, of which it is an eighth.
-    for (const options of [{ queueRequestsMax: 8 }, { queueElementsMax: 32 }]) {
-      const { batcher, turn, finish } = byHand(options);
-      const accepted = Array.from({ length: 8 }, () => batcher.submit(job({})));
-      const error = await batcher.submit(job({})).catch((reason) => reason);
-      t.ok(isOverloaded(error));
-      await turn();
-      await finish();
-      await Promise.all(accepted);
-      const after = batcher.submit(job({}));
-      await turn();
-      await finish();
-      await after;
-    }
-  },
-);
+t.test('who finds no room is refused at once, and let in again once there is some', async (t) => {
+  for (const options of [{ queueRequestsMax: 8 }, { queueUnitsMax: 8 * units({}) }]) {
+    const { batcher, turn, finish } = byHand(options);
+    const accepted = Array.from({ length: 8 }, () => batcher.submit(job({})));
+    const error = await outcome(batcher.submit(job({})));
+    t.ok(error instanceof Problem && error.code === 'overloaded');
+    t.match(batcher.refusal({}), { code: 'overloaded' }, 'nobody needs to be read');
+    await turn();
+    t.equal(batcher.refusal({}), undefined);
+    await finish();
+    await Promise.all(accepted);
+    const after = batcher.submit(job({}));
+    await turn();
+    await finish();
+    await after;
+  }
+});
 
-t.test('a job above the element limit of the queue is taken while nothing else waits', async (t) => {
-  const { batcher, turn, finish } = byHand({ queueElementsMax: 1 });
+t.test('a job that costs more than the whole queue is taken while nothing else waits', async (t) => {
+  const { batcher, turn, finish } = byHand({ queueUnitsMax: 1 });
   const large = batcher.submit(job({ categories: 50 }));
   await turn();
   await finish();
   t.equal((await large).indices?.length, 1);
 });
 
+t.test('a row that costs more than a batch is never taken in advance', async (t) => {
+  const batchUnitsMax = units({ categories: 100 });
+  const { batcher, batches, finish } = byHand({ batchUnitsMax, worthUnitsMin: 1 });
+  const rows = Array.from({ length: 3 }, () => batcher.submit(job({ categories: 1000 })));
+  t.equal(batches.length, 1);
+  const small = batcher.submit(job({ categories: 10 }));
+  t.equal(batches.length, 2, 'a small draw is, before the other rows');
+  while (batches.length > 0) {
+    await finish();
+    const long = batches.filter(({ parts }) => parts[0]?.job.categories === 1000);
+    t.ok(long.length === 0 || long[0] === batches[0], 'a long row is only ever the one that is drawn');
+  }
+  await Promise.all([...rows, small]);
+});
+
+t.test('counts the draws that were begun of a job, whatever becomes of it', async (t) => {
+  const batchUnitsMax = units({ samples: 10 });
+  let gone = false;
+  const { batcher, turn, finish } = byHand({ batchUnitsMax });
+  const terms = { ...patient(), isGone: () => gone };
+  const left = outcome(batcher.submit(job({ samples: 35 }), terms));
+  await turn();
+  t.equal(terms.begunDraws, 10);
+  await finish();
+  t.equal(terms.begunDraws, 20);
+  gone = true;
+  batcher.sweep();
+  t.match(await left, { name: 'CallerGone' });
+  await finish();
+  t.equal(terms.begunDraws, 20, 'and no more after the end');
+});
+
 t.test('says how long each job waited for its first part, once, however many parts it has', async (t) => {
   let nowMs = 1000;
   const waits: number[] = [];
   const { batcher, turn, finish } = byHand({
-    batchElementsMax: 8,
+    batchUnitsMax: units({ categories: 4, samples: 2 }),
     now: () => nowMs,
     waited: (waitMs) => waits.push(waitMs),
   });
@@ -324,9 +350,9 @@ t.test('jobs of every kind share a batch when their K is equal', async (t) => {
 function timed() {
   const clock = { nowMs: 0 };
   const gone = new Set<string>();
-  const hands = byHand({ now: () => clock.nowMs });
+  const hands = byHand({ now: () => clock.nowMs, batchUnitsMax: units({ categories: 10, samples: 10 }) });
   const submit = (name: string, deadlineAtMs: number, fields: Parameters<typeof makeJob>[0] = {}) =>
-    outcome(hands.batcher.submit(job(fields), { deadlineAtMs, isGone: () => gone.has(name) }));
+    outcome(hands.batcher.submit(job(fields), { ...patient(), deadlineAtMs, isGone: () => gone.has(name) }));
   return { ...hands, clock, gone, submit };
 }
 
@@ -342,7 +368,7 @@ t.test('what expired in the queue is answered and not drawn, and its neighbours 
   t.equal(batches[0]?.parts.length, 1, 'only the patient one is drawn');
   await finish();
   t.match(await patient, { indices: Int32Array.of(0) });
-  t.same(batcher.queued, { elements: 0, requests: 0 });
+  t.match(batcher.queued, { units: 0, requests: 0 });
 });
 
 t.test('what nobody waits for any more is not drawn', async (t) => {
@@ -378,8 +404,8 @@ t.test(
   async (t) => {
     const { batcher, batches, turn, finish, clock, submit } = timed();
     const split = submit('split', 50, { categories: 10, samples: 30 });
-    const queued = submit('queued', 50, { categories: 3 });
     await turn();
+    const queued = submit('queued', 50, { categories: 3 });
     clock.nowMs = 49;
     batcher.sweep();
     t.same(batcher.queued.requests, 2, 'nothing is given up before its time');
@@ -387,39 +413,12 @@ t.test(
     batcher.sweep();
     t.match(await split, { code: 'deadline-exceeded' });
     t.match(await queued, { code: 'deadline-exceeded' });
-    t.same(batcher.queued, { elements: 0, requests: 0 });
+    t.match(batcher.queued, { units: 0, requests: 0 });
     await finish();
     t.equal(batches.length, 0, 'the rest of the draw is never taken');
     await batcher.idle();
   },
 );
-
-t.test('a large job counts for an eighth of the queue, so it keeps no small one out', async (t) => {
-  const { batcher, turn, finish } = byHand({ queueElementsMax: 800 });
-  const large = batcher.submit(job({ categories: 10, samples: 1000 }));
-  await turn();
-  const small = Array.from({ length: 7 }, () => batcher.submit(job({ categories: 100 })));
-  await t.rejects(batcher.submit(job({ categories: 100 })), { code: 'overloaded' });
-  for (let batch = 0; batch < 110; batch++) await finish();
-  await Promise.all([large, ...small]);
-  t.same(batcher.queued, { elements: 0, requests: 0 });
-});
-
-t.test('several large jobs leave an eighth of the queue to small ones', async (t) => {
-  const { batcher, turn, finish, batches } = byHand({ batchElementsMax: 10, queueElementsMax: 800 });
-  const large = () => batcher.submit(job({ categories: 10, samples: 200 }));
-  const accepted = Array.from({ length: 7 }, large);
-  await t.rejects(large(), { code: 'overloaded' });
-  const small = batcher.submit(job({ categories: 10 }));
-  await turn();
-  while (batches.length > 0) await finish();
-  await Promise.all([...accepted, small]);
-  const again = Array.from({ length: 7 }, large);
-  await turn();
-  while (batches.length > 0) await finish();
-  await Promise.all(again);
-  t.same(batcher.queued, { elements: 0, requests: 0 });
-});
 
 t.test('every promise settles and the queue ends empty, whatever lapses and whenever', async (t) => {
   const jobs = fc.array(
@@ -434,12 +433,14 @@ t.test('every promise settles and the queue ends empty, whatever lapses and when
   );
   const property = fc.asyncProperty(jobs, fc.integer({ min: 1, max: 3 }), async (all, lanes) => {
     let nowMs = 0;
-    const { batcher, batches, finish, turn } = byHand({ lanes, batchElementsMax: 7, now: () => nowMs });
+    const batchUnitsMax = weights.job + 70;
+    const { batcher, batches, finish, turn } = byHand({ lanes, batchUnitsMax, now: () => nowMs });
     const settled: Promise<unknown>[] = [];
     for (; nowMs <= 12 || batches.length > 0; nowMs++) {
       for (const { submitAtMs, deadlineAtMs, goneAtMs, ...fields } of all) {
         if (submitAtMs !== nowMs) continue;
-        settled.push(outcome(batcher.submit(job(fields), { deadlineAtMs, isGone: () => nowMs >= goneAtMs })));
+        const terms = { ...patient(), deadlineAtMs, isGone: () => nowMs >= goneAtMs };
+        settled.push(outcome(batcher.submit(job(fields), terms)));
       }
       if (nowMs % 2 === 0) batcher.sweep();
       await turn();
@@ -447,8 +448,8 @@ t.test('every promise settles and the queue ends empty, whatever lapses and when
     }
     const results = await Promise.all(settled);
     await batcher.idle();
-    const { elements, requests } = batcher.queued;
-    return results.length === all.length && elements === 0 && requests === 0;
+    const { units: left, requests } = batcher.queued;
+    return results.length === all.length && left === 0 && requests === 0;
   });
   await fc.assert(property, { seed: 5, numRuns: 200 });
   t.pass('200 random histories');

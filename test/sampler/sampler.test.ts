@@ -7,6 +7,7 @@ const settings = {
   provider: testProvider,
   workers: 1,
   categoriesMax: 1024,
+  elementsDrawnMax: 2 ** 40,
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 2 ** 29,

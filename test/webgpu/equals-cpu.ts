@@ -9,6 +9,7 @@ import { makeJob } from '../sampler/jobs.js';
 const settings = {
   workers: 2,
   categoriesMax: 60_000,
+  elementsDrawnMax: 2 ** 40,
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
   queueElementsMax: 1e9,

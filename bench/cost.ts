@@ -1,0 +1,216 @@
+/**
+ * `npm run bench:cost`: measures what a worker takes for each kind of draw, fits the weights of src/sampler/cost.ts to it, prints them for
+ * pasting, and says how far the weights now in force are off, for each shape and set of outputs.
+ */
+import { parseArgs } from 'node:util';
+import { pack } from '../src/sampler/batch.js';
+import { nanosecondsPerUnit, type Weights, weightedDraw, weights } from '../src/sampler/cost.js';
+import { type Drawer, openDrawer } from '../src/sampler/drawer.js';
+import type { Batch, Job, OutputName, Part } from '../src/sampler/job.js';
+import { normalLogits } from './bodies.js';
+import { fitWeights } from './cost-fit.js';
+import { describeRun, figure, runLines, table } from './results.js';
+
+const help = `npm run bench:cost -- [options]
+
+  --seconds <s>     of each case                                  (default 0.15)
+  --categories <l>  K, comma-separated                            (default 1,4,16,64,256,1024,16384,131072,1048576)
+  --help`;
+
+/** A case that is a multiple of this off its measurement is marked. */
+const factorMax = 1.5;
+/** Elements of a case; a row may have more. */
+const caseElements = 2 ** 17;
+/** The fewest runs of a case, the least of which counts: whatever else the machine does only ever adds time. */
+const runsMin = 3;
+
+interface Variant {
+  readonly name: string;
+  readonly fields: (categories: number) => Partial<Job>;
+}
+
+const outputs = (...names: OutputName[]) => new Set(names);
+
+const variants: readonly Variant[] = [
+  { name: 'indices', fields: () => ({ outputs: outputs('indices') }) },
+  { name: 'indices, noise: none', fields: () => ({ gumbel: false, outputs: outputs('indices') }) },
+  { name: 'noise', fields: () => ({ outputs: outputs('noise') }) },
+  { name: 'hard samples', fields: () => ({ hard: true, outputs: outputs('samples') }) },
+  { name: 'soft samples', fields: () => ({ outputs: outputs('samples') }) },
+  { name: 'soft, noise: none', fields: () => ({ gumbel: false, outputs: outputs('samples') }) },
+  { name: 'log_samples', fields: () => ({ outputs: outputs('logSamples') }) },
+  { name: 'log_prob', fields: () => ({ outputs: outputs('logProb') }) },
+  {
+    name: 'all outputs',
+    fields: () => ({ outputs: outputs('samples', 'indices', 'noise', 'logSamples', 'logProb') }),
+  },
+  { name: 'top_k 1', fields: () => ({ topK: 1, outputs: outputs('topIndices') }) },
+  { name: 'top_k K/16', fields: (K) => ({ topK: Math.ceil(K / 16), outputs: outputs('topIndices') }) },
+  { name: 'top_k K', fields: (K) => ({ topK: K, outputs: outputs('topIndices') }) },
+  { name: 'vjp', fields: () => ({ kind: 'vjp', outputs: outputs('gradLogits', 'gradTemperature') }) },
+  { name: 'reinmax', fields: () => ({ kind: 'reinmax', outputs: outputs('gradLogits') }) },
+  { name: 'density of samples', fields: () => ({ kind: 'densityOfSamples', outputs: outputs('logProb') }) },
+  { name: 'density of log_samples', fields: () => ({ kind: 'densityOfLogSamples', outputs: outputs('logProb') }) },
+];
+
+/** Logits whose order, and not only the noise, decides: what sorting is slowest at is not known in advance. */
+const orders = ['random', 'ascending', 'descending'] as const;
+type Order = (typeof orders)[number];
+
+interface Case {
+  readonly name: string;
+  readonly categories: number;
+  readonly batch: () => Batch;
+  readonly jobs: readonly Job[];
+}
+
+function logitsOf(rows: number, categories: number, order: Order): Float32Array {
+  if (order === 'random') return Float32Array.from(normalLogits(rows * categories, 42));
+  const sign = order === 'ascending' ? 1 : -1;
+  // A hundred between neighbours: no noise changes their order.
+  return Float32Array.from({ length: rows * categories }, (_, index) => sign * 100 * (index % categories));
+}
+
+function makeJob(rows: number, categories: number, samples: number, fields: Partial<Job>, order: Order): Job {
+  const streams = new Uint32Array(rows * 3);
+  for (let row = 0; row < rows; row++) streams.set([42, 0, row], row * 3);
+  const job = {
+    rows,
+    categories,
+    samples,
+    logits: logitsOf(rows, categories, order),
+    temperature: new Float32Array(rows).fill(0.5),
+    streams,
+    firstSample: 0,
+    hard: false,
+    gumbel: true,
+    kind: 'draw',
+    topK: 0,
+    points: new Float32Array(0),
+    outputs: new Set<OutputName>(),
+    ...fields,
+  } satisfies Job;
+  if (job.kind === 'draw') return job;
+  const logarithm = -Math.log(categories);
+  const point = job.kind === 'densityOfLogSamples' ? logarithm : Math.exp(logarithm);
+  return { ...job, points: new Float32Array(samples * rows * categories).fill(point) };
+}
+
+const wholeJob = (job: Job): Part => ({
+  job,
+  rowStart: 0,
+  rowCount: job.rows,
+  sampleStart: 0,
+  sampleCount: job.samples,
+});
+
+function caseOf(name: string, jobs: readonly Job[]): Case {
+  return { name, categories: (jobs[0] as Job).categories, jobs, batch: () => pack(jobs.map(wholeJob)) };
+}
+
+/** Every variant at each K as rows and as samples, the orders that top_k could mind, and many small jobs in one batch. */
+function casesOf(categoriesList: readonly number[]): Case[] {
+  return categoriesList.flatMap((categories) => {
+    const draws = Math.max(1, Math.floor(caseElements / categories / 4));
+    const cases = variants.map(({ name, fields }) =>
+      caseOf(name, [makeJob(draws, categories, 1, fields(categories), 'random')]),
+    );
+    const sampled = makeJob(1, categories, draws, { outputs: outputs('indices') }, 'random');
+    cases.push(caseOf('indices of one row', [sampled]));
+    for (const order of ['ascending', 'descending'] as const) {
+      for (const kept of new Set([Math.ceil(categories / 16), Math.ceil(categories / 2)])) {
+        const fields = { topK: kept, outputs: outputs('topIndices') };
+        cases.push(caseOf(`top_k ${kept}, ${order}`, [makeJob(draws, categories, 1, fields, order)]));
+      }
+    }
+    if (categories > 64) return cases;
+    const small = Array.from({ length: 256 }, () =>
+      makeJob(1, categories, 1, { outputs: outputs('samples', 'indices') }, 'random'),
+    );
+    return [...cases, caseOf('256 jobs of one row, soft', small)];
+  });
+}
+
+/** The least time of the drawer for a case, in nanoseconds. */
+async function measureNs(drawer: Drawer, { batch }: Case, seconds: number): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  const endMs = performance.now() + seconds * 1000;
+  for (let run = 0; run < runsMin || performance.now() < endMs; run++) {
+    const packed = batch();
+    const startMs = performance.now();
+    await drawer.draw(packed);
+    least = Math.min(least, performance.now() - startMs);
+  }
+  return least * 1e6;
+}
+
+function unitsOf({ jobs }: Case, of: Weights): number {
+  return jobs.reduce((units, job) => units + of.job + job.rows * job.samples * weightedDraw(job, of), 0);
+}
+
+function elementsOf({ jobs }: Case): number {
+  return jobs.reduce((elements, { rows, samples, categories }) => elements + rows * samples * categories, 0);
+}
+
+/** A unit is an element of an index draw of rows of 1,024: scales weights in nanoseconds to that. */
+function toUnits(inNs: Weights): { readonly nsPerUnit: number; readonly scaled: Weights } {
+  const job = makeJob(1, 1024, 1, { outputs: outputs('indices') }, 'random');
+  const nsPerUnit = weightedDraw(job, inNs) / 1024;
+  const scale = (value: number | readonly number[]): unknown =>
+    typeof value === 'number' ? value / nsPerUnit : value.map((each) => each / nsPerUnit);
+  const scaled = Object.fromEntries(Object.entries(inNs).map(([name, value]) => [name, scale(value)]));
+  return { nsPerUnit, scaled: scaled as unknown as Weights };
+}
+
+function weightsSource(nsPerUnit: number, scaled: Weights): string {
+  const round = (value: number) => Number(value.toPrecision(3));
+  const lines = Object.entries(scaled).map(([name, value]) =>
+    typeof value === 'number' ? `  ${name}: ${round(value)},` : `  ${name}: [${value.map(round).join(', ')}],`,
+  );
+  return [
+    `export const nanosecondsPerUnit = ${round(nsPerUnit)};`,
+    '',
+    'export const weights: Weights = {',
+    ...lines,
+    '};',
+  ].join('\n');
+}
+
+/** Model over measurement, for the weights in force and for those just fitted. */
+function factorsTable(cases: readonly Case[], times: readonly number[], fitted: Weights, nsPerUnit: number): string {
+  const rows = cases.map((each, index) => {
+    const ns = times[index] as number;
+    const inForce = (unitsOf(each, weights) * nanosecondsPerUnit) / ns;
+    const now = (unitsOf(each, fitted) * nsPerUnit) / ns;
+    const mark = (factor: number) =>
+      `${factor.toFixed(2)}${Math.abs(Math.log(factor)) > Math.log(factorMax) ? ' !' : ''}`;
+    return [`${each.categories} ${each.name}`, figure(ns / elementsOf(each)), mark(inForce), mark(now)];
+  });
+  return table(['K and outputs', 'ns an element', 'weights in force / measured', 'fitted / measured'], rows);
+}
+
+async function main(categoriesList: readonly number[], seconds: number): Promise<void> {
+  const run = describeRun('bench:cost');
+  const categoriesMax = Math.max(...categoriesList);
+  const drawer = await openDrawer({ provider: 'cpu', categoriesMax, batchElementsMax: caseElements });
+  const cases = casesOf(categoriesList);
+  const times: number[] = [];
+  for (const each of cases) times.push(await measureNs(drawer, each, seconds));
+  const fitted = fitWeights(
+    weights,
+    cases.map((each, index) => ({ cost: (of: Weights) => unitsOf(each, of), measured: times[index] as number })),
+  );
+  const { nsPerUnit, scaled } = toUnits(fitted);
+  console.log(runLines(run));
+  console.log(`\n${factorsTable(cases, times, scaled, nsPerUnit)}\n\n${weightsSource(nsPerUnit, scaled)}`);
+}
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '0.15' },
+    categories: { type: 'string', default: '1,4,16,64,256,1024,16384,131072,1048576' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) console.log(help);
+else await main(values.categories.split(',').map(Number), Number(values.seconds));

@@ -1,0 +1,113 @@
+/**
+ * What drawing costs: the one measure that batches, the queue, quotas, limits and admission share. One unit is one element of an
+ * index draw of long rows, about `nanosecondsPerUnit` of a worker. The model is linear: every piece of work has a weight for a draw and
+ * one for each of its elements. `npm run bench:cost` measures the weights, prints them for pasting here, and says how far off they are.
+ *
+ * A GPU computes only the softmax of soft samples, and its copies cost about what the CPU's softmax does (docs/providers.md): the
+ * weights are those of the CPU, and the rate that is learnt from real batches (queue/work-rate.ts) corrects the rest.
+ */
+import type { Job, Part } from './job.js';
+
+/** Units for each draw, and for each element of it. */
+type Weight = readonly [draw: number, element: number];
+
+export interface Weights {
+  /** Units of a job that has any draw: laying it out in a batch. */
+  readonly job: number;
+  /** Gumbel noise; noneNoise is its place filled with zeros. */
+  readonly noise: Weight;
+  readonly noneNoise: Weight;
+  /** Perturbed logits and their argmax. */
+  readonly index: Weight;
+  /** The graph of soft samples. */
+  readonly soft: Weight;
+  readonly hard: Weight;
+  /** Noise that is returned. */
+  readonly noiseCopy: Weight;
+  /** The perturbed logits of a row, for the three below. */
+  readonly rowOutput: Weight;
+  readonly logSamples: Weight;
+  readonly logProb: Weight;
+  readonly topK: Weight;
+  /** The k of top_k that are kept and put in order: for each of them, and for each times log2 k. */
+  readonly topKKept: Weight;
+  readonly vjp: Weight;
+  readonly reinmax: Weight;
+  readonly densityOfSamples: Weight;
+  readonly densityOfLogSamples: Weight;
+}
+
+/** A worker's nanoseconds for a unit, on the machine that `npm run bench:cost` was run on; where the learning of the rate begins. */
+export const nanosecondsPerUnit = 3.01;
+
+export const weights: Weights = {
+  job: 247,
+  noise: [3.25, 0.843],
+  noneNoise: [0, 0.01],
+  index: [3.23, 0.151],
+  soft: [11.3, 0.495],
+  hard: [0.859, 0.0223],
+  noiseCopy: [0.0314, 0.0416],
+  rowOutput: [17.4, 5.24],
+  logSamples: [39.7, 3.25],
+  logProb: [5.28, 8.85],
+  topK: [0.14, 0.272],
+  topKKept: [0, 3.74],
+  vjp: [50.4, 5.48],
+  reinmax: [45.1, 7.2],
+  densityOfSamples: [7.53, 9.73],
+  densityOfLogSamples: [7.83, 8.47],
+};
+
+/** Units of one draw of a job, one sample of one row: a whole number, so that sums of them are exact. */
+export function drawUnits(job: Job): number {
+  return Math.max(1, Math.ceil(weightedDraw(job, weights)));
+}
+
+/** The same for any weights, in which it is linear, and not rounded. */
+export function weightedDraw(job: Job, of: Weights): number {
+  const { kind, categories, gumbel, outputs } = job;
+  if (kind === 'densityOfSamples' || kind === 'densityOfLogSamples') return work(of[kind], categories);
+  const noise = work(gumbel ? of.noise : of.noneNoise, categories);
+  if (kind !== 'draw') return noise + work(of[kind], categories);
+  let units = noise + rowOutputUnits(job, of);
+  if (outputs.has('samples') || outputs.has('indices')) units += work(of.index, categories);
+  if (outputs.has('samples')) units += work(job.hard ? of.hard : of.soft, categories);
+  if (outputs.has('noise')) units += work(of.noiseCopy, categories);
+  return units;
+}
+
+function rowOutputUnits({ categories, topK, outputs }: Job, of: Weights): number {
+  const density = outputs.has('logSamples') || outputs.has('logProb');
+  if (!density && topK === 0) return 0;
+  let units = work(of.rowOutput, categories);
+  // The log-density is taken at the log-samples, so they are worked out for it too.
+  if (density) units += work(of.logSamples, categories);
+  if (outputs.has('logProb')) units += work(of.logProb, categories);
+  if (topK > 0) units += work(of.topK, categories) + topK * work(of.topKKept, Math.log2(topK));
+  return units;
+}
+
+function work([draw, element]: Weight, elements: number): number {
+  return draw + element * elements;
+}
+
+/** Units of so many draws of a job that lie in one batch, each of them `unitsEach`; none for none. */
+export function unitsOfDraws(draws: number, unitsEach: number): number {
+  return draws === 0 ? 0 : weights.job + draws * unitsEach;
+}
+
+/** The draws of one job that fit so many units of a batch; at least one, since a row cannot be cut. */
+export function drawsWithin(units: number, unitsEach: number): number {
+  return Math.max(1, Math.floor((units - weights.job) / unitsEach));
+}
+
+/** Units of a whole job. */
+export function jobUnits(job: Job): number {
+  return unitsOfDraws(job.samples * job.rows, drawUnits(job));
+}
+
+/** Units of a part of a job. */
+export function partUnits({ job, rowCount, sampleCount }: Part): number {
+  return unitsOfDraws(rowCount * sampleCount, drawUnits(job));
+}

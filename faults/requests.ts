@@ -18,8 +18,12 @@ export function getBytes(path: string): Buffer {
 }
 
 /** A draw of one row of equal logits; `more` are fields of the body. */
-export function drawBytes(categories: number, more: Readonly<Record<string, unknown>> = {}): Buffer {
-  return postBytes('/sample', JSON.stringify({ logits: Array(categories).fill(0), ...more }));
+export function drawBytes(
+  categories: number,
+  more: Readonly<Record<string, unknown>> = {},
+  headers: Readonly<Record<string, string>> = {},
+): Buffer {
+  return postBytes('/sample', JSON.stringify({ logits: Array(categories).fill(0), ...more }), headers);
 }
 
 /** A million elements, a few milliseconds for one worker, whose request and reply are small: a client can offer far too many. */

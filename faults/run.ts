@@ -13,6 +13,9 @@ import { endingScenario } from './ending.js';
 import { mutationsScenario } from './mutations.js';
 import { overloadScenario } from './overload.js';
 import { pipeliningScenario } from './pipelining.js';
+import { greedyClientScenario } from './greedy-client.js';
+import { heavyDrawsScenario } from './heavy-draws.js';
+import { refundsScenario } from './refunds.js';
 import { writeFaultResult } from './results.js';
 import { Checks, type Options, type Scenario, scenarioNames } from './scenario.js';
 import { shutdownScenario } from './shutdown.js';
@@ -33,6 +36,9 @@ const help = `npm run test:faults -- [options]
 
 const scenarios: readonly Scenario[] = [
   overloadScenario,
+  greedyClientScenario,
+  heavyDrawsScenario,
+  refundsScenario,
   shutdownScenario,
   endingScenario,
   workersScenario,

@@ -2,6 +2,9 @@
 
 export const scenarioNames = [
   'overload',
+  'greedy-client',
+  'heavy-draws',
+  'refunds',
   'shutdown',
   'ending',
   'workers',

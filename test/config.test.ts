@@ -9,7 +9,7 @@ t.test('an empty environment gives the documented defaults, frozen', async (t) =
   const config = readConfig({});
   t.equal(config.port, 8080);
   t.equal(config.executionProvider, 'cpu');
-  t.equal(config.elementsDrawnMax, 2 ** 27);
+  t.equal(config.elementsDrawnMax, 2 ** 30);
   t.ok(Object.isFrozen(config));
   t.same(readConfig({ PORT: '', WORKERS: '' }), config, 'an empty variable counts as unset');
 });

@@ -205,3 +205,35 @@ t.test('where keys are needed, who has none hears of that, and a refusal names w
     { key: 'alice' },
   );
 });
+
+t.test(
+  'large draws leave room for small ones of others, and who sends them is refused unread for a while',
+  async (t) => {
+    // However slow the machine, deadlines refuse nothing here.
+    const service = await startService({ DEADLINE_MS: '600000' }, { unitsPerMs: 1e15 });
+    t.teardown(service.close);
+    await service.app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = service.app.server.address() as { port: number };
+    const ask = async (socket: Socket, body: string) => {
+      socket.write(`${head('/sample', body.length)}${body}`);
+      return /^HTTP\/1\.1 (\d+) /.exec(await received(socket, /\}$/))?.[1];
+    };
+    const open = async () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      await once(socket, 'connect');
+      t.teardown(() => socket.destroy());
+      return socket;
+    };
+    // Eight that count for an eighth each fill their part; each takes a worker some hundred milliseconds.
+    const large = Array.from({ length: 8 }, open);
+    for (const socket of await Promise.all(large)) socket.write(`${head('/sample', longDraw.length)}${longDraw}`);
+    while (service.sampler.load().queuedRequests < 8) await new Promise(setImmediate);
+    const greedy = await open();
+    t.equal(await ask(greedy, longDraw), '503', 'there is no room for another');
+    t.equal(await ask(greedy, 'no JSON'), '503', 'nor is the next of the same caller read');
+    const other = await open();
+    t.equal(await ask(other, '{"logits":[1,2]}'), '200', 'a small draw of another caller is drawn meanwhile');
+    t.equal(await ask(other, 'no JSON'), '400', 'and that caller goes on being read');
+    t.ok(service.sampler.load().queuedRequests > 0, 'all the while large draws waited');
+  },
+);

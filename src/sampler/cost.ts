@@ -24,12 +24,12 @@ export interface Weights {
   readonly hard: Weight;
   /** Noise that is returned. */
   readonly noiseCopy: Weight;
-  /** The perturbed logits of a row, for the three below. */
+  /** What a row needs for any of the three below. */
   readonly rowOutput: Weight;
   readonly logSamples: Weight;
   readonly logProb: Weight;
   readonly topK: Weight;
-  /** The k of top_k that are kept and put in order: for each of them, and for each times log2 k. */
+  /** Each of the k categories of top_k, and each times log2 k. */
   readonly topKKept: Weight;
   readonly vjp: Weight;
   readonly reinmax: Weight;
@@ -38,25 +38,25 @@ export interface Weights {
 }
 
 /** A worker's nanoseconds for a unit, on the machine that `npm run bench:cost` was run on; where the learning of the rate begins. */
-export const nanosecondsPerUnit = 3.01;
+export const nanosecondsPerUnit = 3.29;
 
 export const weights: Weights = {
-  job: 247,
-  noise: [3.25, 0.843],
-  noneNoise: [0, 0.01],
-  index: [3.23, 0.151],
-  soft: [11.3, 0.495],
-  hard: [0.859, 0.0223],
-  noiseCopy: [0.0314, 0.0416],
-  rowOutput: [17.4, 5.24],
-  logSamples: [39.7, 3.25],
-  logProb: [5.28, 8.85],
-  topK: [0.14, 0.272],
-  topKKept: [0, 3.74],
-  vjp: [50.4, 5.48],
-  reinmax: [45.1, 7.2],
-  densityOfSamples: [7.53, 9.73],
-  densityOfLogSamples: [7.83, 8.47],
+  job: 199,
+  noise: [2.67, 0.911],
+  noneNoise: [0, 0.0539],
+  index: [2.96, 0.0839],
+  soft: [1.82, 0.611],
+  hard: [1.27, 0],
+  noiseCopy: [0.00971, 0],
+  rowOutput: [0, 1.74],
+  logSamples: [10.9, 1.46],
+  logProb: [10.4, 2.65],
+  topK: [0, 0.0843],
+  topKKept: [0, 0.313],
+  vjp: [6.04, 1.48],
+  reinmax: [6.86, 2.29],
+  densityOfSamples: [21.8, 3.72],
+  densityOfLogSamples: [19.4, 2.5],
 };
 
 /** Units of one draw of a job, one sample of one row: a whole number, so that sums of them are exact. */
@@ -71,7 +71,7 @@ export function weightedDraw(job: Job, of: Weights): number {
   const noise = work(gumbel ? of.noise : of.noneNoise, categories);
   if (kind !== 'draw') return noise + work(of[kind], categories);
   let units = noise + rowOutputUnits(job, of);
-  if (outputs.has('samples') || outputs.has('indices')) units += work(of.index, categories);
+  if (outputs.has('samples') || outputs.has('indices') || job.topK > 0) units += work(of.index, categories);
   if (outputs.has('samples')) units += work(job.hard ? of.hard : of.soft, categories);
   if (outputs.has('noise')) units += work(of.noiseCopy, categories);
   return units;
@@ -79,12 +79,13 @@ export function weightedDraw(job: Job, of: Weights): number {
 
 function rowOutputUnits({ categories, topK, outputs }: Job, of: Weights): number {
   const density = outputs.has('logSamples') || outputs.has('logProb');
-  if (!density && topK === 0) return 0;
+  // The first of the k is the index, which is counted as such.
+  if (!density && topK < 2) return 0;
   let units = work(of.rowOutput, categories);
   // The log-density is taken at the log-samples, so they are worked out for it too.
   if (density) units += work(of.logSamples, categories);
   if (outputs.has('logProb')) units += work(of.logProb, categories);
-  if (topK > 0) units += work(of.topK, categories) + topK * work(of.topKKept, Math.log2(topK));
+  if (topK > 1) units += work(of.topK, categories) + topK * work(of.topKKept, Math.log2(topK));
   return units;
 }
 

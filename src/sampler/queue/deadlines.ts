@@ -8,8 +8,8 @@ import type { QueueEntry } from './entry.js';
 import type { DrawQueue } from './queue.js';
 
 /**
- * The share of the time to a deadline for which work is let in. The cost model is within a third of most draws (`npm run bench:cost`) once the
- * rate is learnt, and the HTTP thread, garbage collection and other processes take some of a worker's time.
+ * The share of the time to a deadline for which work is let in. The cost model is within a factor of 1.5 of nearly every draw (`npm run bench:cost`), and
+ * the rate that is learnt takes off what all draws have in common; the HTTP thread, garbage collection and other processes take some of a worker's time.
  */
 const promisedShare = 0.75;
 

@@ -195,7 +195,10 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/queue/shedding.ts',
     ],
   ],
-  ['sampler/queue/deadlines.ts', ['errors.ts', 'sampler/job.ts', 'sampler/queue/entry.ts', 'sampler/queue/queue.ts']],
+  [
+    'sampler/queue/deadlines.ts',
+    ['errors.ts', 'sampler/cost.ts', 'sampler/job.ts', 'sampler/queue/entry.ts', 'sampler/queue/queue.ts'],
+  ],
   [
     'sampler/batcher.ts',
     [

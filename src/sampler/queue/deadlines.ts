@@ -3,6 +3,7 @@
  * wait for to its end is refused at once, instead of being given up when its time is over and the work for it is lost.
  */
 import { Problem } from '../../errors.js';
+import { drawsWithin } from '../cost.js';
 import type { Terms } from '../job.js';
 import type { QueueEntry } from './entry.js';
 import type { DrawQueue } from './queue.js';
@@ -45,7 +46,7 @@ export class Deadlines {
     const ownMs = this.#ownMs(units, draws);
     // Of one whose time is over already the batcher says so.
     if (leftMs <= 0 || ownMs <= promisedShare * leftMs) return undefined;
-    const fitting = Math.max(1, Math.floor((draws * promisedShare * leftMs) / ownMs));
+    const fitting = drawsWithin((units * promisedShare * leftMs) / ownMs, units / draws);
     const advice =
       draws === 1
         ? 'A row cannot be split: ask for fewer outputs, or for a later deadline.'

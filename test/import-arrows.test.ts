@@ -161,8 +161,8 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['tensors/', ['json/turn.ts', 'node:fs']],
   ['json/', ['node:']],
   ['sampler/job.ts', []],
-  ['sampler/log-density.ts', []],
-  ['sampler/top-k.ts', []],
+  ['sampler/row-kernel/blocks.ts', ['sampler/row-kernel/row-kernel.ts']],
+  ['sampler/row-kernel/row-kernel.ts', ['node:assert/strict', 'node:fs']],
   ['sampler/choose-provider.ts', ['sampler/onnx/provider.ts']],
   ['sampler/messages.ts', ['sampler/job.ts', 'sampler/onnx/provider.ts']],
   ['sampler/batch.ts', ['sampler/job.ts', 'sampler/messages.ts']],
@@ -213,9 +213,9 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['sampler/pool.ts', ['sampler/job.ts', 'sampler/messages.ts', 'errors.ts', 'node:worker_threads']],
   ['sampler/plan.ts', ['sampler/job.ts', 'sampler/messages.ts']],
   ['sampler/tiles.ts', ['sampler/job.ts', 'sampler/plan.ts', 'sampler/noise/noise.ts']],
-  ['sampler/row-outputs.ts', ['sampler/job.ts', 'sampler/tiles.ts', 'sampler/log-density.ts', 'sampler/top-k.ts']],
+  ['sampler/row-outputs.ts', ['sampler/job.ts', 'sampler/tiles.ts', 'sampler/row-kernel/']],
   ['sampler/gradient.ts', ['sampler/job.ts']],
-  ['sampler/density.ts', ['sampler/job.ts', 'sampler/plan.ts', 'sampler/log-density.ts']],
+  ['sampler/density.ts', ['sampler/job.ts', 'sampler/plan.ts', 'sampler/row-kernel/']],
   [
     'sampler/forward.ts',
     [

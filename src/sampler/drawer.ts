@@ -1,6 +1,6 @@
 /** Does a batch on this thread, by its kind, with the thread's one noise kernel and set of graphs. */
 import { Backward } from './backward.js';
-import { density } from './density.js';
+import { Density } from './density.js';
 import { Forward } from './forward.js';
 import { type Batch, type BatchResult, timingColumns } from './job.js';
 import { createNoiseKernel } from './noise/noise.js';
@@ -28,10 +28,11 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
   const graphs = timed(await openDrawGraphs(provider), spent);
   const forward = new Forward(kernel, graphs, tileElements, categoriesMax);
   const backward = new Backward(kernel, graphs);
+  const density = new Density();
   const run = async (batch: Batch) => {
     if (batch.kind === 'draw') return forward.run(batch);
     if (batch.kind === 'vjp' || batch.kind === 'reinmax') return backward.run(batch);
-    return density(batch);
+    return density.run(batch);
   };
   return {
     draw: async (batch) => {

@@ -29,7 +29,7 @@ export function argmax(to: usize, values: usize, draws: u32, categories: u32): v
 }
 
 /** The largest of count floats, count >= 1. Four maxima at a time, because one alone would wait for itself. */
-function largest(from: usize, count: u32): f32 {
+export function largest(from: usize, count: u32): f32 {
   const end = from + <usize>count * 4;
   if (count < 4) {
     let most = load<f32>(from);
@@ -55,7 +55,7 @@ function largest(from: usize, count: u32): f32 {
 }
 
 /** Where the first of count floats that equals the value is; there is one. */
-function indexOf(from: usize, count: u32, value: f32): u32 {
+export function indexOf(from: usize, count: u32, value: f32): u32 {
   const values = f32x4.splat(value);
   let at: u32 = 0;
   for (; at + 16 <= count; at += 16, from += 64) {

@@ -1,13 +1,24 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { logDensity, logFactorial, logSamples, perturb } from '../../src/sampler/log-density.js';
-import { createNoiseKernel } from '../../src/sampler/noise/noise.js';
-import { fixed, float, logFactorials, referenceLogDensity, referenceLogSamples } from '../reference/fixed-point.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { blockElementsMax, RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
+import { fixed, float, logFactorials, referenceLogDensity, referenceLogSamples } from '../../reference/fixed-point.js';
 
 const u = 2 ** -53;
 const float32Max = 2 ** 128 - 2 ** 104;
 const masked = -Infinity;
+const rowKernel = new RowKernel();
+const { logFactorial } = rowKernel.functions;
+
+function logDensity(logits: Float32Array, temperature: number, logY: ArrayLike<number>): number {
+  return rowKernel.logDensityOf(logits, temperature, logY);
+}
+
+/** log y of perturbed logits z. */
+function logSamples(z: Float32Array, temperature: number): Float64Array {
+  return rowKernel.logSamplesOf(z, new Float32Array(z.length), temperature);
+}
 
 /** The bound that `logDensity` states. */
 function densityBound(logits: Float32Array, temperature: number, logY: Float64Array): number {
@@ -26,11 +37,14 @@ function densityBound(logits: Float32Array, temperature: number, logY: Float64Ar
 function draw(logits: Float32Array, temperature: number, seed: number) {
   const kernel = createNoiseKernel(logits.length);
   kernel.fill(0, logits.length, 0, 0, seed, 0);
-  const z = new Float32Array(logits.length);
-  const logY = new Float64Array(logits.length);
-  const index = perturb(logits, kernel.noise, z);
-  logSamples(z, temperature, logY);
-  return { z, logY, index };
+  const largest = logits.reduce((a, b) => Math.max(a, b));
+  // Where the difference of two logits leaves float32, z is the difference itself.
+  const z = Float64Array.from(logits, (logit, k) => {
+    const shifted = Math.fround(logit - largest);
+    return shifted === -Infinity ? logit - largest : Math.fround(shifted + kernel.noise[k]);
+  });
+  const logY = rowKernel.logSamplesOf(logits, kernel.noise, temperature);
+  return { z, logY, index: z.indexOf(Math.max(...z)) };
 }
 
 /** Rows without masks: moderate logits, and now and then one of the largest or smallest that there are. */
@@ -48,31 +62,25 @@ const rows = fc.record({
   seed: fc.nat(),
 });
 
-t.test('perturbed logits are two float32 operations, and the index is that of the largest', async (t) => {
-  const logits = Float32Array.of(1e7, masked, 1e7, 0.1, -0.3);
-  const noise = Float32Array.of(0.1, 40, 0.3, 12, -2);
-  const z = new Float32Array(5);
-  t.equal(perturb(logits, noise, z), 2);
-  const expected = logits.map((logit, k) => Math.fround(Math.fround(logit - 1e7) + noise[k]));
-  t.strictSame(z, expected);
-  t.equal(z[1], masked, 'noise does not unmask');
-  t.equal(perturb(Float32Array.of(masked, 2, 2), Float32Array.of(9, 1, 1), new Float32Array(3)), 1, 'lowest on a tie');
+t.test('where the difference of two logits leaves float32, the log-sample is that of the difference', async (t) => {
+  // -2 M / 1e6, and M / 1e6 for the third, beside which the logarithm of the sum, 0, is nothing.
+  const logits = Float32Array.of(float32Max, -float32Max, 0, masked);
+  const logY = rowKernel.logSamplesOf(logits, new Float32Array(4), 1e6);
+  t.strictSame([...logY], [0, (-2 * float32Max) / 1e6, -float32Max / 1e6, masked]);
 });
 
-t.test('a finite logit far below another stays apart from a mask', async (t) => {
-  const z = new Float32Array(3);
-  t.equal(perturb(Float32Array.of(-3.4e38, 3.4e38, masked), Float32Array.of(45, -2.8, 45), z), 1);
-  t.strictSame([...z], [-float32Max, Math.fround(-2.8), masked]);
-  const logY = new Float64Array(3);
-  logSamples(z, Math.fround(1e-6), logY);
-  t.strictSame([...logY], [-float32Max, 0, masked], 'and its log-sample is finite in float32');
+t.test('a log-sample below the float32 limit stops there, so it stays apart from a mask', async (t) => {
+  const logY = rowKernel.logSamplesOf(Float32Array.of(-3.4e38, 3.4e38, masked), new Float32Array(3), Math.fround(1e-6));
+  t.strictSame([...logY], [-float32Max, 0, masked]);
+  t.strictSame([...logSamples(Float32Array.of(0, -1e33), 1e-6)], [0, -float32Max]);
 });
 
 t.test('a row without a finite logit is our mistake', async (t) => {
-  const row = Float32Array.of(masked, masked);
-  t.throws(() => perturb(row, new Float32Array(2), new Float32Array(2)), /This is a bug\.$/);
-  t.throws(() => logSamples(row, 1, new Float64Array(2)), /This is a bug\.$/);
-  t.throws(() => logDensity(row, 1, new Float64Array(2)), /This is a bug\.$/);
+  rowKernel.reserve(2, false);
+  rowKernel.logits.fill(masked, 0, 2);
+  t.throws(() => rowKernel.drawLogs(1, 2, 1, false), /This is a bug\.$/);
+  t.throws(() => rowKernel.logProbOfPoints(1, 2, 1, true), /This is a bug\.$/);
+  t.throws(() => rowKernel.drawLogs(blockElementsMax, 2, 1, false), /This is a bug\.$/, 'nor is a block too long');
 });
 
 t.test('log-samples are within the stated bound of 192-bit arithmetic, and sum to 1', async (t) => {
@@ -100,8 +108,7 @@ t.test('log-samples are within the stated bound of 192-bit arithmetic, and sum t
 });
 
 t.test('the log-sample of a category that all but surely wins keeps its relative accuracy', async (t) => {
-  const logY = new Float64Array(2);
-  logSamples(Float32Array.of(0, -100), 1, logY);
+  const logY = logSamples(Float32Array.of(0, -100), 1);
   // log(1 / (1 + e^-100)) = -e^-100 up to a relative e^-100; exp of -100 is exact to 1 ulp, log1p of it too.
   t.ok(Math.abs(logY[0] / -3.7200759760208356e-44 - 1) < 4 * u, `${logY[0]}`);
 });
@@ -113,7 +120,7 @@ interface TorchCase {
   readonly log_y: number[];
   readonly log_prob: number;
 }
-const fixture = new URL('../../../test/fixtures/log_prob_torch.json', import.meta.url);
+const fixture = new URL('../../../../test/fixtures/log_prob_torch.json', import.meta.url);
 const torchCases: TorchCase[] = JSON.parse(readFileSync(fixture, 'utf8')).cases;
 
 t.test('the log-density equals torch.distributions.RelaxedOneHotCategorical.log_prob', async (t) => {
@@ -171,7 +178,6 @@ t.test('the density of two categories integrates to 1 over the simplex', async (
   // at most 10 by 2 e^-50. What remains is the density's own error, at most its bound at the edge of the window, and the
   // errors of log y and of the sum, together at most as much again.
   const h = 1 / 2;
-  const logY = new Float64Array(2);
   for (const logits of [
     [0, 0],
     [3, -2],
@@ -182,7 +188,7 @@ t.test('the density of two categories integrates to 1 over the simplex', async (
       let total = 0;
       let bound = 1e-15;
       for (let v = -60; v <= 60; v += h) {
-        logSamples(Float32Array.of(v, 0), temperature, logY);
+        const logY = logSamples(Float32Array.of(v, 0), temperature);
         // dy_1 = y_1 y_2 dv / tau
         total += (h * Math.exp(logDensity(logits, temperature, logY) + logY[0] + logY[1])) / temperature;
         bound = Math.max(bound, 2 * densityBound(logits, temperature, logY));
@@ -196,7 +202,6 @@ t.test('the density of three categories integrates to 1 over the simplex', async
   // As above, in v_k = tau log(y_k / y_3), k = 1, 2: the integrand is 2 s_1 s_2 s_3 with s a softmax of l - v, whose poles
   // lie at |Im v| = pi and which falls as e^-|.| in every direction; at least 40 to the edge, which is 320 long: 320 e^-40 = 1e-15.
   const h = 1 / 2;
-  const logY = new Float64Array(3);
   for (const logits of [
     [0, 0, 0],
     [2, -1, 0.5],
@@ -207,7 +212,7 @@ t.test('the density of three categories integrates to 1 over the simplex', async
       let bound = 1e-14;
       for (let v = -50; v <= 50; v += h) {
         for (let w = -50; w <= 50; w += h) {
-          logSamples(Float32Array.of(v, w, 0), temperature, logY);
+          const logY = logSamples(Float32Array.of(v, w, 0), temperature);
           // dy_1 dy_2 = y_1 y_2 y_3 dv dw / tau^2
           const logVolume = logY[0] + logY[1] + logY[2];
           total += Math.exp(logDensity(logits, temperature, logY) + logVolume) * (h / temperature) ** 2;

@@ -1,0 +1,83 @@
+// What row-kernel.ts of the folder above calls: the float64 outputs of many draws, and top-k. Draws lie one after another in logits, noise
+// and outputs; draw d takes row d % rowCount of the logits and the temperatures. The mathematics is left to log-density.ts and top-k.ts.
+
+import { indexOf, largest } from '../../noise/assembly/rows';
+import { expOf, logOf } from './exp-log';
+import { logDensity, logFactorial, logOfPoints, logSamples, perturb, roundLogSamples } from './log-density';
+import { topK } from './top-k';
+
+export { logFactorial };
+
+/** Writes k categories of each draw to the words at `to`. z is scratch for one row, `entries` for 16 bytes a category, at least 192. False where a row has fewer. */
+export function topIndices(
+  to: usize, logits: usize, noise: usize, draws: u32, categories: u32, rowCount: u32, k: u32, z: usize, entries: usize,
+): bool {
+  const rowBytes = <usize>categories * 4;
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const row = logits + <usize>(draw % rowCount) * rowBytes;
+    const mostZ = perturb(z, row, noise, categories, largest(row, categories));
+    if (!topK(to, row, noise, categories, k, indexOf(z, categories, mostZ), entries)) return false;
+    noise += rowBytes;
+    to += <usize>k * 4;
+  }
+  return true;
+}
+
+/**
+ * Writes log y of each draw to the floats at `logSamplesTo`, and its log-density there to the float64 at `logProbTo`, unless that is 0.
+ * False where a row has no finite logit. temperatures are float64; z and logY are scratch for one row of floats and of float64.
+ */
+export function logOutputs(
+  logSamplesTo: usize, logProbTo: usize, logits: usize, noise: usize, temperatures: usize,
+  draws: u32, categories: u32, rowCount: u32, z: usize, logY: usize,
+): bool {
+  const rowBytes = <usize>categories * 4;
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const row = logits + <usize>(draw % rowCount) * rowBytes;
+    const temperature = load<f64>(temperatures + <usize>(draw % rowCount) * 8);
+    const most = largest(row, categories);
+    if (most == -Infinity) return false;
+    const mostZ = perturb(z, row, noise, categories, most);
+    logSamples(logY, z, row, categories, most, mostZ, temperature);
+    roundLogSamples(logSamplesTo, logY, categories);
+    if (logProbTo != 0) {
+      store<f64>(logProbTo, logDensity(row, logY, categories, most, temperature));
+      logProbTo += 8;
+    }
+    noise += rowBytes;
+    logSamplesTo += rowBytes;
+  }
+  return true;
+}
+
+/** Writes the log-density of each draw's point, or of its logarithm, to the float64 at `to`. False where a row has no finite logit. */
+export function logProbOfPoints(
+  to: usize, logits: usize, points: usize, temperatures: usize, draws: u32, categories: u32, rowCount: u32, areLogs: bool, logY: usize,
+): bool {
+  const rowBytes = <usize>categories * 4;
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const row = logits + <usize>(draw % rowCount) * rowBytes;
+    const temperature = load<f64>(temperatures + <usize>(draw % rowCount) * 8);
+    const most = largest(row, categories);
+    if (most == -Infinity) return false;
+    logOfPoints(logY, points, categories, areLogs);
+    store<f64>(to, logDensity(row, logY, categories, most, temperature));
+    points += rowBytes;
+    to += 8;
+  }
+  return true;
+}
+
+/** For tests: log y of one row in float64. */
+export function logSamplesOf(logY: usize, logits: usize, noise: usize, categories: u32, temperature: f64, z: usize): void {
+  const most = largest(logits, categories);
+  logSamples(logY, z, logits, categories, most, perturb(z, logits, noise, categories, most), temperature);
+}
+
+/** For tests: the log-density of one row at log y in float64, which is overwritten. */
+export function logDensityOf(logits: usize, logY: usize, categories: u32, temperature: f64): f64 {
+  return logDensity(logits, logY, categories, largest(logits, categories), temperature);
+}
+
+/** For tests. */
+export { expOf, logOf };

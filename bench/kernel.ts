@@ -85,7 +85,11 @@ async function makeWorks(job: Job, wanted: Wanted): Promise<{ works: Work[]; clo
     for (let row = 0; row < rows; row += tileRows) {
       const count = Math.min(tileRows, rows - row);
       // Only soft samples need a graph.
-      if (wanted === 'soft') await graphs.soft(count, categories, kernel.noise, temperature);
+      if (wanted !== 'soft') continue;
+      kernel.temperatures.set(temperature.subarray(0, count));
+      kernel.exponents(count, categories);
+      await graphs.exponential(kernel.samples.subarray(0, count * categories));
+      kernel.normalize(count, categories);
     }
   };
   const both = async () => {

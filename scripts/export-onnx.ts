@@ -6,17 +6,13 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { reinmaxGraph, vjpGraph } from '../src/sampler/onnx/backward-graphs.js';
-import { completeGraph, softGraph, unitTemperatureGraph } from '../src/sampler/onnx/graphs.js';
+import { completeGraph, exponentialGraph } from '../src/sampler/onnx/graphs.js';
 
 const folder = process.argv[2] ?? 'onnx';
 mkdirSync(folder, { recursive: true });
 const models = {
   'gumbel-softmax': completeGraph(),
-  soft: softGraph(),
-  'unit-temperature': unitTemperatureGraph(),
-  vjp: vjpGraph(),
-  reinmax: reinmaxGraph(),
+  exponential: exponentialGraph(),
 };
 for (const [name, model] of Object.entries(models)) {
   const path = join(folder, `${name}.onnx`);

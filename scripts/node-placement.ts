@@ -1,18 +1,14 @@
 /**
- * Where ONNX Runtime places the nodes of each graph when it may choose between a provider and the CPU, taken from its profile of a
+ * Where ONNX Runtime places the nodes of the workers' graph when it may choose between a provider and the CPU, taken from its profile of a
  * run. The service itself refuses a provider for a graph of which a node would fall to the CPU.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { reinmaxGraph, vjpGraph } from '../src/sampler/onnx/backward-graphs.js';
-import { softGraph } from '../src/sampler/onnx/graphs.js';
+import { exponentialGraph } from '../src/sampler/onnx/graphs.js';
 
-export const graphs = { soft: softGraph, vjp: vjpGraph, reinmax: reinmaxGraph } as const;
-export type GraphName = keyof typeof graphs;
-
-/** The operators of a graph that ran on the provider, and those that fell to the CPU; each once, in order. */
+/** The operators of the graph that ran on the provider, and those that fell to the CPU; each once, in order. */
 export interface Placement {
   readonly provider: readonly string[];
   readonly cpu: readonly string[];
@@ -22,16 +18,16 @@ interface ProfileEvent {
   readonly args?: { readonly provider?: string; readonly op_name?: string };
 }
 
-export async function placementOf(name: GraphName, provider: string): Promise<Placement> {
+export async function placementOf(provider: string): Promise<Placement> {
   const folder = mkdtempSync(join(tmpdir(), 'node-placement-'));
   try {
-    const session = await InferenceSession.create(graphs[name](), {
+    const session = await InferenceSession.create(exponentialGraph(), {
       executionProviders: [provider],
       enableProfiling: true,
       profileFilePrefix: join(folder, 'profile'),
       logSeverityLevel: 3,
     });
-    await session.run(feedsOf(session));
+    await session.run({ x: new Tensor('float32', new Float32Array(8), [8]) });
     session.endProfiling();
     await session.release();
     const events = readdirSync(folder).flatMap((file): ProfileEvent[] => {
@@ -47,15 +43,4 @@ export async function placementOf(name: GraphName, provider: string): Promise<Pl
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-/** Two rows of four for every input of a graph. */
-function feedsOf({ inputNames }: InferenceSession): Record<string, Tensor> {
-  return Object.fromEntries(
-    inputNames.map((input) => {
-      const columns = input === 'temperature' ? 1 : 4;
-      const values = Float32Array.from({ length: 2 * columns }, (_, at) => 1 + at);
-      return [input, new Tensor('float32', values, [2, columns])];
-    }),
-  );
 }

@@ -2,14 +2,8 @@
 import fc from 'fast-check';
 import type { Job, JobResult, OutputName } from '../src/sampler/job.js';
 
-/**
- * The guarantee for soft samples between providers: 1e-6 up to 4096 categories. In longer rows the sum that the CPU's softmax keeps in
- * float32 wanders from the true one like a random walk, as the square root of its number of terms. Samples are at most 1, so
- * this is absolute.
- */
-export function softDifferenceMax(categories: number): number {
-  return 1e-6 * Math.sqrt(Math.max(1, categories / 4096));
-}
+/** The guarantee for soft samples between providers, at every K. Samples are at most 1, so this is absolute. */
+export const softDifferenceMax = 1e-6;
 
 /** Largest difference of each output of a job; 0 is equal bit for bit. */
 export type Differences = { readonly [Name in OutputName]?: number };
@@ -33,7 +27,7 @@ function difference(a: JobResult[OutputName], b: JobResult[OutputName]): number 
 
 /** Whether an output may differ at all, and by how much: soft samples may, and nothing else. */
 export function differenceMax(job: Job, name: OutputName): number {
-  return name === 'samples' && !job.hard ? softDifferenceMax(job.categories) : 0;
+  return name === 'samples' && !job.hard ? softDifferenceMax : 0;
 }
 
 /** The outputs that differ by more than they may. */

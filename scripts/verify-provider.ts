@@ -12,7 +12,7 @@ import { openDrawer } from '../src/sampler/drawer.js';
 import type { Job, OutputName } from '../src/sampler/job.js';
 import { type Provider, ProviderError, providers } from '../src/sampler/onnx/provider.js';
 import { createSampler, type Sampler } from '../src/sampler/sampler.js';
-import { type GraphName, graphs, placementOf } from './node-placement.js';
+import { placementOf } from './node-placement.js';
 import { anyJob, differenceMax, differences, wrongOutputs } from './provider-equality.js';
 
 const help = `npm run verify:provider -- --provider=cuda [options]
@@ -95,12 +95,12 @@ function equalityRow([what, { requests, wrong, largest, differenceMax }]: [strin
   return [what, `${requests} requests, ${found}`, verdict];
 }
 
-/** The soft graph is refused at start-up if a node falls; the backward graphs run on the CPU whatever the provider. */
-async function placementRow(name: GraphName, provider: Provider): Promise<Row> {
-  const placement = await placementOf(name, provider);
+/** The graph is refused at start-up if a node falls. */
+async function placementRow(provider: Provider): Promise<Row> {
+  const placement = await placementOf(provider);
   const fallen = provider === 'cpu' ? [] : placement.cpu;
-  const verdict = name !== 'soft' ? 'runs on the CPU' : fallen.length > 0 ? 'WRONG' : 'complete';
-  return [`nodes of the ${name} graph that fall to the CPU`, fallen.join(', ') || 'none', verdict];
+  const verdict = fallen.length > 0 ? 'WRONG' : 'complete';
+  return ['nodes of the graph that fall to the CPU', fallen.join(', ') || 'none', verdict];
 }
 
 function softJob({ rows, categories }: Shape): Job {
@@ -152,7 +152,7 @@ async function speedRow(provider: Provider, shape: Shape, seconds: number): Prom
 
 async function verify(provider: Provider, requests: number, shapes: readonly Shape[], seconds: number): Promise<void> {
   const { device, rows } = await compare(provider, requests);
-  for (const name of Object.keys(graphs) as GraphName[]) rows.push(await placementRow(name, provider));
+  rows.push(await placementRow(provider));
   for (const shape of shapes) rows.push(await speedRow(provider, shape, seconds));
   console.log(
     `Provider ${provider} on ${device}, Node.js ${process.version}\n\n${table(['what', 'found', 'verdict'], rows)}`,

@@ -4,6 +4,7 @@ import { Density } from './density.js';
 import { Forward } from './forward.js';
 import { type Batch, type BatchResult, timingColumns } from './job.js';
 import { createNoiseKernel } from './noise/noise.js';
+import type { RunExponential } from './onnx/proof.js';
 import { ownsGpu, type Provider } from './onnx/provider.js';
 import { type DrawGraphs, openDrawGraphs } from './onnx/session.js';
 import { tileElementsMax } from './tiles.js';
@@ -26,7 +27,7 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
   const kernel = createNoiseKernel(Math.max(tileElements, categoriesMax), tileElements);
   const spent = { graphMs: 0 };
   const graphs = timed(await openDrawGraphs(provider), spent);
-  const forward = new Forward(kernel, graphs, tileElements, categoriesMax);
+  const forward = new Forward(kernel, graphs, tileElements);
   const backward = new Backward(kernel, graphs);
   const density = new Density();
   const run = async (batch: Batch) => {
@@ -47,14 +48,11 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
 }
 
 /** The graphs, each run of which adds its time to `spent`. */
-function timed({ soft, vjp, reinmax, close }: DrawGraphs, spent: { graphMs: number }): DrawGraphs {
-  const measure =
-    <Arguments extends unknown[], Result>(run: (...inputs: Arguments) => Promise<Result>) =>
-    async (...inputs: Arguments) => {
-      const start = performance.now();
-      const result = await run(...inputs);
-      spent.graphMs += performance.now() - start;
-      return result;
-    };
-  return { soft: measure(soft), vjp: measure(vjp), reinmax: measure(reinmax), close };
+function timed({ exponential, exponentialOnCpu, close }: DrawGraphs, spent: { graphMs: number }): DrawGraphs {
+  const measure = (run: RunExponential) => async (values: Float32Array) => {
+    const start = performance.now();
+    await run(values);
+    spent.graphMs += performance.now() - start;
+  };
+  return { exponential: measure(exponential), exponentialOnCpu: measure(exponentialOnCpu), close };
 }

@@ -1,4 +1,4 @@
-/** Draws samples: noise, perturbed logits and indices from the kernel, soft samples from the graph, the rest row by row. */
+/** Draws samples: noise, perturbed logits, indices and the sums of soft samples from the kernel, their exponentials from the graph. */
 import type { Batch, BatchResult } from './job.js';
 import type { NoiseKernel } from './noise/noise.js';
 import type { DrawGraphs } from './onnx/session.js';
@@ -10,18 +10,13 @@ export class Forward {
   readonly #kernel: NoiseKernel;
   readonly #graphs: DrawGraphs;
   readonly #tileElements: number;
-  readonly #temperature: Float32Array;
-  /** Soft samples of a tile that several runs share, until they are copied to the result. */
-  readonly #samples: Float32Array;
   readonly #rowOutputs = new RowOutputs();
 
-  /** `tileElements` is how many elements the graph takes in one run, but for a single draw of more, up to `categoriesMax`. */
-  constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number, categoriesMax: number) {
+  /** `tileElements` is how many elements the graph takes in one run, but for a single draw of more. */
+  constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number) {
     this.#kernel = kernel;
     this.#graphs = graphs;
     this.#tileElements = tileElements;
-    this.#temperature = new Float32Array(tileElements);
-    this.#samples = new Float32Array(Math.max(tileElements, categoriesMax));
   }
 
   async run(batch: Batch): Promise<BatchResult> {
@@ -51,7 +46,7 @@ export class Forward {
     if (part.need === 'noise') return;
     kernel.logits.set(batch.logits.subarray(row * categories, (row + rows) * categories));
     kernel.perturb(start, draws, categories, rows);
-    stageRows(batch.temperature, run, this.#temperature);
+    stageRows(batch.temperature, run, kernel.temperatures);
   }
 
   /** Takes the argmax of every draw, runs the graph for those that are soft, and copies what was asked for to the result. */
@@ -62,13 +57,13 @@ export class Forward {
     if (index.length > 0) kernel.argmax(0, endOf(index), categories);
     for (const run of index) copyIndices(run, categories, result, kernel.indices);
     if (soft.length === 0) return;
-    // A run that has the tile to itself is written where it belongs.
-    const place = soft.length === 1 ? samplesOf(soft[0] as Run, categories, result) : this.#samples;
-    const samples = await this.#graphs.soft(endOf(soft), categories, kernel.noise, this.#temperature, place);
-    if (soft.length === 1 && samples === place) return;
+    const draws = endOf(soft);
+    kernel.exponents(draws, categories);
+    await this.#graphs.exponential(kernel.samples.subarray(0, draws * categories));
+    kernel.normalize(draws, categories);
     for (const run of soft) {
       const start = run.place * categories;
-      samplesOf(run, categories, result).set(samples.subarray(start, start + run.draws * categories));
+      samplesOf(run, categories, result).set(kernel.samples.subarray(start, start + run.draws * categories));
     }
   }
 }

@@ -15,8 +15,8 @@ export interface Gradients {
 /** Adds in float64, sample after sample, so that the sum does not depend on how the job was split; one rounding to float32. */
 export function sumGradients(job: Job, { gradLogits, gradTemperature }: JobResult): Gradients {
   const { rows, categories, samples } = job;
-  const logits = sumOver(gradLogits ?? new Float32Array(0), rows * categories, samples);
-  const ofRows = sumOver(gradTemperature ?? new Float32Array(0), gradTemperature ? rows : 0, samples);
+  const logits = sumOver(gradLogits ?? new Float64Array(0), rows * categories, samples);
+  const ofRows = sumOver(gradTemperature ?? new Float64Array(0), gradTemperature ? rows : 0, samples);
   const sharedTemperature = Math.fround(ofRows.reduce((sum, value) => sum + value, 0));
   const wrongLogit = logits.findIndex((value) => !Number.isFinite(Math.fround(value)));
   const wrongTemperature = ofRows.findIndex((value) => !Number.isFinite(Math.fround(value)));
@@ -30,7 +30,7 @@ export function sumGradients(job: Job, { gradLogits, gradTemperature }: JobResul
 }
 
 /** The sums over `count` runs of `size` values that follow one another, in float64. */
-function sumOver(values: Float32Array, size: number, count: number): Float64Array {
+function sumOver(values: Float64Array, size: number, count: number): Float64Array {
   const sums = new Float64Array(size);
   for (let run = 0, at = 0; run < count; run++) {
     for (let place = 0; place < size; place++, at++) sums[place] = (sums[place] as number) + (values[at] as number);

@@ -19,10 +19,10 @@ export const outputs = {
   logProb: { array: Float64Array, width: () => 1 },
   /** int32 [topK]: the categories of the largest perturbed logits, in order. */
   topIndices: { array: Int32Array, width: (job: Shape) => job.topK },
-  /** float32 [K]: the gradient with respect to the logits. */
-  gradLogits: { array: Float32Array, width: (job: Shape) => job.categories },
-  /** float32: the gradient with respect to the temperature. */
-  gradTemperature: { array: Float32Array, width: () => 1 },
+  /** float64 [K]: the gradient with respect to the logits. */
+  gradLogits: { array: Float64Array, width: (job: Shape) => job.categories },
+  /** float64: the gradient with respect to the temperature. */
+  gradTemperature: { array: Float64Array, width: () => 1 },
 } as const;
 
 export type OutputName = keyof typeof outputs;

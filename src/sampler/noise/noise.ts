@@ -25,6 +25,12 @@ export interface NoiseKernel {
   /** What argmax writes, one index for each draw. */
   readonly indices: Int32Array<ArrayBuffer>;
 
+  /** What exponents reads, one for each draw. */
+  readonly temperatures: Float32Array<ArrayBuffer>;
+
+  /** What exponents writes and normalize turns into samples. */
+  readonly samples: Float32Array<ArrayBuffer>;
+
   /**
    * Writes g = -log(-log1p(-v)) of each draw's categories to noise, and nothing else there. Draw d is of the sample
    * firstSample + floor(d / rowCount), modulo 2^32. g is float32 in [-2.82, 45.1].
@@ -39,6 +45,12 @@ export interface NoiseKernel {
 
   /** Writes the index of each draw's largest number in noise to indices, from indices[0] on: the lowest on a tie. */
   argmax(start: number, draws: number, categories: number): void;
+
+  /** Writes x = (z - max z) (1 / temperature) of the perturbed logits in noise to samples: the exponents of a softmax, at most 0. */
+  exponents(draws: number, categories: number): void;
+
+  /** Divides each draw's exponentials in samples by their sum, which is float64. What is then not above 2^-126 becomes 0. */
+  normalize(draws: number, categories: number): void;
 
   /** One draw of a stream of its own; row, sample, seedLow and seedHigh are uint32. For tests and scripts. */
   fill(start: number, categories: number, row: number, sample: number, seedLow: number, seedHigh: number): void;
@@ -72,6 +84,8 @@ interface KernelExports {
   fillDraws(to: number, draws: number, categories: number): void;
   perturb(noise: number, logits: number, draws: number, categories: number, rowCount: number): void;
   argmax(to: number, values: number, draws: number, categories: number): void;
+  exponents(to: number, z: number, temperatures: number, draws: number, categories: number): void;
+  normalize(values: number, draws: number, categories: number): void;
   bits(category: number): number;
   uniforms(category: number): number;
   gumbelFromBits(b: number, r: number): number;
@@ -99,6 +113,8 @@ interface Layout {
   readonly logits: number;
   readonly streams: number;
   readonly indices: number;
+  readonly temperatures: number;
+  readonly samples: number;
   /** The stream of fill, bits and uniforms, so that they leave the caller's streams alone. */
   readonly ownStream: number;
   readonly end: number;
@@ -109,8 +125,10 @@ function layOut(elementsMax: number, drawsMax: number): Layout {
   const logits = after(NOISE_START_BYTES, elementsMax);
   const streams = after(logits, elementsMax);
   const indices = after(streams, drawsMax * STREAM_WORDS);
-  const ownStream = after(indices, drawsMax);
-  return { logits, streams, indices, ownStream, end: after(ownStream, STREAM_WORDS) };
+  const temperatures = after(indices, drawsMax);
+  const samples = after(temperatures, drawsMax);
+  const ownStream = after(samples, elementsMax);
+  return { logits, streams, indices, temperatures, samples, ownStream, end: after(ownStream, STREAM_WORDS) };
 }
 
 function assertDraws(start: number, draws: number, categories: number, elementsMax: number): void {
@@ -129,7 +147,7 @@ function assertCount(count: number, what: string, drawsMax: number): void {
   }
 }
 
-/** A kernel for at most elementsMax elements and drawsMax rows a call: 8 bytes an element and 16 a row, until it is garbage. */
+/** A kernel for at most elementsMax elements and drawsMax rows a call: 12 bytes an element and 20 a row, until it is garbage. */
 export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): NoiseKernel {
   assert(
     Number.isInteger(elementsMax) && elementsMax >= 1 && elementsMax <= ELEMENTS_MAX_LIMIT,
@@ -149,6 +167,8 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
     logits: new Float32Array(memory.buffer, layout.logits, elementsMax),
     streams: new Uint32Array(memory.buffer, layout.streams, drawsMax * STREAM_WORDS),
     indices: new Int32Array(memory.buffer, layout.indices, drawsMax),
+    temperatures: new Float32Array(memory.buffer, layout.temperatures, drawsMax),
+    samples: new Float32Array(memory.buffer, layout.samples, elementsMax),
 
     fillDraws(start, draws, categories, rowCount, firstSample) {
       assertDraws(start, draws, categories, elementsMax);
@@ -167,6 +187,17 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
       assertDraws(start, draws, categories, elementsMax);
       assertCount(draws, 'indices', drawsMax);
       kernel.argmax(layout.indices, NOISE_START_BYTES + start * 4, draws, categories);
+    },
+
+    exponents(draws, categories) {
+      assertDraws(0, draws, categories, elementsMax);
+      assertCount(draws, 'temperatures', drawsMax);
+      kernel.exponents(layout.samples, NOISE_START_BYTES, layout.temperatures, draws, categories);
+    },
+
+    normalize(draws, categories) {
+      assertDraws(0, draws, categories, elementsMax);
+      kernel.normalize(layout.samples, draws, categories);
     },
 
     ...singleDraws(kernel, memory.buffer, layout.ownStream, elementsMax),

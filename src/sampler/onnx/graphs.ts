@@ -22,7 +22,22 @@
  */
 
 import { GraphBuilder, type Value } from './model.js';
-import { add, argMax, max, mul, oneHotOfLargest, reciprocal, softmax, sub, thresholded, where } from './operators.js';
+import {
+  add,
+  argMax,
+  cast,
+  div,
+  exp,
+  max,
+  mul,
+  oneHotOfLargest,
+  reciprocal,
+  scalar,
+  sub,
+  sum,
+  thresholded,
+  where,
+} from './operators.js';
 
 /** The smallest normal float32; the AVX2 and NEON kernels give a masked category at most exp(-88.376) = 0.36 * 2^-126. */
 const SMALLEST_NORMAL = 2 ** -126;
@@ -40,46 +55,29 @@ export function completeGraph(): Uint8Array {
   const noise = graph.input('noise', 'float32', ['N', 'K']);
   const temperature = graph.input('temperature', 'float32', ['N', 1]);
   const hard = graph.input('hard', 'bool', ['N', 1]);
-  const z = perturbed(graph, belowLargest(graph, logits), noise);
+  const z = add(graph, belowLargest(graph, logits), noise);
   const samples = where(graph, hard, oneHotOfLargest(graph, z), softSamples(graph, z, temperature));
   graph.output('samples', samples, 'float32', ['N', 'K']);
   graph.output('index', argMax(graph, z), 'int64', ['N', 1]);
   return graph.encode();
 }
 
-/** Inputs z f32[N,K], temperature f32[N,1]; output samples f32[N,K]. */
-export function softGraph(): Uint8Array {
-  const graph = new GraphBuilder('gumbel_softmax_soft');
-  const z = graph.input('z', 'float32', ['N', 'K']);
-  const temperature = graph.input('temperature', 'float32', ['N', 1]);
-  graph.output('samples', softSamples(graph, z, temperature), 'float32', ['N', 'K']);
+/** The graph of the workers: input x f32[N], output exponential f32[N], e^x of each. */
+export function exponentialGraph(): Uint8Array {
+  const graph = new GraphBuilder('exponential');
+  graph.output('exponential', exp(graph, graph.input('x', 'float32', ['N'])), 'float32', ['N']);
   return graph.encode();
 }
 
-/**
- * The soft graph for runs in which every temperature is 1, the default: no scaling, and no subtraction of max z, since Softmax
- * itself starts with that very subtraction. The same bits with two passes over the elements less.
- */
-export function unitTemperatureGraph(): Uint8Array {
-  const graph = new GraphBuilder('gumbel_softmax_unit_temperature');
-  const z = graph.input('z', 'float32', ['N', 'K']);
-  graph.output('samples', probabilities(graph, z), 'float32', ['N', 'K']);
-  return graph.encode();
+/** softmax((z - max z) / tau), its sum and quotient in float64. */
+function softSamples(graph: GraphBuilder, z: Value, temperature: Value): Value {
+  const e = cast(graph, exp(graph, mul(graph, belowLargest(graph, z), reciprocal(graph, temperature))), 'float64');
+  const soft = mul(graph, e, reciprocalOf(graph, sum(graph, e)));
+  return thresholded(graph, cast(graph, soft, 'float32'), SMALLEST_NORMAL);
 }
-
-/** z, from l - max l. The subtraction comes first: added to large logits, the noise would be rounded away. */
-export const perturbed = (graph: GraphBuilder, shiftedLogits: Value, noise: Value) => add(graph, shiftedLogits, noise);
-
-/** softmax((z - max z) / tau). */
-const softSamples = (graph: GraphBuilder, z: Value, temperature: Value) =>
-  softmaxAt(graph, belowLargest(graph, z), temperature);
-
-/** softmax(a / tau), where a is at most 0. */
-export const softmaxAt = (graph: GraphBuilder, a: Value, temperature: Value) =>
-  probabilities(graph, mul(graph, a, reciprocal(graph, temperature)));
-
-/** The softmax of every row, with 0 in place of a probability that is not above the smallest normal float32. */
-export const probabilities = (graph: GraphBuilder, a: Value) => thresholded(graph, softmax(graph, a), SMALLEST_NORMAL);
 
 /** a - max a. */
-export const belowLargest = (graph: GraphBuilder, a: Value) => sub(graph, a, max(graph, a));
+const belowLargest = (graph: GraphBuilder, a: Value) => sub(graph, a, max(graph, a));
+
+/** 1 / a of float64. */
+const reciprocalOf = (graph: GraphBuilder, a: Value) => div(graph, scalar(graph, 'float64', 1), a);

@@ -12,8 +12,9 @@ export const add = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Add'
 export const sub = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Sub', [a, b]);
 export const mul = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Mul', [a, b]);
 export const div = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Div', [a, b]);
+/** e^a of float32. */
+export const exp = (graph: GraphBuilder, a: Value) => graph.node('Exp', [a]);
 export const reciprocal = (graph: GraphBuilder, a: Value) => graph.node('Reciprocal', [a]);
-export const greater = (graph: GraphBuilder, a: Value, b: Value) => graph.node('Greater', [a, b]);
 export const where = (graph: GraphBuilder, condition: Value, a: Value, b: Value) =>
   graph.node('Where', [condition, a, b]);
 
@@ -42,8 +43,6 @@ export const sum = (graph: GraphBuilder, a: Value) =>
   graph.node('Gather', [graph.node('CumSum', [a, scalar(graph, 'int64', -1)]), graph.constant('int64', [1], [-1])], {
     axis: -1,
   });
-
-export const softmax = (graph: GraphBuilder, a: Value) => graph.node('Softmax', [a], { axis: -1 });
 
 /** One 1, at the first of the largest values, as ONNX prescribes for Hardmax. */
 export const oneHotOfLargest = (graph: GraphBuilder, a: Value) => graph.node('Hardmax', [a], { axis: -1 });

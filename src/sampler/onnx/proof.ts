@@ -1,74 +1,55 @@
 /**
- * Proves at start-up that a provider computes soft samples as the CPU does: within 1e-6 of it, 0 where it is masked, and with the
- * same bits for a row alone and among others. A driver that gets infinities or tiny numbers wrong is found here, before a client
- * does. Running the graphs is left to `session.ts`.
+ * Proves at start-up that a provider computes exponentials as the CPU does: 0 of -Infinity, 1 of 0, close to the CPU elsewhere, and the
+ * same bits for a value wherever it stands. A driver that gets infinities or tiny numbers wrong is found here, before a client
+ * does. Running the graph is left to `session.ts`.
  */
+
+/** e^x of each value, in place. Values are at most 0; they may be a view on a WebAssembly.Memory, which must not change or grow meanwhile. */
+export type RunExponential = (values: Float32Array) => Promise<void>;
 
 /**
- * softmax((z - max z) / temperature) of each row.
- *
- * @param scratch at least rows * categories elements in which the samples may be returned; without it they are in a buffer of their own
+ * By how much e^x may differ, in units of 2^-23 e^x. WebGPU and Vulkan grant an exponential 3 + 2 |x|. A softmax value y is off by
+ * y times its own error and the mean error over the row, which is largest where the largest of K categories has y = 1/2 and the others
+ * share the rest at x = -ln K: at K = 2^20 by less than (3 + 13.9) 2^-24 = 1.0e-6 for twice this and half of that for this bound.
  */
-export type RunSoft = (
-  rows: number,
-  categories: number,
-  z: Float32Array,
-  temperature: Float32Array,
-  scratch?: Float32Array,
-) => Promise<Float32Array>;
+const unitsMax = (x: number) => 3 + Math.abs(x);
 
-/** The guarantee between providers for rows this short. A softmax is at most 1, so it is absolute. */
-const toleranceMax = 1e-6;
+/** What is not above it becomes 0 in a sample, and a provider may flush it. */
+const smallestNormal = 2 ** -126;
 
-/** Around the widths at which kernels change: one warp, a workgroup, 1024, and a K that is no multiple of four. */
-const widths = [1, 3, 10, 64, 257, 1025];
-
-/** The legal extremes and the usual. */
-const temperatures = [1, 0.5, 1e-6, 1e6, 0.03];
-
-/** Known input of a width: ordinary rows, masked categories, a tie, and logits as far apart as float32 allows. */
-export function knownInput(categories: number): { rows: number; z: Float32Array; temperature: Float32Array } {
-  const patterns: ((k: number) => number)[] = [
-    (k) => ((k * 37) % 101) / 8 - 6,
-    (k) => (k % 3 === 1 ? Number.NEGATIVE_INFINITY : ((k * 29) % 53) / 4),
-    () => 0,
-    (k) => (k % 2 === 0 ? 0 : -3.4e38),
-    (k) => -k / 16,
-  ];
-  const rows = patterns.length * temperatures.length;
-  const z = Float32Array.from({ length: rows * categories }, (_, at) => {
-    const row = Math.floor(at / categories);
-    return (patterns[row % patterns.length] as (k: number) => number)(at % categories);
-  });
-  const temperature = Float32Array.from({ length: rows }, (_, row) => {
-    return temperatures[Math.floor(row / patterns.length)] as number;
-  });
-  return { rows, z, temperature };
+/** Known input: the usual, the far, the tiny, and what masks and logits as far apart as float32 allows become. */
+export function knownInput(): Float32Array {
+  const usual = Array.from({ length: 1200 }, (_, at) => -((at * 37) % 1201) / 12);
+  const tiny = Array.from({ length: 150 }, (_, at) => -(2 ** -at));
+  return Float32Array.from([0, ...usual, -Infinity, -3.4e38, ...tiny, -1e6, -88, -103, -104, 0, -Infinity, -0.5]);
 }
 
 /** What is wrong with the provider's answers, or undefined if nothing is. */
-export async function disproof(run: RunSoft, onCpu: RunSoft): Promise<string | undefined> {
-  for (const categories of widths) {
-    const { rows, z, temperature } = knownInput(categories);
-    const expected = await onCpu(rows, categories, z, temperature);
-    const actual = await run(rows, categories, z, temperature);
-    const wrong = actual.findIndex((value, at) => !agrees(value, expected[at] as number, z[at] as number));
-    if (wrong >= 0) {
-      const place = `row ${Math.floor(wrong / categories)}, category ${wrong % categories} of ${categories}`;
-      return `its softmax is ${actual[wrong]} where the CPU has ${expected[wrong]} (${place})`;
-    }
-    for (const row of [0, 1, rows - 1]) {
-      const [from, to] = [row * categories, (row + 1) * categories];
-      const alone = await run(1, categories, z.slice(from, to), temperature.slice(row, row + 1));
-      if (!alone.every((value, at) => Object.is(value, actual[from + at]))) {
-        return `a row of ${categories} categories has other bits alone than among ${rows}`;
-      }
+export async function disproof(run: RunExponential, onCpu: RunExponential): Promise<string | undefined> {
+  const x = knownInput();
+  const [expected, actual] = [x.slice(), x.slice()];
+  await onCpu(expected);
+  await run(actual);
+  const wrong = actual.findIndex((value, at) => !agrees(value, expected[at] as number, x[at] as number));
+  if (wrong >= 0) return `its exponential of ${x[wrong]} is ${actual[wrong]} where the CPU has ${expected[wrong]}`;
+  for (const [from, to] of [
+    [0, 1],
+    [1, 3],
+    [2, 66],
+    [7, x.length],
+  ] as const) {
+    const some = x.slice(from, to);
+    await run(some);
+    if (!some.every((value, at) => Object.is(value, actual[from + at]))) {
+      return `${to - from} values have other exponentials alone than among ${x.length}`;
     }
   }
   return undefined;
 }
 
 /** Written so that NaN does not agree. */
-function agrees(actual: number, expected: number, z: number): boolean {
-  return z === Number.NEGATIVE_INFINITY ? actual === 0 : Math.abs(actual - expected) <= toleranceMax;
+function agrees(actual: number, expected: number, x: number): boolean {
+  if (x === 0) return actual === 1;
+  if (expected <= smallestNormal) return actual >= 0 && actual <= 2 * smallestNormal;
+  return Math.abs(actual - expected) <= unitsMax(x) * 2 ** -23 * expected;
 }

@@ -4,77 +4,15 @@
  */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { type Exports, growTo, instantiate, placer } from './exports.js';
 
 /** Elements that the callers of a kernel hand it at a time, but for a single row of more: with its scratch they fit the L2 cache. */
 export const blockElementsMax = 2 ** 14;
-
-/** The part of the JavaScript API of WebAssembly that is used here; the libraries of the TypeScript set-up do not declare it. */
-declare const WebAssembly: {
-  Module: new (bytes: Uint8Array) => object;
-  Memory: new (descriptor: {
-    initial: number;
-    maximum: number;
-  }) => { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  Instance: new (module: object, imports: { env: { memory: object } }) => { readonly exports: unknown };
-};
-
-/** What assembly/row-kernel.ts exports; addresses are bytes of the memory. */
-interface Exports {
-  topIndices(
-    to: number,
-    logits: number,
-    noise: number,
-    draws: number,
-    categories: number,
-    rowCount: number,
-    k: number,
-    z: number,
-    entries: number,
-  ): number;
-  logOutputs(
-    logSamplesTo: number,
-    logProbTo: number,
-    logits: number,
-    noise: number,
-    temperatures: number,
-    draws: number,
-    categories: number,
-    rowCount: number,
-    z: number,
-    logY: number,
-  ): number;
-  logProbOfPoints(
-    to: number,
-    logits: number,
-    points: number,
-    temperatures: number,
-    draws: number,
-    categories: number,
-    rowCount: number,
-    areLogs: number,
-    logY: number,
-  ): number;
-  logSamplesOf(logY: number, logits: number, noise: number, categories: number, temperature: number, z: number): void;
-  logDensityOf(logits: number, logY: number, categories: number, temperature: number): number;
-  logFactorial(n: number): number;
-  expOf(x: number): number;
-  logOf(x: number): number;
-}
-
-const pageBytes = 65536;
-const cacheLineBytes = 64;
-
-/** 4 GiB, what 32-bit addresses reach: 40 bytes an element of the longest row. */
-const pagesMax = 65536;
 
 /** Bytes of an entry of the sort, which has two lists of them. */
 const entryBytes = 8;
 
 const noFiniteLogit = 'A row without a finite logit. This is a bug.';
-
-/** Compiled once a thread. */
-const module = new WebAssembly.Module(readFileSync(new URL('./row-kernel.wasm', import.meta.url)));
 
 /** Where the arrays of a kernel begin, in bytes. Page 0 is the kernel's own. `work` is log y, the log-samples, or the entries of the sort. */
 interface Layout {
@@ -90,13 +28,7 @@ interface Layout {
 }
 
 function layOut(elements: number, draws: number, categories: number, sorts: boolean): Layout {
-  let end = pageBytes;
-  // 16 bytes more: a row's scratch may be written two categories at a time.
-  const place = (bytes: number) => {
-    const start = end;
-    end = Math.ceil((start + bytes + 16) / cacheLineBytes) * cacheLineBytes;
-    return start;
-  };
+  const place = placer();
   const layout = {
     logits: place(4 * elements),
     noise: place(4 * elements),
@@ -107,7 +39,7 @@ function layOut(elements: number, draws: number, categories: number, sorts: bool
     logY: place(8 * categories),
     logSamples: place(4 * elements),
   };
-  return { ...layout, end: Math.max(end, sorts ? layout.logY + 2 * entryBytes * categories + 192 : 0) };
+  return { ...layout, end: Math.max(place(0), sorts ? layout.logY + 2 * entryBytes * categories + 192 : 0) };
 }
 
 /**
@@ -115,8 +47,8 @@ function layOut(elements: number, draws: number, categories: number, sorts: bool
  * is of row d % rowCount. A call overwrites what an earlier one left, and `reserve` may move everything.
  */
 export class RowKernel {
-  readonly #memory = new WebAssembly.Memory({ initial: 1, maximum: pagesMax });
-  readonly #kernel = new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as Exports;
+  readonly #memory;
+  readonly #kernel: Exports;
   #layout = layOut(0, 0, 0, false);
   #reserved = { elements: 0, categories: 0, sorts: false };
 
@@ -133,6 +65,12 @@ export class RowKernel {
   /** float32 [draws, K] */
   logSamples = new Float32Array(0);
 
+  constructor() {
+    const { memory, kernel } = instantiate();
+    this.#memory = memory;
+    this.#kernel = kernel;
+  }
+
   /** Makes room for draws of so many categories, as many as a block has, and for sorting a row where `sorts`. Grows memory when it must. */
   reserve(categories: number, sorts: boolean): void {
     const elements = Math.max(blockElementsMax, categories);
@@ -144,8 +82,7 @@ export class RowKernel {
       sorts: sorts || old.sorts,
     };
     const layout = layOut(reserved.elements, blockElementsMax, reserved.categories, reserved.sorts);
-    const missing = Math.ceil(layout.end / pageBytes) - this.#memory.buffer.byteLength / pageBytes;
-    if (missing > 0) this.#memory.grow(missing);
+    growTo(this.#memory, layout.end);
     this.#layout = layout;
     this.#reserved = reserved;
     const { buffer } = this.#memory;

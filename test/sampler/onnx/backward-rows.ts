@@ -1,8 +1,9 @@
-/** Inputs of the backward graphs and runs on them: what the tests of both graphs share. */
+/** Inputs of the backward pass and runs of it: what the tests of both estimators share. */
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { type DrawGraphs, openDrawGraphs } from '../../../src/sampler/onnx/session.js';
+import { openDrawGraphs } from '../../../src/sampler/onnx/session.js';
+import { type Estimator, GradientKernel } from '../../../src/sampler/row-kernel/gradient-kernel.js';
 import type { BackwardRow } from '../../reference/gradients.js';
 import { bits, gumbelNoise, testCotangent, testLogits, uniform, WIDTHS } from './inputs.js';
 
@@ -51,14 +52,30 @@ export function rowOf(input: BackwardRows, row: number): { alone: BackwardRows; 
   };
 }
 
-export function run<Graph extends 'vjp' | 'reinmax'>(graph: Graph, input: BackwardRows) {
-  const { categories, logits, noise, temperature, cotangent } = input;
-  const outputs = graphs[graph](temperature.length, categories, logits, noise, temperature, cotangent);
-  return outputs as ReturnType<DrawGraphs[Graph]>;
+const kernel = new GradientKernel();
+
+/** The gradients of rows as a worker computes them; those of the temperature are 0 for ReinMax. */
+export async function run(estimator: Estimator, input: BackwardRows) {
+  const { categories, temperature } = input;
+  const rows = temperature.length;
+  kernel.reserve(rows * categories);
+  kernel.logits.set(input.logits);
+  kernel.noise.set(input.noise);
+  kernel.cotangents.set(input.cotangent);
+  kernel.temperature.set(temperature);
+  kernel.gradTemperature.fill(0);
+  kernel.exponents(estimator, 0, rows, categories, rows);
+  await graphs.exponentialOnCpu(kernel.scaled.subarray(0, rows * categories));
+  if (estimator === 'reinmax') await graphs.exponentialOnCpu(kernel.unit.subarray(0, rows * categories));
+  kernel.gradients(estimator, 0, rows, categories, rows);
+  return {
+    gradLogits: kernel.gradLogits.slice(0, rows * categories),
+    gradTemperature: kernel.gradTemperature.slice(0, rows),
+  };
 }
 
 /** Every row of any batch, at any memory address, has the bits that it has alone; throws where one has not. */
-export async function assertRowsKeepTheirBits(graph: 'vjp' | 'reinmax', categories: number): Promise<void> {
+export async function assertRowsKeepTheirBits(estimator: Estimator, categories: number): Promise<void> {
   const large = categories > 10_000;
   const property = fc.asyncProperty(
     fc.integer(),
@@ -68,9 +85,9 @@ export async function assertRowsKeepTheirBits(graph: 'vjp' | 'reinmax', categori
       const input = testRows(rows, categories, seed);
       const cotangent = new Float32Array(skew + rows * categories).subarray(skew);
       cotangent.set(input.cotangent);
-      const batch: Record<string, Float32Array> = await run(graph, { ...input, cotangent });
+      const batch: Record<string, Float64Array> = await run(estimator, { ...input, cotangent });
       for (let row = 0; row < Math.min(rows, 5); row++) {
-        const alone: Record<string, Float32Array> = await run(graph, rowOf(input, row).alone);
+        const alone: Record<string, Float64Array> = await run(estimator, rowOf(input, row).alone);
         for (const [name, values] of Object.entries(alone)) {
           const together = batch[name].subarray(row * values.length, (row + 1) * values.length);
           if (!bits(values).equals(bits(together))) return false;

@@ -42,4 +42,5 @@ export function testTemperatures(rows: number, seed: number): Float32Array {
 }
 
 /** The bytes of an array, to compare results bit for bit. */
-export const bits = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+export const bits = (values: Float32Array | Float64Array) =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength);

@@ -19,7 +19,7 @@ t.teardown(() => graphs.close());
 const isPositiveZero = (value: number) => Object.is(value, 0);
 
 /** The largest error of a row as a fraction of what its tolerance grants: above 1 is a failure, and NaN is, too. */
-function excess(plain: BackwardRow, gradLogits: Float32Array, gradTemperature: number): number {
+function excess(plain: BackwardRow, gradLogits: Float64Array, gradTemperature: number): number {
   const reference = referenceVjp(plain);
   const tolerance = vjpTolerance(plain, reference);
   const ratios = Array.from(
@@ -158,7 +158,7 @@ t.test('a category whose soft value is 0 gets +0, and its cotangent changes no b
   }
 });
 
-t.test('a gradient that leaves float32 is infinite, and none is NaN', async (t) => {
+t.test('a gradient may leave float32, and none is NaN', async (t) => {
   for (const categories of [1, 2, 3, 17, 1000]) {
     const rows = withExtremes(testRows(8, categories, 22));
     const temperature = rows.temperature.map((_, row) => [1e-6, 1e-3, 1, 1e6][row >> 1]);
@@ -169,10 +169,12 @@ t.test('a gradient that leaves float32 is infinite, and none is NaN', async (t) 
   }
   const even = { categories: 2, logits: new Float32Array(2), noise: new Float32Array(2) };
   const cotangent = Float32Array.of(3.4e38, -3.4e38);
-  const { gradLogits } = await run('vjp', { ...even, temperature: Float32Array.of(0.1), cotangent });
-  t.same([...gradLogits], [Infinity, -Infinity], '1.7e39 is beyond float32');
-  const unit = await run('vjp', { ...even, temperature: Float32Array.of(1), cotangent });
-  t.same([...unit.gradLogits], [...Float32Array.of(1.7e38, -1.7e38)], 'a product that only passes 3.4e38 is not');
+  // y (v - <v, y>) / tau with y = 1/2 and <v, y> = 0; the float32 0.1 and 3.4e38 are not quite these.
+  const [large] = cotangent as unknown as [number];
+  for (const temperature of [0.1, 1].map(Math.fround)) {
+    const { gradLogits } = await run('vjp', { ...even, temperature: Float32Array.of(temperature), cotangent });
+    t.same([...gradLogits], [(0.5 * large) / temperature, (-0.5 * large) / temperature]);
+  }
 });
 
 t.test('one category has no gradient', async (t) => {
@@ -192,14 +194,4 @@ t.test('a constant added to the cotangent changes nothing that float32 would los
     const tolerance = 2 ** -23 * Math.abs(value) + (categories * 2 ** -31) / tau;
     t.ok(Math.abs(shifted.gradLogits[element] - value) <= tolerance, `${value}`);
   }
-});
-
-t.test('an input that is too short is refused as a bug', async (t) => {
-  const { logits, noise, temperature, cotangent } = testRows(2, 4, 25);
-  const short = new Float32Array(1);
-  const bug = { message: /This is a bug\.$/ };
-  await t.rejects(graphs.vjp(2, 4, short, noise, temperature, cotangent), bug);
-  await t.rejects(graphs.vjp(2, 4, logits, short, temperature, cotangent), bug);
-  await t.rejects(graphs.vjp(2, 4, logits, noise, short, cotangent), bug);
-  await t.rejects(graphs.vjp(2, 4, logits, noise, temperature, short), bug);
 });

@@ -11,6 +11,7 @@ import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
 import { assignLanes, drawBits, drawLanes, setCall, word } from './philox';
 
 export { argmax, perturb } from './rows';
+export { exponents, normalize } from './softmax';
 
 /** A word below this is rare: once in 256. Its value takes the low bits from a second word. */
 const RARE_BELOW: u32 = 1 << 24;

@@ -1,8 +1,10 @@
 // What row-kernel.ts of the folder above calls: the float64 outputs of many draws, and top-k. Draws lie one after another in logits, noise
 // and outputs; draw d takes row d % rowCount of the logits and the temperatures. The mathematics is left to log-density.ts and top-k.ts.
 
-import { indexOf, largest } from '../../noise/assembly/rows';
+import { indexOf, largest, perturb as perturbInPlace } from '../../noise/assembly/rows';
+import { scale } from '../../noise/assembly/softmax';
 import { expOf, logOf } from './exp-log';
+import { reinmax, vjp } from './gradients';
 import { logDensity, logFactorial, logOfPoints, logSamples, perturb, roundLogSamples } from './log-density';
 import { topK } from './top-k';
 
@@ -66,6 +68,58 @@ export function logProbOfPoints(
     to += 8;
   }
   return true;
+}
+
+/**
+ * Turns noise into z and logits into l - max l, both in place, and writes the exponents of a gradient: for vjp those of each draw, (z - max z) / tau,
+ * to `scaled`; for reinmax those of each row, l - max l to `unit` and (l - max l) / tau to `scaled`.
+ */
+export function gradientExponents(
+  scaled: usize, unit: usize, logits: usize, noise: usize, temperatures: usize, draws: u32, categories: u32, rowCount: u32, ofRows: bool,
+): void {
+  const rowBytes = <usize>categories * 4;
+  perturbInPlace(noise, logits, draws, categories, rowCount);
+  const count = ofRows ? min(rowCount, draws) : draws;
+  let from = ofRows ? logits : noise;
+  if (ofRows) memory.copy(unit, logits, <usize>count * rowBytes);
+  for (let at: u32 = 0; at < count; at++) {
+    const factor = <f32>1 / <f32>load<f64>(temperatures + <usize>(at % rowCount) * 8);
+    scale(scaled, from, from + rowBytes, ofRows ? 0 : largest(from, categories), factor);
+    scaled += rowBytes;
+    from += rowBytes;
+  }
+}
+
+/** Writes float64 gradients of each draw, from the exponentials that became of its exponents and its cotangent. */
+export function vjps(
+  to: usize, temperatureTo: usize, z: usize, scaled: usize, cotangents: usize, temperatures: usize,
+  draws: u32, categories: u32, rowCount: u32,
+): void {
+  const rowBytes = <usize>categories * 4;
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const temperature = load<f64>(temperatures + <usize>(draw % rowCount) * 8);
+    store<f64>(temperatureTo, vjp(to, z, scaled, cotangents, categories, largest(z, categories), temperature));
+    temperatureTo += 8;
+    to += 2 * rowBytes;
+    z += rowBytes;
+    scaled += rowBytes;
+    cotangents += rowBytes;
+  }
+}
+
+/** The same by ReinMax, from the exponentials of each row. */
+export function reinmaxes(
+  to: usize, z: usize, scaled: usize, unit: usize, cotangents: usize, draws: u32, categories: u32, rowCount: u32,
+): void {
+  const rowBytes = <usize>categories * 4;
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const row = <usize>(draw % rowCount) * rowBytes;
+    const index = indexOf(z, categories, largest(z, categories));
+    reinmax(to, unit + row, scaled + row, cotangents, categories, index);
+    to += 2 * rowBytes;
+    z += rowBytes;
+    cotangents += rowBytes;
+  }
 }
 
 /** For tests: log y of one row in float64. */

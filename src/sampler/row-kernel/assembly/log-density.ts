@@ -40,6 +40,11 @@ export function perturb(z: usize, logits: usize, noise: usize, categories: u32, 
  * Limit: a value below -3.4e38 stops there, so that it is finite in float32 too and -Infinity always means masked.
  */
 export function logSamples(out: usize, z: usize, logits: usize, categories: u32, most: f32, mostZ: f32, temperature: f64): void {
+  normalize(out, exponents(out, z, logits, categories, most, mostZ, temperature), categories);
+}
+
+/** Writes d of each category to `out` and returns log sum exp d. */
+function exponents(out: usize, z: usize, logits: usize, categories: u32, most: f32, mostZ: f32, temperature: f64): f64 {
   const taus = f64x2.splat(temperature);
   const peak = f64x2.splat(<f64>mostZ);
   const top = f64x2.splat(<f64>most);
@@ -59,12 +64,37 @@ export function logSamples(out: usize, z: usize, logits: usize, categories: u32,
     peaks = i64x2.add(peaks, i64x2.add(below, i64x2.splat(1)));
   }
   const ties = <f64>(i64x2.extract_lane(peaks, 0) + i64x2.extract_lane(peaks, 1) - 1);
-  const normalizer = f64x2.splat(Math.log1p(total(sums, losts) + ties));
-  const least = constant(MINUS_FLOAT32_MAX);
-  for (const end = to; out < end; out += 16) {
-    const d = v128.load(out);
-    const logY = f64x2.pmax(f64x2.sub(d, normalizer), least);
-    v128.store(out, v128.bitselect(d, logY, f64x2.eq(d, constant(MINUS_INFINITY))));
+  return Math.log1p(total(sums, losts) + ties);
+}
+
+/** Turns d into log y, in place. */
+function normalize(out: usize, logSum: f64, categories: u32): void {
+  const normalizer = f64x2.splat(logSum);
+  for (const end = out + <usize>categories * 8; out < end; out += 16) v128.store(out, logOfShare(v128.load(out), normalizer));
+}
+
+/** log y = d - log sum exp d of two categories. */
+@inline
+function logOfShare(d: v128, normalizer: v128): v128 {
+  const logY = f64x2.pmax(f64x2.sub(d, normalizer), constant(MINUS_FLOAT32_MAX));
+  return v128.bitselect(d, logY, f64x2.eq(d, constant(MINUS_INFINITY)));
+}
+
+/** The same rounded to float32: to the floats at `to`, and as float64 to `out`. -0 becomes 0. */
+export function roundedLogSamples(
+  to: usize, out: usize, z: usize, logits: usize, categories: u32, most: f32, mostZ: f32, temperature: f64,
+): void {
+  const normalizer = f64x2.splat(exponents(out, z, logits, categories, most, mostZ, temperature));
+  const end = out + <usize>(categories & ~1) * 8;
+  for (; out < end; out += 16, to += 8) {
+    const rounded = f32x4.add(f32x4.demote_f64x2_zero(logOfShare(v128.load(out), normalizer)), f32x4.splat(0));
+    v128.store64_lane(to, rounded, 0);
+    v128.store(out, f64x2.promote_low_f32x4(rounded));
+  }
+  if ((categories & 1) != 0) {
+    const rounded = <f32>f64x2.extract_lane(logOfShare(v128.load(out), normalizer), 0) + <f32>0;
+    store<f32>(to, rounded);
+    store<f64>(out, <f64>rounded);
   }
 }
 
@@ -89,21 +119,6 @@ function belowPeak(z: v128, logits: v128, top: v128, peak: v128, taus: v128): v1
   const far = f64x2.sub(f64x2.promote_low_f32x4(logits), top);
   const value = v128.bitselect(far, wide, f64x2.eq(wide, constant(MINUS_INFINITY)));
   return f64x2.div(f64x2.sub(value, peak), taus);
-}
-
-/** Rounds log y to float32, in place and to the floats at `to`; -0 becomes 0. */
-export function roundLogSamples(to: usize, logY: usize, categories: u32): void {
-  const end = logY + <usize>(categories & ~1) * 8;
-  for (; logY < end; logY += 16, to += 8) {
-    const rounded = f32x4.add(f32x4.demote_f64x2_zero(v128.load(logY)), f32x4.splat(0));
-    v128.store64_lane(to, rounded, 0);
-    v128.store(logY, f64x2.promote_low_f32x4(rounded));
-  }
-  if ((categories & 1) != 0) {
-    const rounded = <f32>load<f64>(logY) + <f32>0;
-    store<f32>(to, rounded);
-    store<f64>(logY, <f64>rounded);
-  }
 }
 
 /** Writes log y of points to `to`, with room for an even number: their logarithms, or the points where they are logarithms already. */

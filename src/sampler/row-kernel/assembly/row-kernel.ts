@@ -5,7 +5,7 @@ import { indexOf, largest, perturb as perturbInPlace } from '../../noise/assembl
 import { scale } from '../../noise/assembly/softmax';
 import { expOf, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
-import { logDensity, logFactorial, logOfPoints, logSamples, perturb, roundLogSamples } from './log-density';
+import { logDensity, logFactorial, logOfPoints, logSamples, perturb, roundedLogSamples } from './log-density';
 import { topK } from './top-k';
 
 export { logFactorial };
@@ -40,8 +40,7 @@ export function logOutputs(
     const most = largest(row, categories);
     if (most == -Infinity) return false;
     const mostZ = perturb(z, row, noise, categories, most);
-    logSamples(logY, z, row, categories, most, mostZ, temperature);
-    roundLogSamples(logSamplesTo, logY, categories);
+    roundedLogSamples(logSamplesTo, logY, z, row, categories, most, mostZ, temperature);
     if (logProbTo != 0) {
       store<f64>(logProbTo, logDensity(row, logY, categories, most, temperature));
       logProbTo += 8;

@@ -119,21 +119,30 @@ export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator
 }
 
 /**
- * Refuses gradients that leave float32; `pointerOf` says where the request had its logits, as a whole or a row of them, and
- * its temperature.
+ * Refuses gradients that leave float32; `pointerOf` says where the request had its logits or its temperature, as a whole or, from `row`
+ * 0 on, a row of them.
  *
  * @throws {Problem} `gradient-overflow`
  */
 export function refuseOverflow(
   { temperature }: Draw,
-  { overflowRow, sharedTemperature }: Gradients,
+  { logitsOverflowRow, temperatureOverflowRow, sharedTemperature }: Gradients,
   pointerOf: (field: 'logits' | 'temperature', row: number) => string,
 ): void {
-  const shared = !temperature.perRow && !Number.isFinite(sharedTemperature);
-  if (overflowRow < 0 && !shared) return;
-  const where = overflowRow < 0 ? 'The gradient of the temperature' : `A gradient of row ${overflowRow}`;
-  const pointer = pointerOf(overflowRow < 0 ? 'temperature' : 'logits', overflowRow);
-  throw new Problem('gradient-overflow', `${where} is larger than float32 can hold.`, [
+  if (logitsOverflowRow >= 0) {
+    throw overflow(`A gradient of row ${logitsOverflowRow}`, pointerOf('logits', logitsOverflowRow));
+  }
+  if (!temperature.perRow && !Number.isFinite(sharedTemperature)) {
+    throw overflow('The gradient of the temperature', pointerOf('temperature', -1));
+  }
+  if (temperature.perRow && temperatureOverflowRow >= 0) {
+    const where = `The gradient of the temperature of row ${temperatureOverflowRow}`;
+    throw overflow(where, pointerOf('temperature', temperatureOverflowRow));
+  }
+}
+
+function overflow(what: string, pointer: string): Problem {
+  return new Problem('gradient-overflow', `${what} is larger than float32 can hold.`, [
     { pointer, message: 'has a gradient larger than 3.4028235e38: scale the cotangent down' },
   ]);
 }

@@ -39,7 +39,7 @@ export function vjpRoute(
       const job = vjpJob(draw, cotangent, estimator);
       const gradients = sumGradients(job, await drawFor(request, reply, sampler, job, termsOf(request, reply, limits)));
       refuseOverflow(draw, gradients, (field, row) =>
-        field === 'temperature' || draw.logits.rank === 1 ? `/${field}` : `/logits/${row}`,
+        row < 0 || (field === 'logits' && draw.logits.rank === 1) ? `/${field}` : `/${field}/${row}`,
       );
       return reply
         .type('application/json')

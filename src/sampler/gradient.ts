@@ -8,25 +8,35 @@ export interface Gradients {
   readonly temperature: Float32Array;
   /** float32: `temperature` summed over the rows too, for a job whose rows share one. */
   readonly sharedTemperature: number;
-  /** The first row with a gradient of its own that leaves float32, or -1; sharedTemperature may leave it alone. */
-  readonly overflowRow: number;
+  /** The first row of which a gradient with respect to the logits leaves float32, or -1. */
+  readonly logitsOverflowRow: number;
+  /** The first row of which `temperature` does, or -1. */
+  readonly temperatureOverflowRow: number;
 }
 
-/** Adds in float64, sample after sample, so that the sum does not depend on how the job was split; one rounding to float32. */
+/**
+ * Adds in float64, sample after sample, so that the sum does not depend on how the job was split; one rounding to float32, at the end.
+ * A draw's own gradient may leave float32 where the sum does not.
+ */
 export function sumGradients(job: Job, { gradLogits, gradTemperature }: JobResult): Gradients {
   const { rows, categories, samples } = job;
-  const logits = sumOver(gradLogits ?? new Float64Array(0), rows * categories, samples);
+  const ofLogits = sumOver(gradLogits ?? new Float64Array(0), rows * categories, samples);
   const ofRows = sumOver(gradTemperature ?? new Float64Array(0), gradTemperature ? rows : 0, samples);
   const sharedTemperature = Math.fround(ofRows.reduce((sum, value) => sum + value, 0));
-  const wrongLogit = logits.findIndex((value) => !Number.isFinite(Math.fround(value)));
-  const wrongTemperature = ofRows.findIndex((value) => !Number.isFinite(Math.fround(value)));
-  const wrongRows = [Math.floor(wrongLogit / categories), wrongTemperature].filter((row) => row >= 0);
+  const logits = new Float32Array(ofLogits);
+  const temperature = new Float32Array(ofRows);
   return {
-    logits: new Float32Array(logits),
-    temperature: new Float32Array(ofRows),
+    logits,
+    temperature,
     sharedTemperature,
-    overflowRow: wrongRows.length === 0 ? -1 : Math.min(...wrongRows),
+    logitsOverflowRow: Math.floor(firstOverflow(logits) / categories),
+    temperatureOverflowRow: firstOverflow(temperature),
   };
+}
+
+/** No gradient is NaN, so what is not finite has left float32. */
+function firstOverflow(values: Float32Array): number {
+  return values.findIndex((value) => !Number.isFinite(value));
 }
 
 /** The sums over `count` runs of `size` values that follow one another, in float64. */

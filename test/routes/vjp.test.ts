@@ -1,10 +1,13 @@
 /** The backward pass over HTTP: against finite differences of the very draw it replays, and how its shapes follow the draw's. */
 import t from 'tap';
+import { createNoiseKernel } from '../../src/sampler/noise/noise.js';
 import { referenceDraw } from '../reference/gumbel-softmax.js';
+import { graphs, run } from '../sampler/onnx/backward-rows.js';
 import { startService } from '../service.js';
 
 const service = await startService();
 t.teardown(service.close);
+t.teardown(() => graphs.close());
 
 const vjp = (body: unknown) => service.post('/sample/vjp', body);
 
@@ -122,6 +125,49 @@ t.test('gradients sum over samples, and grad_temperature has the shape of the te
   t.same((await vjp({ ...draw, temperature: scheduled, cotangent })).reply, shared);
 });
 
+t.test('gradients of samples that all but cancel are added in float64, and rounded once', async (t) => {
+  const logits = Float32Array.of(0, 0.1, -0.3);
+  const draw = { logits: [0, 0.1, -0.3], seed: 1, num_samples: 2 };
+  const cotangent = [
+    [1, 0, 0],
+    [-2.125068426132202, 0, 0],
+  ];
+  const kernel = createNoiseKernel(3);
+  const sums = new Float64Array(3);
+  let ofTemperature = 0;
+  for (const [sample, own] of cotangent.entries()) {
+    kernel.fill(0, 3, 0, sample, 1, 0);
+    const input = { categories: 3, logits, noise: kernel.noise, temperature: Float32Array.of(1) };
+    const { gradLogits, gradTemperature } = await run('vjp', { ...input, cotangent: Float32Array.from(own) });
+    for (const k of sums.keys()) sums[k] = (sums[k] as number) + (gradLogits[k] as number);
+    ofTemperature += gradTemperature[0] as number;
+  }
+  const { reply } = await vjp({ ...draw, cotangent });
+  t.same((reply.grad_logits as number[]).map(Math.fround), [...new Float32Array(sums)]);
+  t.equal(Math.fround(reply.grad_temperature as number), Math.fround(ofTemperature));
+  // Each is 0.19: float32 would leave 0 or a multiple of 2^-27, float64 leaves the 1.4e-8 by which y of the second sample is off.
+  t.ok(Math.abs(sums[0] as number) > 1e-9 && ((sums[0] as number) * 2 ** 27) % 1 !== 0);
+});
+
+t.test('gradients of samples may leave float32 where their sum does not', async (t) => {
+  const M = 3.4028234663852886e38;
+  const { status, reply } = await vjp({
+    logits: [0, 0.1],
+    seed: 7,
+    temperature: 0.3,
+    num_samples: 2,
+    cotangent: [
+      [M, -M],
+      [-M, M],
+    ],
+  });
+  t.equal(status, 200);
+  const [first, second] = reply.grad_logits as [number, number];
+  // From an independent computation in float64, to four digits.
+  t.ok(Math.abs(first / -2.961e38 - 1) < 2e-4, `${first}`);
+  t.equal(second, -first);
+});
+
 t.test('a row has the same gradient alone and in a batch, among other requests', async (t) => {
   const rows = Array.from({ length: 6 }, (_, row) => [row / 3, 1, -row, 0.5]);
   const cotangent = rows.map((row) => row.map((value) => Math.sin(value)));
@@ -232,6 +278,44 @@ for (const [title, body, code, pointer] of [
     },
     'gradient-overflow',
     '/logits/1',
+  ],
+  [
+    // y (1 - y) 2 v / tau = 1.7e38 for the logits and -2.2e38 for the temperature of each row: only their sum is too large.
+    'a gradient of the temperature that rows share',
+    {
+      logits: [
+        [0, -0.5],
+        [0, -0.5],
+      ],
+      seed: 1,
+      temperature: 0.4,
+      noise: 'none',
+      cotangent: [
+        [2e38, -2e38],
+        [2e38, -2e38],
+      ],
+    },
+    'gradient-overflow',
+    '/temperature',
+  ],
+  [
+    // 2.5e38 for the logits, -5.0e38 for the temperature.
+    'a gradient of the temperature of one row',
+    {
+      logits: [
+        [0, 0],
+        [0, -0.5],
+      ],
+      seed: 1,
+      temperature: [1, 0.25],
+      noise: 'none',
+      cotangent: [
+        [1, 0],
+        [3e38, -3e38],
+      ],
+    },
+    'gradient-overflow',
+    '/temperature/1',
   ],
 ] as const) {
   t.test(`${title} gets 422 ${code}`, async (t) => {

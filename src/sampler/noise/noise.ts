@@ -46,7 +46,10 @@ export interface NoiseKernel {
   /** Writes the index of each draw's largest number in noise to indices, from indices[0] on: the lowest on a tie. */
   argmax(start: number, draws: number, categories: number): void;
 
-  /** Writes x = (z - max z) (1 / temperature) of the perturbed logits in noise to samples: the exponents of a softmax, at most 0. */
+  /**
+   * Writes x = (z - max z) (1 / temperature) of the perturbed logits in noise to samples: the exponents of a softmax, at most 0. Takes
+   * the largest from the indices that argmax wrote for them.
+   */
   exponents(draws: number, categories: number): void;
 
   /** Divides each draw's exponentials in samples by their sum, which is float64. What is then not above 2^-126 becomes 0. */
@@ -84,7 +87,7 @@ interface KernelExports {
   fillDraws(to: number, draws: number, categories: number): void;
   perturb(noise: number, logits: number, draws: number, categories: number, rowCount: number): void;
   argmax(to: number, values: number, draws: number, categories: number): void;
-  exponents(to: number, z: number, temperatures: number, draws: number, categories: number): void;
+  exponents(to: number, z: number, indices: number, temperatures: number, draws: number, categories: number): void;
   normalize(values: number, draws: number, categories: number): void;
   bits(category: number): number;
   uniforms(category: number): number;
@@ -192,7 +195,7 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
     exponents(draws, categories) {
       assertDraws(0, draws, categories, elementsMax);
       assertCount(draws, 'temperatures', drawsMax);
-      kernel.exponents(layout.samples, NOISE_START_BYTES, layout.temperatures, draws, categories);
+      kernel.exponents(layout.samples, NOISE_START_BYTES, layout.indices, layout.temperatures, draws, categories);
     },
 
     normalize(draws, categories) {

@@ -214,6 +214,7 @@ async function soft(rows: number, categories: number, z: Float32Array, temperatu
   const kernel = createNoiseKernel(rows * categories);
   kernel.noise.set(z);
   kernel.temperatures.set(temperature);
+  kernel.argmax(0, rows, categories);
   kernel.exponents(rows, categories);
   await graphs.exponential(kernel.samples);
   kernel.normalize(rows, categories);

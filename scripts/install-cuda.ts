@@ -1,12 +1,14 @@
 /**
- * `npm run install:cuda`: fetches ONNX Runtime's CUDA provider, which is too large for the npm registry, with onnxruntime-node's own
- * script, and prints the SHA-256 of every file that arrived. `-- --check=FILE` compares them with a list that was kept, in the format
+ * `npm run install:cuda`: fetches ONNX Runtime's CUDA provider, which is too large for the npm registry, and prints the SHA-256 of every
+ * file that arrived. For CUDA 12 with onnxruntime-node's own script; with `-- --from-wheel` for CUDA 13, out of the wheel onnxruntime-gpu of
+ * the same version, which pip downloads. `-- --check=FILE` compares them with a list that was kept, in the format
  * of sha256sum, and takes the files away again if one differs. docs/providers.md says what comes from where.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -14,6 +16,8 @@ const exitCodes = { failed: 1, usage: 78 } as const;
 
 const root = join(createRequire(import.meta.url).resolve('onnxruntime-node'), '../..');
 const folder = join(root, 'bin/napi-v6', process.platform, process.arch);
+/** What the service needs; the wheel has TensorRT's provider too. */
+const wheelFiles = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'];
 const isProvider = (name: string) => name.startsWith('libonnxruntime_providers_');
 
 function sums(): Map<string, string> {
@@ -43,10 +47,33 @@ function complaints(found: ReadonlyMap<string, string>, expected: ReadonlyMap<st
     .map((name) => `${name}: ${found.get(name) ?? 'missing'}, but expected ${expected.get(name) ?? 'no such file'}`);
 }
 
-function install(expected: ReadonlyMap<string, string> | undefined): void {
-  execFileSync(process.execPath, [join(root, 'script/install.js'), '--onnxruntime-node-install=cuda12'], {
-    stdio: 'inherit',
-  });
+/** CUDA 12: three files from NuGet. */
+function fetchWithScript(): void {
+  const args = [join(root, 'script/install.js'), '--onnxruntime-node-install=cuda12'];
+  execFileSync(process.execPath, args, { stdio: 'inherit' });
+}
+
+/** CUDA 13: two files from PyPI. pip checks the wheel against the sum of the index; any Python's wheel has the same libraries. */
+function fetchFromWheel(): void {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const scratch = mkdtempSync(join(tmpdir(), 'onnxruntime-gpu-'));
+  try {
+    const platforms = ['manylinux_2_27_x86_64', 'manylinux_2_28_x86_64'].flatMap((name) => ['--platform', name]);
+    const target = ['--python-version', '3.12', '--implementation', 'cp', '--only-binary=:all:', '--no-deps'];
+    const wanted = [...platforms, ...target, '--dest', scratch, `onnxruntime-gpu==${version}`];
+    execFileSync('python3', ['-m', 'pip', 'download', ...wanted], { stdio: 'inherit' });
+    const wheel = readdirSync(scratch).find((name) => name.endsWith('.whl'));
+    if (wheel === undefined) throw new Error('pip downloaded no wheel.');
+    execFileSync('python3', ['-m', 'zipfile', '-e', join(scratch, wheel), scratch]);
+    for (const name of wheelFiles) copyFileSync(join(scratch, 'onnxruntime/capi', name), join(folder, name));
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+function install(fromWheel: boolean, expected: ReadonlyMap<string, string> | undefined): void {
+  if (fromWheel) fetchFromWheel();
+  else fetchWithScript();
   const found = sums();
   for (const [name, sum] of found) console.log(`${sum}  ${name}`);
   const wrong = expected ? complaints(found, expected) : [];
@@ -55,7 +82,9 @@ function install(expected: ReadonlyMap<string, string> | undefined): void {
   throw new Error(`the files were taken away again, since they are not those of the list.\n${wrong.join('\n')}`);
 }
 
-const { values } = parseArgs({ options: { check: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { check: { type: 'string' }, 'from-wheel': { type: 'boolean', default: false } },
+});
 if (process.platform !== 'linux' || process.arch !== 'x64') {
   console.error(`ONNX Runtime has CUDA files for Linux on x64 only; this is ${process.platform} on ${process.arch}.`);
   process.exitCode = exitCodes.usage;
@@ -63,7 +92,7 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
   try {
     const expected = values.check === undefined ? undefined : parseSums(readFileSync(values.check, 'utf8'));
     if (expected?.size === 0) throw new Error(`${values.check} has no line of the form "<sha256>  <file>".`);
-    install(expected);
+    install(values['from-wheel'], expected);
   } catch (error) {
     console.error(`The CUDA provider is not installed: ${error instanceof Error ? error.message : error}`);
     process.exitCode = exitCodes.failed;

@@ -16,7 +16,7 @@ export function ownsGpu(provider: Provider): boolean {
 }
 
 const remedies: Readonly<Partial<Record<Provider, string>>> = {
-  cuda: 'It needs Linux on x64, an NVIDIA driver, CUDA 12, cuDNN 9, and the files that npm run install:cuda fetches (docs/providers.md).',
+  cuda: 'It needs Linux on x64, an NVIDIA driver, cuDNN 9, and CUDA 12 or 13 with the files that npm run install:cuda fetches for it (docs/providers.md).',
   webgpu:
     'On Linux it needs the Vulkan driver of a GPU and the package libvulkan1; elsewhere the system brings what it needs (docs/providers.md).',
 };

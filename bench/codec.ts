@@ -2,12 +2,13 @@
  * Nanoseconds a number costs to parse and to print, against JSON.parse and JSON.stringify in the same process, as a Markdown
  * table. Every figure is the least of many rounds, since other work on the machine only ever adds to it.
  */
+import { BodyFields } from '../src/json/body-fields.js';
 import { parseBodySync } from '../src/json/parse-body.js';
 import { printFloats } from '../src/json/print-matrix.js';
 
 const rounds = 30;
 const numbersPerRound = 64_000;
-const fields: ReadonlySet<string> = new Set(['logits']);
+const fields = new BodyFields({ logits: { holds: 'numbers', axesMax: 2 } });
 
 type Spell = (value: number) => string;
 

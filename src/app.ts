@@ -6,11 +6,11 @@ import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
 import type { Callers } from './access/callers.js';
 import { callerFinder, guardRoutes } from './access/guard.js';
-import { BodyBudget, budgetBodies } from './body-budget.js';
 import type { Config } from './config.js';
 import { errorReplyOptions, installErrorReplies } from './error-replies.js';
 import { type FullQueueParts, refuseWhenFull } from './full-queue.js';
 import type { Connections } from './http/connections.js';
+import { budgetMemory, MemoryBudget } from './http/memory-budget.js';
 import { httpServer } from './http-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from './metrics.js';
@@ -112,11 +112,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   installErrorReplies(app, errors, headersOf);
   observeAnswers(app, answers);
-  budgetBodies(app, new BodyBudget(config.bodyBytesInFlightMax));
+  budgetMemory(app, new MemoryBudget(config.bodyBytesInFlightMax));
   await describeRoutes(app, version);
   await guardRoutes(app, callers);
   await app.register(async (json) => {
-    readJsonBodies(json);
+    readJsonBodies(json, config);
     learnPaths(json, draws);
     sampleRoute(json, config, sampler, metrics.printed);
     vjpRoute(json, config, sampler, metrics.printed);

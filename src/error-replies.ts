@@ -10,7 +10,6 @@ import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js'
 import { connectionOf } from './http/connection.js';
 import { flawOf } from './http/request-form.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
-import { PlainJsonTooLargeError } from './json/plain-json-too-large-error.js';
 import { nextTurn } from './json/turn.js';
 import { PathTable } from './path-table.js';
 import { problemMediaType } from './schemas/problem.js';
@@ -45,7 +44,6 @@ function toProblem(error: unknown): Problem | undefined {
     const where = error.position === undefined ? '' : ` It breaks at byte ${error.position}.`;
     return new Problem('malformed-json', `${error.message}${where}`);
   }
-  if (error instanceof PlainJsonTooLargeError) return new Problem('body-too-large', error.message);
   const { code, statusCode } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : ofFastify[code];
   if (known) return explained(known);

@@ -10,22 +10,33 @@ const keptBytesMax = 2 ** 23;
 
 export class KeptBuffers {
   readonly #idleBytesMax: number;
+  readonly #sizesPerOctave: number;
   readonly #idle = new Map<number, ArrayBuffer[]>();
   #idleBytes = 0;
 
-  /** @param idleBytesMax bytes of all buffers that wait to be taken */
-  constructor(idleBytesMax: number) {
+  /**
+   * @param idleBytesMax bytes of all buffers that wait to be taken
+   * @param sizesPerOctave sizes between one power of two and the next: with 1 a buffer is up to twice as large as what was asked for,
+   *   with 4 up to a quarter larger, but one that fits is found less often. Default 1
+   */
+  constructor(idleBytesMax: number, sizesPerOctave = 1) {
     this.#idleBytesMax = idleBytesMax;
+    this.#sizesPerOctave = sizesPerOctave;
   }
 
   /** A buffer of at least `bytes`; a large one holds whatever it was used for before. */
   take(bytes: number): ArrayBuffer {
     if (!isKept(bytes)) return new ArrayBuffer(bytes);
-    const size = 2 ** Math.ceil(Math.log2(bytes));
+    const size = this.#sizeOf(bytes);
     const kept = this.#idle.get(size)?.pop();
     if (kept === undefined) return new ArrayBuffer(size);
     this.#idleBytes -= size;
     return kept;
+  }
+
+  #sizeOf(bytes: number): number {
+    const step = Math.max(1, 2 ** Math.floor(Math.log2(bytes - 1)) / this.#sizesPerOctave);
+    return Math.ceil(bytes / step) * step;
   }
 
   /** Keeps a buffer that `take` gave, unless enough are kept already. */

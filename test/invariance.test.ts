@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import { nextTurn } from '../src/json/turn.js';
 import { sumGradients } from '../src/sampler/gradient.js';
 import type { Job, JobResult } from '../src/sampler/job.js';
 import { createSampler, type Sampler } from '../src/sampler/sampler.js';
@@ -197,6 +198,6 @@ t.test('gradients, log-densities and top-k have the same bytes whole and split, 
       t.ok(a && b && Buffer.from(a.slice().buffer).equals(Buffer.from(b.slice().buffer)), `${job.kind} ${name}`);
     }
   }
-  const again = sumGradients(jobs[0] as Job, split[0] as JobResult);
-  t.same(again, sumGradients(jobs[0] as Job, whole[0] as JobResult));
+  const again = await sumGradients(jobs[0] as Job, split[0] as JobResult, nextTurn);
+  t.same(again, await sumGradients(jobs[0] as Job, whole[0] as JobResult, nextTurn));
 });

@@ -1,15 +1,21 @@
 /**
- * Walks the members of a body's top-level object and of the objects in its lists, hands the arrays of the matrix fields to the
- * matrix reader, and notes the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each span was
- * and lets JSON.parse judge what remains.
+ * Walks the members of a body's top-level object and of the objects in its lists, hands the long arrays to their readers, and notes
+ * the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each span was
+ * and lets JSON.parse judge what remains. That is little: what lies outside the arrays has limits on its bytes, its values and its
+ * depth, and the walk stops where one of them is exceeded.
  *
- * Why that accepts exactly what JSON.parse accepts: a span is replaced only if it is by itself a legal JSON array that
- * starts outside any string, and one legal value in the place of another changes nothing about the text around it.
+ * Why that accepts exactly what JSON.parse accepts, within those limits: a span is replaced only if it is by itself a legal JSON array
+ * that starts outside any string, and one legal value in the place of another changes nothing about the text around it.
  */
-import type { FieldPlaces } from './field-names.js';
+import { Problem, type ProblemCode, problemKind } from '../errors.js';
+import type { ArrayReader, Memory } from './array-reader.js';
+import type { ArrayField, BodyFields } from './body-fields.js';
+import { beginsFlag, type FlagList, FlagReader } from './flag-reader.js';
+import { MalformedJsonError } from './malformed-json-error.js';
 import { MatrixReader } from './matrix-reader.js';
-import { NumberMatrix, stack } from './number-matrix.js';
-import { PlainJsonTooLargeError } from './plain-json-too-large-error.js';
+import { NumberMatrix } from './number-matrix.js';
+import type { SeedList } from './seed-list.js';
+import { SeedReader } from './seed-reader.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -19,54 +25,70 @@ const ARRAY_OPEN = 0x5b;
 const ARRAY_CLOSE = 0x5d;
 const OBJECT_OPEN = 0x7b;
 const OBJECT_CLOSE = 0x7d;
+const LETTER_T = 0x74;
+const LETTER_F = 0x66;
 
-/** What one member and one placeholder cost at least, in bytes of text: many tiny members must not make a turn or the end long. */
+/** What a member costs beside its bytes, in bytes of text. */
 const memberCost = 256;
-const spanCost = 1024;
 
-/** Fields of a body. No request has twenty; hundreds of thousands would hold JSON.parse and every check behind it. */
-const membersMax = 64;
+/** Limits of what JSON.parse, and the schemas behind it, see of a body. */
+export const plainLimits = {
+  /** The longest legal body has 15 KiB outside its arrays, most of it an id in escapes. JSON.parse reads so much in a millisecond. */
+  bytesMax: 65_536,
+  /** Values of all objects and arrays together. Every tensor, output and parameter of the largest legal body make less than 200. */
+  valuesMax: 256,
+  /** Arrays and objects inside one another. The deepest legal ones are in the body, its inputs, a tensor, its shape: half as deep. */
+  depthMax: 8,
+  /** A long array that holds something else is left to JSON.parse up to this length, for its mistakes to be told one by one. */
+  otherArrayBytesMax: 16_384,
+} as const;
 
-/** Where the value of a matrix field was; `end` is the byte behind it. */
-export interface MatrixSpan {
+/** Where the value of a long array was; `end` is the byte behind it. */
+export interface ArraySpan {
   readonly start: number;
   readonly end: number;
 }
 
-type Matrices = Map<string, NumberMatrix | undefined>;
+/** What a long array becomes. */
+export type LongArray = NumberMatrix | SeedList | FlagList;
+
+type Arrays = Map<string, LongArray | undefined>;
 
 export class BodyScan {
   readonly #body: Buffer;
-  readonly #places: FieldPlaces;
+  readonly #fields: BodyFields;
   readonly #sliceBytesMax: number;
-  readonly spans: MatrixSpan[] = [];
-  /** The last value of each field met, as JSON.parse keeps the last of several members of one name: a span, or none. */
-  readonly matrices: Matrices = new Map();
+  readonly #memory: Memory;
+  readonly spans: ArraySpan[] = [];
+  /** The last value of each field met, as JSON.parse keeps the last of several members of one name: an array, or none. */
+  readonly arrays: Arrays = new Map();
   /** The same for each object of the last list of each name, by its place in the list. */
-  readonly lists = new Map<string, Matrices[]>();
+  readonly lists = new Map<string, Arrays[]>();
   /** The list that the scan is in, and the object of it, if any. */
-  #list: Matrices[] | undefined;
-  #item: Matrices | undefined;
+  #list: Arrays[] | undefined;
+  #listName = '';
+  #item: Arrays | undefined;
   /** Objects and other items of the list that lie behind. */
   #itemsBehind = 0;
+  /** The field of the body that the scan is in, if it is known. */
+  #field: string | undefined;
   #position = 0;
   /** Gathers every byte of every string, to know whether one is outside ASCII. */
   #stringBytes = 0;
   #closed = false;
   #started = false;
-  #members = 0;
+  #values = 0;
   #finished = false;
-  #matrixBytes = 0;
-  #reader: MatrixReader | undefined;
+  #arrayBytes = 0;
+  #reader: ArrayReader<LongArray> | undefined;
   #readerStart = 0;
   #readerName = '';
-  /** At rank 3 the samples that have been read, each a matrix of its own. */
-  #samples: NumberMatrix[] | undefined;
 
-  constructor(body: Buffer, places: FieldPlaces, sliceBytesMax: number) {
+  constructor(body: Buffer, fields: BodyFields, sliceBytesMax: number, memory: Memory) {
     this.#body = body;
-    this.#places = places;
+    this.#fields = fields;
     this.#sliceBytesMax = sliceBytesMax;
+    this.#memory = memory;
   }
 
   get finished(): boolean {
@@ -74,26 +96,27 @@ export class BodyScan {
   }
 
   /**
-   * Whether the text outside the matrices may be decoded as Latin-1. Every string up to the object's end was ASCII, and
+   * Whether the text outside the arrays may be decoded as Latin-1. Every string up to the object's end was ASCII, and
    * outside a string JSON.parse refuses any other byte, however it is decoded.
    */
   get ascii(): boolean {
     return this.#closed && this.#stringBytes < 0x80;
   }
 
-  /** How many bytes JSON.parse will have to read so far; a placeholder costs as much as a thousand. */
-  get plainBytes(): number {
-    return this.#position - this.#matrixBytes + this.spans.length * spanCost;
-  }
-
-  /** Does one slice of a matrix, or the way to the next one, and returns what it cost in bytes. */
+  /** Does one slice of an array, or the way to the next one, and returns what it cost in bytes. */
   step(): number {
-    if (this.#reader !== undefined) return this.#stepMatrix(this.#reader);
+    if (this.#reader !== undefined) return this.#stepArray(this.#reader);
     const start = this.#position;
     if (!this.#started) this.#enter();
     else if (this.#list !== undefined && this.#item === undefined) this.#nextItem(this.#list);
     else this.#nextMember();
     return this.#position - start + memberCost;
+  }
+
+  /** Gives back the memory of an array that was being read. */
+  release(): void {
+    this.#reader?.release();
+    this.#reader = undefined;
   }
 
   #enter(): void {
@@ -105,67 +128,72 @@ export class BodyScan {
 
   #nextMember(): void {
     const body = this.#body;
+    if (this.#item === undefined) this.#field = undefined;
     const quote = this.#skipSpace(this.#position);
     if (body[quote] !== QUOTE) {
       this.#leaveObject(quote);
       return;
     }
-    this.#members += 1;
-    if (this.#members > membersMax) throw new PlainJsonTooLargeError(`The body has more than ${membersMax} fields.`);
+    this.#countValue();
     const end = this.#skipString(quote + 1);
     const colon = this.#skipSpace(end);
     if (body[colon] !== COLON) {
       this.#finish(colon);
       return;
     }
-    const value = this.#skipSpace(colon + 1);
-    const names = this.#item === undefined ? this.#places.members : this.#places.items;
+    const names = this.#item === undefined ? this.#fields.members : this.#fields.items;
     const name = names.find(body, quote + 1, end - 1, this.#escaped);
+    if (this.#item === undefined) this.#field = name;
+    const value = this.#skipSpace(colon + 1);
     if (name !== undefined && this.#enterField(name, value)) return;
-    this.#position = this.#skipValue(value);
+    this.#position = this.#skipValue(value, this.#item === undefined ? 1 : 3);
     this.#skipComma();
   }
 
-  /** Begins a matrix, or a list whose objects may hold some; false when the value of the field is neither. */
+  /** Begins a long array, or a list whose objects may hold some; false when the value of the field is neither. */
   #enterField(name: string, value: number): boolean {
-    const isList = this.#item === undefined && this.#places.lists.has(name);
+    const isList = this.#item === undefined && this.#fields.lists.has(name);
+    const array = isList ? undefined : this.#fields.arrayOf(name, this.#item !== undefined);
     if (isList) this.lists.delete(name);
-    else this.#owner.set(name, undefined);
+    else if (array) this.#owner.set(name, undefined);
     if (this.#body[value] !== ARRAY_OPEN) return false;
     if (isList) {
       this.#list = [];
+      this.#listName = name;
       this.#itemsBehind = 0;
       this.lists.set(name, this.#list);
       this.#position = value + 1;
-    } else {
-      this.#beginMatrix(name, value);
+    } else if (array) {
+      this.#readerName = name;
+      this.#readerStart = value;
+      this.#reader = this.#readerOf(array, value + 1);
+      this.#position = value;
     }
-    return true;
+    return isList || array !== undefined;
   }
 
-  #beginMatrix(name: string, value: number): void {
-    this.#readerName = name;
-    this.#readerStart = value;
-    const first = this.#skipSpace(value + 1);
-    const deep = this.#body[first] === ARRAY_OPEN && this.#body[this.#skipSpace(first + 1)] === ARRAY_OPEN;
-    this.#samples = deep ? [] : undefined;
-    this.#reader = new MatrixReader(this.#body, (deep ? first : value) + 1, this.#sliceBytesMax);
-    this.#position = value;
+  #readerOf(field: ArrayField, position: number): ArrayReader<LongArray> {
+    if (field.holds === 'seeds') return new SeedReader(this.#body, position, field.countMax, this.#memory);
+    if (field.holds === 'elements' && beginsFlag(this.#body[position])) {
+      return new FlagReader(this.#body, position, this.#memory);
+    }
+    return new MatrixReader(this.#body, position, field.axesMax, this.#sliceBytesMax, this.#memory);
   }
 
-  /** The matrices of the object that the scan is in. */
-  get #owner(): Matrices {
-    return this.#item ?? this.matrices;
+  /** The arrays of the object that the scan is in. */
+  get #owner(): Arrays {
+    return this.#item ?? this.arrays;
   }
 
-  #nextItem(list: Matrices[]): void {
+  #nextItem(list: Arrays[]): void {
     const position = this.#skipSpace(this.#position);
+    this.#countValue();
     if (this.#body[position] === OBJECT_OPEN) {
       this.#item = new Map();
       list[this.#itemsBehind] = this.#item;
       this.#position = position + 1;
     } else {
-      this.#leaveItem(this.#skipValue(position));
+      this.#leaveItem(this.#skipValue(position, 2));
     }
   }
 
@@ -191,45 +219,51 @@ export class BodyScan {
     else this.#finish(position);
   }
 
-  #stepMatrix(reader: MatrixReader): number {
-    let cost = reader.step();
-    if (!reader.finished) return cost;
-    this.#reader = undefined;
-    if (reader.failed) return cost + this.#leavePlain();
-    if (this.#samples === undefined) {
-      this.#keep(reader.matrix(), reader.position);
-      return cost;
-    }
-    this.#samples.push(reader.matrix());
-    cost += memberCost;
-    const next = this.#skipSpace(reader.position);
-    if (this.#body[next] === COMMA) {
-      const open = this.#skipSpace(next + 1);
-      if (this.#body[open] !== ARRAY_OPEN) return cost + this.#leavePlain();
-      this.#reader = new MatrixReader(this.#body, open + 1, this.#sliceBytesMax);
-    } else if (this.#body[next] === ARRAY_CLOSE) {
-      this.#keep(stack(this.#samples), next + 1);
-    } else {
-      return cost + this.#leavePlain();
-    }
+  #stepArray(reader: ArrayReader<LongArray>): number {
+    const cost = reader.step();
+    if (reader.failed) return cost + this.#leavePlain(reader);
+    if (reader.finished) this.#keep(reader);
     return cost;
   }
 
-  /** The array is none of numbers: it stays with the plain JSON. Returns what walking over it cost. */
-  #leavePlain(): number {
-    const end = this.#skipValue(this.#readerStart);
+  #keep(reader: ArrayReader<LongArray>): void {
+    const end = reader.position;
+    this.#reader = undefined;
+    this.spans.push({ start: this.#readerStart, end });
+    const value = reader.value();
+    const text = this.#item === undefined ? undefined : this.#body.subarray(this.#readerStart, end);
+    const withText = text && value instanceof NumberMatrix ? new NumberMatrix({ ...value, text }) : value;
+    this.#owner.set(this.#readerName, withText);
     this.#position = end;
+    this.#arrayBytes += end - this.#readerStart;
     this.#skipComma();
-    return end - this.#readerStart;
   }
 
-  #keep(matrix: NumberMatrix, end: number): void {
-    this.spans.push({ start: this.#readerStart, end });
-    const text = this.#body.subarray(this.#readerStart, end);
-    this.#owner.set(this.#readerName, this.#item === undefined ? matrix : new NumberMatrix({ ...matrix, text }));
+  /**
+   * The array holds something else: it stays with the plain JSON, if it is short. Returns what walking over it cost.
+   *
+   * @throws {Problem} `validation` at the element that is wrong, in a longer array
+   * @throws {MalformedJsonError} where none can begin, in a longer array
+   */
+  #leavePlain(reader: ArrayReader<LongArray>): number {
+    const { expected, position, tooDeep, tooMany } = reader;
+    const inItem = this.#item !== undefined;
+    const path = [...(inItem ? [this.#readerName] : []), ...reader.path()];
+    this.release();
+    const field = this.#fields.arrayOf(this.#readerName, inItem) as ArrayField;
+    if (tooMany && field.holds === 'seeds') {
+      this.#refuse('validation', [], `must have one entry per row of logits, at most ${field.countMax}`);
+    }
+    if (tooDeep && field.holds !== 'seeds') this.#refuse('validation', path, `${expected}: ${axesText(field.axesMax)}`);
+    const start = this.#readerStart;
+    const end = this.#skipValue(start, inItem ? 3 : 1, start + plainLimits.otherArrayBytesMax);
+    if (end < 0) {
+      if (!beginsOther(this.#body[position])) throw new MalformedJsonError('The body is not JSON.', position);
+      this.#refuse('validation', path, expected);
+    }
     this.#position = end;
-    this.#matrixBytes += end - this.#readerStart;
     this.#skipComma();
+    return end - start;
   }
 
   #skipComma(): void {
@@ -243,12 +277,47 @@ export class BodyScan {
     this.#finished = true;
     this.#closed = this.#body[position] === OBJECT_CLOSE;
     this.#position = this.#body.length;
+    if (this.#position > this.#plainEnd) this.#refuseLong();
+  }
+
+  /** How far plain JSON may reach, if no further array comes. */
+  get #plainEnd(): number {
+    return this.#arrayBytes + plainLimits.bytesMax;
+  }
+
+  #countValue(): void {
+    this.#values += 1;
+    if (this.#values > plainLimits.valuesMax) {
+      const text = `The body has more than ${plainLimits.valuesMax} values outside its arrays of numbers.`;
+      this.#refuseAs('body-too-large', text, [], 'has too many values');
+    }
+  }
+
+  #refuseLong(): never {
+    const text = `The body holds more than ${plainLimits.bytesMax} bytes outside its arrays of numbers.`;
+    return this.#refuseAs('body-too-large', text, [], 'is too long');
+  }
+
+  #refuse(code: ProblemCode, path: readonly (string | number)[], message: string): never {
+    const { meaning, remedy } = problemKind(code);
+    return this.#refuseAs(code, `${meaning} ${remedy}`, path, message);
+  }
+
+  #refuseAs(code: ProblemCode, detail: string, path: readonly (string | number)[], message: string): never {
+    const item = this.#item === undefined ? [] : [this.#itemsBehind];
+    const field = this.#list === undefined ? this.#field : this.#listName;
+    const pointer = [...(field === undefined ? [] : [field]), ...item, ...path].map((key) => `/${key}`).join('');
+    throw new Problem(code, detail, [{ pointer, message }]);
   }
 
   #skipSpace(position: number): number {
     const body = this.#body;
+    const end = this.#plainEnd;
     let byte = body[position];
-    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = body[++position];
+    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+      if (position >= end) this.#refuseLong();
+      byte = body[++position];
+    }
     return position;
   }
 
@@ -258,36 +327,70 @@ export class BodyScan {
   /** `position` is behind the opening quote; returns the byte behind the closing one. */
   #skipString(position: number): number {
     const body = this.#body;
+    const end = Math.min(body.length, this.#plainEnd);
     this.#escaped = false;
-    while (position < body.length) {
-      const byte = body[position++];
+    while (position < end) {
+      const byte = body[position++] as number;
       this.#stringBytes |= byte;
-      if (byte === QUOTE) break;
+      if (byte === QUOTE) return position;
       if (byte === BACKSLASH) {
         this.#escaped = true;
-        this.#stringBytes |= body[position++];
+        this.#stringBytes |= body[position++] as number;
       }
     }
+    if (position < body.length) this.#refuseLong();
     return position;
   }
 
-  /** Walks a value of any kind to the comma or bracket behind it, by counting brackets outside strings. */
-  #skipValue(position: number): number {
+  /**
+   * Walks a value of any kind to the comma or bracket behind it, by counting brackets outside strings.
+   *
+   * @param outer how many arrays and objects the value lies in
+   * @param end where the walk is given up; its values are not counted then, and -1 is returned
+   */
+  #skipValue(position: number, outer: number, end = -1): number {
     const body = this.#body;
+    const counted = end < 0;
+    const last = Math.min(body.length, counted ? this.#plainEnd : Math.min(end, this.#plainEnd));
     let depth = 0;
-    while (position < body.length) {
+    while (position < last) {
       const byte = body[position];
       if (byte === QUOTE) {
         position = this.#skipString(position + 1);
         continue;
       }
-      if (byte === ARRAY_OPEN || byte === OBJECT_OPEN) depth++;
-      else if (byte === ARRAY_CLOSE || byte === OBJECT_CLOSE) {
+      if (byte === ARRAY_OPEN || byte === OBJECT_OPEN) {
+        depth++;
+        if (counted) this.#countValue();
+        if (outer + depth > plainLimits.depthMax) this.#refuseDeep();
+      } else if (byte === ARRAY_CLOSE || byte === OBJECT_CLOSE) {
         if (depth === 0) return position;
         depth--;
-      } else if (byte === COMMA && depth === 0) return position;
+      } else if (byte === COMMA) {
+        if (depth === 0) return position;
+        if (counted) this.#countValue();
+      }
       position++;
     }
-    return position;
+    if (position >= body.length) return position;
+    return counted ? this.#refuseLong() : -1;
   }
+
+  #refuseDeep(): never {
+    const most = plainLimits.depthMax;
+    return this.#refuse(
+      'validation',
+      [],
+      `is nested too deep: the body may have ${most} arrays and objects inside one another`,
+    );
+  }
+}
+
+/** Whether a byte begins a JSON value that is no number and not null. */
+function beginsOther(byte: number | undefined): boolean {
+  return byte === QUOTE || byte === OBJECT_OPEN || byte === ARRAY_OPEN || byte === LETTER_T || byte === LETTER_F;
+}
+
+function axesText(axesMax: number): string {
+  return `the array may be nested ${axesMax === 1 ? 'one level' : `${axesMax} levels`} deep`;
 }

@@ -65,10 +65,14 @@ export const Field = {
   nulls: 8,
   infinites: 9,
   hardCount: 10,
+  depth: 11,
+  samples: 12,
+  sampleRows: 13,
+  axesMax: 14,
 } as const;
 
 /** Where the parser stands in an array: the states of assembly/parse.ts that the host asks about. */
-export const State = { opened: 0, done: 6, other: 7 } as const;
+export const State = { opened: 0, done: 6, other: 7, deep: 8 } as const;
 
 export const fields = new Int32Array(buffer, codec.FIELDS.value, 16);
 /** One byte longer than a slice, for the 0 that ends it. */

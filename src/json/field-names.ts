@@ -1,4 +1,4 @@
-/** Recognises the names of the matrix fields among a body's keys, byte by byte, so that no key becomes a string in vain. */
+/** Recognises the names of known fields among a body's keys, byte by byte, so that no key becomes a string in vain. */
 
 export class FieldNames {
   readonly #names: readonly string[];
@@ -38,33 +38,4 @@ function equalBytes(body: Buffer, start: number, bytes: Buffer): boolean {
     if (body[start + index] !== bytes[index]) return false;
   }
   return true;
-}
-
-/** Where the matrices of a body may be: among its own members, and among those of the objects in its lists. */
-export interface FieldPlaces {
-  /** Matrix fields and lists of the body. */
-  readonly members: FieldNames;
-  /** The lists among `members`. */
-  readonly lists: ReadonlySet<string>;
-  /** Matrix fields of the objects in a list. */
-  readonly items: FieldNames;
-}
-
-const known = new WeakMap<ReadonlySet<string>, FieldPlaces>();
-
-/**
- * The places of a set of fields, each `name` for a member of the body or `list[].name` for a member of each object in a list.
- * Routes pass the same set with every request.
- */
-export function fieldPlacesOf(fields: ReadonlySet<string>): FieldPlaces {
-  let places = known.get(fields);
-  if (places === undefined) {
-    const split = [...fields].map((field) => field.split('[].'));
-    const lists = new Set(split.filter(({ length }) => length === 2).map(([list]) => list as string));
-    const items = new Set(split.filter(({ length }) => length === 2).map(([, name]) => name as string));
-    const members = new Set(split.map(([name]) => name as string));
-    places = { members: new FieldNames(members), lists, items: new FieldNames(items) };
-    known.set(fields, places);
-  }
-  return places;
 }

@@ -8,7 +8,7 @@ export function mayHoldForbiddenKey(text: string): boolean {
   return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u');
 }
 
-/** Walks a parsed value without recursion: it may be nested a million deep. */
+/** Walks a parsed value, without recursion. */
 export function holdsForbiddenKey(value: unknown): boolean {
   const pending: unknown[] = [value];
   while (pending.length > 0) {

@@ -1,7 +1,9 @@
 /**
- * Reads one JSON array of numbers from a body into a NumberMatrix, a slice at a time, through the WebAssembly parser. It
- * keeps the state between slices; whether the array ends up as a matrix or as plain JSON is parse-body.ts's business.
+ * Reads one JSON array of numbers from a body into a NumberMatrix, a slice at a time, through the WebAssembly parser. However the
+ * numbers are nested, they go into one buffer, of at most 2.5 bytes for each byte of text (5 while it grows). It keeps the state
+ * between slices; whether the array ends up as a matrix or as plain JSON is body-scan.ts's business.
  */
+import type { ArrayReader, Memory } from './array-reader.js';
 import { codec, Field, fields, floatValues, hardTokens, State, text, textBytesMax } from './codec-instance.js';
 import { LongNumber } from './long-number.js';
 import { NumberMatrix } from './number-matrix.js';
@@ -16,71 +18,106 @@ const hardTokenCost = 256;
 
 const MINUS = 0x2d;
 const NUL = 0;
+/** Fewer values than this are allocated for themselves: 32 KiB, below which a buffer costs less to allocate than to keep. */
+const fewValues = 8192;
+const noValues = new Float32Array(0);
 
-export class MatrixReader {
+/** A number and the comma behind it take at least so many bytes of text. */
+const textBytesPerValueMin = 2;
+
+export class MatrixReader implements ArrayReader<NumberMatrix> {
+  readonly expected = 'must be a number or null';
+  /** The size of the body is limit enough. */
+  readonly tooMany = false;
   readonly #body: Buffer;
+  readonly #start: number;
+  readonly #axesMax: number;
   readonly #sliceBytesMax: number;
+  readonly #memory: Memory;
   #sliceBytes: number;
   #position: number;
   #state: number = State.opened;
   #rank = 0;
+  #depth = 0;
   #column = 0;
   #rows = 0;
   #columns = 0;
+  #samples = 0;
+  #sampleRows = 0;
   #raggedRow = -1;
   #nullCount = 0;
   #infiniteCount = 0;
-  /** Values parsed by earlier slices; the last slice's are taken straight from the codec when it is the only one. */
-  readonly #parts: Float32Array[] = [];
+  /** The values so far, and room for more; those of an array in one slice have an array of just their length. */
+  #values = noValues;
+  /** What they lie on, unless they are few. */
+  #buffer: ArrayBuffer | undefined;
   #valueCount = 0;
-  #data: Float32Array | undefined;
-  #joined: Float32Array | undefined;
-  #joinedParts = 0;
-  #joinedValues = 0;
   #longNumber: LongNumber | undefined;
   #longPosition = 0;
 
-  /** `position` is the byte behind the array's opening bracket. */
-  constructor(body: Buffer, position: number, sliceBytesMax: number) {
+  /**
+   * @param position the byte behind the array's opening bracket
+   * @param axesMax how deep the array may be nested, 1 to 3
+   */
+  constructor(body: Buffer, position: number, axesMax: number, sliceBytesMax: number, memory: Memory) {
     this.#body = body;
+    this.#start = position;
     this.#position = position;
+    this.#axesMax = axesMax;
     this.#sliceBytesMax = sliceBytesMax;
+    this.#memory = memory;
     this.#sliceBytes = Math.min(firstSliceBytes, sliceBytesMax);
   }
 
-  /** The byte behind the closing bracket once a matrix has been read. */
   get position(): number {
     return this.#position;
   }
 
-  /** Whether the array turned out to be no array of numbers or nulls, nor an array of such arrays. */
+  /** Whether the array turned out to be none of numbers or nulls, or to be nested unevenly or too deep. */
   get failed(): boolean {
-    return this.#state === State.other;
+    return this.#state > State.done;
+  }
+
+  get tooDeep(): boolean {
+    return this.#state === State.deep;
   }
 
   get finished(): boolean {
-    return this.failed || this.#data !== undefined;
+    return this.#state >= State.done;
   }
 
-  /** Does one slice of work and returns what it cost, in bytes of ordinary text. */
   step(): number {
     if (this.#longNumber !== undefined) return this.#readLong(this.#longNumber);
-    if (this.#state === State.done) return this.#join();
     return this.#readSlice();
   }
 
-  matrix(): NumberMatrix {
-    if (this.#data === undefined) throw new Error('A matrix was asked for before it was read. This is a bug.');
-    const rank = this.#rank === 2 ? 2 : 1;
+  path(): number[] {
+    const [inner, outer] = this.#rank === 3 ? [this.#rows, this.#samples] : [this.#column, this.#rows];
+    if (this.#depth === 0) return [this.#rank === 3 ? this.#samples : this.#rank === 2 ? this.#rows : this.#column];
+    return this.#depth === 1 ? [outer, inner] : [this.#samples, this.#rows, this.#column];
+  }
+
+  value(): NumberMatrix {
+    if (this.#state !== State.done) throw new Error('A matrix was asked for before it was read. This is a bug.');
+    const rank = this.#rank === 3 ? 3 : this.#rank === 2 ? 2 : 1;
+    // Samples of different shapes have no place in an array of rank 3.
+    const count = rank === 3 && this.#raggedRow >= 0 ? 0 : this.#valueCount;
     return new NumberMatrix({
       rank,
-      rows: rank === 2 ? this.#rows : 1,
-      columns: rank === 2 ? this.#columns : this.#column,
-      data: this.#data,
+      samples: rank === 3 ? this.#samples : 1,
+      rows: rank === 3 ? this.#sampleRows : rank === 2 ? this.#rows : 1,
+      columns: rank === 1 ? this.#column : this.#columns,
+      data: count === this.#values.length ? this.#values : this.#values.subarray(0, count),
       nullCount: this.#nullCount,
       infiniteCount: this.#infiniteCount,
       raggedRow: this.#raggedRow,
     });
+  }
+
+  release(): void {
+    if (this.#buffer) this.#memory.give(this.#buffer);
+    this.#buffer = undefined;
+    this.#values = noValues;
   }
 
   #readSlice(): number {
@@ -89,7 +126,7 @@ export class MatrixReader {
     this.#body.copy(text, 0, start, start + length);
     const consumed = this.#parse(length);
     this.#position = start + consumed;
-    if (this.#state >= State.done) return this.#finishOnlySlice(consumed);
+    if (this.#state >= State.done) return consumed + fields[Field.hardCount] * hardTokenCost;
     if (start + length === this.#body.length) {
       // The body ends inside the array, unless the codec only stopped to have its hard tokens rounded.
       if (consumed === 0 || fields[Field.hardCount] === 0) this.#state = State.other;
@@ -98,12 +135,6 @@ export class MatrixReader {
     }
     this.#sliceBytes = Math.min(this.#sliceBytes * sliceGrowth, this.#sliceBytesMax);
     return length + fields[Field.hardCount] * hardTokenCost;
-  }
-
-  /** Most arrays fit one slice: their values need no joining. */
-  #finishOnlySlice(consumed: number): number {
-    if (this.#state === State.done && this.#parts.length <= 1) this.#data = this.#parts[0] ?? new Float32Array(0);
-    return consumed + fields[Field.hardCount] * hardTokenCost;
   }
 
   /** Parses the text in the codec's memory and takes the values over. Returns how many bytes were used up. */
@@ -115,6 +146,10 @@ export class MatrixReader {
     fields[Field.rows] = this.#rows;
     fields[Field.columns] = this.#columns;
     fields[Field.raggedRow] = this.#raggedRow;
+    fields[Field.depth] = this.#depth;
+    fields[Field.samples] = this.#samples;
+    fields[Field.sampleRows] = this.#sampleRows;
+    fields[Field.axesMax] = this.#axesMax;
     codec.parseSlice(length);
     if (fields[Field.hardCount] > 0) this.#roundHardTokens();
     this.#state = fields[Field.state];
@@ -123,14 +158,40 @@ export class MatrixReader {
     this.#rows = fields[Field.rows];
     this.#columns = fields[Field.columns];
     this.#raggedRow = fields[Field.raggedRow];
+    this.#depth = fields[Field.depth];
+    this.#samples = fields[Field.samples];
+    this.#sampleRows = fields[Field.sampleRows];
     this.#nullCount += fields[Field.nulls];
     this.#infiniteCount += fields[Field.infinites];
     const count = fields[Field.count];
-    if (count > 0) {
-      this.#parts.push(floatValues.slice(0, count));
-      this.#valueCount += count;
-    }
+    if (count > 0) this.#take(count);
     return fields[Field.consumed];
+  }
+
+  /** Takes over the values that the codec has just parsed. Most arrays are short: theirs need no memory to be used again. */
+  #take(count: number): void {
+    const end = this.#valueCount + count;
+    if (this.#valueCount === 0 && this.#state === State.done && count < fewValues) {
+      this.#values = floatValues.slice(0, count);
+    } else {
+      if (end > this.#values.length) this.#grow(end, fields[Field.consumed]);
+      this.#values.set(floatValues.subarray(0, count), this.#valueCount);
+    }
+    this.#valueCount = end;
+  }
+
+  /** Makes room for `needed` values and for as many more as the text behind them probably holds; it cannot hold more than half its bytes. */
+  #grow(needed: number, consumed: number): void {
+    const read = this.#position - this.#start + consumed;
+    const left = this.#body.length - this.#position;
+    const likely = needed + Math.ceil((needed / Math.max(read, 1)) * left * 1.125);
+    const most = needed + Math.ceil(left / textBytesPerValueMin);
+    const buffer = this.#memory.take(4 * Math.min(Math.max(likely, 2 * this.#values.length), most));
+    const larger = new Float32Array(buffer);
+    larger.set(this.#values.subarray(0, this.#valueCount));
+    this.release();
+    this.#buffer = buffer;
+    this.#values = larger;
   }
 
   #roundHardTokens(): void {
@@ -175,17 +236,6 @@ export class MatrixReader {
     // Another digit behind a leading 0 makes the codec refuse the token as a whole.
     if (consumed < length) this.#state = State.other;
     this.#position = this.#longPosition + consumed - length;
-    if (this.#state >= State.done) this.#finishOnlySlice(consumed);
     return hardTokenCost;
-  }
-
-  /** Copies one part behind the others, so that joining a large matrix takes many short turns. */
-  #join(): number {
-    this.#joined ??= new Float32Array(this.#valueCount);
-    const part = this.#parts[this.#joinedParts++];
-    this.#joined.set(part, this.#joinedValues);
-    this.#joinedValues += part.length;
-    if (this.#joinedParts === this.#parts.length) this.#data = this.#joined;
-    return part.byteLength;
   }
 }

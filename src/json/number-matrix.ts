@@ -42,23 +42,3 @@ export class NumberMatrix {
     this.text = fields.text;
   }
 }
-
-/** The matrices of an array, one sample each, as one of rank 3; ragged when they are not all of rank 2 and one shape. */
-export function stack(matrices: readonly NumberMatrix[]): NumberMatrix {
-  const { rows, columns } = matrices[0] as NumberMatrix;
-  const ragged = matrices.findIndex(
-    (each) => each.rank !== 2 || each.rows !== rows || each.columns !== columns || each.raggedRow >= 0,
-  );
-  const data = new Float32Array(ragged < 0 ? matrices.length * rows * columns : 0);
-  for (const [sample, each] of matrices.entries()) if (ragged < 0) data.set(each.data, sample * rows * columns);
-  return new NumberMatrix({
-    rank: 3,
-    samples: matrices.length,
-    rows,
-    columns,
-    data,
-    nullCount: matrices.reduce((sum, each) => sum + each.nullCount, 0),
-    infiniteCount: matrices.reduce((sum, each) => sum + each.infiniteCount, 0),
-    raggedRow: ragged,
-  });
-}

@@ -1,93 +1,88 @@
 /**
- * Parses a request body: JSON.parse, except that arrays of numbers under the given names become NumberMatrix, read from the
- * bytes by WebAssembly at a fraction of the cost and without holding the thread. Whether a value makes sense is for the schemas.
+ * Parses a request body: JSON.parse, except that long arrays under the names that a route gives are read from the bytes at a fraction
+ * of the cost and without holding the thread: numbers into NumberMatrix, by WebAssembly, seeds into SeedList, flags into FlagList.
+ * Whether a value makes sense is for the schemas.
  *
  * As with JSON.parse the last of several members of one name wins. Unlike JSON.parse, a body that is not UTF-8 is malformed,
- * and so is one with a key that could reach a prototype (forbidden-keys.ts).
+ * and so is one with a key that could reach a prototype (forbidden-keys.ts); and what is not in those arrays has limits
+ * (`plainLimits`), since JSON.parse reads it in one turn.
  */
 import { isUtf8 } from 'node:buffer';
-import { BodyScan } from './body-scan.js';
+import { CallerGone } from '../errors.js';
+import { type Memory, newMemory } from './array-reader.js';
+import type { BodyFields } from './body-fields.js';
+import { BodyScan, type LongArray } from './body-scan.js';
 import { textBytesMax } from './codec-instance.js';
-import { fieldPlacesOf } from './field-names.js';
 import { holdsForbiddenKey, mayHoldForbiddenKey } from './forbidden-keys.js';
 import { MalformedJsonError } from './malformed-json-error.js';
 import { sliceBytesMin } from './matrix-reader.js';
-import type { NumberMatrix } from './number-matrix.js';
-import { PlainJsonTooLargeError } from './plain-json-too-large-error.js';
 import { nextTurn } from './turn.js';
 
 export interface ParseOptions {
+  /** Where the values of long arrays lie. Default: new memory. */
+  readonly memory?: Memory;
   /** Bytes of text given to WebAssembly at once. Default and maximum 65,536; tests make it small. */
   readonly sliceBytesMax?: number;
-  /** Bytes of text parsed in one turn of the event loop. Default 256 KiB: 1 to 4 ms, the longer the shorter the numbers. */
+  /** Bytes of text parsed in one turn of the event loop. Default 128 KiB: 0.5 to 1.5 ms, the longer the shorter the numbers. */
   readonly turnBytesMax?: number;
-  /**
-   * Bytes outside the matrices, each matrix counting as a thousand. JSON.parse reads them in one turn at 5 to 10 ns a byte, so
-   * this bounds that turn; more are refused with PlainJsonTooLargeError. Default 4 MiB: 65,536 seeds and as many temperatures at
-   * their longest are 3 MiB. A body whose temperatures are a matrix too needs 2 MiB.
-   */
-  readonly plainBytesMax?: number;
 }
 
-const turnBytesDefault = 262_144;
-const plainBytesDefault = 2_097_152;
-/** A suspicious rest up to this length is walked for forbidden keys, in half a millisecond; a longer one is refused unseen. */
-const walkedCharactersMax = 16_384;
-/** `null` and a matrix are both objects to V8, so putting the matrix in does not change how it stores the body's other fields. */
-const MATRIX_PLACEHOLDER = 'null';
+const turnBytesDefault = 131_072;
+/** `null` and an array are both objects to V8, so putting the array in does not change how it stores the body's other fields. */
+const ARRAY_PLACEHOLDER = 'null';
 
 /**
- * Gives the value at once, without a promise, if the body is small. `matrixFields` names members of the body, or as
- * `list[].name` members of the objects in one of its lists.
+ * Gives the value at once, without a promise, if the body is small.
+ *
+ * @throws {MalformedJsonError} when the body is no JSON
+ * @throws {Problem} `body-too-large` or `validation` when it is above a limit, `overloaded` when there is no memory for its arrays
+ * @throws {CallerGone} when whoever sent it has gone
  */
-export function parseBody(
-  body: Buffer,
-  matrixFields: ReadonlySet<string>,
-  options: ParseOptions = {},
-): unknown | Promise<unknown> {
-  const sliceBytesMax = options.sliceBytesMax ?? textBytesMax;
-  const turnBytesMax = options.turnBytesMax ?? turnBytesDefault;
-  const plainBytesMax = options.plainBytesMax ?? plainBytesDefault;
+export function parseBody(body: Buffer, fields: BodyFields, options: ParseOptions = {}): unknown | Promise<unknown> {
+  const { memory = newMemory, sliceBytesMax = textBytesMax, turnBytesMax = turnBytesDefault } = options;
   if (sliceBytesMax < sliceBytesMin || sliceBytesMax > textBytesMax) {
     throw new Error(`A slice of ${sliceBytesMax} bytes was asked for. This is a bug.`);
   }
-  const scan = new BodyScan(body, fieldPlacesOf(matrixFields), sliceBytesMax);
+  const scan = new BodyScan(body, fields, sliceBytesMax, memory);
   // Several bodies can be complete in one turn of the loop, so only small ones are parsed as they come.
-  const small = body.length <= Math.max(turnBytesMax / 4, sliceBytesMin);
-  if (small && scanTurn(scan, turnBytesMax)) return finish(body, scan, plainBytesMax);
-  return parseInTurns(body, scan, turnBytesMax, plainBytesMax);
+  const small = body.length <= Math.max(turnBytesMax / 2, sliceBytesMin);
+  if (small && scanTurn(scan, turnBytesMax)) return finish(body, scan);
+  return parseInTurns(body, scan, turnBytesMax, memory);
 }
 
 /** The same in one go, whatever the size. */
-export function parseBodySync(body: Buffer, matrixFields: ReadonlySet<string>, options: ParseOptions = {}): unknown {
-  return parseBody(body, matrixFields, { ...options, turnBytesMax: Number.POSITIVE_INFINITY });
+export function parseBodySync(body: Buffer, fields: BodyFields, options: ParseOptions = {}): unknown {
+  return parseBody(body, fields, { ...options, turnBytesMax: Number.POSITIVE_INFINITY });
 }
 
-async function parseInTurns(body: Buffer, scan: BodyScan, turnBytesMax: number, plainBytesMax: number) {
+async function parseInTurns(body: Buffer, scan: BodyScan, turnBytesMax: number, memory: Memory) {
   do {
-    if (scan.plainBytes > plainBytesMax) throw tooLarge(plainBytesMax);
     await nextTurn();
+    if (memory.gone) {
+      scan.release();
+      throw new CallerGone();
+    }
   } while (!scanTurn(scan, turnBytesMax));
-  return finish(body, scan, plainBytesMax);
-}
-
-function tooLarge(bytesMax: number): PlainJsonTooLargeError {
-  return new PlainJsonTooLargeError(`The body holds more than ${bytesMax} bytes outside its arrays of numbers.`);
+  return finish(body, scan);
 }
 
 /** Scans until a turn's worth is done; returns whether that was all. */
 function scanTurn(scan: BodyScan, turnBytesMax: number): boolean {
   let cost = 0;
-  while (!scan.finished) {
-    if (cost >= turnBytesMax) return false;
-    cost += scan.step();
+  try {
+    while (!scan.finished) {
+      if (cost >= turnBytesMax) return false;
+      cost += scan.step();
+    }
+    return true;
+  } catch (error) {
+    scan.release();
+    throw error;
   }
-  return true;
 }
 
-/** Parses what is left of the body and puts the matrices in. */
-function finish(body: Buffer, scan: BodyScan, plainBytesMax: number): unknown {
-  if (scan.plainBytes > plainBytesMax) throw tooLarge(plainBytesMax);
+/** Parses what is left of the body and puts the arrays in. */
+function finish(body: Buffer, scan: BodyScan): unknown {
   const rest = restOf(body, scan);
   let value: unknown;
   try {
@@ -95,31 +90,31 @@ function finish(body: Buffer, scan: BodyScan, plainBytesMax: number): unknown {
   } catch (error) {
     throw new MalformedJsonError('The body is not JSON.', bytePosition(error, rest, scan));
   }
-  if (mayHoldForbiddenKey(rest) && (rest.length > walkedCharactersMax || holdsForbiddenKey(value))) {
+  if (mayHoldForbiddenKey(rest) && holdsForbiddenKey(value)) {
     throw new MalformedJsonError('The body holds a key that is not allowed: __proto__ or constructor.prototype.');
   }
-  putIn(value, scan.matrices);
+  putIn(value, scan.arrays);
   for (const [name, items] of scan.lists) {
     const list = (value as Record<string, unknown>)[name] as unknown[];
-    items.forEach((matrices, index) => {
-      putIn(list[index], matrices);
+    items.forEach((arrays, index) => {
+      putIn(list[index], arrays);
     });
   }
   return value;
 }
 
-function putIn(value: unknown, matrices: ReadonlyMap<string, NumberMatrix | undefined>): void {
-  for (const [name, matrix] of matrices) {
-    if (matrix !== undefined) (value as Record<string, unknown>)[name] = matrix;
+function putIn(value: unknown, arrays: ReadonlyMap<string, LongArray | undefined>): void {
+  for (const [name, array] of arrays) {
+    if (array !== undefined) (value as Record<string, unknown>)[name] = array;
   }
 }
 
-/** The body with a placeholder for every matrix. */
+/** The body with a placeholder for every long array. */
 function restOf(body: Buffer, scan: BodyScan): string {
   let rest = '';
   let position = 0;
   for (const span of scan.spans) {
-    rest += decode(body, position, span.start, scan.ascii) + MATRIX_PLACEHOLDER;
+    rest += decode(body, position, span.start, scan.ascii) + ARRAY_PLACEHOLDER;
     position = span.end;
   }
   return rest + decode(body, position, body.length, scan.ascii);
@@ -138,7 +133,7 @@ function bytePosition(error: unknown, rest: string, scan: BodyScan): number | un
   let position = Buffer.byteLength(rest.slice(0, Number(match[1])));
   for (const span of scan.spans) {
     if (position <= span.start) break;
-    position += span.end - span.start - MATRIX_PLACEHOLDER.length;
+    position += span.end - span.start - ARRAY_PLACEHOLDER.length;
   }
   return position;
 }

@@ -5,6 +5,7 @@
 import { Readable } from 'node:stream';
 import { printDoubleSlices } from './print-doubles.js';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers, type Shape } from './print-matrix.js';
+import { SeedList } from './seed-list.js';
 import { nextTurn } from './turn.js';
 
 /** Numbers of a reply, printed as nested arrays of their shape. */
@@ -13,13 +14,19 @@ export interface Numbers {
   readonly shape: Shape;
 }
 
-export type Member = { readonly name: string; readonly value: unknown } | ({ readonly name: string } & Numbers);
+export type Member =
+  | { readonly name: string; readonly value: unknown }
+  | { readonly name: string; readonly seeds: SeedList }
+  | ({ readonly name: string } & Numbers);
 
 /** Told once of each reply with numbers how long its printing held the thread. */
 export type OnPrinted = (printMs: number) => void;
 
-/** A piece of a reply: JSON text as it is, or numbers to print. */
-export type Piece = string | Numbers;
+/** A piece of a reply: JSON text as it is, numbers or seeds to print. */
+export type Piece = string | Numbers | SeedList;
+
+/** Seeds of one slice: a third of a millisecond. */
+const sliceSeedsMax = 2048;
 
 /** Numbers printed at once, about 0.15 ms of work; several small replies can fall into one turn. */
 const wholeNumbersMax = 4096;
@@ -33,7 +40,7 @@ export function printBody(members: readonly Member[], printed: OnPrinted): strin
     text += `"${member.name}":`;
     if ('value' in member) text += JSON.stringify(member.value);
     else {
-      pieces.push(text, member);
+      pieces.push(text, 'seeds' in member ? member.seeds : member);
       text = '';
     }
     text += ',';
@@ -44,26 +51,49 @@ export function printBody(members: readonly Member[], printed: OnPrinted): strin
 
 /** Prints pieces one behind the other. */
 export function printPieces(pieces: readonly Piece[], printed: OnPrinted): string | Readable {
-  let numbers = 0;
-  for (const piece of pieces) if (typeof piece !== 'string') numbers += piece.numbers.length;
-  if (numbers > wholeNumbersMax) return Readable.from(printSlices(pieces, printed), { objectMode: false });
+  if (!isPrintedWhole(numbersOf(pieces))) return Readable.from(printSlices(pieces, printed), { objectMode: false });
   const start = performance.now();
   let body = '';
-  for (const piece of pieces) body += typeof piece === 'string' ? piece : printNumbers(piece);
+  for (const piece of pieces) body += typeof piece === 'string' ? piece : printWhole(piece);
   printed(performance.now() - start);
   return body;
 }
 
-function printNumbers({ numbers, shape }: Numbers): string {
+/** Whether a reply with so many numbers is printed whole, and is text that waits; another waits as its numbers and a slice of text. */
+export function isPrintedWhole(numbers: number): boolean {
+  return numbers <= wholeNumbersMax;
+}
+
+function numbersOf(pieces: readonly Piece[]): number {
+  let numbers = 0;
+  for (const piece of pieces) {
+    if (piece instanceof SeedList) numbers += piece.count;
+    else if (typeof piece !== 'string') numbers += piece.numbers.length;
+  }
+  return numbers;
+}
+
+function printWhole(piece: Numbers | SeedList): string {
+  if (piece instanceof SeedList) return `[${piece.print(0, piece.count)}]`;
+  const { numbers, shape } = piece;
   if (numbers instanceof Float32Array) return printFloats(numbers, shape);
   return numbers instanceof Float64Array
     ? [...printDoubleSlices(numbers, shape)].join('')
     : printIntegers(numbers, shape);
 }
 
-function slicesOf({ numbers, shape }: Numbers): Iterable<Buffer> {
+function slicesOf(piece: Numbers | SeedList): Iterable<Buffer> {
+  if (piece instanceof SeedList) return printSeedSlices(piece);
+  const { numbers, shape } = piece;
   if (numbers instanceof Float32Array) return printFloatSlices(numbers, shape);
   return numbers instanceof Float64Array ? printDoubleSlices(numbers, shape) : printIntegerSlices(numbers, shape);
+}
+
+function* printSeedSlices(seeds: SeedList): Generator<Buffer, void> {
+  for (let from = 0; from < seeds.count; from += sliceSeedsMax) {
+    const to = Math.min(from + sliceSeedsMax, seeds.count);
+    yield Buffer.from(`${from === 0 ? '[' : ','}${seeds.print(from, to)}${to === seeds.count ? ']' : ''}`);
+  }
 }
 
 /** The same in slices, each in a turn of its own. */

@@ -19,3 +19,25 @@ export function nextTurn(): Promise<void> {
     if (waiting.length === 1) setImmediate(release);
   });
 }
+
+/** Does `step` over [0, count) in one turn, where that is at most `sliceMax`, or in a turn for each slice; `step` returns true to stop. */
+export function inSlices(
+  count: number,
+  sliceMax: number,
+  step: (from: number, to: number) => boolean | undefined,
+): Promise<void> | undefined {
+  if (count > sliceMax) return inTurns(count, sliceMax, step);
+  step(0, count);
+  return undefined;
+}
+
+async function inTurns(
+  count: number,
+  sliceMax: number,
+  step: (from: number, to: number) => boolean | undefined,
+): Promise<void> {
+  for (let from = 0; from < count; from += sliceMax) {
+    await nextTurn();
+    if (step(from, Math.min(from + sliceMax, count))) return;
+  }
+}

@@ -1,12 +1,22 @@
 /** What the routes that draw share: from a validated draw to its job, and to the end of its reply. */
 import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/callers.js';
 import { CallerGone, Problem, type ProblemCode } from '../errors.js';
-import type { Member } from '../json/print-body.js';
+import { isPrintedWhole, type Member } from '../json/print-body.js';
+import { SeedList } from '../json/seed-list.js';
 import { jobUnits } from '../sampler/cost.js';
 import type { Gradients } from '../sampler/gradient.js';
-import { type Job, type JobResult, jobElements, type OutputName, resultBytes, type Terms } from '../sampler/job.js';
+import {
+  type Job,
+  type JobResult,
+  jobElements,
+  type OutputName,
+  outputs,
+  resultBytes,
+  type Terms,
+} from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
 import type { Temperature } from '../schemas/temperature.js';
@@ -36,25 +46,80 @@ export const logitsCodes: readonly ProblemCode[] = [
 ];
 
 /**
- * Draws a job for whoever sent the request: makes room for its result, and charges the draw to the quota, before it is queued. The
- * result may be read until the reply is out.
+ * Draws a job for whoever sent the request: makes room for its result and its reply, and charges the draw to the quota, before it is
+ * queued. Nothing reads the body once it has been drawn. The result may be read until `sendDrawn`.
  *
  * @throws {Problem} `too-many-elements`, `too-much-work`, `overloaded`, `quota-exceeded`, or what the sampler throws, as a rejection
  */
 export async function drawFor(
-  { caller, kept }: FastifyRequest,
-  reply: FastifyReply,
+  { caller, memory }: FastifyRequest,
   sampler: Sampler,
   job: Job,
   terms: Terms,
 ): Promise<JobResult> {
   const tooMuch = sampler.tooMuch(job, terms);
   if (tooMuch) throw tooMuch;
-  kept.takeResult(resultBytes(job));
-  const result = await (caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms));
-  // When a client leaves, its reply may still be in the making: that result is left to the garbage collector.
-  reply.raw.once('finish', () => sampler.release(result));
-  return result;
+  memory.hold(drawnBytes(job));
+  try {
+    return await (caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms));
+  } finally {
+    memory.settle();
+  }
+}
+
+/** Bytes of the longest spelling of an element and of the comma behind it: -1.1754944e-38, -2147483648 and -2.2250738585072014e-308. */
+const spelledBytesMax = { float32: 15, int32: 12, float64: 25 };
+
+/** What goes around the numbers of a reply: names, brackets, the seed, temperature and provider. */
+const replyTextBytes = 512;
+
+/**
+ * Bytes that a drawn job holds at most until its reply is out: its result, and its text where that is printed whole. A longer one is
+ * printed as it is sent. The sums of a gradient are float64 and float32 beside it.
+ */
+function drawnBytes(job: Job): number {
+  const draws = job.samples * job.rows;
+  let numbers = 0;
+  let textBytes = replyTextBytes;
+  for (const name of job.outputs) {
+    const count = draws * outputs[name].width(job);
+    const { array } = outputs[name];
+    numbers += count;
+    textBytes +=
+      count * spelledBytesMax[array === Int32Array ? 'int32' : array === Float64Array ? 'float64' : 'float32'];
+  }
+  const summed = job.outputs.has('gradLogits') ? 12 * job.rows * (job.categories + 1) : 0;
+  return resultBytes(job) + summed + (isPrintedWhole(numbers) ? textBytes : sliceBytes);
+}
+
+/** What a reply holds beside its result when it is printed, or sent, in slices. */
+const sliceBytes = 2 ** 17;
+
+/**
+ * Sends the reply of a drawn job, JSON unless its type has been set. One that is text, or bytes, waits as that, and its result can be used again; one in slices still reads its
+ * result. When a client leaves, such a reply may still be in the making: its result is then left to the garbage collector.
+ */
+export function sendDrawn(
+  { memory }: FastifyRequest,
+  reply: FastifyReply,
+  sampler: Sampler,
+  { job, result }: Drawn,
+  body: string | Buffer | Readable,
+): FastifyReply {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) {
+    sampler.release(result);
+    memory.free(drawnBytes(job) - body.length);
+  } else {
+    reply.raw.once('finish', () => sampler.release(result));
+  }
+  if (!reply.hasHeader('content-type')) reply.type('application/json');
+  return reply.send(body as never);
+}
+
+/** A job and what it resolved to. */
+export interface Drawn {
+  readonly job: Job;
+  readonly result: JobResult;
 }
 
 async function chargedDraw(caller: Caller, sampler: Sampler, job: Job, terms: Terms): Promise<JobResult> {
@@ -82,7 +147,7 @@ export function randomSeed(): string {
 /** The job of a draw, with what is special to its kind. */
 function jobOf(
   { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, hard, noise }: Draw,
-  { kind, topK, points, outputs }: Pick<Job, 'kind' | 'topK' | 'points' | 'outputs'>,
+  { kind, topK, points, outputs: wanted }: Pick<Job, 'kind' | 'topK' | 'points' | 'outputs'>,
 ): Job {
   const { rows, categories, data } = logits;
   return {
@@ -98,13 +163,13 @@ function jobOf(
     gumbel: noise === 'gumbel',
     topK,
     points,
-    outputs,
+    outputs: wanted,
   };
 }
 
-/** The job that draws `outputs`, and the categories of topIndices if there are any. */
-export function sampleJob(draw: Draw, outputs: ReadonlySet<OutputName>, topK: number): Job {
-  return jobOf(draw, { kind: 'draw', topK, points: new Float32Array(0), outputs });
+/** The job that draws the outputs wanted, and the categories of topIndices if there are any. */
+export function sampleJob(draw: Draw, wanted: ReadonlySet<OutputName>, topK: number): Job {
+  return jobOf(draw, { kind: 'draw', topK, points: new Float32Array(0), outputs: wanted });
 }
 
 /** The job of the backward pass; `cotangent` is float32 [S, B, K]. */
@@ -167,12 +232,16 @@ function streamsOf(rowOffset: number, { perRow, words }: Draw['seed'], rows: num
 /** The members of a reply that say which draw it was. */
 export function drawMembers({ seed, temperature, hard }: Draw, { noiseVersion, provider }: Sampler): Member[] {
   return [
-    { name: 'seed', value: seed.given },
+    seedMember(seed),
     temperatureMember(temperature),
     { name: 'hard', value: hard },
     { name: 'noise_version', value: noiseVersion },
     { name: 'provider', value: provider },
   ];
+}
+
+function seedMember({ given }: Draw['seed']): Member {
+  return given instanceof SeedList ? { name: 'seed', seeds: given } : { name: 'seed', value: given };
 }
 
 export function temperatureMember({ perRow, values }: Temperature): Member {

@@ -1,33 +1,30 @@
 /**
- * How the inference routes read their bodies: JSON, or JSON with binary tensors behind it, or a raw tensor. The bytes are copied once, as
- * they arrive, into one allocation in which the first tensor is aligned, so that tensors can be used where they lie.
+ * How the inference routes read their bodies: JSON, or JSON with binary tensors behind it, or a raw tensor. Binary tensors are copied once,
+ * as they arrive, into one buffer in which the first of them is aligned, so that they can be used where they lie.
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
+import { readBody } from '../http/body-reader.js';
+import { BodyFields } from '../json/body-fields.js';
 import { parseBody } from '../json/parse-body.js';
 import type { InferBody } from '../schemas/infer-request.js';
-import { inferBuffers } from './infer-buffers.js';
 
 export interface InferBodyLimits {
   readonly jsonBodyBytesMax: number;
   readonly binaryBodyBytesMax: number;
 }
 
-/** Fields that are parsed into typed arrays. */
-const matrixFields: ReadonlySet<string> = new Set(['inputs[].data']);
+/** Long arrays, and the other fields that an error can point at. */
+const fields = new BodyFields({ 'inputs[].data': { holds: 'elements', axesMax: 3 } }, [
+  'id',
+  'model_name',
+  'parameters',
+  'outputs',
+]);
 
 /** No header at all is how tritonclient sends both forms. */
 const mediaType = /^(application\/octet-stream|application\/json\s*(;\s*charset\s*=\s*"?utf-8"?)?)?$/i;
-
-/** Tensors begin on a multiple of the largest element. */
-const alignment = 8;
-
-/** First allocation for a chunked body, whose length is not known; it doubles as it fills. */
-const firstBytes = 2 ** 16;
-
-/** First allocation at most, whatever length is declared: a declaration costs a client nothing. */
-const firstBytesMax = 2 ** 20;
 
 function refuseOtherMediaTypes(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const { 'content-type': contentType = '', 'content-encoding': contentEncoding } = request.headers;
@@ -52,82 +49,48 @@ function jsonLengthOf(request: FastifyRequest): number | undefined {
   throw new Problem('malformed-binary', 'Inference-Header-Content-Length must be a whole number of bytes.');
 }
 
-/** Gives the memory of a body back: call it once nothing will read its tensors, or never. */
-export function releaseBody({ memory }: InferBody): void {
-  inferBuffers.give(memory);
-}
-
-/** The whole body, with `jsonLength` bytes in front of what is aligned. */
-function readBytes(request: FastifyRequest, payload: Readable, jsonLength: number, bytesMax: number): Promise<Buffer> {
-  const tooLarge = () => new Problem('body-too-large', `The body has more than ${bytesMax} bytes.`);
-  const declared = Number(request.headers['content-length'] ?? Number.NaN);
-  if (declared > bytesMax) return Promise.reject(tooLarge());
-  const pad = (alignment - (jsonLength % alignment)) % alignment;
-  let buffer = Buffer.from(
-    inferBuffers.take(pad + Math.min(Number.isNaN(declared) ? firstBytes : declared, firstBytesMax, bytesMax)),
-  );
-  let end = pad;
-  return new Promise((resolve, reject) => {
-    const stop = (settle: () => void) => {
-      payload.off('data', take).off('end', finish).off('error', fail);
-      settle();
-    };
-    const take = (chunk: Buffer) => {
-      if (end - pad + chunk.length > bytesMax) {
-        stop(() => reject(tooLarge()));
-        return;
-      }
-      if (end + chunk.length > buffer.length) {
-        // Who has sent so much of a body is believed about the rest; of a chunked one only its limit is known.
-        const grown = Number.isNaN(declared) ? Math.min(2 * buffer.length, pad + bytesMax) : pad + declared;
-        const larger = Buffer.from(inferBuffers.take(Math.max(grown, end + chunk.length)));
-        buffer.copy(larger, 0, 0, end);
-        inferBuffers.give(buffer.buffer as ArrayBuffer);
-        buffer = larger;
-      }
-      chunk.copy(buffer, end);
-      end += chunk.length;
-    };
-    const finish = () => stop(() => resolve(buffer.subarray(pad, end)));
-    const fail = (error: Error) => {
-      const ended = new Problem('bad-request', 'The body ended before its length was reached.');
-      stop(() => reject(error instanceof Problem ? error : ended));
-    };
-    payload.on('data', take).on('end', finish).on('error', fail);
-    payload.resume();
-  });
-}
+type Done = (error: Error | null, body?: InferBody) => void;
 
 /** Reads the bytes, then the JSON in them. */
-async function readInferBody(
-  request: FastifyRequest,
-  payload: Readable,
-  { jsonBodyBytesMax, binaryBodyBytesMax }: InferBodyLimits,
-): Promise<InferBody> {
+function readInferBody(request: FastifyRequest, payload: Readable, limits: InferBodyLimits, done: Done): void {
+  const { jsonBodyBytesMax, binaryBodyBytesMax } = limits;
   const jsonLength = jsonLengthOf(request);
   if (jsonLength !== undefined && jsonLength > jsonBodyBytesMax) {
     throw new Problem('body-too-large', `The JSON before the tensors has more than ${jsonBodyBytesMax} bytes.`);
   }
   const bytesMax = jsonLength === undefined ? jsonBodyBytesMax : binaryBodyBytesMax;
-  const bytes = await readBytes(request, payload, jsonLength ?? 0, bytesMax);
-  const memory = bytes.buffer as ArrayBuffer;
-  if (jsonLength === 0) return { json: undefined, binary: bytes, memory };
-  if (bytes.length === 0) throw new Problem('malformed-json', 'The body is empty.');
+  readBody(request, payload, { bytesMax, alignedFrom: jsonLength }, (error, bytes) => {
+    if (bytes) parse(request, bytes, jsonLength, done);
+    else done(error);
+  });
+}
+
+/** Parses the JSON in front of the tensors; hands it on at once where it is small. */
+function parse({ memory }: FastifyRequest, bytes: Buffer, jsonLength: number | undefined, done: Done): void {
   const jsonEnd = jsonLength ?? bytes.length;
-  if (jsonEnd > bytes.length) {
-    const detail = `Inference-Header-Content-Length is ${jsonEnd}, but the body has ${bytes.length} bytes.`;
-    throw new Problem('malformed-binary', detail);
+  const binary = bytes.subarray(jsonEnd);
+  let json: unknown;
+  try {
+    if (bytes.length === 0 && jsonLength !== 0) throw new Problem('malformed-json', 'The body is empty.');
+    if (jsonEnd > bytes.length) {
+      const detail = `Inference-Header-Content-Length is ${jsonEnd}, but the body has ${bytes.length} bytes.`;
+      throw new Problem('malformed-binary', detail);
+    }
+    // JSON has no way to spell undefined, which stands for a raw body.
+    json = jsonLength === 0 ? undefined : parseBody(bytes.subarray(0, jsonEnd), fields, { memory });
+  } catch (error) {
+    done(error as Error);
+    return;
   }
-  const json = await parseBody(bytes.subarray(0, jsonEnd), matrixFields);
-  // JSON has no way to spell undefined, which stands for a raw body.
-  return { json, binary: bytes.subarray(jsonEnd), memory };
+  if (json instanceof Promise) json.then((parsed: unknown) => done(null, { json: parsed, binary }), done);
+  else done(null, { json, binary });
 }
 
 /** Installs the parser for every route of `app`, in place of those it has; routes with a body refuse other media types. */
 export function readInferBodies(app: FastifyInstance, limits: InferBodyLimits): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (request: FastifyRequest, payload: Readable) =>
-    readInferBody(request, payload, limits),
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: RequestPayload, done: Done) =>
+    readInferBody(request, payload, limits, done),
   );
   app.addHook('onRoute', (route) => {
     if (route.method === 'POST') route.onRequest = [route.onRequest ?? [], refuseOtherMediaTypes].flat();

@@ -1,12 +1,14 @@
 /** The reply of an inference: JSON, with the outputs asked for in binary as bytes behind it. */
 import { Readable } from 'node:stream';
-import type { FastifyReply } from 'fastify';
-import { type Numbers, type OnPrinted, type Piece, printPieces, printSlices } from '../json/print-body.js';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requestBuffers } from '../http/request-buffers.js';
+import { type Numbers, type OnPrinted, type Piece, printSlices } from '../json/print-body.js';
 import { nextTurn } from '../json/turn.js';
 import { keptBytesMin } from '../kept-buffers.js';
+import type { Sampler } from '../sampler/sampler.js';
 import { bytesOf, chunksOf } from '../tensors/bytes.js';
 import type { Datatype } from '../tensors/datatypes.js';
-import { inferBuffers } from './infer-buffers.js';
+import { type Drawn, sendDrawn } from './draw-job.js';
 
 export interface Output {
   readonly name: string;
@@ -28,21 +30,30 @@ export interface InferHead {
 /** Bytes of tensors that are copied behind their JSON and sent at once; larger ones go out in chunks, as they lie in memory. */
 const wholeBytesMax = 2 ** 20;
 
-export async function sendInference(
+/** A reply with binary outputs before it is made. */
+interface BinaryReply {
+  readonly pieces: readonly Piece[];
+  readonly outputs: readonly Output[];
+  readonly printed: OnPrinted;
+}
+
+/** Sends JSON with the binary outputs behind it. What is short waits as one buffer, and its result can be used again. */
+export async function sendBinary(
+  request: FastifyRequest,
   reply: FastifyReply,
-  head: InferHead,
-  outputs: readonly Output[],
-  printed: OnPrinted,
+  sampler: Sampler,
+  drawn: Drawn,
+  { pieces, outputs, printed }: BinaryReply,
 ): Promise<FastifyReply> {
-  const pieces = piecesOf(head, outputs);
   const binary = outputs.filter((output) => output.binary);
-  if (binary.length === 0) return reply.type('application/json').send(printPieces(pieces, printed));
   const json = await gather(pieces, printed);
   const bytes = binary.reduce((sum, { numbers }) => sum + bytesOf(numbers), 0);
   reply.type('application/octet-stream').header('inference-header-content-length', json.length);
-  if (bytes <= wholeBytesMax) return reply.send(gatherWhole(reply, [json, ...binary.flatMap(chunksOfOutput)]));
+  if (bytes <= wholeBytesMax) {
+    return sendDrawn(request, reply, sampler, drawn, gatherWhole(reply, [json, ...binary.flatMap(chunksOfOutput)]));
+  }
   reply.header('content-length', json.length + bytes);
-  return reply.send(Readable.from(chunks(json, binary), { objectMode: false }));
+  return sendDrawn(request, reply, sampler, drawn, Readable.from(chunks(json, binary), { objectMode: false }));
 }
 
 function chunksOfOutput({ numbers }: Output): Buffer[] {
@@ -53,8 +64,8 @@ function chunksOfOutput({ numbers }: Output): Buffer[] {
 function gatherWhole({ raw }: FastifyReply, pieces: readonly Buffer[]): Buffer {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (length < keptBytesMin) return Buffer.concat(pieces, length);
-  const memory = inferBuffers.take(length);
-  raw.once('finish', () => inferBuffers.give(memory));
+  const memory = requestBuffers.take(length);
+  raw.once('finish', () => requestBuffers.give(memory));
   const whole = Buffer.from(memory, 0, length);
   let at = 0;
   for (const piece of pieces) {
@@ -65,7 +76,7 @@ function gatherWhole({ raw }: FastifyReply, pieces: readonly Buffer[]): Buffer {
 }
 
 /** The JSON, with numbers where an output has them in it. */
-function piecesOf(head: InferHead, outputs: readonly Output[]): Piece[] {
+export function piecesOf(head: InferHead, outputs: readonly Output[]): Piece[] {
   const pieces: Piece[] = [];
   let text = `${JSON.stringify(head).slice(0, -1)},"outputs":[`;
   for (const [index, { name, datatype, shape, numbers, binary }] of outputs.entries()) {

@@ -2,7 +2,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
-import type { OnPrinted } from '../json/print-body.js';
+import type { Memory } from '../json/array-reader.js';
+import { type OnPrinted, printPieces } from '../json/print-body.js';
+import { inSlices, nextTurn } from '../json/turn.js';
 import { sumGradients } from '../sampler/gradient.js';
 import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
@@ -18,10 +20,19 @@ import {
   type RequestedOutput,
   readInferRequest,
 } from '../schemas/infer-request.js';
-import { drawFor, logitsCodes, randomSeed, refuseOverflow, sampleJob, vjpJob } from './draw-job.js';
-import { type InferBodyLimits, readInferBodies, releaseBody } from './infer-body.js';
+import {
+  type Drawn,
+  drawFor,
+  logitsCodes,
+  randomSeed,
+  refuseOverflow,
+  sampleJob,
+  sendDrawn,
+  vjpJob,
+} from './draw-job.js';
+import { type InferBodyLimits, readInferBodies } from './infer-body.js';
 import { modelParams, readModel, versionParams } from './infer-model.js';
-import { type InferHead, type Output, sendInference } from './infer-reply.js';
+import { type InferHead, type Output, piecesOf, sendBinary } from './infer-reply.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
 const inferCodes = [
@@ -42,18 +53,17 @@ export function inferRoutes(
   readInferBodies(app, limits);
   const requestSchema = inferRequest(limits);
   const infer = async (model: ModelName, body: InferBody, http: FastifyRequest, reply: FastifyReply) => {
-    try {
-      const request = readInferRequest(requestSchema, model, body);
-      const { timeout } = request.parameters;
-      const terms = termsOf(http, reply, limits, timeout === undefined ? undefined : timeout / 1000);
-      const respond = model === 'gumbel_softmax' ? sample : vjp;
-      const drawJob = (job: Job) => drawFor(http, reply, sampler, job, terms);
-      const { draw, outputs } = await respond(request, body.binary, limits, drawJob);
-      return sendInference(reply, headOf(model, request, draw, sampler), outputs, printed);
-    } finally {
-      // The draw has settled, and what it gave back is elsewhere.
-      releaseBody(body);
+    const request = readInferRequest(requestSchema, model, body);
+    const { timeout } = request.parameters;
+    const terms = termsOf(http, reply, limits, timeout === undefined ? undefined : timeout / 1000);
+    const respond = model === 'gumbel_softmax' ? sample : vjp;
+    const drawJob = (job: Job) => drawFor(http, sampler, job, terms);
+    const { draw, drawn, outputs } = await respond(request, body.binary, limits, http.memory, drawJob);
+    const pieces = piecesOf(headOf(model, request, draw, sampler), outputs);
+    if (!outputs.some(({ binary }) => binary)) {
+      return sendDrawn(http, reply, sampler, drawn, printPieces(pieces, printed));
     }
+    return sendBinary(http, reply, sampler, drawn, { pieces, outputs, printed });
   };
   for (const { url, params, summary, operationId } of paths) {
     app.withTypeProvider<ZodTypeProvider>().post(
@@ -106,6 +116,7 @@ type DrawJob = (job: Job) => Promise<JobResult>;
 
 interface Answer {
   readonly draw: Draw;
+  readonly drawn: Drawn;
   readonly outputs: Output[];
 }
 
@@ -118,32 +129,58 @@ const outputOf: Readonly<Record<string, OutputName>> = {
   noise: 'noise',
 };
 
-async function sample(request: InferRequest, binary: Buffer, limits: InferLimits, drawJob: DrawJob): Promise<Answer> {
-  const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, randomSeed);
+async function sample(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  memory: Memory,
+  drawJob: DrawJob,
+): Promise<Answer> {
+  const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, memory, randomSeed);
   const names = new Set(outputs.map(({ name }) => outputOf[name] as OutputName));
   const mixed = hardRows !== undefined && names.has('samples');
-  const result = await drawJob(sampleJob(draw, mixed ? names.add('indices') : names, topK));
-  if (mixed) harden(result, hardRows, draw.logits.categories);
+  const job = sampleJob(draw, mixed ? names.add('indices') : names, topK);
+  const result = await drawJob(job);
+  if (mixed) await harden(result, hardRows, draw.logits.categories);
   const axes = drawAxes(draw);
   const widths = { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
   const numbersOf = ({ name }: RequestedOutput) => result[outputOf[name] as OutputName] as Output['numbers'];
-  return { draw, outputs: outputs.map((output) => toOutput(output, widths[output.spec.width], numbersOf(output))) };
+  return {
+    draw,
+    drawn: { job, result },
+    outputs: outputs.map((output) => toOutput(output, widths[output.spec.width], numbersOf(output))),
+  };
 }
 
 /** Makes the samples of the rows that are hard one-hot: a hard sample is the one-hot vector of its index. */
-function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categories: number): void {
+async function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categories: number): Promise<void> {
   if (!samples || !indices) throw new Error('Samples were made one-hot without their indices. This is a bug.');
-  for (let draw = 0; draw < indices.length; draw++) {
-    if (hardRows[draw % hardRows.length] === 0) continue;
-    samples.fill(0, draw * categories, (draw + 1) * categories);
-    samples[draw * categories + (indices[draw] as number)] = 1;
-  }
+  const hardenSlice = (from: number, to: number) => {
+    for (let draw = from; draw < to; draw++) {
+      if (hardRows[draw % hardRows.length] === 0) continue;
+      samples.fill(0, draw * categories, (draw + 1) * categories);
+      samples[draw * categories + (indices[draw] as number)] = 1;
+    }
+    return undefined;
+  };
+  await inSlices(indices.length, Math.ceil(turnElements / (categories + drawElements)), hardenSlice);
 }
 
-async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, drawJob: DrawJob): Promise<Answer> {
-  const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits);
+/** Elements made one-hot in one turn of the event loop, and what a draw costs beside its own. */
+const turnElements = 2 ** 20;
+const drawElements = 16;
+
+async function vjp(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  memory: Memory,
+  drawJob: DrawJob,
+): Promise<Answer> {
+  const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits, memory);
   const job = vjpJob(draw, cotangent, estimator);
-  const gradients = sumGradients(job, await drawJob(job));
+  const result = await drawJob(job);
+  const gradients = await sumGradients(job, result, nextTurn);
   const inputAt = (name: string) => request.inputs.findIndex((input) => input.name === name);
   refuseOverflow(draw, gradients, (field) =>
     inputAt(field) < 0 ? `/parameters/${field}` : `/inputs/${inputAt(field)}`,
@@ -153,6 +190,7 @@ async function vjp(request: InferRequest, binary: Buffer, limits: InferLimits, d
   const ofTemperature = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
   return {
     draw,
+    drawn: { job, result },
     outputs: outputs.map((output) =>
       output.name === 'grad_logits'
         ? toOutput(output, [rows, categories], gradients.logits)

@@ -1,10 +1,31 @@
 /** How routes read JSON bodies: media type checks, then the project's own parser straight from the bytes. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
+import { readBody } from '../http/body-reader.js';
+import { BodyFields } from '../json/body-fields.js';
+import { NumberMatrix } from '../json/number-matrix.js';
 import { parseBody } from '../json/parse-body.js';
+import { scanLogits } from '../schemas/logits.js';
 
-/** Fields that are parsed into typed arrays, wherever a route has them. */
-const matrixFields: ReadonlySet<string> = new Set(['logits', 'temperature', 'cotangent', 'samples', 'log_samples']);
+export interface JsonBodyLimits {
+  readonly jsonBodyBytesMax: number;
+  readonly rowsMax: number;
+}
+
+/** Long arrays, wherever a route has them, and the other fields that an error can point at. */
+function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
+  return new BodyFields(
+    {
+      logits: { holds: 'numbers', axesMax: 2 },
+      temperature: { holds: 'numbers', axesMax: 1 },
+      cotangent: { holds: 'numbers', axesMax: 3 },
+      samples: { holds: 'numbers', axesMax: 3 },
+      log_samples: { holds: 'numbers', axesMax: 3 },
+      seed: { holds: 'seeds', countMax: rowsMax },
+    },
+    ['return', 'hard', 'num_samples', 'row_offset', 'sample_offset', 'noise', 'top_k', 'estimator'],
+  );
+}
 
 const jsonInUtf8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
@@ -19,18 +40,47 @@ function refuseOtherMediaTypes(request: FastifyRequest, _reply: FastifyReply, do
   }
 }
 
+type Done = (error: Error | null, body?: unknown) => void;
+
 /** Hands the parsed body on at once when it is parsed at once: a promise costs a small request more than its parsing. */
-function readBody(_request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void): void {
-  if (body.length === 0) throw new Problem('malformed-json', 'The body is empty.');
-  const parsed = parseBody(body, matrixFields);
-  if (parsed instanceof Promise) parsed.then((value) => done(null, value), done);
-  else done(null, parsed);
+function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, done: Done): void {
+  let body: unknown;
+  try {
+    if (bytes.length === 0) throw new Problem('malformed-json', 'The body is empty.');
+    body = parseBody(bytes, fields, { memory });
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  if (body instanceof Promise) {
+    body.then(scanLarge).then((scanned) => {
+      // What it was parsed from is read no more; its numbers are.
+      memory.give(bytes.buffer as ArrayBuffer);
+      done(null, scanned);
+    }, done);
+  } else {
+    done(null, body);
+  }
+}
+
+/** Looks through many logits in turns of the event loop, before the schema comes to them. */
+async function scanLarge(body: unknown): Promise<unknown> {
+  const { logits } = (body ?? {}) as { logits?: unknown };
+  if (logits instanceof NumberMatrix) (body as { logits: unknown }).logits = await scanLogits(logits);
+  return body;
 }
 
 /** Installs the parser for every route of `app` that takes a body; such routes refuse any other media type. */
-export function readJsonBodies(app: FastifyInstance): void {
+export function readJsonBodies(app: FastifyInstance, limits: JsonBodyLimits): void {
+  const fields = fieldsOf(limits);
+  const bodyLimits = { bytesMax: limits.jsonBodyBytesMax };
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, readBody);
+  app.addContentTypeParser('application/json', (request: FastifyRequest, payload: RequestPayload, done: Done) => {
+    readBody(request, payload, bodyLimits, (error, bytes) => {
+      if (bytes) parse(request, bytes, fields, done);
+      else done(error);
+    });
+  });
   app.addHook('onRoute', (route) => {
     if (route.schema?.body) route.onRequest = [route.onRequest ?? [], refuseOtherMediaTypes].flat();
   });

@@ -4,10 +4,10 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
 import type { Job } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
-import { type LogProbRequest, logProbReply, logProbRequest } from '../schemas/log-prob.js';
+import { checkPoints, type LogProbRequest, logProbReply, logProbRequest } from '../schemas/log-prob.js';
 import type { LogitsLimits } from '../schemas/logits.js';
 import { problemResponses } from '../schemas/problem.js';
-import { drawFor, logitsCodes, ofRows, temperatureMember } from './draw-job.js';
+import { drawFor, logitsCodes, ofRows, sendDrawn, temperatureMember } from './draw-job.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
 export function logProbRoute(
@@ -35,11 +35,15 @@ export function logProbRoute(
     },
     async (request, reply) => {
       const { logits, temperature } = request.body;
-      const { logProb } = await drawFor(request, reply, sampler, toJob(request.body), termsOf(request, reply, limits));
+      const checking = checkPoints(request.body);
+      if (checking) await checking;
+      const job = toJob(request.body);
+      const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
+      const { logProb } = result;
       const members: Member[] = [temperatureMember(temperature)];
       if (logProb)
         members.unshift({ name: 'log_prob', numbers: logProb, shape: logits.rank === 1 ? [] : [logits.rows] });
-      return reply.type('application/json').send(printBody(members, printed) as never);
+      return sendDrawn(request, reply, sampler, { job, result }, printBody(members, printed));
     },
   );
 }
@@ -58,7 +62,7 @@ function toJob({ logits, temperature, points, logarithms }: LogProbRequest): Job
     hard: false,
     gumbel: false,
     topK: 0,
-    points,
+    points: points.data,
     outputs: new Set(['logProb'] as const),
   };
 }

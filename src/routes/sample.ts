@@ -7,7 +7,7 @@ import type { Sampler } from '../sampler/sampler.js';
 import { type DrawLimits, drawAxes } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type ReturnName, type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
-import { drawFor, drawMembers, logitsCodes, randomSeed, sampleJob } from './draw-job.js';
+import { drawFor, drawMembers, logitsCodes, randomSeed, sampleJob, sendDrawn } from './draw-job.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
 const outputOf: Readonly<Record<ReturnName, OutputName>> = {
@@ -43,8 +43,10 @@ export function sampleRoute(
       },
     },
     async (request, reply) => {
-      const result = await drawFor(request, reply, sampler, toJob(request.body), termsOf(request, reply, limits));
-      return reply.type('application/json').send(printBody(toMembers(request.body, result, sampler), printed) as never);
+      const job = toJob(request.body);
+      const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
+      const body = printBody(toMembers(request.body, result, sampler), printed);
+      return sendDrawn(request, reply, sampler, { job, result }, body);
     },
   );
 }

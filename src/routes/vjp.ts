@@ -2,12 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
+import { nextTurn } from '../json/turn.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { DrawLimits } from '../schemas/draw.js';
 import { problemResponses } from '../schemas/problem.js';
-import { type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
-import { drawFor, drawMembers, logitsCodes, refuseOverflow, vjpJob } from './draw-job.js';
+import { checkCotangent, type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
+import { drawFor, drawMembers, logitsCodes, refuseOverflow, sendDrawn, vjpJob } from './draw-job.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
 export function vjpRoute(
@@ -36,14 +37,16 @@ export function vjpRoute(
     },
     async (request, reply) => {
       const { draw, cotangent, estimator } = request.body;
-      const job = vjpJob(draw, cotangent, estimator);
-      const gradients = sumGradients(job, await drawFor(request, reply, sampler, job, termsOf(request, reply, limits)));
+      const checking = checkCotangent(request.body);
+      if (checking) await checking;
+      const job = vjpJob(draw, cotangent.data, estimator);
+      const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
+      const gradients = await sumGradients(job, result, nextTurn);
       refuseOverflow(draw, gradients, (field, row) =>
         row < 0 || (field === 'logits' && draw.logits.rank === 1) ? `/${field}` : `/${field}/${row}`,
       );
-      return reply
-        .type('application/json')
-        .send(printBody(toMembers(request.body, gradients, sampler), printed) as never);
+      const body = printBody(toMembers(request.body, gradients, sampler), printed);
+      return sendDrawn(request, reply, sampler, { job, result }, body);
     },
   );
 }

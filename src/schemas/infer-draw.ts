@@ -1,4 +1,5 @@
 /** From an inference request to the draw it asks for: what POST /sample and POST /sample/vjp make of their fields. */
+import type { Memory } from '../json/array-reader.js';
 import { type Draw, drawAxes, toDraw } from './draw.js';
 import { finiteIn, flagsIn, logitsIn, seedIn, temperatureIn } from './infer-fields.js';
 import { InferIssues } from './infer-issues.js';
@@ -38,6 +39,7 @@ export async function readSampleInference(
   request: InferRequest,
   binary: Buffer,
   limits: InferLimits,
+  memory: Memory,
   randomSeed: () => string,
 ): Promise<SampleInference> {
   const topK = request.parameters.top_k ?? 0;
@@ -51,7 +53,7 @@ export async function readSampleInference(
     issues.report('validation', ['parameters', 'top_k'], 'is given, but top_indices is not among the outputs');
   }
   const inputs = placeAll(request, binary, 'gumbel_softmax', issues);
-  const { draw, hardRows } = await readDraw(request, inputs, limits, issues, randomSeed);
+  const { draw, hardRows } = await readDraw(request, inputs, limits, memory, issues, randomSeed);
   checkTopK(draw.logits, topK, issues.of(parameterOf));
   checkReturned(draw, topK, outputs, limits, issues);
   issues.throwIfAny();
@@ -63,6 +65,7 @@ export async function readVjpInference(
   request: InferRequest,
   binary: Buffer,
   limits: InferLimits,
+  memory: Memory,
 ): Promise<VjpInference> {
   const estimator = request.parameters.estimator ?? 'straight_through';
   const gradients = estimator === 'reinmax' ? ['grad_logits'] : ['grad_logits', 'grad_temperature'];
@@ -74,7 +77,7 @@ export async function readVjpInference(
     issues.throwIfAny();
   }
   // Hard samples borrow the gradient of soft ones, so rows that are hard and rows that are not need no telling apart.
-  const { draw } = await readDraw(request, inputs, limits, issues);
+  const { draw } = await readDraw(request, inputs, limits, memory, issues);
   if (estimator === 'reinmax' && !draw.hard) {
     issues.report(
       'validation',
@@ -115,6 +118,7 @@ async function readDraw(
   request: InferRequest,
   inputs: ReadonlyMap<string, InputTensor>,
   limits: InferLimits,
+  memory: Memory,
   issues: InferIssues,
   randomSeed?: () => string,
 ): Promise<DrawInference> {
@@ -122,7 +126,7 @@ async function readDraw(
   const logits = await logitsIn(inputs.get('logits') as InputTensor, limits, issues);
   const temperature = await temperatureOf(request, inputs.get('temperature'), issues);
   const hard = hardOf(request, inputs.get('hard'), issues);
-  const seed = seedOf(request, inputs.get('seed'), issues, randomSeed);
+  const seed = await seedOf(request, inputs.get('seed'), memory, issues, randomSeed);
   issues.throwIfAny();
   const body = {
     logits: logits as NonNullable<typeof logits>,
@@ -155,13 +159,14 @@ function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, i
   return Uint8Array.of(parameters.hard ? 1 : 0);
 }
 
-function seedOf(
+async function seedOf(
   { parameters }: InferRequest,
   tensor: InputTensor | undefined,
+  memory: Memory,
   issues: InferIssues,
   randomSeed?: () => string,
-): Seed | undefined {
-  if (tensor) return seedIn(tensor, issues);
+): Promise<Seed | undefined> {
+  if (tensor) return seedIn(tensor, memory, issues);
   if (parameters.seed?.perRow) {
     issues.report('validation', ['parameters', 'seed'], 'must be an integer or a string; send one per row as a tensor');
   }

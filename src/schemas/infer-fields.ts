@@ -1,13 +1,25 @@
 /** The elements of input tensors: floats, seeds and flags, from JSON or from bytes. What is wrong is reported at the tensor. */
+import type { Memory } from '../json/array-reader.js';
+import { FlagList } from '../json/flag-reader.js';
 import { NumberMatrix } from '../json/number-matrix.js';
-import { nextTurn } from '../json/turn.js';
+import { decimalOf } from '../json/seed-list.js';
+import { readSeeds } from '../json/seed-reader.js';
+import { inSlices, nextTurn } from '../json/turn.js';
 import { isFloat } from '../tensors/datatypes.js';
 import { floatsOf } from '../tensors/floats.js';
 import { scanFloats } from '../tensors/scan.js';
 import type { InferIssues } from './infer-issues.js';
 import type { InputTensor } from './infer-tensors.js';
-import { isEnough } from './issue.js';
-import { isLegalShape, type Logits, type LogitsLimits, maskRows, readLogits } from './logits.js';
+import { type IssueSink, isEnough } from './issue.js';
+import {
+  isLegalShape,
+  type Logits,
+  type LogitsLimits,
+  Masking,
+  readLogits,
+  reportMaskedRows,
+  scanLogits,
+} from './logits.js';
 import { readSeed, type Seed } from './seed.js';
 import { type Temperature, toTemperature } from './temperature.js';
 
@@ -16,9 +28,6 @@ const turnElements = 2 ** 18;
 
 /** The largest finite float32. */
 const floatMax = (2 - 2 ** -23) * 2 ** 127;
-
-/** Text of the seeds of a request in JSON: 65,536 at their longest are 1.4 MiB, which JSON.parse reads in a few milliseconds. */
-const seedTextBytesMax = 2 ** 21;
 
 /** float32 elements, NaN for null in JSON; undefined once it has been reported that they are no numbers. */
 async function floatsIn(tensor: InputTensor, issues: InferIssues): Promise<Float32Array | undefined> {
@@ -44,18 +53,23 @@ export async function logitsIn(
   if (tensor.bytes === undefined) {
     const { nullCount, infiniteCount } = tensor.data as NumberMatrix;
     const fields = { rank: 2, rows, columns: categories, data, nullCount, infiniteCount, raggedRow: -1 } as const;
-    return readLogits(new NumberMatrix(fields), limits, sink);
+    return readLogits(await scanLogits(new NumberMatrix(fields)), limits, sink);
   }
-  const rowsATurn = Math.max(1, Math.floor(turnElements / categories));
-  for (let row = 0; row < rows; row += rowsATurn) {
-    if (row > 0) await nextTurn();
-    if (!checkRows(data, categories, row, Math.min(row + rowsATurn, rows), tensor, issues)) return undefined;
-  }
-  return { rank: 2, rows, categories, data };
+  const masking = new Masking(data, categories);
+  let right = true;
+  const waiting = inSlices(data.length, turnElements, (from, to) => {
+    right = areLogits(data, categories, from, to, tensor, issues);
+    if (right) masking.step(from, to);
+    return !right || isEnough(masking.maskedRows.length);
+  });
+  if (waiting) await waiting;
+  if (!right) return undefined;
+  reportMaskedRows(masking.maskedRows, (row) => [row], sink);
+  return masking.maskedRows.length === 0 ? { rank: 2, rows, categories, data } : undefined;
 }
 
-/** Checks rows [from, to) of binary logits, and writes them as a draw takes them; false once what is wrong has been reported. */
-function checkRows(
+/** Whether elements [from, to) of binary logits are legal; false once what is wrong has been reported. */
+function areLogits(
   data: Float32Array,
   categories: number,
   from: number,
@@ -63,15 +77,12 @@ function checkRows(
   { path }: InputTensor,
   issues: InferIssues,
 ): boolean {
-  const { notFinite, tiny } = scanFloats(data, from * categories, to * categories);
-  if (notFinite) {
-    const refuse = (at: number) => {
-      const text = 'is NaN or +infinity, or leaves float32; only -infinity is legal, for a mask';
-      issues.report('non-finite-logits', path, `${placeOf(at, categories)} ${text}`);
-    };
-    if (!areBelowInfinity(data, from * categories, to * categories, -Infinity, refuse)) return false;
-  }
-  return !(notFinite || tiny) || maskRows(data, categories, from, to, (row) => [row], issues.at(path));
+  if (!scanFloats(data, from, to).notFinite) return true;
+  const refuse = (at: number) => {
+    const text = 'is NaN or +infinity, or leaves float32; only -infinity is legal, for a mask';
+    issues.report('non-finite-logits', path, `${placeOf(at, categories)} ${text}`);
+  };
+  return areBelowInfinity(data, from, to, -Infinity, refuse);
 }
 
 /** Finite numbers of a given shape. */
@@ -108,22 +119,15 @@ export async function temperatureIn(tensor: InputTensor, issues: InferIssues): P
 }
 
 /** One seed, or one for each row. */
-export function seedIn(tensor: InputTensor, issues: InferIssues): Seed | undefined {
+export async function seedIn(tensor: InputTensor, memory: Memory, issues: InferIssues): Promise<Seed | undefined> {
   const { bytes, data, datatype, path } = tensor;
   const perRow = tensor.shape[0] !== 1;
-  const sink = issues.at(path);
-  if (bytes !== undefined) {
-    // A copy, since the bytes may not be aligned. A 64-bit integer is its low word, then its high word.
-    const words = new Uint32Array(new Uint8Array(bytes).buffer);
-    const negative = words.findIndex((word, at) => at % 2 === 1 && datatype === 'INT64' && word >= 2 ** 31);
-    if (negative >= 0) issues.report('invalid-seed', path, `at row ${(negative - 1) / 2}: must not be negative`);
-    const given = Array.from(new BigUint64Array(words.buffer), String);
-    return negative < 0 ? { given: perRow ? given : (given[0] as string), perRow, words } : undefined;
-  }
-  if (data instanceof NumberMatrix && data.text && data.text.length <= seedTextBytesMax) {
-    // Its own digits, since float32 keeps too few of them.
-    const values = [JSON.parse(data.text.toString('latin1'))].flat(2) as unknown[];
-    return readSeed(perRow ? values : values[0], sink);
+  if (bytes !== undefined) return seedOfBytes(bytes, datatype === 'INT64', perRow, path, issues);
+  // Its own digits, since float32 keeps too few of them.
+  const list = data instanceof NumberMatrix && data.text ? await readSeeds(data.text, data.columns, memory) : undefined;
+  if (list) {
+    const seed = readSeed(list, perRow ? issues.at(path) : withoutRow(issues.at(path)));
+    return seed && { given: decimalOf(seed.words, 0), perRow, words: seed.words };
   }
   issues.report(
     'validation',
@@ -131,6 +135,26 @@ export function seedIn(tensor: InputTensor, issues: InferIssues): Seed | undefin
     'must be an array of integers; send a seed above 2^53 - 1 as binary data or as the parameter seed, a string',
   );
   return undefined;
+}
+
+/** Of a single seed it is not said which one. */
+function withoutRow(sink: IssueSink): IssueSink {
+  return { addIssue: (issue) => sink.addIssue({ ...issue, path: [] }) };
+}
+
+/** Seeds of eight bytes each. */
+function seedOfBytes(
+  bytes: Buffer,
+  isSigned: boolean,
+  perRow: boolean,
+  path: InputTensor['path'],
+  issues: InferIssues,
+): Seed | undefined {
+  // A copy, since the bytes may not be aligned. A 64-bit integer is its low word, then its high word.
+  const words = new Uint32Array(new Uint8Array(bytes).buffer);
+  const negative = isSigned ? words.findIndex((word, at) => at % 2 === 1 && word >= 2 ** 31) : -1;
+  if (negative >= 0) issues.report('invalid-seed', path, `at row ${(negative - 1) / 2}: must not be negative`);
+  return negative < 0 ? { given: decimalOf(words, 0), perRow, words } : undefined;
 }
 
 /** uint8: one flag, or one for each row; 1 is true. */
@@ -143,9 +167,7 @@ export function flagsIn(tensor: InputTensor, issues: InferIssues): Uint8Array | 
     return undefined;
   }
   const [count] = tensor.shape as [number];
-  if (Array.isArray(data) && data.length === count && data.every((flag) => typeof flag === 'boolean')) {
-    return Uint8Array.from(data, Number);
-  }
+  if (data instanceof FlagList && data.flags.length === count) return Uint8Array.from(data.flags);
   issues.report('validation', [...path, 'data'], `must be ${count} of true or false`);
   return undefined;
 }

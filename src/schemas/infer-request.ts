@@ -24,8 +24,6 @@ export interface InferBody {
   /** Undefined for a raw body, which is the bytes of the one required input and nothing else. */
   readonly json: unknown;
   readonly binary: Buffer;
-  /** What both were read into. */
-  readonly memory: ArrayBuffer;
 }
 
 /** An id is echoed, so it is bounded. */

@@ -1,16 +1,18 @@
 /** Request and reply of POST /log-prob, the log-density of relaxed samples. */
 import { z } from 'zod';
+import type { NumberMatrix } from '../json/number-matrix.js';
+import { InferIssues } from './infer-issues.js';
 import { type IssueSink, report } from './issue.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
 import { nested } from './nested.js';
-import { indexPath, readPoints, reportPlaces } from './points.js';
+import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js';
 import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
 
 export interface LogProbRequest {
   readonly logits: Logits;
   readonly temperature: Temperature;
-  /** float32 [B, K]: samples, or their logarithms with -Infinity at masked places. */
-  readonly points: Float32Array;
+  /** [B, K]: samples, or their logarithms; its numbers are for `checkPoints`. */
+  readonly points: NumberMatrix;
   readonly logarithms: boolean;
 }
 
@@ -49,12 +51,7 @@ export function logProbRequest(limits: LogitsLimits) {
       const shape = [...(logits.rank === 1 ? [] : [logits.rows]), logits.categories];
       const points = readPoints(body[field], shape, [field], context);
       if (points === undefined) return z.NEVER;
-      const at = (place: number) => [field, ...indexPath(place, shape)];
-      const rowAt = (row: number) => (logits.rank === 1 ? [field] : [field, row]);
-      const placesRight = (logarithms ? checkLogSamples : checkSamples)(logits, points, at, context);
-      const entryOf = logarithms ? Math.exp : (value: number) => value;
-      const right = placesRight && checkSums(logits, points, entryOf, rowAt, context);
-      return right ? { logits, temperature, points, logarithms } : z.NEVER;
+      return { logits, temperature, points, logarithms };
     })
     .meta({
       'x-examples': logProbExamples,
@@ -63,51 +60,93 @@ export function logProbRequest(limits: LogitsLimits) {
 }
 
 type PathOf = (place: number) => (string | number)[];
-type RowPath = (row: number) => (string | number)[];
 
-function checkSamples({ data }: Logits, points: Float32Array, pathOf: PathOf, sink: IssueSink): boolean {
+/**
+ * Checks that the points lie inside the simplex, or are logarithms of such, in turns of the event loop where they are many; null at
+ * a masked place becomes -Infinity. The schema has checked everything else.
+ *
+ * @returns a promise where there are many
+ * @throws {Problem} `validation`, `not-on-simplex` or `zero-sample`
+ */
+export function checkPoints(request: LogProbRequest): Promise<void> | undefined {
+  const { logits, points, logarithms } = request;
+  const issues = new InferIssues();
+  const field = logarithms ? 'log_samples' : 'samples';
+  const shape = [...(logits.rank === 1 ? [] : [logits.rows]), logits.categories];
+  const pathOf = (at: number) => [field, ...indexPath(at, shape)];
+  const rowPath = (row: number) => (logits.rank === 1 ? [field] : [field, row]);
+  const checks: (() => boolean | Promise<boolean>)[] = [
+    () => reportInfinite(points, pathOf, issues),
+    () => (logarithms ? reportLogSamples : reportSamples)(logits, points, pathOf, issues),
+    () => reportSums(request, rowPath, issues),
+  ];
+  return runChecks(checks, issues);
+}
+
+/** Runs checks one behind the other until one has reported something; waits only for those that wait. */
+function runChecks(
+  checks: readonly (() => boolean | Promise<boolean>)[],
+  issues: InferIssues,
+): Promise<void> | undefined {
+  for (const [index, check] of checks.entries()) {
+    const wrong = check();
+    if (wrong instanceof Promise) return wrong.then((found) => runChecks(found ? [] : checks.slice(index + 1), issues));
+    if (wrong) break;
+  }
+  issues.throwIfAny();
+  return undefined;
+}
+
+/** Whether there are samples that are negative, or 0 where their category is not masked. */
+function reportSamples({ data }: Logits, { data: points }: NumberMatrix, pathOf: PathOf, sink: IssueSink) {
   const isWrong = (at: number) => {
     const value = points[at] as number;
     return !(value >= 0) || (value === 0 && data[at] !== -Infinity);
   };
-  const wrong = reportPlaces(points.length, isWrong, (at) => {
+  return reportPlaces(points.length, isWrong, (at) => {
     const value = points[at] as number;
     if (Number.isNaN(value)) report(sink, 'validation', pathOf(at), 'must be a number; a masked category is 0');
     else if (value < 0) report(sink, 'not-on-simplex', pathOf(at), 'is negative');
     else report(sink, 'zero-sample', pathOf(at), 'is 0 at a category that is not masked: send log_samples');
   });
-  return !wrong;
 }
 
-function checkLogSamples({ data }: Logits, points: Float32Array, pathOf: PathOf, sink: IssueSink): boolean {
-  const isNull = (at: number) => Number.isNaN(points[at]);
-  const wrong = reportPlaces(
-    points.length,
-    (at) => isNull(at) && data[at] !== -Infinity,
-    (at) => report(sink, 'validation', pathOf(at), 'must be a number: only a masked category is null'),
-  );
-  for (let at = 0; at < points.length; at++) if (isNull(at)) points[at] = -Infinity;
-  return !wrong;
-}
-
-/** Every row sums to 1 within the tolerance. */
-function checkSums(
-  logits: Logits,
-  points: Float32Array,
-  entryOf: (point: number) => number,
-  path: RowPath,
+/** Whether there are nulls at categories that are not masked; at the others they become -Infinity. */
+function reportLogSamples(
+  { data }: Logits,
+  { data: points, nullCount }: NumberMatrix,
+  pathOf: PathOf,
   sink: IssueSink,
-): boolean {
-  const { rows, categories } = logits;
-  const sumOf = (row: number) => {
-    let sum = 0;
-    for (let at = row * categories; at < (row + 1) * categories; at++) sum += entryOf(points[at] as number);
-    return sum;
+) {
+  if (nullCount === 0) return false;
+  const isWrong = (at: number) => {
+    if (!Number.isNaN(points[at])) return false;
+    if (data[at] !== -Infinity) return true;
+    points[at] = -Infinity;
+    return false;
   };
-  return !reportPlaces(
-    rows,
-    (row) => !(Math.abs(sumOf(row) - 1) <= simplexTolerance),
-    (row) => report(sink, 'not-on-simplex', path(row), `does not sum to 1 within ${simplexTolerance}`),
+  return reportPlaces(points.length, isWrong, (at) =>
+    report(sink, 'validation', pathOf(at), 'must be a number: only a masked category is null'),
+  );
+}
+
+/** Whether there are rows that do not sum to 1 within the tolerance. */
+function reportSums({ logits, points, logarithms }: LogProbRequest, pathOf: PathOf, sink: IssueSink) {
+  const { categories } = logits;
+  let sum = 0;
+  let left = categories;
+  const endsWrongRow = (at: number) => {
+    const point = points.data[at] as number;
+    sum += logarithms ? Math.exp(point) : point;
+    left -= 1;
+    if (left > 0) return false;
+    const wrong = !(Math.abs(sum - 1) <= simplexTolerance);
+    sum = 0;
+    left = categories;
+    return wrong;
+  };
+  return reportPlaces(points.data.length, endsWrongRow, (at) =>
+    report(sink, 'not-on-simplex', pathOf(Math.floor(at / categories)), `does not sum to 1 within ${simplexTolerance}`),
   );
 }
 

@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
+import { inSlices } from '../json/turn.js';
+import { scanFloats } from '../tensors/scan.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
 /** Validated logits, row-major. */
@@ -28,11 +30,12 @@ export function logitsField(limits: LogitsLimits) {
   return z
     .unknown()
     .transform((value, context): Logits => {
-      if (!(value instanceof NumberMatrix)) {
+      const scanned = value instanceof NumberMatrix ? scanInOneGo(value) : value;
+      if (!(scanned instanceof ScannedMatrix)) {
         reportWrongTypes(value, context);
         return z.NEVER;
       }
-      return readLogits(value, limits, context) ?? z.NEVER;
+      return readLogits(scanned, limits, context) ?? z.NEVER;
     })
     .meta({
       description:
@@ -76,16 +79,70 @@ function reportWrongTypes(value: unknown, sink: IssueSink): void {
   }
 }
 
-/** The logits of a matrix, whose data is changed in place; undefined once what is wrong has been reported. */
-export function readLogits(matrix: NumberMatrix, limits: LogitsLimits, sink: IssueSink): Logits | undefined {
-  const { rank, rows, columns, data } = matrix;
-  if (!isUsable(matrix, limits, sink)) return undefined;
-  const right = maskRows(data, columns, 0, rows, (row) => (rank === 1 ? [] : [row]), sink);
-  return right ? { rank: rank === 1 ? 1 : 2, rows, categories: columns, data } : undefined;
+/** Elements looked at in one turn of the event loop, at up to four nanoseconds each. */
+const turnElements = 2 ** 18;
+
+/** For so few a loop costs less than the kernel that can spare it. */
+const fewElements = 256;
+
+/** A matrix whose elements have been looked at: what is wrong with them, up to as much as a reply names. */
+export class ScannedMatrix {
+  readonly matrix: NumberMatrix;
+  /** Places of infinite logits. */
+  readonly infinites: readonly number[];
+  /** Rows without a finite logit. */
+  readonly maskedRows: readonly number[];
+
+  constructor(matrix: NumberMatrix, infinites: readonly number[], maskedRows: readonly number[]) {
+    this.matrix = matrix;
+    this.infinites = infinites;
+    this.maskedRows = maskedRows;
+  }
+}
+
+/**
+ * Makes logits of the numbers of a JSON array, in place and in turns of the event loop: null, which is NaN here, becomes -Infinity, and
+ * tiny ones +0. The schema does the same to an array that it gets unscanned, in one go.
+ */
+export function scanLogits(matrix: NumberMatrix): ScannedMatrix | Promise<ScannedMatrix> {
+  const { data, infiniteCount, raggedRow, rank, columns } = matrix;
+  const infinites: number[] = [];
+  // Infinite logits are refused, and a ragged array or one of rank 3 has no rows.
+  const isRefused = infiniteCount > 0 || raggedRow >= 0 || rank === 3;
+  const masking = new Masking(data, columns);
+  const step = (from: number, to: number) => {
+    if (!isRefused) masking.step(from, to);
+    else if (infiniteCount > 0) findInfinites(data, from, to, infinites);
+    return isEnough(infinites.length) || isEnough(masking.maskedRows.length);
+  };
+  const waiting = inSlices(data.length, turnElements, step);
+  const result = () => new ScannedMatrix(matrix, infinites, masking.maskedRows);
+  return waiting ? waiting.then(result) : result();
+}
+
+function scanInOneGo(matrix: NumberMatrix): ScannedMatrix {
+  const scanned = scanLogits(matrix);
+  if (scanned instanceof Promise) throw new Error('Large logits came unscanned to their schema. This is a bug.');
+  return scanned;
+}
+
+function findInfinites(data: Float32Array, from: number, to: number, infinites: number[]): void {
+  for (let at = from; at < to && !isEnough(infinites.length); at++) {
+    if (Math.abs(data[at] as number) === Number.POSITIVE_INFINITY) infinites.push(at);
+  }
+}
+
+/** The logits of a matrix; undefined once what is wrong has been reported. */
+export function readLogits(scanned: ScannedMatrix, limits: LogitsLimits, sink: IssueSink): Logits | undefined {
+  const { rank, rows, columns, data } = scanned.matrix;
+  if (!isUsable(scanned, limits, sink)) return undefined;
+  reportMaskedRows(scanned.maskedRows, (row) => (rank === 1 ? [] : [row]), sink);
+  if (scanned.maskedRows.length > 0) return undefined;
+  return { rank: rank === 1 ? 1 : 2, rows, categories: columns, data };
 }
 
 /** Whether the shape is legal and every number is finite in float32. */
-function isUsable(matrix: NumberMatrix, limits: LogitsLimits, sink: IssueSink): boolean {
+function isUsable({ matrix, infinites }: ScannedMatrix, limits: LogitsLimits, sink: IssueSink): boolean {
   const { rank, rows, columns, raggedRow } = matrix;
   if (rank === 3) {
     report(sink, 'validation', [0, 0], 'must be a number or null');
@@ -94,7 +151,7 @@ function isUsable(matrix: NumberMatrix, limits: LogitsLimits, sink: IssueSink): 
   } else if (!isLegalShape(rows, columns, limits, sink)) {
     return false;
   } else if (matrix.infiniteCount > 0) {
-    reportInfinite(matrix, sink);
+    reportInfinites(matrix, infinites, sink);
   } else {
     return true;
   }
@@ -115,42 +172,70 @@ export function isLegalShape(rows: number, categories: number, limits: LogitsLim
   return false;
 }
 
-function reportInfinite({ rank, columns, data }: NumberMatrix, sink: IssueSink): void {
-  let count = 0;
-  for (let at = 0; at < data.length && !isEnough(count); at++) {
-    if (Math.abs(data[at] as number) !== Number.POSITIVE_INFINITY) continue;
-    count += 1;
+function reportInfinites({ rank, columns }: NumberMatrix, infinites: readonly number[], sink: IssueSink): void {
+  for (const at of infinites) {
     const column = at % columns;
     const path = rank === 1 ? [column] : [(at - column) / columns, column];
     report(sink, 'non-finite-logits', path, 'is infinite in float32');
   }
 }
 
-/**
- * Turns null, which is NaN here, into -Infinity and tiny logits into +0 in rows [from, to), in place. False once rows without a
- * finite logit have been reported.
- */
-export function maskRows(
-  data: Float32Array,
-  categories: number,
-  from: number,
-  to: number,
-  pathOf: (row: number) => number[],
-  sink: IssueSink,
-): boolean {
-  let masked = 0;
-  for (let row = from; row < to && !isEnough(masked); row++) {
-    let finite = 0;
-    for (let at = row * categories; at < (row + 1) * categories; at++) {
-      const logit = data[at] as number;
-      if (logit > Number.NEGATIVE_INFINITY) {
-        finite += 1;
-        if (logit < smallestLogit && logit > -smallestLogit) data[at] = 0;
-      } else data[at] = Number.NEGATIVE_INFINITY;
-    }
-    if (finite > 0) continue;
-    masked += 1;
+export function reportMaskedRows(rows: readonly number[], pathOf: (row: number) => number[], sink: IssueSink): void {
+  for (const row of rows) {
     report(sink, 'all-masked-row', pathOf(row), 'has only masked categories: leave at least one finite logit');
   }
-  return masked === 0;
+}
+
+/**
+ * Turns null, which is NaN here, into -Infinity and tiny logits into +0, in place and a slice after another, and finds the rows without
+ * a finite logit. None may be +Infinity.
+ */
+export class Masking {
+  readonly #data: Float32Array;
+  readonly #categories: number;
+  /** Rows without a finite logit, up to as many as a reply names. */
+  readonly maskedRows: number[] = [];
+  /** Whether the row that the last slice ended in had a finite logit. */
+  #finite = false;
+
+  constructor(data: Float32Array, categories: number) {
+    this.#data = data;
+    this.#categories = categories;
+  }
+
+  /** Does elements [from, to), which follow those done before. */
+  step(from: number, to: number): void {
+    if (to - from < fewElements) {
+      this.#mask(from, to);
+      return;
+    }
+    const { notFinite, tiny } = scanFloats(this.#data, from, to);
+    if (notFinite || tiny) this.#mask(from, to);
+    else this.#finite = to % this.#categories !== 0;
+  }
+
+  #mask(from: number, to: number): void {
+    const categories = this.#categories;
+    for (let at = from; at < to && !isEnough(this.maskedRows.length); ) {
+      const end = Math.min(at - (at % categories) + categories, to);
+      const finite = maskElements(this.#data, at, end) || this.#finite;
+      const ended = end % categories === 0;
+      if (ended && !finite) this.maskedRows.push(end / categories - 1);
+      this.#finite = finite && !ended;
+      at = end;
+    }
+  }
+}
+
+/** Whether one of the elements is finite. */
+function maskElements(data: Float32Array, from: number, to: number): boolean {
+  let finite = false;
+  for (let at = from; at < to; at++) {
+    const logit = data[at] as number;
+    if (logit > Number.NEGATIVE_INFINITY) {
+      finite = true;
+      if (logit < smallestLogit && logit > -smallestLogit) data[at] = 0;
+    } else data[at] = Number.NEGATIVE_INFINITY;
+  }
+  return finite;
 }

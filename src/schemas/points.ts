@@ -1,36 +1,63 @@
 /** Arrays shaped like samples that a request brings: cotangents, samples, log-samples. */
 import { NumberMatrix } from '../json/number-matrix.js';
+import { inSlices } from '../json/turn.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
-/**
- * The numbers of an array of the given shape, row-major, with null as NaN; undefined once what is wrong has been reported at
- * `path`.
- */
+/** The array, if it has the given shape; undefined once it has been reported at `path` that it has not. null is NaN in it. */
 export function readPoints(
   value: unknown,
   shape: readonly number[],
   path: readonly string[],
   sink: IssueSink,
-): Float32Array | undefined {
+): NumberMatrix | undefined {
+  if (value instanceof NumberMatrix && isShaped(value, shape)) return value;
   const wanted = `must have the shape of the samples, [${shape.join(', ')}], with a number at every place`;
-  const data = value instanceof NumberMatrix ? matrixOf(value, shape) : undefined;
-  if (data === undefined) {
-    report(sink, 'validation', path, value === undefined ? 'is required' : wanted);
-    return undefined;
-  }
-  let infinite = 0;
-  for (let at = 0; at < data.length && !isEnough(infinite); at++) {
-    if (Math.abs(data[at] as number) !== Number.POSITIVE_INFINITY) continue;
-    infinite += 1;
-    report(sink, 'validation', [...path, ...indexPath(at, shape)], 'is infinite in float32');
-  }
-  return infinite > 0 ? undefined : data;
+  report(sink, 'validation', path, value === undefined ? 'is required' : wanted);
+  return undefined;
 }
 
-function matrixOf({ rank, samples, rows, columns, data, raggedRow }: NumberMatrix, shape: readonly number[]) {
+/** Elements looked at in one turn of the event loop, at up to ten nanoseconds each. */
+const turnElements = 2 ** 17;
+
+/**
+ * Reports the places, up to as many as a reply names, where `isWrong` holds, in turns of the event loop where there are many. Resolves,
+ * or returns, whether there were any.
+ */
+export function reportPlaces(
+  count: number,
+  isWrong: (at: number) => boolean,
+  reportAt: (at: number) => void,
+  turnPlaces = turnElements,
+): boolean | Promise<boolean> {
+  let wrong = 0;
+  const waiting = inSlices(count, turnPlaces, (from, to) => {
+    for (let at = from; at < to && !isEnough(wrong); at++) {
+      if (!isWrong(at)) continue;
+      wrong += 1;
+      reportAt(at);
+    }
+    return isEnough(wrong);
+  });
+  return waiting ? waiting.then(() => wrong > 0) : wrong > 0;
+}
+
+/** Reports numbers that are infinite in float32, as `reportPlaces` does; most arrays have none, and are not looked through. */
+export function reportInfinite(
+  { data, infiniteCount }: NumberMatrix,
+  pathOf: (at: number) => (string | number)[],
+  sink: IssueSink,
+): boolean | Promise<boolean> {
+  if (infiniteCount === 0) return false;
+  return reportPlaces(
+    data.length,
+    (at) => Math.abs(data[at] as number) === Number.POSITIVE_INFINITY,
+    (at) => report(sink, 'validation', pathOf(at), 'is infinite in float32'),
+  );
+}
+
+function isShaped({ rank, samples, rows, columns, raggedRow }: NumberMatrix, shape: readonly number[]): boolean {
   const own = [samples, rows, columns].slice(3 - rank);
-  const same = raggedRow < 0 && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
-  return same ? data : undefined;
+  return raggedRow < 0 && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
 }
 
 /** The indices of the element at a row-major place. */
@@ -42,15 +69,4 @@ export function indexPath(at: number, shape: readonly number[]): number[] {
     rest = Math.floor(rest / size);
   }
   return path;
-}
-
-/** Reports the places, up to ten, where `isWrong` holds; returns whether there were any. */
-export function reportPlaces(count: number, isWrong: (at: number) => boolean, reportAt: (at: number) => void): boolean {
-  let wrong = 0;
-  for (let at = 0; at < count && !isEnough(wrong); at++) {
-    if (!isWrong(at)) continue;
-    wrong += 1;
-    reportAt(at);
-  }
-  return wrong > 0;
 }

@@ -1,13 +1,14 @@
 /** The `seed` field: an integer, a decimal string for the full 64 bits, or an array with one of these per row. */
 import { z } from 'zod';
+import { SeedList, type WrongSeed, writeDigits, writeNumber } from '../json/seed-list.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
 export type SeedValue = number | string;
 
 /** Validated seeds. */
 export interface Seed {
-  /** As the request gave it, for the reply. */
-  readonly given: SeedValue | readonly SeedValue[];
+  /** As the request gave it, for the reply; undefined where a reply does not repeat it. */
+  readonly given: SeedValue | SeedList | undefined;
   /** Whether the request gave one per row. */
   readonly perRow: boolean;
   /** uint32 [n, 2]: low and high word of each seed. */
@@ -16,7 +17,6 @@ export interface Seed {
 
 /** A decimal number without leading zeros; the value is checked against 2^64 - 1 apart. */
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
-const seedMax = 2n ** 64n - 1n;
 
 interface SeedLimits {
   readonly rowsMax: number;
@@ -24,7 +24,8 @@ interface SeedLimits {
 
 function given({ rowsMax }: SeedLimits) {
   return z.unknown().transform((value, context): Seed => {
-    if (!Array.isArray(value) || value.length <= rowsMax) return readSeed(value, context) ?? z.NEVER;
+    const count = value instanceof SeedList ? value.count : Array.isArray(value) ? value.length : 1;
+    if (count <= rowsMax) return readSeed(value, context) ?? z.NEVER;
     report(context, 'validation', [], `must have one entry per row of logits, at most ${rowsMax}`);
     return z.NEVER;
   });
@@ -68,42 +69,44 @@ export function replayedSeedField(limits: SeedLimits) {
 
 /** The seeds of a request, or undefined once what is wrong has been reported. */
 export function readSeed(value: unknown, sink: IssueSink): Seed | undefined {
-  const perRow = Array.isArray(value);
-  const given: unknown[] = perRow ? value : [value];
-  const words = new Uint32Array(2 * given.length);
+  if (value instanceof SeedList) return readList(value, sink);
+  if (Array.isArray(value)) return readEntries(value, sink);
+  const words = new Uint32Array(2);
+  return writeWords(value, words, 0, [], sink) ? { given: value as SeedValue, perRow: false, words } : undefined;
+}
+
+/** The seeds of an array that the body parser has read. */
+function readList(list: SeedList, sink: IssueSink): Seed | undefined {
+  for (const { row, kind } of list.wrong) reportWrong(kind, [row], sink);
+  return list.wrong.length > 0 ? undefined : { given: list, perRow: true, words: list.words };
+}
+
+/** The seeds of a short array that the body parser has left as it was: one of something else, or where no route takes one. */
+function readEntries(values: readonly unknown[], sink: IssueSink): Seed | undefined {
+  const words = new Uint32Array(2 * values.length);
   let wrong = 0;
-  for (const [row, item] of given.entries()) {
+  for (const [row, value] of values.entries()) {
     if (isEnough(wrong)) break;
-    if (!writeWords(item, words, 2 * row, perRow ? [row] : [], sink)) wrong += 1;
+    if (!writeWords(value, words, 2 * row, [row], sink)) wrong += 1;
   }
-  return wrong > 0 ? undefined : { given: value as Seed['given'], perRow, words };
+  return wrong > 0 ? undefined : { given: undefined, perRow: true, words };
 }
 
 /** Splits one seed into its words at `at`; false once what is wrong has been reported. */
 function writeWords(value: unknown, words: Uint32Array, at: number, path: number[], sink: IssueSink): boolean {
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value) || value < 0) {
-      report(sink, 'invalid-seed', path, 'must be an integer from 0 to 2^53 - 1; send larger seeds as a string');
-      return false;
-    }
-    words[at] = value % 2 ** 32;
-    words[at + 1] = Math.floor(value / 2 ** 32);
-    return true;
-  }
-  if (value === undefined) {
-    report(sink, 'validation', path, 'is required: it replays the noise of the draw');
-    return false;
-  }
-  if (typeof value !== 'string') {
-    report(sink, 'validation', path, 'must be an integer, a string of decimal digits, or an array of these');
-    return false;
-  }
-  const seed = value.length <= 20 && decimal.test(value) ? BigInt(value) : seedMax + 1n;
-  if (seed > seedMax) {
-    report(sink, 'invalid-seed', path, 'must be decimal digits without leading zeros, from 0 to 2^64 - 1');
-    return false;
-  }
-  words[at] = Number(seed & 0xffffffffn);
-  words[at + 1] = Number(seed >> 32n);
-  return true;
+  if (typeof value === 'number' && writeNumber(value, words, at)) return true;
+  if (typeof value === 'string' && writeDigits(value, words, at)) return true;
+  if (typeof value === 'number' || typeof value === 'string')
+    reportWrong(typeof value as WrongSeed['kind'], path, sink);
+  else if (value === undefined) report(sink, 'validation', path, 'is required: it replays the noise of the draw');
+  else report(sink, 'validation', path, 'must be an integer, a string of decimal digits, or an array of these');
+  return false;
+}
+
+function reportWrong(kind: WrongSeed['kind'], path: number[], sink: IssueSink): void {
+  const message =
+    kind === 'number'
+      ? 'must be an integer from 0 to 2^53 - 1; send larger seeds as a string'
+      : 'must be decimal digits without leading zeros, from 0 to 2^64 - 1';
+  report(sink, 'invalid-seed', path, message);
 }

@@ -1,9 +1,11 @@
 /** Request and reply of POST /sample/vjp, the backward pass of a draw. */
 import { z } from 'zod';
+import type { NumberMatrix } from '../json/number-matrix.js';
 import { type Draw, type DrawLimits, drawAxes, drawFields, drawReplyFields, toDraw } from './draw.js';
+import { InferIssues } from './infer-issues.js';
 import { report } from './issue.js';
 import { nested } from './nested.js';
-import { indexPath, readPoints, reportPlaces } from './points.js';
+import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js';
 import { replayedSeedField, type Seed } from './seed.js';
 import { vjpExamples } from './vjp-examples.js';
 
@@ -12,8 +14,8 @@ export type Estimator = (typeof estimators)[number];
 
 export interface VjpRequest {
   readonly draw: Draw;
-  /** float32 [S, B, K], finite. */
-  readonly cotangent: Float32Array;
+  /** [S, B, K]; its numbers are for `checkCotangent`. */
+  readonly cotangent: NumberMatrix;
   readonly estimator: Estimator;
 }
 
@@ -39,18 +41,32 @@ export function vjpRequest(limits: DrawLimits) {
       const shape = [...drawAxes(draw), draw.logits.categories];
       const cotangent = readPoints(body.cotangent, shape, ['cotangent'], context);
       if (cotangent === undefined) return z.NEVER;
-      const isNull = (at: number) => Number.isNaN(cotangent[at]);
-      const refuse = (at: number) =>
-        report(
-          context,
-          'validation',
-          ['cotangent', ...indexPath(at, shape)],
-          'must be a number; send 0 for a masked category',
-        );
-      reportPlaces(cotangent.length, isNull, refuse);
       return { draw, cotangent, estimator: body.estimator };
     })
     .meta({ 'x-examples': vjpExamples });
+}
+
+/**
+ * Refuses a cotangent with numbers that are not finite, and finds out where they are in turns of the event loop. The schema has
+ * checked everything else.
+ *
+ * @throws {Problem} `validation`, as a rejection
+ */
+export function checkCotangent(request: VjpRequest): Promise<void> | undefined {
+  const { nullCount, infiniteCount } = request.cotangent;
+  return nullCount + infiniteCount > 0 ? refuseCotangent(request) : undefined;
+}
+
+async function refuseCotangent({ draw, cotangent }: VjpRequest): Promise<void> {
+  const issues = new InferIssues();
+  const shape = [...drawAxes(draw), draw.logits.categories];
+  const pathOf = (at: number) => ['cotangent', ...indexPath(at, shape)];
+  const refuse = (at: number) =>
+    issues.report('validation', pathOf(at), 'must be a number; send 0 for a masked category');
+  if (!(await reportInfinite(cotangent, pathOf, issues))) {
+    await reportPlaces(cotangent.data.length, (at) => Number.isNaN(cotangent.data[at]), refuse);
+  }
+  issues.throwIfAny();
 }
 
 /** What POST /sample/vjp replies. */

@@ -58,3 +58,17 @@ export function canonical(value: unknown): string {
     return Object.is(item, -0) ? '-0' : item;
   });
 }
+
+/** Whether a text opens more than `most` arrays inside one another, or arrays and objects, as far as its brackets tell. */
+export function opensDeeper(text: string, most: number, brackets = '[]'): boolean {
+  let depth = 0;
+  let string = false;
+  for (let at = 0; at < text.length; at++) {
+    const place = brackets.indexOf(text[at] as string);
+    if (string && text[at] === '\\') at++;
+    else if (text[at] === '"') string = !string;
+    else if (!string && place >= 0) depth += place % 2 === 0 ? 1 : -1;
+    if (depth > most) return true;
+  }
+  return false;
+}

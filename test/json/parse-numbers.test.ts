@@ -1,9 +1,10 @@
 import t from 'tap';
+import { BodyFields } from '../../src/json/body-fields.js';
 import type { NumberMatrix } from '../../src/json/number-matrix.js';
 import { parseBodySync } from '../../src/json/parse-body.js';
 import { edgeDecimals, families, Random } from './decimals.js';
 
-const fields: ReadonlySet<string> = new Set(['x']);
+const fields = new BodyFields({ x: { holds: 'numbers', axesMax: 3 } });
 
 function parse(texts: readonly string[], sliceBytesMax = 65_536): NumberMatrix {
   const body = Buffer.from(`{"x":[${texts.join(',')}]}`);

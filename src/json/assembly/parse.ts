@@ -1,6 +1,7 @@
 /**
- * Parses one slice of a JSON array of numbers and nulls, or of an array of such arrays, into float32 values. It leaves to
- * the host: the tokens it cannot round for certain, tokens longer than a slice, and everything that is no such array.
+ * Parses one slice of a JSON array of numbers and nulls, nested up to three deep, into float32 values that follow one another, and
+ * checks its shape on the way. It leaves to the host: the tokens it cannot round for certain, tokens longer than a slice, and
+ * everything that is no such array.
  *
  * A number is rounded to float64 first and to float32 second, because that is what Math.fround(JSON.parse(text)) does.
  */
@@ -16,20 +17,30 @@ import {
   VALUES,
 } from "./layout";
 
-// Offsets of the fields. The first six are the state the host carries from slice to slice.
+// Offsets of the fields. All but CONSUMED to HARD_COUNT are the state the host carries from slice to slice.
 const STATE: usize = FIELDS;
 const RANK: usize = FIELDS + 4;
 const COLUMN: usize = FIELDS + 8;
 const ROWS: usize = FIELDS + 12;
 const COLUMNS: usize = FIELDS + 16;
+/** At rank 3 it counts samples. */
 const RAGGED_ROW: usize = FIELDS + 20;
 const CONSUMED: usize = FIELDS + 24;
 const COUNT: usize = FIELDS + 28;
 const NULLS: usize = FIELDS + 32;
 const INFINITES: usize = FIELDS + 36;
 const HARD_COUNT: usize = FIELDS + 40;
+/** How many arrays are open inside the outermost one. */
+const DEPTH: usize = FIELDS + 44;
+/** Samples that lie behind, at rank 3; ROWS then counts those of the sample at hand. */
+const SAMPLES: usize = FIELDS + 48;
+/** Rows of the first sample. */
+const SAMPLE_ROWS: usize = FIELDS + 52;
+/** How deep the array may be nested, 1 to 3. */
+const AXES_MAX: usize = FIELDS + 56;
 
-// What may come next. DONE and OTHER end the array; OTHER means it is no number matrix, perhaps not even JSON.
+// What may come next. DONE and above end the array; OTHER means it is no number matrix, perhaps not even JSON, and DEEP that the
+// next byte opens more arrays than AXES_MAX.
 const OPENED: i32 = 0;
 const VALUE: i32 = 1;
 const AFTER_VALUE: i32 = 2;
@@ -38,6 +49,7 @@ const AFTER_ROW: i32 = 4;
 const ROW: i32 = 5;
 const DONE: i32 = 6;
 const OTHER: i32 = 7;
+const DEEP: i32 = 8;
 
 const COMMA: u32 = 0x2c;
 const OPEN: u32 = 0x5b;
@@ -220,30 +232,73 @@ function isCut(p: usize, end: usize): bool {
   return true;
 }
 
-/** Ends a row: the first one sets the number of columns, a later one of another length is remembered. */
+/** Remembers the first row, or sample, whose shape is not that of the first one. */
+@inline
+function markRagged(index: i32): void {
+  if (load<i32>(RAGGED_ROW) < 0) store<i32>(RAGGED_ROW, index);
+}
+
+/** Ends a row of `column` values: the first one of all sets the number of columns. */
 @inline
 function endRow(column: i32): void {
   const rows = load<i32>(ROWS);
-  if (rows == 0) store<i32>(COLUMNS, column);
-  else if (column != load<i32>(COLUMNS) && load<i32>(RAGGED_ROW) < 0) store<i32>(RAGGED_ROW, rows);
+  const samples = load<i32>(SAMPLES);
+  if (rows == 0 && samples == 0) store<i32>(COLUMNS, column);
+  else if (column != load<i32>(COLUMNS)) markRagged(load<i32>(RANK) == 3 ? samples : rows);
   store<i32>(ROWS, rows + 1);
+}
+
+/** Ends a sample: the first one sets the number of rows. */
+function endSample(): void {
+  const rows = load<i32>(ROWS);
+  const samples = load<i32>(SAMPLES);
+  if (samples == 0) store<i32>(SAMPLE_ROWS, rows);
+  else if (rows != load<i32>(SAMPLE_ROWS)) markRagged(samples);
+  store<i32>(SAMPLES, samples + 1);
+  store<i32>(ROWS, 0);
+}
+
+/** What follows an opening bracket. The first ones set the rank. */
+function afterOpen(state: i32): i32 {
+  if (state == AFTER_VALUE || state == AFTER_ROW) return OTHER;
+  const depth = load<i32>(DEPTH);
+  if (depth + 1 >= load<i32>(AXES_MAX)) return DEEP;
+  // An array may not follow a number.
+  if (state == VALUE) return OTHER;
+  if (state == OPENED) {
+    store<i32>(RANK, 2);
+  } else if (state == ROW_OPENED && load<i32>(RANK) != 3) {
+    // Only before anything has been read can a third axis turn up.
+    if (load<i32>(ROWS) != 0) return OTHER;
+    store<i32>(RANK, 3);
+  }
+  store<i32>(DEPTH, depth + 1);
+  return ROW_OPENED;
+}
+
+/** What follows a closing bracket behind `column` values. */
+function afterClose(state: i32, column: i32): i32 {
+  if (state == VALUE || state == ROW) return OTHER;
+  const depth = load<i32>(DEPTH);
+  if (depth == 0) return DONE;
+  const rank = load<i32>(RANK);
+  if (depth == rank - 1) {
+    endRow(column);
+  } else {
+    // A sample that is closed without any row is empty, or a row itself.
+    if (state != AFTER_ROW) markRagged(load<i32>(SAMPLES));
+    endSample();
+  }
+  store<i32>(DEPTH, depth - 1);
+  return AFTER_ROW;
 }
 
 /** What follows punctuation, or OTHER. The host's rank is 0 until the first element shows it. */
 @inline
 function afterPunctuation(byte: u32, state: i32, column: i32): i32 {
   if (byte == COMMA) return state == AFTER_VALUE ? VALUE : state == AFTER_ROW ? ROW : OTHER;
-  if (byte == OPEN) {
-    if (state != OPENED && state != ROW) return OTHER;
-    store<i32>(RANK, 2);
-    return ROW_OPENED;
-  }
-  if (byte != CLOSE) return OTHER;
-  if (state == AFTER_ROW || state == OPENED) return DONE;
-  if (state != AFTER_VALUE && state != ROW_OPENED) return OTHER;
-  if (load<i32>(RANK) != 2) return DONE;
-  endRow(column);
-  return AFTER_ROW;
+  if (byte == OPEN) return afterOpen(state);
+  return byte == CLOSE ? afterClose(state, column) : OTHER;
 }
 
 /**
@@ -266,7 +321,7 @@ export function parseSlice(length: i32): void {
     // From "-" to "9" lie the digits and two bytes that parseNumber refuses: one comparison instead of two.
     if (byte - MINUS > 0x39 - MINUS && byte != LETTER_N) {
       state = afterPunctuation(byte, state, column);
-      if (state != OTHER) ++p;
+      if (state < OTHER) ++p;
       if (state == ROW_OPENED) column = 0;
       continue;
     }

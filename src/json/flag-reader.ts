@@ -1,0 +1,55 @@
+/** Reads a JSON array of true and false from a body into bytes, a slice at a time. */
+import type { Memory } from './array-reader.js';
+import { ListReader } from './list-reader.js';
+
+/** What an array of true and false becomes: uint8, 1 for true. */
+export class FlagList {
+  readonly flags: Uint8Array;
+
+  constructor(flags: Uint8Array) {
+    this.flags = flags;
+  }
+}
+
+const LETTER_T = 0x74;
+const LETTER_F = 0x66;
+/** "true" and its comma. */
+const elementBytesMin = 5;
+
+/** Whether an array whose first element begins with this byte may be one of flags. */
+export function beginsFlag(byte: number | undefined): boolean {
+  return byte === LETTER_T || byte === LETTER_F;
+}
+
+export class FlagReader extends ListReader<FlagList> {
+  override readonly expected = 'must be true or false';
+  readonly #memory: Memory;
+  readonly #buffer: ArrayBuffer;
+  readonly #flags: Uint8Array;
+
+  /** @param position the byte behind the array's opening bracket */
+  constructor(body: Buffer, position: number, memory: Memory) {
+    super(body, position, Number.POSITIVE_INFINITY);
+    this.#memory = memory;
+    this.#buffer = memory.take(Math.ceil((body.length - position) / elementBytesMin));
+    this.#flags = new Uint8Array(this.#buffer);
+  }
+
+  override value(): FlagList {
+    return new FlagList(this.#flags.subarray(0, this.count));
+  }
+
+  override release(): void {
+    this.#memory.give(this.#buffer);
+  }
+
+  protected override readElement(start: number): number {
+    const isTrue = this.body[start] === LETTER_T;
+    const word = isTrue ? 'true' : 'false';
+    for (let place = 0; place < word.length; place++) {
+      if (this.body[start + place] !== word.charCodeAt(place)) return -1;
+    }
+    this.#flags[this.count] = isTrue ? 1 : 0;
+    return start + word.length;
+  }
+}

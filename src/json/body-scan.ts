@@ -1,11 +1,12 @@
 /**
  * Walks the members of a body's top-level object and of the objects in its lists, hands the long arrays to their readers, and notes
- * the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each span was
+ * the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each array was
  * and lets JSON.parse judge what remains. That is little: what lies outside the arrays has limits on its bytes, its values and its
  * depth, and the walk stops where one of them is exceeded.
  *
- * Why that accepts exactly what JSON.parse accepts, within those limits: a span is replaced only if it is by itself a legal JSON array
- * that starts outside any string, and one legal value in the place of another changes nothing about the text around it.
+ * Why that accepts exactly what JSON.parse accepts, within those limits: an array is replaced only if it is by itself a legal JSON array
+ * that starts outside any string, and one legal value in the place of another changes nothing about the text around it; nor does
+ * less white space next to punctuation.
  */
 import { Problem, type ProblemCode, problemKind } from '../errors.js';
 import type { ArrayReader, Memory } from './array-reader.js';
@@ -43,11 +44,20 @@ export const plainLimits = {
   otherArrayBytesMax: 16_384,
 } as const;
 
-/** Where the value of a long array was; `end` is the byte behind it. */
-export interface ArraySpan {
+/** What JSON.parse does not see of a body, and what it sees in its place; `end` is the byte behind it. */
+export interface Span {
   readonly start: number;
   readonly end: number;
+  /** `null` for a long array, nothing for white space. */
+  readonly instead: string;
 }
+
+/** `null` and an array are both objects to V8, so putting the array in does not change how it stores the body's other fields. */
+const arrayPlaceholder = 'null';
+
+/** White space between members, or behind the body, is left out from this length on; one step looks at so much of it. */
+const spaceBytesMin = 256;
+const spaceBytesMax = 65_536;
 
 /** What a long array becomes. */
 export type LongArray = NumberMatrix | SeedList | FlagList;
@@ -59,7 +69,7 @@ export class BodyScan {
   readonly #fields: BodyFields;
   readonly #sliceBytesMax: number;
   readonly #memory: Memory;
-  readonly spans: ArraySpan[] = [];
+  readonly spans: Span[] = [];
   /** The last value of each field met, as JSON.parse keeps the last of several members of one name: an array, or none. */
   readonly arrays: Arrays = new Map();
   /** The same for each object of the last list of each name, by its place in the list. */
@@ -77,9 +87,12 @@ export class BodyScan {
   #stringBytes = 0;
   #closed = false;
   #started = false;
+  /** Whether the body's object lies behind. */
+  #ended = false;
   #values = 0;
   #finished = false;
-  #arrayBytes = 0;
+  /** Bytes of arrays and white space that JSON.parse does not see. */
+  #leftOutBytes = 0;
   #reader: ArrayReader<LongArray> | undefined;
   #readerStart = 0;
   #readerName = '';
@@ -107,7 +120,10 @@ export class BodyScan {
   step(): number {
     if (this.#reader !== undefined) return this.#stepArray(this.#reader);
     const start = this.#position;
+    const space = this.#leaveOutSpace();
+    if (space > 0) return space;
     if (!this.#started) this.#enter();
+    else if (this.#ended) this.#finish();
     else if (this.#list !== undefined && this.#item === undefined) this.#nextItem(this.#list);
     else this.#nextMember();
     return this.#position - start + memberCost;
@@ -122,7 +138,7 @@ export class BodyScan {
   #enter(): void {
     this.#started = true;
     this.#position = this.#skipSpace(0);
-    if (this.#body[this.#position] !== OBJECT_OPEN) this.#finish(this.#position);
+    if (this.#body[this.#position] !== OBJECT_OPEN) this.#end(this.#position);
     else this.#position++;
   }
 
@@ -138,7 +154,7 @@ export class BodyScan {
     const end = this.#skipString(quote + 1);
     const colon = this.#skipSpace(end);
     if (body[colon] !== COLON) {
-      this.#finish(colon);
+      this.#end(colon);
       return;
     }
     const names = this.#item === undefined ? this.#fields.members : this.#fields.items;
@@ -209,14 +225,14 @@ export class BodyScan {
       this.#position = next + 1;
       this.#skipComma();
     } else {
-      this.#finish(next);
+      this.#end(next);
     }
   }
 
   /** `position` is where an object has no further member: at its end, unless the text is malformed. */
   #leaveObject(position: number): void {
     if (this.#item !== undefined && this.#body[position] === OBJECT_CLOSE) this.#leaveItem(position + 1);
-    else this.#finish(position);
+    else this.#end(position);
   }
 
   #stepArray(reader: ArrayReader<LongArray>): number {
@@ -229,13 +245,13 @@ export class BodyScan {
   #keep(reader: ArrayReader<LongArray>): void {
     const end = reader.position;
     this.#reader = undefined;
-    this.spans.push({ start: this.#readerStart, end });
+    this.spans.push({ start: this.#readerStart, end, instead: arrayPlaceholder });
     const value = reader.value();
     const text = this.#item === undefined ? undefined : this.#body.subarray(this.#readerStart, end);
     const withText = text && value instanceof NumberMatrix ? new NumberMatrix({ ...value, text }) : value;
     this.#owner.set(this.#readerName, withText);
     this.#position = end;
-    this.#arrayBytes += end - this.#readerStart;
+    this.#leftOutBytes += end - this.#readerStart;
     this.#skipComma();
   }
 
@@ -272,17 +288,37 @@ export class BodyScan {
     else this.#position = position + 1;
   }
 
-  /** Whatever remains is not walked: JSON.parse will judge it. An object that is closed here leaves nothing but space. */
-  #finish(position: number): void {
-    this.#finished = true;
+  /** The walk ends at `position`: at the closing bracket, behind which there is but space, unless the text is malformed. */
+  #end(position: number): void {
+    this.#ended = true;
     this.#closed = this.#body[position] === OBJECT_CLOSE;
+    this.#position = position + 1;
+  }
+
+  /** Leaves out a slice of white space, and returns its length; 0 where there is none, or little. */
+  #leaveOutSpace(): number {
+    const body = this.#body;
+    const start = this.#position;
+    const last = Math.min(start + spaceBytesMax, body.length);
+    let end = start;
+    while (end < last && isSpace(body[end] as number)) end++;
+    if (end - start < spaceBytesMin) return 0;
+    this.spans.push({ start, end, instead: '' });
+    this.#leftOutBytes += end - start;
+    this.#position = end;
+    return end - start;
+  }
+
+  /** Whatever remains is not walked: JSON.parse will judge it. */
+  #finish(): void {
+    this.#finished = true;
     this.#position = this.#body.length;
     if (this.#position > this.#plainEnd) this.#refuseLong();
   }
 
   /** How far plain JSON may reach, if no further array comes. */
   get #plainEnd(): number {
-    return this.#arrayBytes + plainLimits.bytesMax;
+    return this.#leftOutBytes + plainLimits.bytesMax;
   }
 
   #countValue(): void {
@@ -313,10 +349,9 @@ export class BodyScan {
   #skipSpace(position: number): number {
     const body = this.#body;
     const end = this.#plainEnd;
-    let byte = body[position];
-    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+    while (isSpace(body[position] as number)) {
       if (position >= end) this.#refuseLong();
-      byte = body[++position];
+      position++;
     }
     return position;
   }
@@ -384,6 +419,10 @@ export class BodyScan {
       `is nested too deep: the body may have ${most} arrays and objects inside one another`,
     );
   }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** Whether a byte begins a JSON value that is no number and not null. */

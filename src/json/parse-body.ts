@@ -28,8 +28,6 @@ export interface ParseOptions {
 }
 
 const turnBytesDefault = 131_072;
-/** `null` and an array are both objects to V8, so putting the array in does not change how it stores the body's other fields. */
-const ARRAY_PLACEHOLDER = 'null';
 
 /**
  * Gives the value at once, without a promise, if the body is small.
@@ -109,12 +107,12 @@ function putIn(value: unknown, arrays: ReadonlyMap<string, LongArray | undefined
   }
 }
 
-/** The body with a placeholder for every long array. */
+/** The body with a placeholder for every long array, and without long runs of white space. */
 function restOf(body: Buffer, scan: BodyScan): string {
   let rest = '';
   let position = 0;
   for (const span of scan.spans) {
-    rest += decode(body, position, span.start, scan.ascii) + ARRAY_PLACEHOLDER;
+    rest += decode(body, position, span.start, scan.ascii) + span.instead;
     position = span.end;
   }
   return rest + decode(body, position, body.length, scan.ascii);
@@ -133,7 +131,7 @@ function bytePosition(error: unknown, rest: string, scan: BodyScan): number | un
   let position = Buffer.byteLength(rest.slice(0, Number(match[1])));
   for (const span of scan.spans) {
     if (position <= span.start) break;
-    position += span.end - span.start - ARRAY_PLACEHOLDER.length;
+    position += span.end - span.start - span.instead.length;
   }
   return position;
 }

@@ -324,8 +324,8 @@ t.test(
     const withText = (length: number) => `{"logits":[${'1,'.repeat(50_000)}1],"a":"${'x'.repeat(length)}"}`;
     t.same(refusal(withText(bytesMax - 100)), {});
     t.match(refusal(withText(bytesMax)), { code: 'body-too-large' });
-    t.match(refusal(`{"logits":[],${' '.repeat(bytesMax)}"a":1}`), { code: 'body-too-large' });
-    t.match(refusal(`{"logits":[]}${' '.repeat(bytesMax)}`), { code: 'body-too-large' });
+    t.match(refusal(`{"logits":[],"a"${' '.repeat(bytesMax)}:1}`), { code: 'body-too-large' });
+    t.match(refusal(`{"logits":[]}${'x'.repeat(bytesMax)}`), { code: 'body-too-large' });
     t.match(refusal(`{${'"logits":[],'.repeat(100_000)}"a":1}`), { code: 'body-too-large' });
     t.same(refusal(`{"a":[${'1,'.repeat(valuesMax - 10)}1]}`), {});
     t.match(refusal(`{"a":[${'1,'.repeat(valuesMax)}1]}`), { code: 'body-too-large' });
@@ -341,6 +341,20 @@ t.test(
     t.match(refusal(`{"logits":[[[1]],[[2],[3,true${',1'.repeat(otherArrayBytesMax)}]]]}`), {
       pointer: '/logits/1/1/1',
     });
+  },
+);
+
+t.test(
+  'white space between fields and behind the body costs nothing, and changes neither the value nor where it is malformed',
+  async (t) => {
+    const space = ' \t\r\n'.repeat(50_000);
+    t.equal(differs(`${space}{${space}"logits":[1,${space}2],${space}"a":1,${space}"b":"x"}${space}`), undefined);
+    t.equal(differs(`{"a":1,${space}}`), undefined);
+    const malformed = `{"a":1,${space}"b":2 "c"}${space}`;
+    const failure = { position: malformed.indexOf('"c"') } as object;
+    t.throws(() => parseBodySync(Buffer.from(malformed), fields), failure as Error);
+    for (const before of ['{"a":1,', '{'])
+      t.equal(differs(`${before}${space}y}`), undefined, before);
   },
 );
 

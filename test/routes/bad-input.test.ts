@@ -108,7 +108,8 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['a seed with a sign', { logits: [1], seed: '-1' }, 422, 'invalid-seed', '/seed'],
   ['a seed in hex', { logits: [1], seed: '0x1' }, 422, 'invalid-seed', '/seed'],
   ['an empty seed', { logits: [1], seed: '' }, 422, 'invalid-seed', '/seed'],
-  ['a seed of 10^5 digits', { logits: [1], seed: '1'.repeat(1e5) }, 422, 'invalid-seed', '/seed'],
+  ['a seed of 50,000 digits', { logits: [1], seed: '1'.repeat(50_000) }, 422, 'invalid-seed', '/seed'],
+  ['a seed of 10^5 digits', { logits: [1], seed: '1'.repeat(1e5) }, 413, 'body-too-large', '/seed'],
   ['a seed that is true', { logits: [1], seed: true }, 422, 'validation', '/seed'],
   ['a seed that is null', { logits: [1], seed: null }, 422, 'validation', '/seed'],
   ['too few seeds', { logits: [[1], [1]], seed: [1] }, 422, 'validation', '/seed'],
@@ -168,38 +169,41 @@ t.test('the code is that of the first wrong field in the order of the field tabl
   );
 });
 
-t.test('10^5 bad numbers in one body get ten errors and a reply below 4 KiB', async (t) => {
-  for (const [bad, code] of [
-    ['"x"', 'validation'],
-    ['1e39', 'non-finite-logits'],
-  ] as const) {
-    const large = await startService();
-    t.teardown(large.close);
-    const { status, reply, text } = await large.sample(`{"logits": [${Array(1e5).fill(bad).join(',')}]}`);
-    t.equal(status, 422);
-    t.equal(reply.type, `/problems/${code}`);
-    t.equal(reply.errors.length, 10);
-    t.ok(Buffer.byteLength(text) < 4096);
-  }
-});
+t.test(
+  '10^5 bad numbers in one body get ten errors, or that of the first value that is none, and a reply below 4 KiB',
+  async (t) => {
+    for (const [bad, code, errors] of [
+      ['"x"', 'validation', 1],
+      ['1e39', 'non-finite-logits', 10],
+    ] as const) {
+      const large = await startService();
+      t.teardown(large.close);
+      const { status, reply, text } = await large.sample(`{"logits": [${Array(1e5).fill(bad).join(',')}]}`);
+      t.equal(status, 422);
+      t.equal(reply.type, `/problems/${code}`);
+      t.equal(reply.errors.length, errors);
+      t.ok(Buffer.byteLength(text) < 4096);
+    }
+  },
+);
 
 t.test('a field with a million wrong entries gets one short answer', async (t) => {
   const large = await startService();
   t.teardown(large.close);
   const many = Array.from({ length: 100_000 }, () => 0);
-  for (const [field, value] of [
-    ['return', many],
-    ['temperature', many],
-    ['seed', many],
+  for (const [field, value, wanted] of [
+    ['return', many, 413],
+    ['temperature', many, 422],
+    ['seed', many, 422],
   ] as const) {
     const { status, reply } = await large.sample({ logits: [1], [field]: value });
-    t.equal(status, 422);
+    t.equal(status, wanted);
     t.same(
       reply.errors.map(({ pointer }) => pointer),
       [`/${field}`],
     );
   }
-  const fields = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`f${at}`, 0]));
+  const fields = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`f${at}`, 0]));
   const { status, reply } = await large.sample({ logits: [1], ...fields });
   t.equal(status, 413);
   t.equal(reply.type, '/problems/body-too-large');

@@ -184,16 +184,12 @@ t.test(
   },
 );
 
-t.test('a client that leaves gives back the room of its body and its result', async (t) => {
-  const { service, port } = await listening({
-    BODY_BYTES_IN_FLIGHT_MAX: String(2 ** 20),
-    JSON_BODY_BYTES_MAX: '900000',
-  });
-  // Body and result are 1,000,000 bytes.
-  const body = JSON.stringify(long).padEnd(600_000);
-  const gone = open(port, postText(body));
+t.test('a client that leaves gives back the room of its result', async (t) => {
+  // Seven eighths of it, 1,225,000, are for large requests. The result and a slice of its reply are 655,360 bytes.
+  const { service, port } = await listening({ BODY_BYTES_IN_FLIGHT_MAX: '1400000', JSON_BODY_BYTES_MAX: '900000' });
+  const gone = open(port, postText(JSON.stringify({ ...long, num_samples: 131_072 })));
   while (service.sampler.load().queuedRequests < 1) await new Promise(setImmediate);
-  const after = JSON.stringify({ logits: [1, 2] }).padEnd(700_000);
+  const after = JSON.stringify({ logits: [1, 2] }).padEnd(600_000);
   const response = () => service.app.inject({ ...post('/sample'), payload: after });
   t.equal((await response()).statusCode, 503, 'another is too much');
   gone.destroy();

@@ -11,11 +11,13 @@ import { descriptorsScenario } from './descriptors.js';
 import { disconnectsScenario } from './disconnects.js';
 import { endingScenario } from './ending.js';
 import { mutationsScenario } from './mutations.js';
+import { nestedArraysScenario } from './nested-arrays.js';
 import { overloadScenario } from './overload.js';
 import { pipeliningScenario } from './pipelining.js';
 import { greedyClientScenario } from './greedy-client.js';
 import { heavyDrawsScenario } from './heavy-draws.js';
 import { refundsScenario } from './refunds.js';
+import { plainJsonScenario } from './plain-json.js';
 import { writeFaultResult } from './results.js';
 import { Checks, type Options, type Scenario, scenarioNames } from './scenario.js';
 import { shutdownScenario } from './shutdown.js';
@@ -23,6 +25,7 @@ import { slowClientsScenario } from './slow-clients.js';
 import { smallChunksScenario } from './small-chunks.js';
 import { figuresMarkdown } from './tables.js';
 import { unreadStopScenario } from './unread-stop.js';
+import { waitingRepliesScenario } from './waiting-replies.js';
 import { workersScenario } from './workers.js';
 
 const help = `npm run test:faults -- [options]
@@ -51,6 +54,9 @@ const scenarios: readonly Scenario[] = [
   connectionsScenario,
   smallChunksScenario,
   unreadStopScenario,
+  waitingRepliesScenario,
+  nestedArraysScenario,
+  plainJsonScenario,
 ];
 
 function wholeNumber(text: string | undefined, name: string): number | undefined {

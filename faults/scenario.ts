@@ -17,6 +17,9 @@ export const scenarioNames = [
   'connections',
   'small-chunks',
   'unread-stop',
+  'waiting-replies',
+  'nested-arrays',
+  'plain-json',
 ] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 

@@ -12,6 +12,7 @@ import { Problem, type ProblemCode, problemKind } from '../errors.js';
 import type { ArrayReader, Memory } from './array-reader.js';
 import type { ArrayField, BodyFields } from './body-fields.js';
 import { beginsFlag, type FlagList, FlagReader } from './flag-reader.js';
+import { ListReader } from './list-reader.js';
 import { MalformedJsonError } from './malformed-json-error.js';
 import { MatrixReader } from './matrix-reader.js';
 import { NumberMatrix } from './number-matrix.js';
@@ -19,6 +20,7 @@ import type { SeedList } from './seed-list.js';
 import { SeedReader } from './seed-reader.js';
 
 const QUOTE = 0x22;
+const MINUS = 0x2d;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 const COMMA = 0x2c;
@@ -26,6 +28,7 @@ const ARRAY_OPEN = 0x5b;
 const ARRAY_CLOSE = 0x5d;
 const OBJECT_OPEN = 0x7b;
 const OBJECT_CLOSE = 0x7d;
+const LETTER_N = 0x6e;
 const LETTER_T = 0x74;
 const LETTER_F = 0x66;
 
@@ -274,7 +277,9 @@ export class BodyScan {
     const start = this.#readerStart;
     const end = this.#skipValue(start, inItem ? 3 : 1, start + plainLimits.otherArrayBytesMax);
     if (end < 0) {
-      if (!beginsOther(this.#body[position])) throw new MalformedJsonError('The body is not JSON.', position);
+      const other =
+        beginsOther(this.#body[position]) || (reader instanceof ListReader && isLetterOfNumber(this.#body[position]));
+      if (!other) throw new MalformedJsonError('The body is not JSON.', position);
       this.#refuse('validation', path, expected);
     }
     this.#position = end;
@@ -423,6 +428,11 @@ export class BodyScan {
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Whether a byte begins a number or null, which are wrong in a list of something else. */
+function isLetterOfNumber(byte = 0): boolean {
+  return byte === LETTER_N || byte === MINUS || (byte >= 0x30 && byte <= 0x39);
 }
 
 /** Whether a byte begins a JSON value that is no number and not null. */

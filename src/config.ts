@@ -160,7 +160,7 @@ export const options = {
     default: String(256 * 2 ** 20),
     unit: 'bytes',
     reason:
-      'Bodies and results of all requests together, until their replies are out; what comes above it gets 503 overloaded. Those below 16 KiB are not counted.',
+      'Memory that all requests hold together: bodies, the numbers read from them, results, and replies that wait as text or bytes. What comes above it gets 503 overloaded; an eighth is for those that hold less than 16 KiB.',
   }),
   ROWS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 24 }),

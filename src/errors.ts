@@ -77,7 +77,7 @@ export const catalogue = {
     status: 413,
     title: 'The body is too large',
     meaning:
-      'JSON has more bytes than JSON_BODY_BYTES_MAX, or more than 2 MiB of it or 64 fields outside its arrays of numbers; or a body with binary tensors has more bytes than BINARY_BODY_BYTES_MAX.',
+      'JSON has more bytes than JSON_BODY_BYTES_MAX, or more than 64 KiB of it or 256 values outside its arrays of numbers, seeds and flags; or a body with binary tensors has more bytes than BINARY_BODY_BYTES_MAX.',
     remedy:
       'Send fewer rows or samples a request, and number them on with row_offset or sample_offset: the draw stays the same. Binary tensors (/v2) are smaller than digits.',
   },
@@ -191,7 +191,7 @@ export const catalogue = {
     status: 503,
     title: 'The service has more to do than it takes on',
     meaning:
-      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow or than this client may have waiting, the draw would not be done by its deadline behind those that wait, or bodies and results have more bytes than BODY_BYTES_IN_FLIGHT_MAX.',
+      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow or than this client may have waiting, the draw would not be done by its deadline behind those that wait, or bodies, results and waiting replies have more bytes than BODY_BYTES_IN_FLIGHT_MAX.',
     remedy: 'Wait as long as Retry-After says, or add replicas.',
     retryAfterSeconds: 1,
   },

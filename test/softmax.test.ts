@@ -28,6 +28,7 @@ const sampler = await createSampler({
   categoriesMax: 2 ** 20,
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
+  elementsDrawnMax: 1e12,
   queueElementsMax: 1e9,
   watchdogMs: 600_000,
   onStuck: () => {

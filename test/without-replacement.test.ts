@@ -14,6 +14,7 @@ const sampler = await createSampler({
   categoriesMax: 2000,
   batchElementsMax: 2 ** 18,
   gpuBatchElementsMax: 2 ** 20,
+  elementsDrawnMax: 1e12,
   queueElementsMax: 1e10,
   queueRequestsMax: 100,
   watchdogMs: 60_000,

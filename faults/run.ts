@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { describeRun } from '../bench/results.js';
+import { asymmetryScenario } from './asymmetry.js';
 import { clockScenario } from './clock.js';
 import { connectionsScenario } from './connections.js';
 import { descriptorsScenario } from './descriptors.js';
@@ -57,6 +58,7 @@ const scenarios: readonly Scenario[] = [
   waitingRepliesScenario,
   nestedArraysScenario,
   plainJsonScenario,
+  asymmetryScenario,
 ];
 
 function wholeNumber(text: string | undefined, name: string): number | undefined {

@@ -20,6 +20,7 @@ export const scenarioNames = [
   'waiting-replies',
   'nested-arrays',
   'plain-json',
+  'asymmetry',
 ] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { memoryMiB } from '../bench/memory.js';
@@ -98,6 +98,12 @@ export class Service {
 
   memory(): { readonly residentMiB: number; readonly peakMiB: number } {
     return memoryMiB(this.pid);
+  }
+
+  /** Makes the peak of `memory` that of now on (proc(5), clear_refs), and gives what is resident now. */
+  resetPeakMemory(): number {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
+    return this.memory().residentMiB;
   }
 
   /** Open files, sockets counted in. */

@@ -19,6 +19,7 @@ import { overloadScenario } from './overload.js';
 import { pipeliningScenario } from './pipelining.js';
 import { plainJsonScenario } from './plain-json.js';
 import { refundsScenario } from './refunds.js';
+import { protectionsScenario } from './protections.js';
 import { writeFaultResult } from './results.js';
 import { Checks, type Options, type Scenario, scenarioNames } from './scenario.js';
 import { shutdownScenario } from './shutdown.js';
@@ -59,6 +60,7 @@ const scenarios: readonly Scenario[] = [
   nestedArraysScenario,
   plainJsonScenario,
   asymmetryScenario,
+  protectionsScenario,
 ];
 
 function wholeNumber(text: string | undefined, name: string): number | undefined {

@@ -21,6 +21,7 @@ export const scenarioNames = [
   'nested-arrays',
   'plain-json',
   'asymmetry',
+  'protections',
 ] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 

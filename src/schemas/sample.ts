@@ -51,7 +51,7 @@ function fields(limits: DrawLimits) {
     ...drawFields(limits, seedField(limits)),
     top_k: z.int().min(1).optional().meta({
       description:
-        'Adds top_indices: this many categories of each row, drawn without replacement (Gumbel-top-k), the first of them the index. At most the number of unmasked categories.',
+        'Adds top_indices: this many categories of each row, drawn without replacement (Gumbel-top-k), the first of them the index. It truncates nothing: mask with null what must not be drawn. At most the number of unmasked categories.',
       maximum: limits.categoriesMax,
     }),
     return: returnField,

@@ -9,7 +9,7 @@ export type SeedValue = number | string;
 export interface Seed {
   /** As the request gave it, for the reply; undefined where a reply does not repeat it. */
   readonly given: SeedValue | SeedList | undefined;
-  /** Whether the request gave one per row. */
+  /** Whether the request gave one per row. An array of one seed is that seed, for all rows. */
   readonly perRow: boolean;
   /** uint32 [n, 2]: low and high word of each seed. */
   readonly words: Uint32Array;
@@ -32,7 +32,7 @@ function given({ rowsMax }: SeedLimits) {
 }
 
 const grammar =
-  'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row. The same seed replays the same noise.';
+  'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row, or with one for all rows. The same seed replays the same noise.';
 
 const alternatives = ({ rowsMax }: SeedLimits) => ({
   oneOf: [
@@ -78,7 +78,7 @@ export function readSeed(value: unknown, sink: IssueSink): Seed | undefined {
 /** The seeds of an array that the body parser has read. */
 function readList(list: SeedList, sink: IssueSink): Seed | undefined {
   for (const { row, kind } of list.wrong) reportWrong(kind, [row], sink);
-  return list.wrong.length > 0 ? undefined : { given: list, perRow: true, words: list.words };
+  return list.wrong.length > 0 ? undefined : { given: list, perRow: list.words.length !== 2, words: list.words };
 }
 
 /** The seeds of a short array that the body parser has left as it was: one of something else, or where no route takes one. */
@@ -89,7 +89,7 @@ function readEntries(values: readonly unknown[], sink: IssueSink): Seed | undefi
     if (isEnough(wrong)) break;
     if (!writeWords(value, words, 2 * row, [row], sink)) wrong += 1;
   }
-  return wrong > 0 ? undefined : { given: undefined, perRow: true, words };
+  return wrong > 0 ? undefined : { given: undefined, perRow: words.length !== 2, words };
 }
 
 /** Splits one seed into its words at `at`; false once what is wrong has been reported. */

@@ -38,7 +38,7 @@ export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
     })
     .meta({
       description:
-        'Temperature of the softmax, 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins.',
+        'Temperature of the softmax, rounded to float32 and then from 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins: to draw from softmax(logits / T), as language models do, divide the logits by T.',
       oneOf: [
         { type: 'number', minimum: 1e-6, maximum: 1e6 },
         { type: 'array', minItems: 1, maxItems: rowsMax, items: { type: 'number', minimum: 1e-6, maximum: 1e6 } },

@@ -112,7 +112,7 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['a seed of 10^5 digits', { logits: [1], seed: '1'.repeat(1e5) }, 413, 'body-too-large', '/seed'],
   ['a seed that is true', { logits: [1], seed: true }, 422, 'validation', '/seed'],
   ['a seed that is null', { logits: [1], seed: null }, 422, 'validation', '/seed'],
-  ['too few seeds', { logits: [[1], [1]], seed: [1] }, 422, 'validation', '/seed'],
+  ['too few seeds', { logits: [[1], [1], [1]], seed: [1, 2] }, 422, 'validation', '/seed'],
   ['one bad seed of two', { logits: [[1], [1]], seed: [1, -1] }, 422, 'invalid-seed', '/seed/1'],
   ['num_samples 0', { logits: [1], num_samples: 0 }, 422, 'validation', '/num_samples'],
   ['num_samples 1.5', { logits: [1], num_samples: 1.5 }, 422, 'validation', '/num_samples'],
@@ -121,7 +121,13 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['row_offset -1', { logits: [1], row_offset: -1 }, 422, 'validation', '/row_offset'],
   ['row_offset 2^32', { logits: [1], row_offset: 2 ** 32 }, 422, 'validation', '/row_offset'],
   ['row_offset that runs past 2^32', { logits: [[1], [1]], row_offset: 2 ** 32 - 1 }, 422, 'validation', '/row_offset'],
-  ['row_offset with a seed per row', { logits: [1], seed: [1], row_offset: 1 }, 422, 'validation', '/row_offset'],
+  [
+    'row_offset with a seed per row',
+    { logits: [[1], [1]], seed: [1, 2], row_offset: 1 },
+    422,
+    'validation',
+    '/row_offset',
+  ],
   ['sample_offset 0.5', { logits: [1], sample_offset: 0.5 }, 422, 'validation', '/sample_offset'],
   [
     'sample_offset that runs past 2^32',

@@ -137,3 +137,30 @@ t.test('The document lists the coefficients of the mirror', (t) => {
   }
   t.end();
 });
+
+t.test('v has 24 significant bits down to 2^-41, then fewer: 16 values in the binade around g = 41', async (t) => {
+  // Below 2^-40 the first word is 0, so v = f32(r) 2^-64: all 24 bits where r >= 2^23, v >= 2^-41; a bit less for each binade below.
+  const kernel = createNoiseKernel(1);
+  for (const [exponent, values] of [
+    [31, 2 ** 23],
+    [23, 2 ** 23],
+    [22, 2 ** 22],
+    [4, 16],
+    [0, 1],
+  ] as const) {
+    const steps = Math.min(values, 4096);
+    const spacing = 2 ** exponent / values;
+    const uniforms = Array.from({ length: steps }, (_, step) => uniformFromBits(0, 2 ** exponent + step * spacing));
+    t.equal(new Set(uniforms).size, steps, `r from 2^${exponent} on`);
+    t.equal(Math.log2(uniforms[0] as number), exponent - 64);
+    // Nothing between two of them: the words in between round to one of them.
+    if (spacing > 1) {
+      t.ok(uniforms.slice(0, 2).includes(uniformFromBits(0, 2 ** exponent + Math.floor(spacing / 2))));
+    }
+  }
+  const values = Array.from({ length: 16 }, (_, step) => kernel.gumbelFromBits(0, 16 + step));
+  t.equal(new Set(values).size, 16);
+  // -log(31 * 2^-64) = 40.9 to -log(16 * 2^-64) = 41.6
+  t.ok(Math.min(...values) > 40.9 && Math.max(...values) < 41.6);
+  t.equal(Math.fround(kernel.gumbelFromBits(0, 2 ** 23)).toFixed(1), '28.4', 'where 24 bits end');
+});

@@ -207,6 +207,11 @@ function toOutput(
   return { name, datatype: spec.datatype, shape, numbers, binary };
 }
 
+/** One seed in decimal digits: a tensor or an array of one is one seed too. */
+function seedText([low = 0, high = 0]: Uint32Array): string {
+  return String((BigInt(high) << 32n) | BigInt(low));
+}
+
 /** Parameters are scalars in this protocol, so seeds that came one per row do not come back. */
 function headOf(model: ModelName, { id }: InferRequest, { seed }: Draw, sampler: Sampler): InferHead {
   return {
@@ -214,7 +219,7 @@ function headOf(model: ModelName, { id }: InferRequest, { seed }: Draw, sampler:
     model_version: modelVersion,
     id,
     parameters: {
-      ...(seed.perRow ? {} : { seed: String(seed.given) }),
+      ...(seed.perRow ? {} : { seed: seedText(seed.words) }),
       noise_version: sampler.noiseVersion,
       provider: sampler.provider,
     },

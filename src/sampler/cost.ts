@@ -38,25 +38,25 @@ export interface Weights {
 }
 
 /** A worker's nanoseconds for a unit, on the machine that `npm run bench:cost` was run on; where the learning of the rate begins. */
-export const nanosecondsPerUnit = 3.29;
+export const nanosecondsPerUnit = 3.15;
 
 export const weights: Weights = {
-  job: 199,
-  noise: [2.67, 0.911],
-  noneNoise: [0, 0.0539],
-  index: [2.96, 0.0839],
-  soft: [1.82, 0.611],
-  hard: [1.27, 0],
-  noiseCopy: [0.00971, 0],
-  rowOutput: [0, 1.74],
-  logSamples: [10.9, 1.46],
-  logProb: [10.4, 2.65],
-  topK: [0, 0.0843],
-  topKKept: [0, 0.313],
-  vjp: [6.04, 1.48],
-  reinmax: [6.86, 2.29],
-  densityOfSamples: [21.8, 3.72],
-  densityOfLogSamples: [19.4, 2.5],
+  job: 213,
+  noise: [2.72, 0.849],
+  noneNoise: [0, 0],
+  index: [2.55, 0.146],
+  soft: [2.36, 0.448],
+  hard: [1.78, 0],
+  noiseCopy: [0.0098, 0.0559],
+  rowOutput: [0, 1.29],
+  logSamples: [13.3, 1.21],
+  logProb: [7.92, 2.44],
+  topK: [0, 0.0347],
+  topKKept: [1.17, 0.154],
+  vjp: [6.57, 1.4],
+  reinmax: [7.38, 1.94],
+  densityOfSamples: [22.7, 3.55],
+  densityOfLogSamples: [19.5, 2.45],
 };
 
 /** Units of one draw of a job, one sample of one row: a whole number, so that sums of them are exact. */

@@ -32,13 +32,29 @@ export class ReplyReader {
   /** Whether the service has said that no more will come, which ends a body without a length. */
   ended = false;
   #pending: Buffer = Buffer.alloc(0);
+  /** What `pending` lies in, with room behind it, once it is more than one piece. */
+  #memory: Buffer | undefined;
 
   get empty(): boolean {
     return this.#pending.length === 0;
   }
 
   push(bytes: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? bytes : Buffer.concat([this.#pending, bytes]);
+    if (this.#pending.length === 0) {
+      this.#pending = bytes;
+      this.#memory = undefined;
+      return;
+    }
+    const length = this.#pending.length + bytes.length;
+    let start = this.#memory === undefined ? 0 : this.#pending.byteOffset - this.#memory.byteOffset;
+    if (this.#memory === undefined || start + length > this.#memory.length) {
+      // Twice as large each time: a reply of megabytes comes in hundreds of pieces.
+      this.#memory = Buffer.allocUnsafe(2 * length);
+      this.#pending.copy(this.#memory);
+      start = 0;
+    }
+    bytes.copy(this.#memory, start + length - bytes.length);
+    this.#pending = this.#memory.subarray(start, start + length);
   }
 
   /**

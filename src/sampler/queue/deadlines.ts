@@ -10,10 +10,15 @@ import type { DrawQueue } from './queue.js';
 
 /**
  * The share of the time to a deadline for which work is let in. The cost model is within a factor of 1.5 of nearly every draw (`npm run bench:cost`), and
- * the rate that is learnt takes off what all draws have in common; the HTTP thread, garbage collection and other processes take some of a worker's time. With 0.75 one of 26 draws of 2^27 elements was
- * let in and given up, where refused clients that never waited kept both CPUs busy (`npm run test:faults -- --full --only=heavy-draws`).
+ * the rate that is learnt takes off what all draws have in common; the HTTP thread, garbage collection and other processes take some of a worker's time.
  */
-const promisedShare = 0.6;
+const ownShare = 0.75;
+
+/**
+ * The same for a draw behind others, whose errors it bears too. With 0.75 one of 26 draws of 2^27 elements was let in and given up, where
+ * refused clients that never waited kept both CPUs busy (`npm run test:faults -- --full --only=heavy-draws`).
+ */
+const sharedShare = 0.6;
 
 /** Small jobs count for as long as they are likely to go on. */
 const fadeMs = 1000;
@@ -46,8 +51,8 @@ export class Deadlines {
     const leftMs = deadlineAtMs - now();
     const ownMs = this.#ownMs(units, draws);
     // Of one whose time is over already the batcher says so.
-    if (leftMs <= 0 || ownMs <= promisedShare * leftMs) return undefined;
-    const fitting = drawsWithin((units * promisedShare * leftMs) / ownMs, units / draws);
+    if (leftMs <= 0 || ownMs <= ownShare * leftMs) return undefined;
+    const fitting = drawsWithin((units * ownShare * leftMs) / ownMs, units / draws);
     const advice =
       draws === 1
         ? 'A row cannot be split: ask for fewer outputs, or for a later deadline.'
@@ -59,17 +64,17 @@ export class Deadlines {
   /** Milliseconds of work that must be done first, before a job can be let in that is done in time; 0 if it can now. */
   lateMs<Entry extends QueueEntry>(entry: QueueEntry, queue: DrawQueue<Entry>, inHandUnits: number): number {
     const { now, lanes, unitsPerMs, batchUnitsMax } = this.#options;
-    const promisedMs = promisedShare * (entry.terms.deadlineAtMs - now());
-    if (entry.large) return this.#lateLargeMs(entry, promisedMs, queue, inHandUnits);
+    const leftMs = entry.terms.deadlineAtMs - now();
+    if (entry.large) return this.#lateLargeMs(entry, leftMs, queue, inHandUnits);
     const { units, largeUnits } = queue.counts;
     const doneMs = (inHandUnits + units - largeUnits + entry.units) / (lanes * unitsPerMs());
-    return Math.max(0, doneMs - Math.max(promisedMs, batchUnitsMax / unitsPerMs()));
+    return Math.max(0, doneMs - Math.max(sharedShare * leftMs, batchUnitsMax / unitsPerMs()));
   }
 
   /** The same for a large job, after which none that was let in may become late either. */
   #lateLargeMs<Entry extends QueueEntry>(
     entry: QueueEntry,
-    promisedMs: number,
+    leftMs: number,
     queue: DrawQueue<Entry>,
     inHandUnits: number,
   ): number {
@@ -88,7 +93,8 @@ export class Deadlines {
       else lateMs = Math.max(lateMs, nowMs + (units + entry.units) / largePerMs - other.terms.deadlineAtMs);
     }
     const ownMs = this.#ownMs(entry.units, entry.draws) * (perMs / largePerMs);
-    return Math.max(lateMs, beforeUnits / largePerMs + ownMs - promisedMs);
+    const share = queue.counts.largeUnits > 0 ? sharedShare : ownShare;
+    return Math.max(lateMs, beforeUnits / largePerMs + ownMs - share * leftMs);
   }
 
   /** How long an idle replica draws. Rows cannot be cut, so a job keeps no more workers busy than it has parts. */

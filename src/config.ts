@@ -215,10 +215,10 @@ export const options = {
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),
-    default: String(2 ** 24),
+    default: String(5 * 2 ** 22),
     unit: 'elements of indices per worker',
     reason:
-      'Work that may wait for each worker, counted like ELEMENTS_DRAWN_MAX: about a twentieth of a second, since a longer queue helps nobody. A quarter is for small draws alone, which fit one batch; a large one counts for at most an eighth of the rest, and each caller (key, or connection where keys are off) may have only as much waiting as is still free. Above it requests get 503 overloaded, most of them before their bodies are read.',
+      'Work that may wait for each worker, counted like ELEMENTS_DRAWN_MAX: about a fifteenth of a second, since a longer queue helps nobody. A quarter is for small draws alone, which fit one batch; a large one counts for at most an eighth of the rest, and each caller (key, or connection where keys are off) may have only as much waiting as is still free. Above it requests get 503 overloaded, most of them before their bodies are read.',
   }),
   QUEUE_REQUESTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 20 }),

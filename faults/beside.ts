@@ -10,7 +10,7 @@ const smallMsMax = 100;
 const livezMsMax = 20;
 
 /** A caller that asks again before its last draw is done measures how fast the service is, and not how late. */
-const smallIntervalMs = 20;
+const smallIntervalMs = 50;
 
 export interface Load {
   readonly name: string;

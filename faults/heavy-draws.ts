@@ -58,7 +58,7 @@ async function run(options: Options, checks: Checks): Promise<Figures> {
   checks.equal('it still ran and ended with 0', await service.stop(), [0, null]);
   return {
     method:
-      'Each draw in a closed loop, whose clients ask again at once whatever they are told, beside another caller with a 1x10 draw every 20 ms on one connection. ' +
+      'Each draw in a closed loop, whose clients ask again at once whatever they are told, beside another caller with a 1x10 draw every 50 ms on one connection. ' +
       '413 is too-much-work: a draw that one idle worker could not finish within DEADLINE_MS.',
     tables: [{ headers: [...besideHeaders], rows }],
   };

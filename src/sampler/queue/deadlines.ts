@@ -90,7 +90,9 @@ export class Deadlines {
     for (const other of queue.largeInOrder()) {
       units += other.countedUnits;
       if (other.tag <= tag) beforeUnits = units;
-      else lateMs = Math.max(lateMs, nowMs + (units + entry.units) / largePerMs - other.terms.deadlineAtMs);
+      // Each that goes before it takes of its spare time, which has to last for what the estimates are off.
+      else
+        lateMs = Math.max(lateMs, (units + entry.units) / largePerMs - ownShare * (other.terms.deadlineAtMs - nowMs));
     }
     const ownMs = this.#ownMs(entry.units, entry.draws) * (perMs / largePerMs);
     const share = queue.counts.largeUnits > 0 ? sharedShare : ownShare;

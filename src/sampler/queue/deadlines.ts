@@ -15,10 +15,13 @@ import type { DrawQueue } from './queue.js';
 const ownShare = 0.75;
 
 /**
- * The same for a draw behind others, whose errors it bears too. With 0.75 one of 26 draws of 2^27 elements was let in and given up, where
- * refused clients that never waited kept both CPUs busy (`npm run test:faults -- --full --only=heavy-draws`).
+ * The same for a draw behind others, whose errors it bears too. With 0.75 and with 0.6 one of some twenty draws of 2^27 elements was let in and
+ * given up, where refused clients that never waited kept both CPUs busy (`npm run test:faults -- --full --only=heavy-draws`).
  */
-const sharedShare = 0.6;
+const sharedShare = 0.5;
+
+/** Of the time that is left to a draw, what it and all before it may take once another goes before it. */
+const keptShare = 0.6;
 
 /** Small jobs count for as long as they are likely to go on. */
 const fadeMs = 1000;
@@ -92,7 +95,7 @@ export class Deadlines {
       if (other.tag <= tag) beforeUnits = units;
       // Each that goes before it takes of its spare time, which has to last for what the estimates are off.
       else
-        lateMs = Math.max(lateMs, (units + entry.units) / largePerMs - ownShare * (other.terms.deadlineAtMs - nowMs));
+        lateMs = Math.max(lateMs, (units + entry.units) / largePerMs - keptShare * (other.terms.deadlineAtMs - nowMs));
     }
     const ownMs = this.#ownMs(entry.units, entry.draws) * (perMs / largePerMs);
     const share = queue.counts.largeUnits > 0 ? sharedShare : ownShare;

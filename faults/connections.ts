@@ -1,6 +1,6 @@
-/** All connections taken by clients that ask for nothing: silent, stopped in the middle of a head, or idle. A new one gets in at once. */
+/** All connections taken by clients that ask for nothing: silent, stopped in the middle of a head or a body, or idle. A new one gets in. */
 import { RawSocket } from './raw-socket.js';
-import { getBytes } from './requests.js';
+import { getBytes, smallBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';
 import { checkSiege, type Siege, siege, siegeHeaders, siegeRow } from './siege.js';
@@ -9,10 +9,15 @@ import { pause } from './time.js';
 const connectionsMax = 1024;
 const probes = 20;
 
+/** A body that has stopped for a second may make way. */
+const stalledMs = 1500;
+
+/** What each connection sends, how many replies it gets, and how long it then waits. */
 const kinds = [
-  ['silent', Buffer.alloc(0), 0],
-  ['stopped in a head', Buffer.from('GET /livez HTTP/1.1\r\nHost: service\r\nX-'), 0],
-  ['idle after a reply', getBytes('/livez'), 1],
+  ['silent', Buffer.alloc(0), 0, 0],
+  ['stopped in a head', Buffer.from('GET /livez HTTP/1.1\r\nHost: service\r\nX-'), 0, 0],
+  ['stopped in a body', smallBytes().subarray(0, -1), 0, stalledMs],
+  ['idle after a reply', getBytes('/livez'), 1, 0],
 ] as const;
 
 /** Stated before: 2 ms for each connection and probe, and 64 KiB for each connection. */
@@ -20,13 +25,14 @@ const bounds = { httpThreadMsMax: 2 * (connectionsMax + probes), grownMiBMax: 64
 
 async function run({ full }: Options, checks: Checks): Promise<Figures> {
   const sieges: Siege[] = [];
-  for (const [name, bytes, replies] of kinds) {
+  for (const [name, bytes, replies, waitMs] of kinds) {
     const service = await Service.start();
     const attack = async () => {
       // Without the bystander's own, they are more than there may be.
       const sockets = await RawSocket.openAll(service.port, connectionsMax);
       for (const { socket } of sockets) if (bytes.length > 0) socket.write(bytes);
       await Promise.all(sockets.map((each) => each.answered(replies)));
+      await pause(waitMs);
       const statuses: number[] = [];
       for (let probe = 0; probe < probes; probe++) {
         statuses.push(await service.get('/livez').catch(() => 0));

@@ -47,7 +47,7 @@ export interface ConnectionParts {
 
 export class Connection implements Placed {
   place = 0;
-  /** When its activity began, unless that is `busy`. */
+  /** When its activity began; where it is `busy`, when the last of a body came. */
   sinceMs = performance.now();
   readonly socket: Socket;
   readonly #parts: ConnectionParts;
@@ -104,6 +104,11 @@ export class Connection implements Placed {
     return this.socket.bytesRead === 0;
   }
 
+  /** How long nothing more has come of the body of a request; 0 where all of it has. */
+  stalledMs(nowMs: number): number {
+    return this.#reply && !this.#bodyIsOver() ? nowMs - this.sinceMs : 0;
+  }
+
   /** Whether the reply under way has begun to leave. */
   get replyHasBegun(): boolean {
     return this.#reply?.headersSent === true;
@@ -127,6 +132,7 @@ export class Connection implements Placed {
     if (this.#requests >= this.#parts.requestsMax) reply.shouldKeepAlive = false;
     if (encoding !== undefined) this.#bodyBytesLeft = Number.POSITIVE_INFINITY;
     else this.#bodyBytesLeft = length === undefined ? 0 : Number(length);
+    if (this.#bodyBytesLeft > 0) this.sinceMs = performance.now();
   }
 
   /** The reply is out. */
@@ -217,6 +223,7 @@ export class Connection implements Placed {
   }
 
   #endOfBody(bytes: Buffer, start: number): number {
+    this.sinceMs = performance.now();
     // The end of a chunked body looks like that of a head, and so may bytes within it.
     if (this.#bodyBytesLeft === Number.POSITIVE_INFINITY) return this.#afterHeadEnd(bytes, start);
     const end = Math.min(bytes.length, start + this.#bodyBytesLeft);

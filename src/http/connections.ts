@@ -22,6 +22,9 @@ const checkIntervalMs = 1000;
 /** Idle connections keep their time until so much of the table is taken. */
 const roomyShare = 0.75;
 
+/** A body that has stopped for so long may make way: a lost packet is sent again within a few hundred milliseconds. */
+const stalledMsMin = 1000;
+
 /** However full the table is, an idle connection is told that it has so long. */
 const keepAliveMsMin = 1000;
 
@@ -79,20 +82,29 @@ export class Connections {
 
   /**
    * Closes a connection that lingers, or else the one on which nothing was asked for the longest time, be it idle or without a complete
-   * head; never one with a request in flight. Idle ones first would be worse: a thousand silent connections would close those
-   * of clients that have just been served.
+   * head, or else the one whose body has stopped coming for the longest; never one with a complete request in flight. Idle ones
+   * first would be worse: a thousand silent connections would close those of clients that have just been served.
    */
   #makeRoom(newcomer: Connection): void {
+    const nowMs = performance.now();
     let spared = newcomer;
+    let stalled: Connection | undefined;
+    let stalledMs = stalledMsMin;
     for (const connection of this.#all) {
       const { activity, sinceMs, socket } = connection;
-      if (activity === 'busy' || socket.destroyed) continue;
+      if (socket.destroyed) continue;
       if (activity === 'lingering') {
         spared = connection;
         break;
       }
-      if (sinceMs < spared.sinceMs) spared = connection;
+      if (activity !== 'busy') {
+        if (sinceMs < spared.sinceMs) spared = connection;
+      } else if (connection.stalledMs(nowMs) > stalledMs) {
+        stalled = connection;
+        stalledMs = connection.stalledMs(nowMs);
+      }
     }
+    if (spared === newcomer && stalled) spared = stalled;
     spared.socket.destroy();
   }
 

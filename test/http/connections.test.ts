@@ -59,6 +59,34 @@ t.test('the one that has asked for nothing for the longest time goes, and none w
   for (const client of [busy, first, second]) client?.socket.destroy();
 });
 
+t.test(
+  'where every request waits for its body, the one whose body has stopped for the longest makes way',
+  async (t) => {
+    const { service, port } = await listening(t, few);
+    let begun = 0;
+    service.app.server.on('request', () => {
+      begun += 1;
+    });
+    const clients = await fill(port, connectionsMax, post('/sample', long).slice(0, -10));
+    while (begun < connectionsMax) await new Promise(setImmediate);
+    const refused = new RawClient(port, get('/livez'));
+    await refused.closed;
+    t.same(refused.statuses, [], 'a body may pause for a moment');
+    // How long a connection has waited is the only thing here that takes time: a second.
+    let statuses: number[] = [];
+    while (statuses.length === 0) {
+      const probe = new RawClient(port, get('/livez'));
+      await Promise.race([probe.replies(1), probe.closed]);
+      statuses = [...probe.statuses];
+      probe.socket.destroy();
+    }
+    t.same(statuses, [200]);
+    await Promise.race(clients.map(({ closed }) => closed));
+    t.equal(clients.filter(({ socket }) => socket.destroyed).length, 1);
+    for (const { socket } of clients) socket.destroy();
+  },
+);
+
 t.test('idle connections are told their whole time until the table is three quarters full', async (t) => {
   const { port } = await listening(t, { ...few, KEEP_ALIVE_TIMEOUT_MS: '72000' });
   const told: (string | undefined)[] = [];

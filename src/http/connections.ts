@@ -81,30 +81,22 @@ export class Connections {
   }
 
   /**
-   * Closes a connection that lingers, or else the one on which nothing was asked for the longest time, be it idle or without a complete
-   * head, or else the one whose body has stopped coming for the longest; never one with a complete request in flight. Idle ones
-   * first would be worse: a thousand silent connections would close those of clients that have just been served.
+   * Closes a connection that lingers, or else the one on which nothing has come for the longest time, be it idle, without a complete head or
+   * in the middle of a body; never one with a complete request in flight. Idle ones first would be worse: a thousand silent
+   * connections would close those of clients that have just been served.
    */
   #makeRoom(newcomer: Connection): void {
     const nowMs = performance.now();
     let spared = newcomer;
-    let stalled: Connection | undefined;
-    let stalledMs = stalledMsMin;
     for (const connection of this.#all) {
       const { activity, sinceMs, socket } = connection;
-      if (socket.destroyed) continue;
+      if (socket.destroyed || (activity === 'busy' && connection.stalledMs(nowMs) < stalledMsMin)) continue;
       if (activity === 'lingering') {
         spared = connection;
         break;
       }
-      if (activity !== 'busy') {
-        if (sinceMs < spared.sinceMs) spared = connection;
-      } else if (connection.stalledMs(nowMs) > stalledMs) {
-        stalled = connection;
-        stalledMs = connection.stalledMs(nowMs);
-      }
+      if (sinceMs < spared.sinceMs) spared = connection;
     }
-    if (spared === newcomer && stalled) spared = stalled;
     spared.socket.destroy();
   }
 

@@ -7,8 +7,8 @@ export type SeedValue = number | string;
 
 /** Validated seeds. */
 export interface Seed {
-  /** As the request gave it, for the reply; undefined where a reply does not repeat it. */
-  readonly given: SeedValue | SeedList | undefined;
+  /** As the request gave it, for the reply. */
+  readonly given: SeedValue | SeedList;
   /** Whether the request gave one per row. An array of one seed is that seed, for all rows. */
   readonly perRow: boolean;
   /** uint32 [n, 2]: low and high word of each seed. */
@@ -81,15 +81,18 @@ function readList(list: SeedList, sink: IssueSink): Seed | undefined {
   return list.wrong.length > 0 ? undefined : { given: list, perRow: list.words.length !== 2, words: list.words };
 }
 
-/** The seeds of a short array that the body parser has left as it was: one of something else, or where no route takes one. */
+/** The seeds of a short array that the body parser has left as it was, since one of them is something else or is spelled at great length. */
 function readEntries(values: readonly unknown[], sink: IssueSink): Seed | undefined {
   const words = new Uint32Array(2 * values.length);
+  const strings = new Uint8Array(Math.ceil(values.length / 8));
   let wrong = 0;
   for (const [row, value] of values.entries()) {
     if (isEnough(wrong)) break;
     if (!writeWords(value, words, 2 * row, [row], sink)) wrong += 1;
+    if (typeof value === 'string') strings[row >> 3] = (strings[row >> 3] as number) | (1 << (row & 7));
   }
-  return wrong > 0 ? undefined : { given: undefined, perRow: words.length !== 2, words };
+  if (wrong > 0) return undefined;
+  return { given: new SeedList(values.length, words, strings, []), perRow: words.length !== 2, words };
 }
 
 /** Splits one seed into its words at `at`; false once what is wrong has been reported. */

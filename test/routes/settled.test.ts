@@ -49,6 +49,16 @@ t.test('an array of one seed is one seed for all rows, in JSON and in the Open I
   t.equal(two.status, 422, 'seeds of rows number no rows');
 });
 
+t.test('seeds are repeated as they were meant, however they are spelled', async (t) => {
+  // 10^-300 underflows to 0 in JSON.parse, and its digits are more than the reader of seeds looks at.
+  const long = `0.${'0'.repeat(400)}1`;
+  const payload = `{"logits":[[0,1],[1,0],[2,1]],"seed":[3,${long},"5"]}`;
+  const headers = { 'content-type': 'application/json' };
+  const reply = await service.app.inject({ method: 'POST', url: '/sample', payload, headers });
+  t.equal(reply.statusCode, 200);
+  t.same(reply.json().seed, [3, 0, '5']);
+});
+
 t.test('a temperature is rounded to float32 before its bounds are checked', async (t) => {
   for (const temperature of [1e-6 * (1 - 2 ** -30), 1e6 * (1 + 2 ** -30)]) {
     t.equal(

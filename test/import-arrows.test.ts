@@ -17,7 +17,10 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['http/shared-read-buffer.ts', ['node:net']],
   ['http/request-form.ts', ['node:http']],
   ['http/messages.ts', ['errors.ts', 'node:http']],
-  ['http/connection.ts', ['http/shared-read-buffer.ts', 'short-lived-set.ts', 'node:http', 'node:net']],
+  [
+    'http/connection.ts',
+    ['http/messages.ts', 'http/shared-read-buffer.ts', 'short-lived-set.ts', 'node:http', 'node:net'],
+  ],
   ['http/connections.ts', ['http/connection.ts', 'short-lived-set.ts', 'node:http', 'node:net']],
   ['http/request-buffers.ts', ['kept-buffers.ts']],
   ['http/memory-budget.ts', ['errors.ts', 'http/request-buffers.ts', 'reply-end.ts', 'fastify', 'node:http']],

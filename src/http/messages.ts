@@ -20,6 +20,11 @@ export class Request extends IncomingMessage {
   #pieces = 0;
   #bytes = 0;
 
+  /** Whether its body came in too small pieces: what still comes of it need not be parsed. */
+  get refused(): boolean {
+    return this.#pieces < 0;
+  }
+
   override push(piece: Buffer | null): boolean {
     if (piece === null) return super.push(null);
     if (this.#pieces < 0) return false;

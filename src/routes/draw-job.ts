@@ -6,6 +6,7 @@ import type { Caller } from '../access/callers.js';
 import { CallerGone, Problem, type ProblemCode } from '../errors.js';
 import { isPrintedWhole, type Member } from '../json/print-body.js';
 import { SeedList } from '../json/seed-list.js';
+import { roomInTurn } from '../json/turn.js';
 import { jobUnits } from '../sampler/cost.js';
 import type { Gradients } from '../sampler/gradient.js';
 import {
@@ -59,12 +60,17 @@ export async function drawFor(
 ): Promise<JobResult> {
   const tooMuch = sampler.tooMuch(job, terms);
   if (tooMuch) throw tooMuch;
-  memory.hold(drawnBytes(job));
+  const bytes = drawnBytes(job);
+  memory.hold(bytes);
+  let result: JobResult;
   try {
-    return await (caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms));
+    result = await (caller ? chargedDraw(caller, sampler, job, terms) : sampler.draw(job, terms));
   } finally {
     memory.settle();
   }
+  const room = roomInTurn(bytes);
+  if (room) await room;
+  return result;
 }
 
 /** Bytes of the longest spelling of an element and of the comma behind it: -1.1754944e-38, -2147483648 and -2.2250738585072014e-308. */

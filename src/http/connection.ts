@@ -14,6 +14,9 @@ const headEnd = Buffer.from('\r\n\r\n');
 const headEndBits = 0x0d0a0d0a;
 const shortHeadBytes = 1024;
 
+/** Pieces this short are not counted: it would take longer than to parse them. */
+const uncountedBytesMax = 2 ** 14;
+
 /**
  * A chunked body is parsed in pieces of so many bytes, after each of which it is asked whether more is wanted. This is a little more than the
  * one-byte chunks that a body may have, which take about a millisecond; 64 KiB of them took 12.
@@ -42,6 +45,8 @@ export function connectionOf(socket: Socket & { [ownConnection]?: Connection }):
 }
 
 export interface ConnectionParts {
+  /** A large piece has been read; the connection may be held back until the next turn of the event loop. */
+  readonly countRead: (connection: Connection, bytes: number) => void;
   /** Wakes the connection in a turn of the event loop that it has for itself. */
   readonly inItsTurn: (connection: Connection) => void;
   /** How long a connection may be idle. */
@@ -161,6 +166,15 @@ export class Connection implements Placed {
     }
   }
 
+  /** Reads no more until `goOn`. */
+  holdBack(): void {
+    this.socket.pause();
+  }
+
+  goOn(): void {
+    if (!this.#paused && !this.socket.destroyed) this.socket.resume();
+  }
+
   /** Parses what waits, up to the next request. */
   wake(): void {
     if (this.#lingering || this.socket.destroyed) return;
@@ -206,6 +220,7 @@ export class Connection implements Placed {
   }
 
   #read(bytes: Buffer): void {
+    if (bytes.length > uncountedBytesMax) this.#parts.countRead(this, bytes.length);
     if (this.#lingering || this.#restIsUnwanted()) this.#throwAway(bytes);
     else if (this.#parked.length > 0) this.#park(bytes);
     else this.#feed(bytes);

@@ -19,6 +19,12 @@ export interface ConnectionLimits {
 /** How often replies under way are looked at. */
 const checkIntervalMs = 1000;
 
+/**
+ * What is read in one turn of the event loop, in large pieces: libuv reads each socket up to 32 times in a row
+ * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, and eight bodies at once held the thread for 30 ms.
+ */
+const turnBytesMax = 2 ** 20;
+
 /** Idle connections keep their time until so much of the table is taken. */
 const roomyShare = 0.75;
 
@@ -32,6 +38,9 @@ export class Connections {
   readonly #server: Server;
   readonly #limits: ConnectionLimits;
   readonly #all = new ShortLivedSet<Connection>();
+  /** Bytes of large pieces that this turn has read, and the connections that wait for the next. */
+  #turnBytes = 0;
+  #heldBack: Connection[] = [];
   /** Connections with requests that wait for their turn. */
   readonly #waiting: Connection[] = [];
   readonly #parts: ConnectionParts;
@@ -42,6 +51,7 @@ export class Connections {
     this.#server = server;
     this.#limits = limits;
     this.#parts = {
+      countRead: (connection, bytes) => this.#countRead(connection, bytes),
       inItsTurn: (connection) => this.#wait(connection),
       idleMs: () => server.keepAliveTimeout,
       requestsMax: limits.requestsPerSocketMax,
@@ -108,6 +118,19 @@ export class Connections {
     const leastMs = Math.min(keepAliveMsMin, keepAliveTimeoutMs);
     this.#server.keepAliveTimeout = Math.max(leastMs, Math.floor(share * keepAliveTimeoutMs));
   }
+
+  #countRead(connection: Connection, bytes: number): void {
+    if (this.#turnBytes === 0) setImmediate(this.#beginTurn);
+    this.#turnBytes += bytes;
+    if (this.#turnBytes < turnBytesMax) return;
+    connection.holdBack();
+    this.#heldBack.push(connection);
+  }
+
+  readonly #beginTurn = (): void => {
+    this.#turnBytes = 0;
+    for (const connection of this.#heldBack.splice(0)) connection.goOn();
+  };
 
   /** Each turn of the event loop parses one request that was sent ahead, of whichever connection has waited longest. */
   #wait(connection: Connection): void {

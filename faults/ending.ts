@@ -149,7 +149,7 @@ function allowed({ code, signal }: End, plan: Plan): boolean {
 }
 
 async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
-  const rounds = full ? 300 : 16;
+  const rounds = full ? 100 : 16;
   const ends: { readonly plan: Plan; readonly end: End }[] = [];
   for (let round = 0; round < rounds; round++) {
     const plan = planOf(new Random(seed, round));

@@ -33,7 +33,7 @@ import { workersScenario } from './workers.js';
 const help = `npm run test:faults -- [options]
 
   --only <list>       scenarios, comma-separated: ${scenarioNames.join(', ')}
-  --full              the full form, whose figures docs/operations.md has (about 15 minutes); otherwise about 2 minutes
+  --full              the full form, whose figures docs/operations.md has (about 30 minutes); otherwise about 4 minutes
   --seed <n>          of every random choice                                  (default 1)
   --requests <n>      mutated requests                                        (default 20000, full 1000000)
   --number <n>        send this one mutated request, and show it and its reply; needs --only=mutations

@@ -12,6 +12,7 @@ import { openDrawer } from '../src/sampler/drawer.js';
 import type { Job, OutputName } from '../src/sampler/job.js';
 import { type Provider, ProviderError, providers } from '../src/sampler/onnx/provider.js';
 import { createSampler, type Sampler } from '../src/sampler/sampler.js';
+import { drawKnownRows, knownRowErrorMax } from './known-rows.js';
 import { placementOf } from './node-placement.js';
 import { anyJob, differenceMax, differences, wrongOutputs } from './provider-equality.js';
 
@@ -95,6 +96,16 @@ function equalityRow([what, { requests, wrong, largest, differenceMax }]: [strin
   return [what, `${requests} requests, ${found}`, verdict];
 }
 
+async function knownRowsRow(provider: Provider): Promise<Row> {
+  const { rows, errorMax } = await drawKnownRows(provider);
+  const verdict = errorMax <= knownRowErrorMax ? `within ${knownRowErrorMax}` : 'WRONG';
+  return [
+    'soft samples and sums of known rows, K to 2^20',
+    `${rows} rows, largest error ${errorMax.toExponential(1)}`,
+    verdict,
+  ];
+}
+
 /** The graph is refused at start-up if a node falls. */
 async function placementRow(provider: Provider): Promise<Row> {
   const placement = await placementOf(provider);
@@ -152,7 +163,7 @@ async function speedRow(provider: Provider, shape: Shape, seconds: number): Prom
 
 async function verify(provider: Provider, requests: number, shapes: readonly Shape[], seconds: number): Promise<void> {
   const { device, rows } = await compare(provider, requests);
-  rows.push(await placementRow(provider));
+  rows.push(await knownRowsRow(provider), await placementRow(provider));
   for (const shape of shapes) rows.push(await speedRow(provider, shape, seconds));
   console.log(
     `Provider ${provider} on ${device}, Node.js ${process.version}\n\n${table(['what', 'found', 'verdict'], rows)}`,

@@ -3,6 +3,7 @@
  * pasting, and says how far the weights now in force are off, for each shape and set of outputs.
  */
 import { parseArgs } from 'node:util';
+import { settleMemory } from '../src/memory-settings.js';
 import { pack } from '../src/sampler/batch.js';
 import { nanosecondsPerUnit, type Weights, weightedDraw, weights } from '../src/sampler/cost.js';
 import { type Drawer, openDrawer } from '../src/sampler/drawer.js';
@@ -226,4 +227,7 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(help);
-else await main(values.categories.split(',').map(Number), Number(values.seconds));
+else {
+  settleMemory(); // As the service does.
+  await main(values.categories.split(',').map(Number), Number(values.seconds));
+}

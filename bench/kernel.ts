@@ -5,6 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { settleMemory } from '../src/memory-settings.js';
 import { pack } from '../src/sampler/batch.js';
 import { openDrawer } from '../src/sampler/drawer.js';
 import type { Batch, Job } from '../src/sampler/job.js';
@@ -158,4 +159,7 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(help);
-else await main(values.shapes.split(','), Number(values.seconds), !values['without-peers']);
+else {
+  settleMemory(); // As the service does.
+  await main(values.shapes.split(','), Number(values.seconds), !values['without-peers']);
+}

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { normalLogits, parseShape, type Shape, shapeName } from '../bench/bodies.js';
 import { table } from '../bench/results.js';
 import { median } from '../bench/statistics.js';
+import { settleMemory } from '../src/memory-settings.js';
 import { pack } from '../src/sampler/batch.js';
 import { openDrawer } from '../src/sampler/drawer.js';
 import type { Job, OutputName } from '../src/sampler/job.js';
@@ -189,6 +190,7 @@ else if (!provider) {
   process.exitCode = exitCodes.unusable;
 } else {
   try {
+    settleMemory(); // As the service does: without, a batch's buffers are mapped anew each time.
     await verify(provider, Number(values.requests), values.shapes.split(',').map(parseShape), Number(values.seconds));
   } catch (error) {
     if (!ProviderError.is(error)) throw error;

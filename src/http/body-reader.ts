@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../errors.js';
+import { connectionOf } from './connection.js';
 
 export interface BodyLimits {
   readonly bytesMax: number;
@@ -63,16 +64,23 @@ class BodyReader {
     if (this.#declared > bytesMax) throw this.#tooLarge();
   }
 
+  /** Takes a chunk that nobody else writes to any more. */
   add(chunk: Buffer): void {
+    if (this.#length > 0 || this.#copied || chunk.length > this.#bytesMax) {
+      this.copy(chunk);
+      return;
+    }
+    this.#firstCounted = chunk.length <= smallBytesMax ? smallFactor * chunk.length : chunk.length;
+    this.#request.memory.holdBody(this.#firstCounted);
+    this.#first = chunk;
+    this.#length = chunk.length;
+  }
+
+  /** Takes a chunk that is overwritten once this returns. */
+  copy(chunk: Buffer): void {
     const length = this.#length + chunk.length;
     if (length > this.#bytesMax) throw this.#tooLarge();
-    if (this.#length === 0 && !this.#copied) {
-      this.#firstCounted = chunk.length <= smallBytesMax ? smallFactor * chunk.length : chunk.length;
-      this.#request.memory.holdBody(this.#firstCounted);
-      this.#first = chunk;
-    } else {
-      this.#append(chunk);
-    }
+    this.#append(chunk);
     this.#length = length;
   }
 
@@ -123,15 +131,22 @@ export function readBody(request: FastifyRequest, payload: Readable, limits: Bod
     done(error as Error);
     return;
   }
-  const stop = () => payload.off('data', take).off('end', finish).off('error', fail);
-  const take = (chunk: Buffer) => {
+  let over = false;
+  const stop = () => {
+    over = true;
+    payload.off('data', keep).off('end', finish).off('error', fail);
+  };
+  const take = (add: (chunk: Buffer) => void, chunk: Buffer) => {
+    if (over) return;
     try {
-      reader.add(chunk);
+      add(chunk);
     } catch (error) {
       stop();
       done(error as Error);
     }
   };
+  const keep = (chunk: Buffer) => take((own) => reader.add(own), chunk);
+  const copy = (chunk: Buffer) => take((passing) => reader.copy(passing), chunk);
   const finish = () => {
     stop();
     let bytes: Buffer;
@@ -149,6 +164,8 @@ export function readBody(request: FastifyRequest, payload: Readable, limits: Bod
       error instanceof Problem ? error : new Problem('bad-request', 'The body ended before its length was reached.'),
     );
   };
-  payload.on('data', take).on('end', finish).on('error', fail);
+  const direct = payload === request.raw && connectionOf(request.raw.socket)?.takeBody(request.raw, copy);
+  if (!direct) payload.on('data', keep);
+  payload.on('end', finish).on('error', fail);
   payload.resume();
 }

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Placed } from '../short-lived-set.js';
 import type { Request } from './messages.js';
+import { parsedUnseen } from './parser-body.js';
 import { shareReadBuffer } from './shared-read-buffer.js';
 
 /** Where a head ends. Node's parser takes no line of a head that ends otherwise, unless it is told to be lenient. */
@@ -46,7 +47,7 @@ export function connectionOf(socket: Socket & { [ownConnection]?: Connection }):
 
 export interface ConnectionParts {
   /** A large piece has been read; the connection may be held back until the next turn of the event loop. */
-  readonly countRead: (connection: Connection, bytes: number) => void;
+  readonly countRead: (connection: Connection) => void;
   /** Wakes the connection in a turn of the event loop that it has for itself. */
   readonly inItsTurn: (connection: Connection) => void;
   /** How long a connection may be idle. */
@@ -79,6 +80,8 @@ export class Connection implements Placed {
   #bodyBytesLeft = 0;
   /** The last bytes of a head, or of a chunked body, whose end has not come. */
   #lastBytes = 0;
+  /** Takes the body of the request under way, in place of its stream. */
+  #takeBody: ((piece: Buffer) => void) | undefined;
   #inHead = true;
   #paused = false;
   #clientEnded = false;
@@ -138,6 +141,7 @@ export class Connection implements Placed {
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
     this.#request = request;
     this.#reply = reply;
+    this.#takeBody = undefined;
     this.#replySeenAtMs = 0;
     this.#inHead = false;
     this.#requests += 1;
@@ -145,6 +149,22 @@ export class Connection implements Placed {
     if (encoding !== undefined) this.#bodyBytesLeft = Number.POSITIVE_INFINITY;
     else this.#bodyBytesLeft = length === undefined ? 0 : Number(length);
     if (this.#bodyBytesLeft > 0) this.sinceMs = performance.now();
+  }
+
+  /**
+   * Hands the body of `request` to `take`, piece by piece as it is read, and nothing of it to the stream, which only ends; false where
+   * that cannot be, and the stream has it. A piece is overwritten once `take` returns. Node copies each piece for the stream into memory of
+   * its own, and V8 marks its heap for that, up to 10 ms at a time.
+   */
+  takeBody(request: IncomingMessage, take: (piece: Buffer) => void): boolean {
+    const direct =
+      request === this.#request &&
+      this.#bodyBytesLeft > uncountedBytesMax &&
+      this.#bodyBytesLeft < Number.POSITIVE_INFINITY &&
+      request.readableLength === 0 &&
+      !request.complete;
+    if (direct) this.#takeBody = take;
+    return direct;
   }
 
   /** The reply is out. */
@@ -220,7 +240,7 @@ export class Connection implements Placed {
   }
 
   #read(bytes: Buffer): void {
-    if (bytes.length > uncountedBytesMax) this.#parts.countRead(this, bytes.length);
+    if (bytes.length > uncountedBytesMax) this.#parts.countRead(this);
     if (this.#lingering || this.#restIsUnwanted()) this.#throwAway(bytes);
     else if (this.#parked.length > 0) this.#park(bytes);
     else this.#feed(bytes);
@@ -234,11 +254,21 @@ export class Connection implements Placed {
         this.#park(start === 0 ? bytes : bytes.subarray(start));
         return;
       }
-      const end = this.#bodyIsOver() ? this.#endOfHead(bytes, start) : this.#endOfBody(bytes, start);
-      this.#parse(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+      const inBody = !this.#bodyIsOver();
+      const end = inBody ? this.#endOfBody(bytes, start) : this.#endOfHead(bytes, start);
+      const piece = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+      if (inBody && this.#takeBody) this.#passBody(this.#takeBody, piece);
+      else this.#parse(piece);
       if (this.#lingering || this.socket.destroyed || this.#restIsUnwanted()) return;
       start = end;
     }
+  }
+
+  #passBody(take: (piece: Buffer) => void, piece: Buffer): void {
+    take(piece);
+    if (this.#bodyBytesLeft === 0) this.#takeBody = undefined;
+    // Its client may have been given up meanwhile.
+    if (!this.socket.destroyed) parsedUnseen(this.socket, () => this.#parse(piece));
   }
 
   /** How far to parse for the end of a head; no further than that, as what follows may be another. */

@@ -20,10 +20,10 @@ export interface ConnectionLimits {
 const checkIntervalMs = 1000;
 
 /**
- * What is read in one turn of the event loop, in large pieces: libuv reads each socket up to 32 times in a row
+ * How long one turn of the event loop reads large pieces: libuv reads each socket up to 32 times in a row
  * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, and eight bodies at once held the thread for 30 ms.
  */
-const turnBytesMax = 2 ** 20;
+const turnReadMsMax = 2;
 
 /** Idle connections keep their time until so much of the table is taken. */
 const roomyShare = 0.75;
@@ -38,8 +38,8 @@ export class Connections {
   readonly #server: Server;
   readonly #limits: ConnectionLimits;
   readonly #all = new ShortLivedSet<Connection>();
-  /** Bytes of large pieces that this turn has read, and the connections that wait for the next. */
-  #turnBytes = 0;
+  /** When this turn began to read large pieces, 0 before, and the connections that wait for the next. */
+  #readSinceMs = 0;
   #heldBack: Connection[] = [];
   /** Connections with requests that wait for their turn. */
   readonly #waiting: Connection[] = [];
@@ -51,7 +51,7 @@ export class Connections {
     this.#server = server;
     this.#limits = limits;
     this.#parts = {
-      countRead: (connection, bytes) => this.#countRead(connection, bytes),
+      countRead: (connection) => this.#countRead(connection),
       inItsTurn: (connection) => this.#wait(connection),
       idleMs: () => server.keepAliveTimeout,
       requestsMax: limits.requestsPerSocketMax,
@@ -119,16 +119,19 @@ export class Connections {
     this.#server.keepAliveTimeout = Math.max(leastMs, Math.floor(share * keepAliveTimeoutMs));
   }
 
-  #countRead(connection: Connection, bytes: number): void {
-    if (this.#turnBytes === 0) setImmediate(this.#beginTurn);
-    this.#turnBytes += bytes;
-    if (this.#turnBytes < turnBytesMax) return;
+  #countRead(connection: Connection): void {
+    const nowMs = performance.now();
+    if (this.#readSinceMs === 0) {
+      this.#readSinceMs = nowMs;
+      setImmediate(this.#beginTurn);
+    }
+    if (nowMs - this.#readSinceMs < turnReadMsMax) return;
     connection.holdBack();
     this.#heldBack.push(connection);
   }
 
   readonly #beginTurn = (): void => {
-    this.#turnBytes = 0;
+    this.#readSinceMs = 0;
     for (const connection of this.#heldBack.splice(0)) connection.goOn();
   };
 

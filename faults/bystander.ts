@@ -1,5 +1,5 @@
 /**
- * Somebody who asks the service something small all the time, on a connection of its own, while others do their worst: how late its
+ * Somebody who asks the service something small all the time, on connections of its own, while others do their worst: how late its
  * replies are shows what the others cost everybody. It runs on a thread of its own, so that it measures the service and not
  * the event loop that plays the attackers. And what the process of the service has used of the CPU meanwhile.
  */
@@ -25,11 +25,14 @@ interface Task {
   readonly port: number;
   readonly bytes: Uint8Array;
   readonly intervalMs: number;
-  readonly status: number;
+  readonly connections: number;
 }
 
 /** How long the bystander waits for a reply before it counts it as lost and connects again. */
 const replyMsMax = 30_000;
+
+/** So many probes may wait at a time, as those of independent callers do; on a single one each would count the waits of those before it. */
+const connectionsUsual = 8;
 
 export class Bystander {
   readonly #worker: Worker;
@@ -42,11 +45,16 @@ export class Bystander {
    * Asks once every `intervalMs` from now on; resolves once it has been answered for the first time, which it does not count.
    *
    * @param request a path to GET, or the bytes of a request that keeps its connection
-   * @param status the status of every reply that counts
+   * @param connections how many it has, all in use
    */
-  static async start(port: number, request: string | Buffer = '/livez', intervalMs = 5, status = 200) {
+  static async start(
+    port: number,
+    request: string | Buffer = '/livez',
+    intervalMs = 5,
+    connections = connectionsUsual,
+  ): Promise<Bystander> {
     const bytes = typeof request === 'string' ? getBytes(request) : request;
-    const task: Task = { port, bytes, intervalMs, status };
+    const task: Task = { port, bytes, intervalMs, connections };
     const worker = new Worker(new URL(import.meta.url), { workerData: task });
     await once(worker, 'message');
     return new Bystander(worker);
@@ -62,8 +70,41 @@ export class Bystander {
   }
 }
 
-/** The thread: one request after another by a schedule. Those that a stall has delayed count from when they were to be sent. */
-async function ask({ port, bytes, intervalMs, status }: Task): Promise<void> {
+/** Connections of which each has one request at a time. */
+class Connections {
+  readonly #port: number;
+  readonly #idle: WireConnection[];
+  readonly #waiting: ((connection: WireConnection) => void)[] = [];
+
+  constructor(port: number, idle: WireConnection[]) {
+    this.#port = port;
+    this.#idle = idle;
+  }
+
+  static async open(port: number, count: number): Promise<Connections> {
+    return new Connections(port, await Promise.all(Array.from({ length: count }, () => WireConnection.open(port))));
+  }
+
+  /** The one that has been idle longest, so that none is for long enough to be closed. */
+  async take(): Promise<WireConnection> {
+    return this.#idle.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async give(connection: WireConnection): Promise<void> {
+    if (!connection.reusable) connection.destroy();
+    const next = connection.reusable ? connection : await WireConnection.open(this.#port).catch(() => connection);
+    const waits = this.#waiting.shift();
+    if (waits) waits(next);
+    else this.#idle.push(next);
+  }
+
+  close(): void {
+    for (const connection of this.#idle) connection.destroy();
+  }
+}
+
+/** The thread: requests by a schedule, each of which counts from when it was to be sent, whatever has delayed it. */
+async function ask({ port, bytes, intervalMs, connections: count }: Task): Promise<void> {
   const request = Buffer.from(bytes);
   const latencies: number[] = [];
   let lost = 0;
@@ -71,28 +112,30 @@ async function ask({ port, bytes, intervalMs, status }: Task): Promise<void> {
   parentPort?.once('message', () => {
     over = true;
   });
-  let connection = await WireConnection.open(port);
+  const connections = await Connections.open(port, count);
   const askOnce = async () => {
+    const connection = await connections.take();
     const timer = setTimeout(() => connection.destroy(), replyMsMax);
     const answer = await connection.request(request);
     clearTimeout(timer);
-    if (!connection.reusable) {
-      connection.destroy();
-      connection = await WireConnection.open(port).catch(() => connection);
-    }
-    return isReply(answer) && answer.status === status;
+    await connections.give(connection);
+    return isReply(answer) && answer.status === 200;
+  };
+  const askAt = async (scheduledMs: number) => {
+    if (await askOnce()) latencies.push(performance.now() - scheduledMs);
+    else lost += 1;
   };
   await askOnce();
   parentPort?.postMessage('started');
-  let scheduledMs = performance.now();
-  while (!over) {
+  const asked = new Set<Promise<void>>();
+  for (let scheduledMs = performance.now(); !over; scheduledMs += intervalMs) {
     const waitMs = scheduledMs - performance.now();
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    if (await askOnce()) latencies.push(performance.now() - scheduledMs);
-    else lost += 1;
-    scheduledMs += intervalMs;
+    const own = askAt(scheduledMs).finally(() => asked.delete(own));
+    asked.add(own);
   }
-  connection.destroy();
+  await Promise.all(asked);
+  connections.close();
   parentPort?.postMessage({ latencies, lost });
 }
 

@@ -41,7 +41,7 @@ async function run(_options: Options, checks: Checks): Promise<Figures> {
       checks.equal(`${name}: each of ${probes} new connections was answered`, statuses, Array(probes).fill(200));
       for (const { socket } of sockets) socket.destroy();
     };
-    const seen = await siege(service, `${connectionsMax} ${name}`, attack);
+    const seen = await siege(service, `${connectionsMax} ${name}`, attack, 1);
     // A thousand requests at the same moment are a load like any other, and probes wait for their share of it.
     checkSiege(checks, seen, bounds, false);
     sieges.push(seen);

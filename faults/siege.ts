@@ -25,9 +25,14 @@ export interface Bounds {
   readonly grownMiBMax: number;
 }
 
-/** What happens while `attack` runs. */
-export async function siege(service: Service, name: string, attack: () => Promise<void>): Promise<Siege> {
-  const bystander = await Bystander.start(service.port);
+/** What happens while `attack` runs. The bystander has so many connections, the usual number where it is left out. */
+export async function siege(
+  service: Service,
+  name: string,
+  attack: () => Promise<void>,
+  connections?: number,
+): Promise<Siege> {
+  const bystander = await Bystander.start(service.port, '/livez', 5, connections);
   const before = { cpu: cpuMs(service.pid), resident: service.memory().residentMiB, ms: performance.now() };
   let most = before.resident;
   const stop = every(watchMs, async () => {

@@ -13,5 +13,11 @@ function fail(): void {
 
 // `beforeExit` and its like come too late; every signal that the service ends by has a listener of its own here.
 if (isMainThread) {
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const) process.once(signal, fail);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const) {
+    process.once(signal, () => {
+      // Before the service listens, a signal does what it does to any process, which this listener has kept it from.
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+      else fail();
+    });
+  }
 }

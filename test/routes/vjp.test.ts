@@ -1,13 +1,12 @@
 /** The backward pass over HTTP: against finite differences of the very draw it replays, and how its shapes follow the draw's. */
+import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { createNoiseKernel } from '../../src/sampler/noise/noise.js';
 import { referenceDraw } from '../reference/gumbel-softmax.js';
-import { graphs, run } from '../sampler/onnx/backward-rows.js';
+
 import { startService } from '../service.js';
 
 const service = await startService();
 t.teardown(service.close);
-t.teardown(() => graphs.close());
 
 const vjp = (body: unknown) => service.post('/sample/vjp', body);
 
@@ -126,27 +125,47 @@ t.test('gradients sum over samples, and grad_temperature has the shape of the te
 });
 
 t.test('gradients of samples that all but cancel are added in float64, and rounded once', async (t) => {
-  const logits = Float32Array.of(0, 0.1, -0.3);
-  const draw = { logits: [0, 0.1, -0.3], seed: 1, num_samples: 2 };
-  const cotangent = [
-    [1, 0, 0],
-    [-2.125068426132202, 0, 0],
-  ];
-  const kernel = createNoiseKernel(3);
-  const sums = new Float64Array(3);
-  let ofTemperature = 0;
-  for (const [sample, own] of cotangent.entries()) {
-    kernel.fill(0, 3, 0, sample, 1, 0);
-    const input = { categories: 3, logits, noise: kernel.noise, temperature: Float32Array.of(1) };
-    const { gradLogits, gradTemperature } = await run('vjp', { ...input, cotangent: Float32Array.from(own) });
-    for (const k of sums.keys()) sums[k] = (sums[k] as number) + (gradLogits[k] as number);
-    ofTemperature += gradTemperature[0] as number;
+  interface Case {
+    readonly open: readonly number[];
+    readonly temperature: number;
+    readonly cotangent: readonly (readonly number[])[];
+    readonly grad_logits: readonly number[];
   }
-  const { reply } = await vjp({ ...draw, cotangent });
-  t.same((reply.grad_logits as number[]).map(Math.fround), [...new Float32Array(sums)]);
-  t.equal(Math.fround(reply.grad_temperature as number), Math.fround(ofTemperature));
-  // Each is 0.19: float32 would leave 0 or a multiple of 2^-27, float64 leaves the 1.4e-8 by which y of the second sample is off.
-  t.ok(Math.abs(sums[0] as number) > 1e-9 && ((sums[0] as number) * 2 ** 27) % 1 !== 0);
+  const cases = JSON.parse(readFileSync('test/fixtures/vjp_exact.json', 'utf8')) as Case[];
+  for (const { open, temperature, cotangent, grad_logits: exact } of cases) {
+    const logits = exact.map((_, k) => (open.includes(k) ? 0.25 : null));
+    const { reply } = await vjp({
+      logits,
+      temperature,
+      noise: 'none',
+      seed: 0,
+      num_samples: cotangent.length,
+      cotangent,
+    });
+    const found = (reply.grad_logits as number[]).map(Math.fround);
+    const terms = cotangent.reduce((sum, own) => sum + Math.max(...own.map(Math.abs)), 0) / temperature;
+    for (const [k, value] of exact.entries()) {
+      // One rounding to float32, and float64 sums of S + K terms, each off by 2^-53 at most. Samples rounded one by one are off by 2^-26.
+      const bound = 2 ** -24 * Math.abs(value) + 2 ** -48 * terms;
+      const off = Math.abs((found[k] as number) - value);
+      if (!(off <= bound))
+        t.fail(`${exact.length} categories, ${cotangent.length} samples, category ${k}: off by ${off}`);
+    }
+  }
+  t.ok(cases.length > 50);
+  const { reply } = await vjp({
+    logits: [0, 0.1, -0.3],
+    seed: 1,
+    num_samples: 2,
+    cotangent: [
+      [1, 0, 0],
+      [-2.125068426132202, 0, 0],
+    ],
+  });
+  const [first] = reply.grad_logits as [number];
+  // mpmath has -1.365e-8 for the exact softmax of these z. Each term is 0.19 and its exponentials are float32: 2^-26 of it, more would be the
+  // rounding of the terms, which leaves 0 or multiples of 2^-27.
+  t.ok(Math.abs(first + 1.365e-8) < 0.19 * 2 ** -26 && (first * 2 ** 27) % 1 !== 0, `${first}`);
 });
 
 t.test('gradients of samples may leave float32 where their sum does not', async (t) => {

@@ -72,6 +72,8 @@ const shapes: readonly Shape[] = [
 
 /** No part of a body takes longer at a time; more is the system's, which takes the CPU away, so it is a check of the full form only. */
 const turnMsMax = 2;
+/** But the rows of a draw go to a worker in one turn, 65,536 of them here. */
+const drawnTurnMsMax = 5;
 
 /** How often each body is sent to find its longest turn: the least of these counts, since whatever else happens only adds to a turn. */
 const turnAttempts = 5;
@@ -175,8 +177,13 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
   const turns = full ? await longestTurns() : [];
   if (full) {
     checks.that('p99 of /livez is at most 20 ms', p99Ms <= 20, p99Ms);
-    const long = shapes.filter((_, at) => (turns[at] as number) > turnMsMax).map(({ title }) => title);
-    checks.that(`no body took more than ${turnMsMax} ms of one turn`, long.length === 0, long);
+    const most = (at: number) => (rows[at]?.status === 200 ? drawnTurnMsMax : turnMsMax);
+    const long = shapes.filter((_, at) => (turns[at] as number) > most(at)).map(({ title }) => title);
+    checks.that(
+      `no body took more than ${turnMsMax} ms of one turn, a draw ${drawnTurnMsMax}`,
+      long.length === 0,
+      long,
+    );
   }
   checks.equal('it ended with 0', await service.stop(), [0, null]);
   return {

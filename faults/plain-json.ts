@@ -76,7 +76,7 @@ const turnMsMax = 2;
 const drawnTurnMsMax = 5;
 
 /** How often each body is sent to find its longest turn: the least of these counts, since whatever else happens only adds to a turn. */
-const turnAttempts = 5;
+const turnAttempts = 10;
 
 interface Row {
   readonly title: string;

@@ -23,7 +23,7 @@ const checkIntervalMs = 1000;
  * How long one turn of the event loop reads large pieces: libuv reads each socket up to 32 times in a row
  * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, and eight bodies at once held the thread for 30 ms.
  */
-const turnReadMsMax = 2;
+const turnReadMsMax = 1;
 
 /** Idle connections keep their time until so much of the table is taken. */
 const roomyShare = 0.75;

@@ -45,7 +45,7 @@ async function run(options: Options, checks: Checks): Promise<Figures> {
   return {
     method:
       'One client asks for 128 logits x num_samples 16384 in a closed loop and does not wait when it is told to. Beside it another caller asks for a 1x10 draw ' +
-      'every 50 ms on one connection. Latencies count from the time of its schedule. Without keys a connection is a caller, with them a key is.',
+      'every 50 ms. Latencies count from the time of its schedule. Without keys a connection is a caller, with them a key is.',
     tables: [{ headers: [...besideHeaders], rows: results.map(besideRow) }],
   };
 }

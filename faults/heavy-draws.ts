@@ -62,7 +62,7 @@ async function run(options: Options, checks: Checks): Promise<Figures> {
   checks.equal('it still ran and ended with 0', await service.stop(), [0, null]);
   return {
     method:
-      'Each draw in a closed loop, whose clients ask again at once whatever they are told, beside another caller with a 1x10 draw every 50 ms on one connection. ' +
+      'Each draw in a closed loop, whose clients ask again at once whatever they are told, beside another caller with a 1x10 draw every 50 ms. ' +
       '413 is too-much-work: a draw that one idle worker could not finish within DEADLINE_MS. The first of each kind is drawn before, alone: it takes ' +
       "memory and compiles what it runs, and whoever waits behind it waits that long once in a worker's life.",
     tables: [{ headers: [...besideHeaders, 'first one ms'], rows }],

@@ -53,12 +53,10 @@ export const serverMetadata = z
     name: z.string(),
     version: z.string(),
     extensions: z.array(z.string()),
-    parameters: z
-      .object({ noise_version: z.string(), provider: z.string(), device: z.string() })
-      .meta({
-        ...component('ServerParameters'),
-        description: 'What draws: the noise contract, the execution provider and what it runs on.',
-      }),
+    parameters: z.object({ noise_version: z.string(), provider: z.string(), device: z.string() }).meta({
+      ...component('ServerParameters'),
+      description: 'What draws: the noise contract, the execution provider and what it runs on.',
+    }),
   })
   .meta(
     component('ServerMetadata', {

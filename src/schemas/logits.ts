@@ -51,7 +51,10 @@ export function logitsField(limits: LogitsLimits) {
       ]),
       description:
         'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn.',
-      oneOf: [logitsRow(limits), { ...component('LogitsRows'), type: 'array', minItems: 1, maxItems: limits.rowsMax, items: logitsRow(limits) }],
+      oneOf: [
+        logitsRow(limits),
+        { ...component('LogitsRows'), type: 'array', minItems: 1, maxItems: limits.rowsMax, items: logitsRow(limits) },
+      ],
     });
 }
 

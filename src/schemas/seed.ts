@@ -49,7 +49,10 @@ function described({ rowsMax }: SeedLimits) {
     ...component('Seed', 42),
     description:
       'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row, or with one for all rows. The same seed replays the same noise. A draw without one gets 64 random bits, which come back as a string.',
-    oneOf: [...spellings, { ...component('SeedOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneSeedJsonSchema }],
+    oneOf: [
+      ...spellings,
+      { ...component('SeedOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneSeedJsonSchema },
+    ],
   };
 }
 

@@ -25,6 +25,8 @@ const environmentOf: readonly Command[] = [
   [...pip, '--requirement', 'requirements.txt'],
 ];
 
+const maven = ['mvn', '--batch-mode', '--no-transfer-progress', '--quiet'] as const;
+
 /** The commands of each, in a copy of its folder that has openapi.yaml. Versions are pinned there, and above. */
 const clients: Readonly<Record<string, (url: string) => readonly Command[]>> = {
   typescript: (url) => [
@@ -52,10 +54,11 @@ const clients: Readonly<Record<string, (url: string) => readonly Command[]>> = {
     [...pip, './client'],
     ['venv/bin/python', 'call.py', url],
   ],
-  java: (url) => [
-    ['mvn', '--batch-mode', '--no-transfer-progress', '--quiet', 'compile'],
-    ['mvn', '--batch-mode', '--quiet', 'exec:java', `-Dexec.args=${url}`],
-  ],
+  java: (url) =>
+    ['native/pom.xml', 'okhttp-gson/pom.xml'].flatMap((pom): Command[] => [
+      [...maven, '--file', pom, 'compile'],
+      [...maven, '--file', pom, 'exec:java', `-Dexec.args=${url}`],
+    ]),
   schemathesis: (url) => [
     ...environmentOf,
     ['venv/bin/schemathesis', 'run', 'openapi.yaml', '--url', url, '--seed', schemathesisSeed, '--no-color'],
@@ -87,7 +90,7 @@ function works(client: string, url: string): boolean {
       encoding: 'utf8',
       timeout: commandMsMax,
       maxBuffer: 2 ** 26,
-      env: { ...process.env, NO_PROXY: '127.0.0.1' },
+      env: { ...process.env, PATH: `${join(cwd, 'venv/bin')}:${process.env.PATH}`, NO_PROXY: '127.0.0.1' },
     });
     if (status === 0) continue;
     console.log(`${client}: ${[command, ...args].join(' ')}\n${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`);

@@ -10,7 +10,8 @@ export function problemRoute(app: FastifyInstance): void {
     {
       schema: {
         operationId: 'explainProblem',
-        summary: 'What an error code means and how to mend it',
+        summary: 'What an error code means and how to fix it',
+        description: 'The path is the `type` of an error, which names its code.',
         tags: ['errors'],
         params: problemParams,
         response: {

@@ -77,6 +77,8 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
   return {
     ...schema,
     ...component('TemperatureSchedule', { schedule: 'linear', initial: 1, minimum: 0.5, steps: 10_000, step: 3000 }),
+    // An ajv that knows discriminators, as Redocly's does, takes anything that is no object without it.
+    type: 'object',
     discriminator: {
       propertyName: 'schedule',
       mapping: {

@@ -238,6 +238,9 @@ t.test('every request example is legal, works, and has the reply that stands bes
       const answer = await service.post(url, value);
       t.equal(answer.status, 200, `${url} ${name}: ${answer.text}`);
       t.equal(explained(reply.schema, answer.reply), '', `the reply of ${url} ${name}`);
+      // As Swagger UI sends it: with white space wherever JSON allows it, also behind opening brackets.
+      const indented = await service.post(url, JSON.stringify(value, null, 2));
+      t.equal(indented.status, 200, `${url} ${name}, indented: ${indented.text}`);
       const documented = reply.examples?.[name]?.value;
       if (documented === undefined) continue;
       t.equal(explained(reply.schema, documented), '', `the example reply of ${url} ${name}`);

@@ -67,6 +67,14 @@ export type LongArray = NumberMatrix | SeedList | FlagList;
 
 type Arrays = Map<string, LongArray | undefined>;
 
+/** The first byte of the element that white space, up to so much of it, may precede. */
+function firstByte(body: Buffer, position: number): number | undefined {
+  const end = position + spaceBytesMax;
+  let at = position;
+  while (at < end && isSpace(body[at] as number)) at++;
+  return body[at];
+}
+
 export class BodyScan {
   readonly #body: Buffer;
   readonly #fields: BodyFields;
@@ -193,7 +201,7 @@ export class BodyScan {
 
   #readerOf(field: ArrayField, position: number): ArrayReader<LongArray> {
     if (field.holds === 'seeds') return new SeedReader(this.#body, position, field.countMax, this.#memory);
-    if (field.holds === 'elements' && beginsFlag(this.#body[position])) {
+    if (field.holds === 'elements' && beginsFlag(firstByte(this.#body, position))) {
       return new FlagReader(this.#body, position, this.#memory);
     }
     return new MatrixReader(this.#body, position, field.axesMax, this.#sliceBytesMax, this.#memory);

@@ -1,19 +1,11 @@
 /** The OpenAPI document: what it says of the service as a whole, and where it is served. */
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
-import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { securityScheme } from '../access/guard.js';
 import { type ConstantReply, constantReply, sendConstant } from '../http/constant-reply.js';
+import { type CollectedDocument, finishDocument } from './openapi.js';
 import { pageHeaders, swaggerUiRoutes } from './swagger-ui.js';
-
-interface OpenApiDocument {
-  readonly components: { readonly schemas: Record<string, unknown> };
-  readonly paths: Record<string, { readonly post?: { requestBody: Body; responses: { '200': Body } } }>;
-}
-
-interface Body {
-  readonly content: Record<string, unknown>;
-}
 
 const description = `Draws Gumbel-softmax samples that can be replayed and trusted.
 
@@ -53,30 +45,12 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       },
     },
     transform: jsonSchemaTransform,
-    transformObject: (document) => withBinaryBodies(withoutUnusedSchemas(jsonSchemaTransformObject(document))),
+    convertConstToEnum: false,
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('The document is not OpenAPI 3. This is a bug.');
+      return finishDocument(document.openapiObject as unknown as CollectedDocument) as typeof document.openapiObject;
+    },
   });
-}
-
-/** zod's schemas with an id come out in an input and an output form; no route refers to the input form of a reply. */
-function withoutUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject>) {
-  const { schemas } = (document as unknown as OpenApiDocument).components;
-  const text = JSON.stringify(document);
-  for (const name of Object.keys(schemas)) {
-    if (!text.includes(`"#/components/schemas/${name}"`)) delete schemas[name];
-  }
-  return document;
-}
-
-/** Inference routes take and give bytes too, which zod has no schema for. */
-function withBinaryBodies(document: ReturnType<typeof jsonSchemaTransformObject>) {
-  const bytes = { schema: { type: 'string', contentMediaType: 'application/octet-stream' } };
-  for (const [path, item] of Object.entries((document as unknown as OpenApiDocument).paths)) {
-    if (!path.endsWith('/infer') || !item.post) continue;
-    for (const { content } of [item.post.requestBody, item.post.responses['200']]) {
-      content['application/octet-stream'] = bytes;
-    }
-  }
-  return document;
 }
 
 /**

@@ -27,6 +27,7 @@ export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: 
       schema: {
         operationId: 'livez',
         summary: 'Whether the process is alive',
+        description: 'For a liveness probe: 200 as long as the process answers at all, also while it drains.',
         tags: ['health'],
         response: {
           200: { description: 'Alive.', content: { 'application/json': { schema: liveReply } } },
@@ -42,6 +43,7 @@ export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: 
       schema: {
         operationId: 'readyz',
         summary: 'Whether requests should be sent here',
+        description: 'For a readiness probe: 503 while the workers start, once they are lost, and from SIGTERM on.',
         tags: ['health'],
         response: {
           200: { description: 'Ready.', content: { 'application/json': { schema: readyReply } } },

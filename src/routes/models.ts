@@ -21,12 +21,14 @@ import { modelParams, readModel, versionParams } from './infer-model.js';
 function described<Reply extends ZodType>(
   operationId: string,
   summary: string,
+  description: string,
   reply: Reply,
   codes: readonly ProblemCode[],
 ) {
   return {
     operationId,
     summary,
+    description,
     tags: ['open inference protocol'],
     response: {
       200: { description: `${summary}.`, content: { 'application/json': { schema: reply } } },
@@ -42,12 +44,20 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
   const server = { name: 'gumbel-sampler', version, extensions: ['binary_tensor_data'], parameters };
   typed.get(
     '/v2',
-    { schema: described('serverMetadata', 'The server', serverMetadata, ['unauthenticated']) },
+    {
+      schema: described(
+        'serverMetadata',
+        'The server',
+        'Its name, its version, the extensions it speaks, and what it draws with.',
+        serverMetadata,
+        ['unauthenticated'],
+      ),
+    },
     () => server,
   );
   typed.get(
     '/v2/health/live',
-    { schema: described('serverLive', 'Whether the process is alive', serverLive, []) },
+    { schema: described('serverLive', 'Whether the process is alive', 'The same as GET /livez.', serverLive, []) },
     () => ({
       live: true as const,
     }),
@@ -55,7 +65,13 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
   typed.get(
     '/v2/health/ready',
     {
-      schema: described('serverReady', 'Whether requests should be sent here', serverReady, [...unreadyCodes]),
+      schema: described(
+        'serverReady',
+        'Whether requests should be sent here',
+        'The same as GET /readyz.',
+        serverReady,
+        [...unreadyCodes],
+      ),
     },
     () => {
       assertReady(sampler, lifecycle);
@@ -66,15 +82,21 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
     ['/v2/models/:model', modelParams, ''],
     ['/v2/models/:model/versions/:version', versionParams, 'Version'],
   ] as const) {
-    const metadata = described(`modelMetadata${suffix}`, 'The tensors of a model', modelMetadataReply, [
-      'unauthenticated',
-      'unknown-model',
-    ]);
+    const metadata = described(
+      `modelMetadata${suffix}`,
+      'The tensors of a model',
+      'Names, datatypes and shapes of its inputs and outputs.',
+      modelMetadataReply,
+      ['unauthenticated', 'unknown-model'],
+    );
     typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));
-    const ready = described(`modelReady${suffix}`, 'Whether a model can be asked here', modelReady, [
-      'unknown-model',
-      ...unreadyCodes,
-    ]);
+    const ready = described(
+      `modelReady${suffix}`,
+      'Whether a model can be asked here',
+      'Every model is ready when the server is.',
+      modelReady,
+      ['unknown-model', ...unreadyCodes],
+    );
     typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {
       const name = readModel(request.params as { model: string; version?: string });
       assertReady(sampler, lifecycle);

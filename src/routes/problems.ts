@@ -1,8 +1,8 @@
 /** GET /problems/{code}: what an error means and how to mend it. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { isProblemCode, Problem, problemKind } from '../errors.js';
-import { problemExplanation, problemParams, problemResponses } from '../schemas/problem.js';
+import { isProblemCode, Problem } from '../errors.js';
+import { explanationOf, problemExplanation, problemParams, problemResponses } from '../schemas/problem.js';
 
 export function problemRoute(app: FastifyInstance): void {
   app.withTypeProvider<ZodTypeProvider>().get(
@@ -10,7 +10,8 @@ export function problemRoute(app: FastifyInstance): void {
     {
       schema: {
         operationId: 'explainProblem',
-        summary: 'What an error code means and how to mend it',
+        summary: 'What an error code means and how to fix it',
+        description: 'The path is the `type` of an error, which names its code.',
         tags: ['errors'],
         params: problemParams,
         response: {
@@ -21,8 +22,7 @@ export function problemRoute(app: FastifyInstance): void {
     },
     ({ params: { code } }) => {
       if (!isProblemCode(code)) throw new Problem('not-found', 'No error has this code.');
-      const { status, title, meaning, remedy } = problemKind(code);
-      return { code, status, title, meaning, remedy };
+      return explanationOf(code);
     },
   );
 }

@@ -1,5 +1,6 @@
 /** What every request that draws has in common: its fields, their bounds, and the checks between them. */
 import { z } from 'zod';
+import { component, referTo } from './component.js';
 import { type IssueSink, report } from './issue.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
 import { nested } from './nested.js';
@@ -45,6 +46,7 @@ export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed
     num_samples: z.int().min(1).optional().meta({
       description: 'Draw this many samples of each row; results then have a leading axis of samples.',
       maximum: limits.samplesMax,
+      format: 'int64',
     }),
     row_offset: offset.meta({
       description:
@@ -53,9 +55,14 @@ export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed
     sample_offset: offset.meta({
       description: 'Number of the first sample in the draw, to replay or continue part of a larger one.',
     }),
-    noise: z.enum(['gumbel', 'none']).default('gumbel').meta({
-      description: '"none" leaves the noise out: plain softmax with temperature, or the most likely category.',
-    }),
+    noise: z
+      .enum(['gumbel', 'none'])
+      .default('gumbel')
+      .meta({
+        ...component('NoiseKind'),
+        description:
+          '"gumbel", also when absent. "none" leaves the noise out: plain softmax with temperature, or the most likely category.',
+      }),
   };
 }
 
@@ -124,9 +131,9 @@ export function drawAxes({ logits, numSamples }: Pick<Draw, 'logits' | 'numSampl
 export const drawReplyFields = {
   seed: z.unknown().meta({
     description: 'Seed as given, or the one that was drawn, as a decimal string.',
-    oneOf: [{ type: ['integer', 'string'] }, { type: 'array', items: { type: ['integer', 'string'] } }],
+    ...referTo('Seed'),
   }),
-  temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('number', 0, 1) }),
+  temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('Float32', 0, 1) }),
   hard: z.boolean(),
   noise_version: z.string().meta({ description: 'Version of the noise contract; equal versions give equal bits.' }),
   provider: z.string().meta({ description: 'Execution provider that ran the graph.' }),

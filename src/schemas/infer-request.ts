@@ -5,13 +5,13 @@
 import { z } from 'zod';
 import { Problem } from '../errors.js';
 import { datatypes } from '../tensors/datatypes.js';
+import { component } from './component.js';
 import { type DrawLimits, drawFields } from './draw.js';
-import { inferExamples } from './infer-examples.js';
 import { InferIssues } from './infer-issues.js';
 import { type ModelName, models, type OutputSpec } from './infer-models.js';
 import { toProblem } from './issue.js';
-import { replayedSeedField } from './seed.js';
-import { estimators } from './vjp.js';
+import { oneSeedJsonSchema, replayedSeedField } from './seed.js';
+import { estimator } from './vjp.js';
 
 /** Bounds of a request of the protocol. */
 export interface InferLimits extends DrawLimits {
@@ -34,32 +34,39 @@ const rankMax = 3;
 
 const name = z.string().max(64);
 
-const inputTensor = z.strictObject({
-  name: name.meta({ description: 'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent.' }),
-  shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
-    description: 'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent [B, K] or [S, B, K].',
-  }),
-  datatype: z.enum(datatypes, { error: `must be one of ${datatypes.join(', ')}` }),
-  parameters: z
-    .strictObject({
-      binary_data_size: z.int().min(0).optional().meta({ description: 'Bytes of this tensor behind the JSON.' }),
-    })
-    .optional(),
-  data: z.unknown().optional().meta({
-    description: 'The elements, flat or nested as the shape says. Among logits null masks a category.',
-    type: 'array',
-    items: {},
-  }),
-});
+const datatype = z.enum(datatypes, { error: `must be one of ${datatypes.join(', ')}` }).meta(component('Datatype'));
 
-const outputTensor = z.strictObject({
-  name,
-  parameters: z
-    .strictObject({
-      binary_data: z.boolean().optional().meta({ description: 'Whether it comes as bytes behind the JSON.' }),
-    })
-    .optional(),
-});
+const inputParameters = z
+  .strictObject({
+    binary_data_size: z.int().min(0).optional().meta({ description: 'Bytes of this tensor behind the JSON.' }),
+  })
+  .meta(component('TensorParameters', { binary_data_size: 24 }));
+
+const inputTensor = z
+  .strictObject({
+    name: name.meta({ description: 'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent.' }),
+    shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
+      description: 'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent [B, K] or [S, B, K].',
+    }),
+    datatype,
+    parameters: inputParameters.optional(),
+    data: z.unknown().optional().meta({
+      description: 'The elements, flat or nested as the shape says. Among logits null masks a category.',
+      type: 'array',
+      items: {},
+    }),
+  })
+  .meta(component('Tensor'));
+
+const outputParameters = z
+  .strictObject({
+    binary_data: z.boolean().optional().meta({ description: 'Whether it comes as bytes behind the JSON.' }),
+  })
+  .meta(component('RequestedOutputParameters', { binary_data: true }));
+
+const outputTensor = z
+  .strictObject({ name, parameters: outputParameters.optional() })
+  .meta(component('RequestedOutput'));
 
 function fields(limits: DrawLimits) {
   const { num_samples, row_offset, sample_offset, noise } = drawFields(limits, z.unknown());
@@ -70,23 +77,22 @@ function fields(limits: DrawLimits) {
       .strictObject({
         temperature: z.number().optional().meta({ description: 'In place of the tensor.' }),
         hard: z.boolean().optional().meta({ description: 'In place of the tensor.' }),
-        seed: replayedSeedField(limits)
-          .optional()
-          .meta({
-            description: 'In place of the tensor: an integer up to 2^53 - 1, or a string for all 64 bits.',
-            oneOf: [{ type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, { type: 'string' }],
-          }),
+        seed: replayedSeedField(limits).optional().meta(oneSeedJsonSchema),
         num_samples,
         row_offset,
         sample_offset,
         noise,
         top_k: z.int().min(1).optional().meta({ description: 'gumbel_softmax: adds the output top_indices.' }),
-        estimator: z.enum(estimators).optional().meta({ description: 'gumbel_softmax_vjp: as in POST /sample/vjp.' }),
+        estimator: estimator.optional(),
         timeout: z.int().min(1).optional().meta({
           description:
             'Microseconds, as Triton has it: shortens the deadline of the draw like the header x-deadline-ms.',
         }),
         binary_data_output: z.boolean().optional().meta({ description: 'All outputs come as bytes behind the JSON.' }),
+      })
+      .meta({
+        ...component('InferParameters'),
+        description: 'temperature, hard and seed stand in place of the tensors.',
       })
       .prefault({}),
     inputs: z.array(inputTensor).min(1).max(tensorsMax),
@@ -100,7 +106,7 @@ export type InferRequest = z.output<ReturnType<typeof fields>>;
 
 /** The schema of the JSON, which also documents it. */
 export function inferRequest(limits: DrawLimits) {
-  return fields(limits).meta({ 'x-examples': inferExamples });
+  return fields(limits).meta(component('InferRequest'));
 }
 
 /** The JSON of a raw body: one row of logits in FP32, everything in binary. */

@@ -1,8 +1,10 @@
 /** Request and reply of POST /log-prob, the log-density of relaxed samples. */
 import { z } from 'zod';
 import type { NumberMatrix } from '../json/number-matrix.js';
+import { component } from './component.js';
 import { InferIssues } from './infer-issues.js';
 import { type IssueSink, report } from './issue.js';
+import { logProbExamples, logProbReplyExamples } from './log-prob-examples.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
 import { nested } from './nested.js';
 import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js';
@@ -28,15 +30,16 @@ export function logProbRequest(limits: LogitsLimits) {
         .unknown()
         .optional()
         .meta({
-          description: 'Soft samples, shaped like logits; 0 where masked, above 0 elsewhere.',
-          ...nested('number', 1, 2),
+          description:
+            'Soft samples, shaped like logits; 0 where masked, above 0 elsewhere. Send either these or log_samples.',
+          ...nested('Float32', 1, 2),
         }),
       log_samples: z
         .unknown()
         .optional()
         .meta({
           description: 'Their logarithms instead, null where masked: right where samples underflow.',
-          ...nested('numberOrNull', 1, 2),
+          ...nested('MaskedFloat32', 1, 2),
         }),
     })
     .transform((body, context): LogProbRequest => {
@@ -54,8 +57,9 @@ export function logProbRequest(limits: LogitsLimits) {
       return { logits, temperature, points, logarithms };
     })
     .meta({
+      ...component('LogProbRequest'),
+      description: 'Has either samples or log_samples.',
       'x-examples': logProbExamples,
-      oneOf: [{ required: ['samples'] }, { required: ['log_samples'] }],
     });
 }
 
@@ -150,24 +154,13 @@ function reportSums({ logits, points, logarithms }: LogProbRequest, pathOf: Path
   );
 }
 
-const logProbExamples = {
-  samples: {
-    summary: 'Log-density of a soft sample',
-    value: { logits: [1, 0.5, -1], temperature: 0.5, samples: [0.25, 0.5, 0.25] },
-  },
-  logSamples: {
-    summary: 'From its logarithm, with a masked category',
-    value: { logits: [1, null, -1], temperature: 0.01, log_samples: [-1e-9, null, -20.7] },
-  },
-} as const;
-
 /** What POST /log-prob replies. */
 export const logProbReply = z
   .object({
     log_prob: z.unknown().meta({
       description: 'float64, one number, or [B]; null for -infinity (density 0).',
-      ...nested('numberOrNull', 0, 1),
+      ...nested('LogDensity', 0, 1),
     }),
-    temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('number', 0, 1) }),
+    temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('Float32', 0, 1) }),
   })
-  .meta({ id: 'LogProbReply' });
+  .meta({ ...component('LogProbReply'), 'x-examples': logProbReplyExamples });

@@ -6,7 +6,9 @@ import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../json/turn.js';
 import { scanFloats } from '../tensors/scan.js';
+import { component } from './component.js';
 import { type IssueSink, isEnough, report } from './issue.js';
+import { scalar } from './nested.js';
 
 /** Validated logits, row-major. */
 export interface Logits {
@@ -26,6 +28,11 @@ export interface LogitsLimits {
 /** Logits smaller in magnitude become +0: then no difference of two logits is a denormal, which GPUs flush (design, section 2). */
 const smallestLogit = 2 ** -100;
 
+function logitsRow({ categoriesMax }: LogitsLimits) {
+  const items = scalar('MaskedFloat32');
+  return { ...component('LogitsRow'), type: 'array', minItems: 1, maxItems: categoriesMax, items };
+}
+
 export function logitsField(limits: LogitsLimits) {
   return z
     .unknown()
@@ -38,16 +45,15 @@ export function logitsField(limits: LogitsLimits) {
       return readLogits(scanned, limits, context) ?? z.NEVER;
     })
     .meta({
+      ...component('Logits', [
+        [1, 0.5, -1],
+        [0, null, 0],
+      ]),
       description:
         'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn.',
       oneOf: [
-        { type: 'array', minItems: 1, maxItems: limits.categoriesMax, items: { type: ['number', 'null'] } },
-        {
-          type: 'array',
-          minItems: 1,
-          maxItems: limits.rowsMax,
-          items: { type: 'array', minItems: 1, maxItems: limits.categoriesMax, items: { type: ['number', 'null'] } },
-        },
+        logitsRow(limits),
+        { ...component('LogitsRows'), type: 'array', minItems: 1, maxItems: limits.rowsMax, items: logitsRow(limits) },
       ],
     });
 }

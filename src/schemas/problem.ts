@@ -1,8 +1,15 @@
 /** The body of every error reply (RFC 9457), the explanation of a code, and the error replies of a route for OpenAPI. */
 import { z } from 'zod';
 import { catalogue, fieldErrorsMax, type ProblemCode, problemKind } from '../errors.js';
+import { component } from './component.js';
 
 export const problemMediaType = 'application/problem+json';
+
+const fieldError = z
+  .object({ pointer: z.string().meta({ description: 'JSON pointer into the request body.' }), message: z.string() })
+  .meta(component('FieldError'));
+
+export const fieldErrors = z.array(fieldError).max(fieldErrorsMax);
 
 export const problemBody = z
   .object({
@@ -16,16 +23,15 @@ export const problemBody = z
     request_id: z
       .string()
       .meta({ description: 'The id under which the log has this request: that of x-request-id, or a new one.' }),
-    errors: z
-      .array(
-        z.object({
-          pointer: z.string().meta({ description: 'JSON pointer into the request body.' }),
-          message: z.string(),
-        }),
-      )
-      .max(fieldErrorsMax),
+    errors: fieldErrors,
   })
-  .meta({ id: 'Problem' });
+  .meta(component('Problem'));
+
+/** What GET /problems/{code} replies. */
+export function explanationOf(code: ProblemCode) {
+  const { status, title, meaning, remedy } = problemKind(code);
+  return { code, status, title, meaning, remedy };
+}
 
 export const problemExplanation = z
   .object({
@@ -35,7 +41,7 @@ export const problemExplanation = z
     meaning: z.string(),
     remedy: z.string(),
   })
-  .meta({ id: 'ProblemExplanation' });
+  .meta(component('ProblemExplanation', explanationOf('zero-sample')));
 
 export const problemParams = z.object({
   code: z.string().meta({ description: 'A code, the last part of `type`.', examples: Object.keys(catalogue) }),
@@ -43,17 +49,40 @@ export const problemParams = z.object({
 
 /** OpenAPI responses for the codes a route can give, grouped by status. */
 export function problemResponses(codes: readonly ProblemCode[]) {
-  return errorResponses(codes, problemMediaType, problemBody);
+  return errorResponses(codes, problemMediaType, problemBody, problemExample);
 }
 
-/** The same for a body of another kind. */
-export function errorResponses(codes: readonly ProblemCode[], mediaType: string, schema: z.ZodType) {
+/** A request id as the service makes them. */
+export const exampleRequestId = 'a8f6c1d2-3b4e-4f5a-9c7d-0e1f2a3b4c5d';
+
+function problemExample(code: ProblemCode) {
+  const { status, title, meaning, remedy } = problemKind(code);
+  return {
+    type: `/problems/${code}`,
+    title,
+    status,
+    detail: `${meaning} ${remedy}`,
+    instance: `/problems/${code}#${exampleRequestId}`,
+    request_id: exampleRequestId,
+    errors: [],
+  };
+}
+
+/** The same for a body of another kind, of which `exampleOf` gives that of a code. */
+export function errorResponses(
+  codes: readonly ProblemCode[],
+  mediaType: string,
+  schema: z.ZodType,
+  exampleOf: (code: ProblemCode) => unknown,
+) {
   const statuses = [...new Set(codes.map((code) => problemKind(code).status))].sort();
   return Object.fromEntries(
     statuses.map((status) => {
       const ofStatus = codes.filter((code) => problemKind(code).status === status);
       const description = ofStatus.map((code) => `\`${code}\`: ${problemKind(code).title}.`).join(' ');
-      return [status, { description, content: { [mediaType]: { schema } } }];
+      const examples = ofStatus.map((code) => [code, { summary: problemKind(code).title, value: exampleOf(code) }]);
+      const withExamples = schema.meta({ 'x-shared-examples': Object.fromEntries(examples) });
+      return [status, { description, content: { [mediaType]: { schema: withExamples } } }];
     }),
   );
 }

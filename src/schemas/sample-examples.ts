@@ -1,4 +1,4 @@
-/** Worked examples of POST /sample for the OpenAPI document; the tests send each of them. */
+/** Worked examples of POST /sample for the OpenAPI document; the tests send each of them and compare the reply. */
 export const sampleExamples = {
   soft: {
     summary: 'One soft sample',
@@ -55,5 +55,90 @@ export const sampleExamples = {
     summary: 'Plain softmax with temperature',
     description: 'noise: "none" leaves the noise out. It always answers the same: this is not a sample.',
     value: { logits: [1, 0.5, -1], temperature: 0.5, noise: 'none' },
+  },
+} as const;
+
+/** The replies to the requests of the same names. */
+export const sampleReplyExamples = {
+  soft: {
+    summary: 'One soft sample',
+    value: {
+      samples: [0.21355721, 0.17710482, 0.609338],
+      indices: 2,
+      seed: 42,
+      temperature: 0.5,
+      hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  hard: {
+    summary: 'Hard samples of two rows',
+    value: {
+      samples: [
+        [0, 1, 0],
+        [0, 0, 1],
+      ],
+      indices: [1, 2],
+      seed: '18446744073709551615',
+      temperature: 1,
+      hard: true,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  perRow: {
+    summary: 'A temperature and a seed per row',
+    value: {
+      samples: [
+        [2.0979209e-13, 3.8421435e-9, 1],
+        [0.32340014, 0.34977776, 0.3268221],
+      ],
+      indices: [2, 1],
+      seed: [1, 2],
+      temperature: [0.1, 10],
+      hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  replay: {
+    summary: 'Samples 5 to 9 of a larger draw, with their noise',
+    value: {
+      samples: [
+        [0.1178636, 0.8821364],
+        [0.27366823, 0.7263318],
+        [0.6147199, 0.3852801],
+        [0.035750624, 0.9642494],
+        [0.028197262, 0.9718027],
+      ],
+      indices: [1, 1, 0, 1, 1],
+      noise: [
+        [-1.3758652, -0.36304674],
+        [-0.089589715, -0.1134993],
+        [0.1025907, -1.3646054],
+        [-0.68517035, 1.6096117],
+        [-0.16215667, 2.3777711],
+      ],
+      seed: 3,
+      temperature: 1,
+      hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  topK: {
+    summary: 'Two categories without replacement, with the log-density',
+    value: {
+      samples: [0.25571966, 0.2253737, 0.5189066],
+      indices: 2,
+      top_indices: [2, 0],
+      log_prob: -1.0000472934285656,
+      seed: 42,
+      temperature: 0.7408182,
+      hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
   },
 } as const;

@@ -3,10 +3,11 @@
  * arrays are typed. Its bounds come from the configuration.
  */
 import { z } from 'zod';
+import { component } from './component.js';
 import { type Draw, type DrawLimits, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { type IssueSink, report } from './issue.js';
 import { nested } from './nested.js';
-import { sampleExamples } from './sample-examples.js';
+import { sampleExamples, sampleReplyExamples } from './sample-examples.js';
 import { readSeed, type Seed, seedField } from './seed.js';
 import { checkTopK } from './top-k.js';
 
@@ -43,7 +44,7 @@ const returnField = z
     minItems: 1,
     maxItems: returnNames.length,
     uniqueItems: true,
-    items: { type: 'string', enum: [...returnNames] },
+    items: { ...component('OutputName'), type: 'string', enum: [...returnNames] },
   });
 
 function fields(limits: DrawLimits) {
@@ -53,6 +54,7 @@ function fields(limits: DrawLimits) {
       description:
         'Adds top_indices: this many categories of each row, drawn without replacement (Gumbel-top-k), the first of them the index. It truncates nothing: mask with null what must not be drawn. At most the number of unmasked categories.',
       maximum: limits.categoriesMax,
+      format: 'int64',
     }),
     return: returnField,
   });
@@ -75,7 +77,7 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
       checkReturned(request, limits, context);
       return request;
     })
-    .meta({ 'x-examples': sampleExamples });
+    .meta({ ...component('SampleRequest'), 'x-examples': sampleExamples });
 }
 
 /** Numbers of a draw that a reply carries for each name. */
@@ -87,7 +89,7 @@ function checkReturned({ draw, returned, topK }: SampleRequest, limits: DrawLimi
   report(sink, 'too-many-elements', [], `returns more than ${limits.elementsReturnedMax} numbers`);
 }
 
-function output(description: string, shape: { anyOf: object[] }) {
+function output(description: string, shape: { oneOf: object[] }) {
   return z
     .unknown()
     .optional()
@@ -99,25 +101,25 @@ export const sampleReply = z
   .object({
     samples: output(
       'float32, [K] or [B][K], and with num_samples [S][K] or [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
-      nested('number', 1, 3),
+      nested('Float32', 1, 3),
     ),
     indices: output(
       'Category drawn, 0-based: one number or [B], and with num_samples [S] or [S][B].',
-      nested('integer', 0, 2),
+      nested('Int64', 0, 2),
     ),
     top_indices: output(
       'Categories drawn without replacement, in order: shaped like samples, with top_k for K.',
-      nested('integer', 1, 3),
+      nested('Int64', 1, 3),
     ),
     log_samples: output(
       'Logarithm of the soft samples, shaped like samples; null where masked. Does not underflow.',
-      nested('numberOrNull', 1, 3),
+      nested('MaskedFloat32', 1, 3),
     ),
     log_prob: output(
       'Log-density of the soft draw at log_samples, float64, shaped like indices; null for -infinity.',
-      nested('numberOrNull', 0, 2),
+      nested('LogDensity', 0, 2),
     ),
-    noise: output('The Gumbel noise of the draw, shaped like samples.', nested('number', 1, 3)),
+    noise: output('The Gumbel noise of the draw, shaped like samples.', nested('Float32', 1, 3)),
     ...drawReplyFields,
   })
-  .meta({ id: 'SampleReply' });
+  .meta({ ...component('SampleReply'), 'x-examples': sampleReplyExamples });

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
+import { component } from './component.js';
 import { type IssueSink, report } from './issue.js';
 
 /** Bounds of a temperature, compared in float32 as those of a plain number are. */
@@ -37,16 +38,30 @@ const rate = z
   .meta({ description: 'Decay per step. Jang et al. use 1e-5 and 1e-4.' });
 
 const unknownField = 'has a field that is not known here';
-const strict = <T extends z.core.$ZodLooseShape>(shape: T) =>
+const strict = <T extends z.core.$ZodLooseShape>(name: string, shape: T, example: object) =>
   // Texts of its own, since zod's would repeat the client's input.
-  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? unknownField : undefined) });
+  z
+    .strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? unknownField : undefined) })
+    .meta(component(name, example));
 
 const scheduleSchema = z.discriminatedUnion(
   'schedule',
   [
-    strict({ schedule: z.literal('exponential'), initial, minimum, rate, step }),
-    strict({ schedule: z.literal('linear'), initial, minimum, steps, step }),
-    strict({ schedule: z.literal('cosine'), initial, minimum, steps, step }),
+    strict(
+      'ExponentialSchedule',
+      { schedule: z.literal('exponential'), initial, minimum, rate, step },
+      { schedule: 'exponential', initial: 1, minimum: 0.5, rate: 0.0001, step: 3000 },
+    ),
+    strict(
+      'LinearSchedule',
+      { schedule: z.literal('linear'), initial, minimum, steps, step },
+      { schedule: 'linear', initial: 1, minimum: 0.5, steps: 10_000, step: 3000 },
+    ),
+    strict(
+      'CosineSchedule',
+      { schedule: z.literal('cosine'), initial, minimum, steps, step },
+      { schedule: 'cosine', initial: 1, minimum: 0.5, steps: 10_000, step: 3000 },
+    ),
   ],
   { error: 'must be "exponential", "linear" or "cosine"' },
 );
@@ -61,6 +76,17 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
   const { $schema: _, ...schema } = z.toJSONSchema(scheduleSchema, { io: 'input' });
   return {
     ...schema,
+    ...component('TemperatureSchedule', { schedule: 'linear', initial: 1, minimum: 0.5, steps: 10_000, step: 3000 }),
+    // An ajv that knows discriminators, as Redocly's does, takes anything that is no object without it.
+    type: 'object',
+    discriminator: {
+      propertyName: 'schedule',
+      mapping: {
+        exponential: '#/components/schemas/ExponentialSchedule',
+        linear: '#/components/schemas/LinearSchedule',
+        cosine: '#/components/schemas/CosineSchedule',
+      },
+    },
     description:
       'Schedule of the temperature t over training steps. exponential: t = max(minimum, initial * exp(-rate * step)) (Jang et al. 2016). With p = min(step / steps, 1), linear: t = initial + (minimum - initial) * p; cosine: t = minimum + (initial - minimum) * (1 + cos(pi * p)) / 2. The reply carries the temperature used.',
   };

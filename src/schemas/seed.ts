@@ -1,6 +1,7 @@
 /** The `seed` field: an integer, a decimal string for the full 64 bits, or an array with one of these per row. */
 import { z } from 'zod';
 import { SeedList, type WrongSeed, writeDigits, writeNumber } from '../json/seed-list.js';
+import { component } from './component.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
 export type SeedValue = number | string;
@@ -31,40 +32,38 @@ function given({ rowsMax }: SeedLimits) {
   });
 }
 
-const grammar =
-  'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row, or with one for all rows. The same seed replays the same noise.';
+const spellings = [
+  { ...component('SeedNumber'), type: 'integer', format: 'int64', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+  { ...component('SeedDigits'), type: 'string', pattern: decimal.source },
+];
 
-const alternatives = ({ rowsMax }: SeedLimits) => ({
-  oneOf: [
-    { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-    { type: 'string', pattern: decimal.source },
-    {
-      type: 'array',
-      minItems: 1,
-      maxItems: rowsMax,
-      items: {
-        oneOf: [
-          { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-          { type: 'string', pattern: decimal.source },
-        ],
-      },
-    },
-  ],
-});
+/** JSON schema of one seed. */
+export const oneSeedJsonSchema = {
+  ...component('OneSeed', '18446744073709551615'),
+  description: 'An integer 0 to 2^53 - 1, or a string of decimal digits 0 to 2^64 - 1.',
+  oneOf: spellings,
+};
+
+function described({ rowsMax }: SeedLimits) {
+  return {
+    ...component('Seed', 42),
+    description:
+      'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row, or with one for all rows. The same seed replays the same noise. A draw without one gets 64 random bits, which come back as a string.',
+    oneOf: [
+      ...spellings,
+      { ...component('SeedOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneSeedJsonSchema },
+    ],
+  };
+}
 
 /** The seed of a draw, which may leave it to the service. */
 export function seedField(limits: SeedLimits) {
-  return given(limits)
-    .optional()
-    .meta({
-      description: `${grammar} When absent, 64 random bits are drawn and returned as a string.`,
-      ...alternatives(limits),
-    });
+  return given(limits).optional().meta(described(limits));
 }
 
 /** The seed of a request that replays a draw, and so must have one. */
 export function replayedSeedField(limits: SeedLimits) {
-  return given(limits).meta({ description: `${grammar} That of the draw.`, ...alternatives(limits) });
+  return given(limits).meta(described(limits));
 }
 
 /** The seeds of a request, or undefined once what is wrong has been reported. */

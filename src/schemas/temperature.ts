@@ -1,7 +1,9 @@
 /** The `temperature` field: one number for all rows, one per row, or a schedule's at its step, in float32. */
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
+import { component } from './component.js';
 import { type IssueSink, isEnough, report } from './issue.js';
+import { float32 } from './nested.js';
 import { readSchedule, scheduleJsonSchema } from './schedule.js';
 
 /** Validated temperatures. */
@@ -18,6 +20,8 @@ const temperatureMax = Math.fround(1e6);
 
 const outOfRange =
   'must be from 1e-6 to 1e6; for exact one-hot samples send hard: true, for the most likely category noise: "none", hard: true';
+
+const oneTemperature = { ...component('TemperatureNumber'), ...float32, minimum: 1e-6, maximum: 1e6 };
 
 export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
   return z
@@ -37,11 +41,12 @@ export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
       return toTemperature(given ?? [value], perRow, context) ?? z.NEVER;
     })
     .meta({
+      ...component('Temperature', 0.5),
       description:
-        'Temperature of the softmax, rounded to float32 and then from 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins: to draw from softmax(logits / T), as language models do, divide the logits by T.',
+        'Temperature of the softmax, rounded to float32 and then from 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. 1 when absent. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins: to draw from softmax(logits / T), as language models do, divide the logits by T.',
       oneOf: [
-        { type: 'number', minimum: 1e-6, maximum: 1e6 },
-        { type: 'array', minItems: 1, maxItems: rowsMax, items: { type: 'number', minimum: 1e-6, maximum: 1e6 } },
+        oneTemperature,
+        { ...component('TemperatureOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneTemperature },
         scheduleJsonSchema,
       ],
     });

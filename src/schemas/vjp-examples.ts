@@ -1,4 +1,4 @@
-/** Worked examples of POST /sample/vjp for the OpenAPI document; the tests send each of them. */
+/** Worked examples of POST /sample/vjp for the OpenAPI document; the tests send each of them and compare the reply. */
 export const vjpExamples = {
   soft: {
     summary: 'Gradient of a soft sample',
@@ -23,5 +23,47 @@ export const vjpExamples = {
     summary: 'ReinMax, for hard samples',
     description: 'Second-order accurate; it has no gradient for the temperature.',
     value: { logits: [1, 0.5, -1], hard: true, seed: 42, cotangent: [1, 0, 0], estimator: 'reinmax' },
+  },
+} as const;
+
+/** The replies to the requests of the same names. */
+export const vjpReplyExamples = {
+  soft: {
+    summary: 'Gradient of a soft sample',
+    value: {
+      grad_logits: [0.33590105, -0.075644016, -0.26025704],
+      grad_temperature: 0.2587135,
+      estimator: 'straight_through',
+      seed: 42,
+      temperature: 0.5,
+      hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  straightThrough: {
+    summary: 'Gradient of hard samples, summed over two',
+    value: {
+      grad_logits: [0.07477588, 0.080464885, -0.15524077],
+      grad_temperature: 0.21779187,
+      estimator: 'straight_through',
+      seed: 42,
+      temperature: 1,
+      hard: true,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  reinmax: {
+    summary: 'ReinMax, without grad_temperature',
+    value: {
+      grad_logits: [0.2870485, 0, -0.2870485],
+      estimator: 'reinmax',
+      seed: 42,
+      temperature: 1,
+      hard: true,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
   },
 } as const;

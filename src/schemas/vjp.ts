@@ -1,16 +1,23 @@
 /** Request and reply of POST /sample/vjp, the backward pass of a draw. */
 import { z } from 'zod';
 import type { NumberMatrix } from '../json/number-matrix.js';
+import { component } from './component.js';
 import { type Draw, type DrawLimits, drawAxes, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { InferIssues } from './infer-issues.js';
 import { report } from './issue.js';
 import { nested } from './nested.js';
 import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js';
 import { replayedSeedField, type Seed } from './seed.js';
-import { vjpExamples } from './vjp-examples.js';
+import { vjpExamples, vjpReplyExamples } from './vjp-examples.js';
 
 export const estimators = ['straight_through', 'reinmax'] as const;
 export type Estimator = (typeof estimators)[number];
+
+export const estimator = z.enum(estimators).meta({
+  ...component('Estimator'),
+  description:
+    'straight_through: the exact gradient of the soft samples, which hard samples borrow; the one of a request that names none. reinmax (Liu et al. 2023): second-order accurate for hard samples; without grad_temperature.',
+});
 
 export interface VjpRequest {
   readonly draw: Draw;
@@ -25,12 +32,9 @@ export function vjpRequest(limits: DrawLimits) {
       ...drawFields(limits, replayedSeedField(limits)),
       cotangent: z.unknown().meta({
         description: 'Gradient of the loss with respect to the samples, shaped like them.',
-        ...nested('number', 1, 3),
+        ...nested('Float32', 1, 3),
       }),
-      estimator: z.enum(estimators).default('straight_through').meta({
-        description:
-          'straight_through: the exact gradient of the soft samples, which hard samples borrow. reinmax (Liu et al. 2023): second-order accurate for hard samples; without grad_temperature.',
-      }),
+      estimator: estimator.default('straight_through'),
     })
     .transform((body, context): VjpRequest => {
       const draw = toDraw(body, body.seed as Seed, limits, context);
@@ -43,7 +47,7 @@ export function vjpRequest(limits: DrawLimits) {
       if (cotangent === undefined) return z.NEVER;
       return { draw, cotangent, estimator: body.estimator };
     })
-    .meta({ 'x-examples': vjpExamples });
+    .meta({ ...component('VjpRequest'), 'x-examples': vjpExamples });
 }
 
 /**
@@ -74,16 +78,16 @@ export const vjpReply = z
   .object({
     grad_logits: z.unknown().meta({
       description: 'float32, shaped like logits, summed over the samples; 0 where masked.',
-      ...nested('number', 1, 2),
+      ...nested('Float32', 1, 2),
     }),
     grad_temperature: z
       .unknown()
       .optional()
       .meta({
         description: 'float32: one number for one temperature (or a schedule), [B] for one per row. Not with reinmax.',
-        ...nested('number', 0, 1),
+        ...nested('Float32', 0, 1),
       }),
-    estimator: z.enum(estimators),
+    estimator,
     ...drawReplyFields,
   })
-  .meta({ id: 'VjpReply' });
+  .meta({ ...component('VjpReply'), 'x-examples': vjpReplyExamples });

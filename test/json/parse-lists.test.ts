@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Problem } from '../../src/errors.js';
 import { BodyFields } from '../../src/json/body-fields.js';
+import type { FlagList } from '../../src/json/flag-reader.js';
 import type { NumberMatrix } from '../../src/json/number-matrix.js';
 import { parseBodySync } from '../../src/json/parse-body.js';
 import { canonical, expectedMatrix, opensDeeper } from './expected-matrix.js';
@@ -113,6 +114,21 @@ t.test('a matrix of a list has the text it was read from, for integers that floa
   };
   t.equal(inputs[0]?.data.text?.toString(), '[9007199254740991 , 1]');
   t.equal(logits.text, undefined);
+});
+
+t.test('flags are flags whatever white space stands around them', async (t) => {
+  const elements = new BodyFields({ 'inputs[].data': { holds: 'elements', axesMax: 3 } });
+  for (const data of [
+    '[true,false]',
+    '[ true , false ]',
+    '[\n\t true,\r\n false\n]',
+    `[${' '.repeat(10_000)}true,false]`,
+  ]) {
+    const { inputs } = parseBodySync(Buffer.from(`{"inputs":[{"data":${data}}]}`), elements) as {
+      inputs: { data: FlagList }[];
+    };
+    t.same(inputs[0]?.data.flags, Uint8Array.of(1, 0), data.slice(0, 40));
+  }
 });
 
 t.test('values are counted over all objects of a body', async (t) => {

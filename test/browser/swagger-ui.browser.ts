@@ -1,0 +1,64 @@
+/** Swagger UI in a real browser, against the real service: every example of every request works as it stands. */
+import type { Locator, Page } from 'playwright-core';
+import t from 'tap';
+import { type Running, start } from '../server-process.js';
+import { absent, launch } from './chromium.js';
+
+if (absent) t.bailout(absent);
+const service: Running = await start();
+const browser = await launch();
+t.teardown(async () => {
+  await browser.close();
+  service.child.kill('SIGTERM');
+  await service.exit;
+});
+
+async function openDocs(width: number): Promise<Page> {
+  const context = await browser.open({ width });
+  const page = await context.newPage();
+  await page.goto(`${service.url}/docs/`);
+  await page.locator('.opblock').first().waitFor();
+  return page;
+}
+
+t.test('the page has a title and fits a phone; it has no top bar, and no padlocks where keys are off', async (t) => {
+  for (const width of [375, 1280]) {
+    const page = await openDocs(width);
+    t.equal(await page.title(), 'gumbel-sampler');
+    t.equal(await page.evaluate('document.documentElement.clientWidth'), width, 'the viewport is that of the device');
+    t.equal(await page.locator('.topbar').count(), 0);
+    for (const padlock of await page.locator('.authorization__btn, .btn.authorize').all()) {
+      t.notOk(await padlock.isVisible());
+    }
+    await page.context().close();
+  }
+});
+
+/** Sends what stands in the fields. @returns the status of the reply */
+async function execute(operation: Locator): Promise<string> {
+  const clear = operation.locator('.btn-clear');
+  if ((await clear.count()) > 0) await clear.click();
+  await operation.locator('.execute').click();
+  return (await operation.locator('.live-responses-table tbody .response-col_status').first().innerText()).trim();
+}
+
+t.test('every example of every body gets 200', async (t) => {
+  const page = await openDocs(1280);
+  let sent = 0;
+  for (const operation of await page.locator('.opblock-post').all()) {
+    const path = await operation.locator('.opblock-summary-path').innerText();
+    await operation.locator('.opblock-summary-control').click();
+    await operation.locator('.execute').waitFor();
+    const select = operation.locator('.opblock-section-request-body .examples-select select');
+    const names = (await select.count()) === 0 ? [''] : await select.locator('option').allInnerTexts();
+    for (const [at, name] of names.entries()) {
+      if (name !== '') await select.selectOption({ index: at });
+      t.match(await execute(operation), /^200/, `${path} ${name}`);
+      sent += 1;
+    }
+    await operation.locator('.opblock-summary-control').click();
+  }
+  // Seven of POST /sample, three of /sample/vjp, two of /log-prob, and three of inference, each with a version and without.
+  t.equal(sent, 18);
+  await page.context().close();
+});

@@ -40,6 +40,7 @@ const inferCodes = [
   'malformed-binary',
   'shape-size-mismatch',
   'unknown-model',
+  'not-found',
   'invalid-seed',
   'gradient-overflow',
 ] as const;
@@ -83,6 +84,11 @@ export function inferRoutes(
             200: { description: 'The outputs.', content: { 'application/json': { schema: inferReply } } },
             ...inferErrorResponses(inferCodes),
           },
+        },
+        // Before the body is read.
+        onRequest: (request, _reply, done) => {
+          readModel(request.params as Parameters<typeof readModel>[0]);
+          done();
         },
         // The body is read in slices by the handler, since a large one would hold the thread.
         validatorCompiler: () => (value) => ({ value }),

@@ -69,10 +69,12 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
     const metadata = described(`modelMetadata${suffix}`, 'The tensors of a model', modelMetadataReply, [
       'unauthenticated',
       'unknown-model',
+      'not-found',
     ]);
     typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));
     const ready = described(`modelReady${suffix}`, 'Whether a model can be asked here', modelReady, [
       'unknown-model',
+      'not-found',
       ...unreadyCodes,
     ]);
     typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type IssueSink, report } from './issue.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
+import { type Masks, masksField } from './masks.js';
 import { nested } from './nested.js';
 import type { Seed } from './seed.js';
 import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
@@ -22,6 +23,7 @@ export interface Draw {
   readonly rowOffset: number;
   readonly sampleOffset: number;
   readonly noise: 'gumbel' | 'none';
+  readonly masks: Masks;
 }
 
 /** Row and sample numbers are 32-bit counters of the noise contract. */
@@ -56,6 +58,7 @@ export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed
     noise: z.enum(['gumbel', 'none']).default('gumbel').meta({
       description: '"none" leaves the noise out: plain softmax with temperature, or the most likely category.',
     }),
+    masks: masksField,
   };
 }
 
@@ -67,6 +70,7 @@ interface DrawBody {
   readonly row_offset: number;
   readonly sample_offset: number;
   readonly noise: 'gumbel' | 'none';
+  readonly masks: Masks;
 }
 
 /** The draw of a body whose fields are right each by itself; undefined once what is wrong between them has been reported. */
@@ -86,6 +90,7 @@ export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: Iss
     rowOffset: body.row_offset,
     sampleOffset: body.sample_offset,
     noise: body.noise,
+    masks: body.masks,
   };
 }
 

@@ -39,7 +39,7 @@ export function logitsField(limits: LogitsLimits) {
     })
     .meta({
       description:
-        'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn.',
+        'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn. JSON.stringify writes NaN and Infinity as null, too; masks: "refuse" finds such mistakes.',
       oneOf: [
         { type: 'array', minItems: 1, maxItems: limits.categoriesMax, items: { type: ['number', 'null'] } },
         {

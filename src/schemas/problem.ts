@@ -7,6 +7,7 @@ export const problemMediaType = 'application/problem+json';
 export const problemBody = z
   .object({
     type: z.string().meta({ description: 'Path of the explanation: /problems/{code}.' }),
+    code: z.string().meta({ description: 'What went wrong, for programs: the last part of `type`.' }),
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string(),

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
-import { type IssueSink, report } from './issue.js';
+import { type IssueSink, parseWith, report } from './issue.js';
 
 /** Bounds of a temperature, compared in float32 as those of a plain number are. */
 const temperatureMin = 1e-6;
@@ -12,7 +12,7 @@ const temperatureMax = 1e6;
 
 function temperature(description: string) {
   return z
-    .number({ error: 'must be a number' })
+    .number()
     .superRefine((value, context) => {
       const rounded = Math.fround(value);
       if (rounded >= Math.fround(temperatureMin) && rounded <= Math.fround(temperatureMax)) return;
@@ -32,21 +32,16 @@ const step = integer(0, 'Training step to take the temperature of, counted from 
 const steps = integer(1, 'Step at which `minimum` is reached. Later steps stay there.');
 const rateError = 'must be a finite number, at least 0';
 const rate = z
-  .number({ error: rateError })
+  .number({ error: ({ input }) => (input === null ? undefined : rateError) })
   .min(0, { error: rateError })
   .meta({ description: 'Decay per step. Jang et al. use 1e-5 and 1e-4.' });
-
-const unknownField = 'has a field that is not known here';
-const strict = <T extends z.core.$ZodLooseShape>(shape: T) =>
-  // Texts of its own, since zod's would repeat the client's input.
-  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? unknownField : undefined) });
 
 const scheduleSchema = z.discriminatedUnion(
   'schedule',
   [
-    strict({ schedule: z.literal('exponential'), initial, minimum, rate, step }),
-    strict({ schedule: z.literal('linear'), initial, minimum, steps, step }),
-    strict({ schedule: z.literal('cosine'), initial, minimum, steps, step }),
+    z.strictObject({ schedule: z.literal('exponential'), initial, minimum, rate, step }),
+    z.strictObject({ schedule: z.literal('linear'), initial, minimum, steps, step }),
+    z.strictObject({ schedule: z.literal('cosine'), initial, minimum, steps, step }),
   ],
   { error: 'must be "exponential", "linear" or "cosine"' },
 );
@@ -73,7 +68,7 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
  * the others would rise from below a value that is called their minimum.
  */
 export function readSchedule(value: object, sink: IssueSink): number | undefined {
-  const { data, error } = scheduleSchema.safeParse(value);
+  const { data, error } = parseWith(scheduleSchema, value);
   if (error) {
     for (const issue of error.issues.slice(0, fieldErrorsMax)) forward(issue, sink);
     return undefined;
@@ -86,9 +81,7 @@ export function readSchedule(value: object, sink: IssueSink): number | undefined
 }
 
 function forward(issue: z.core.$ZodIssue, sink: IssueSink): void {
-  const outOfRange = issue.code === 'custom' && issue.params?.code === 'temperature-out-of-range';
-  const code = outOfRange ? 'temperature-out-of-range' : 'validation';
-  report(sink, code, issue.path as (string | number)[], issue.message);
+  sink.addIssue(issue as never);
 }
 
 /**

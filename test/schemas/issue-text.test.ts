@@ -17,8 +17,11 @@ interface Answer {
 }
 
 async function send(url: string, body: unknown): Promise<{ status: number; reply: Answer; text: string }> {
-  const { status, text } = await service.post(url, body);
-  return { status, reply: JSON.parse(text), text };
+  const payload = typeof body === 'string' ? body : JSON.stringify(body);
+  const headers = { 'content-type': 'application/json' };
+  const { statusCode: status, body: text } = await service.app.inject({ method: 'POST', url, headers, payload });
+  // What is drawn may be bytes.
+  return { status, reply: status === 200 ? ({ errors: [], code: '' } as Answer) : JSON.parse(text), text };
 }
 
 /** A value of every type and beyond every bound. */
@@ -144,9 +147,7 @@ for (const [url, bodyWith, fields] of places) {
           if (status === 200) continue;
           refused += 1;
           t.ok(Buffer.byteLength(text) < 4096);
-          for (const { message } of reply.errors) {
-            t.notMatch(message, ofZod, JSON.stringify(value).slice(0, 80));
-        }
+          for (const { message } of reply.errors) t.notMatch(message, ofZod, JSON.stringify(value).slice(0, 80));
         }
         t.ok(refused > 0, 'some of them are refused');
       },

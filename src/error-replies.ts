@@ -11,6 +11,7 @@ import { connectionOf } from './http/connection.js';
 import type { Cors } from './http/cors.js';
 import { flawOf } from './http/request-form.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
+import { shownText } from './json/shown-text.js';
 import { nextTurn } from './json/turn.js';
 import { PathTable } from './path-table.js';
 import { problemMediaType } from './schemas/problem.js';
@@ -65,7 +66,8 @@ export function problemBodyOf(problem: Problem, requestId: string): string {
 
 /** The body of an error of the Open Inference Protocol: its clients show the text of `error`, so that says it all. */
 function inferErrorOf({ code, message, errors }: Problem, requestId: string): string {
-  const fields = errors.map((error) => `${error.pointer || 'the request'} ${error.message}`).join('; ');
+  // A pointer to an unknown field has its name, which is the client's own, and this text is shown in terminals.
+  const fields = errors.map((error) => `${shownText(error.pointer, 256) || 'the request'} ${error.message}`).join('; ');
   const error = `${code}: ${fields || message}`;
   return JSON.stringify({ error, code, request_id: requestId, errors });
 }

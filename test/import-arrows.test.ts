@@ -86,6 +86,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'http/request-form.ts',
       'schemas/problem.ts',
       'json/malformed-json-error.ts',
+      'json/shown-text.ts',
       'json/turn.ts',
       'fastify',
       'node:',

@@ -6,12 +6,12 @@ const shownCharactersMax = 40;
 /** Control and format characters, separators but for the space, surrogates, and what would end a quotation. */
 const escaped = /[\p{C}\p{Zl}\p{Zp}"\\]|(?! )\p{Zs}/u;
 
-/** `text` as it may stand between double quotes. */
-export function shownText(text: string): string {
+/** `text` as it may stand between double quotes; what is longer than `charactersMax` is cut. */
+export function shownText(text: string, charactersMax = shownCharactersMax): string {
   let shown = '';
   for (const character of text) {
     const next = escaped.test(character) ? escapeOf(character) : character;
-    if (shown.length + next.length > shownCharactersMax) return `${shown}...`;
+    if (shown.length + next.length > charactersMax) return `${shown}...`;
     shown += next;
   }
   return shown;

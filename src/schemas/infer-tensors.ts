@@ -97,12 +97,23 @@ function isKnown(
     issues.report(
       'validation',
       [...path, 'shape'],
-      `of ${name} must be [${spec.shape.join(', ')}], -1 standing for any size`,
+      `of ${name} has ${axesOf(shape.length)}, but must be [${spec.shape.join(', ')}], -1 standing for any size${adviceOn(name, shape)}`,
     );
   } else {
     return true;
   }
   return false;
+}
+
+function axesOf(count: number): string {
+  return count === 1 ? '1 axis' : `${count} axes`;
+}
+
+/** How to give logits the two axes that they have. */
+function adviceOn(name: string, shape: readonly number[]): string {
+  if (name !== 'logits') return '';
+  if (shape.length === 1) return `: send [1, ${shape[0]}] for one row`;
+  return ': flatten further axes into rows; for several samples of a row send the parameter num_samples';
 }
 
 /** Whether the elements are given once, as many as the shape says. */

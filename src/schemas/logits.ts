@@ -66,7 +66,8 @@ function reportWrongTypes(value: unknown, sink: IssueSink): void {
     if (isEnough(count)) return;
     if (!rowsExpected && !isNumber(item)) {
       count += 1;
-      report(sink, 'validation', [row], 'must be a number or null');
+      const isRow = Array.isArray(item) && row > 0;
+      report(sink, 'validation', [row], `must be a number or null${isRow ? ', as the first entry is' : ''}`);
     } else if (rowsExpected && !Array.isArray(item)) {
       count += 1;
       report(sink, 'validation', [row], 'must be an array of numbers, as the first row is');

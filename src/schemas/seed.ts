@@ -114,7 +114,11 @@ function writeWords(
   if (typeof value === 'number' || typeof value === 'string')
     reportWrong(typeof value as WrongSeed['kind'], path, sink, absent);
   else if (value === undefined) report(sink, 'validation', path, 'is required: it replays the noise of the draw');
-  else report(sink, 'validation', path, 'must be an integer, a string of decimal digits, or an array of these');
+  else {
+    const others =
+      path.length === 0 ? ', a string of decimal digits, or an array of these' : ' or a string of decimal digits';
+    report(sink, 'validation', path, `must be an integer${others}`);
+  }
   return false;
 }
 

@@ -157,6 +157,8 @@ t.test('names are cut and escaped, and pointers too', async (t) => {
   });
   const told = await tell('/sample', { logits: [1], 'x\u001b[31m\u202e"\n': 1 });
   t.match(told.first, '"x\\u001b[31m\\u202e\\"\\u000a" is no field here');
+  const terminal = await tell(infer, { inputs: [logits], 'x\u001b[31m': 1 });
+  t.notMatch(terminal.detail, '\u001b', 'in the text that clients of the protocol show, too');
   const long = await tell('/sample', { logits: [1], ['tau'.repeat(10_000)]: 1 });
   t.ok(long.first.length < 300);
   const many = await service.sample({
@@ -182,6 +184,12 @@ t.test('too many axes are counted, and it is said what to do', async (t) => {
     ],
     ['/sample/vjp', { logits: [1], seed: 1, cotangent: [[[[1]]]] }, /cotangent has 4 axes, but at most 3/],
     ['/log-prob', { logits: [1], samples: [[[[1]]]] }, /samples has 4 axes, but at most 3/],
+    [
+      infer,
+      { inputs: [{ ...logits, shape: [3] }] },
+      /^\/inputs\/0\/shape of logits has 1 axis, .*: send \[1, 3\] for one row/,
+    ],
+    [infer, { inputs: [{ ...logits, shape: [1, 1, 3] }] }, /of logits has 3 axes, but must be \[-1, -1\].*: flatten/],
     [infer, { inputs: [{ ...logits, data: [[[[1]]]] }] }, /^\/inputs\/0\/data\/0\/0\/0 data has 4 axes, but at most 3/],
   ] as const) {
     const told = await tell(url, body);

@@ -30,7 +30,7 @@ import { problemRoute } from './routes/problems.js';
 import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
 import type { Sampler } from './sampler/sampler.js';
-import { parseWith, toProblem } from './schemas/issue.js';
+import { toProblem } from './schemas/issue.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -105,7 +105,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   app.decorate('connections', connections as unknown as Connections);
   app.setValidatorCompiler(({ schema }) => (data) => {
-    const parsed = parseWith(schema as ZodType, data);
+    const parsed = (schema as ZodType).safeParse(data);
     return parsed.success ? { value: parsed.data } : { error: toProblem(parsed.error) };
   });
   app.setSerializerCompiler(() => JSON.stringify);

@@ -10,7 +10,7 @@ import { type DrawLimits, drawFields } from './draw.js';
 import { inferExamples } from './infer-examples.js';
 import { InferIssues } from './infer-issues.js';
 import { type ModelName, models, type OutputSpec, unknownTensorText } from './infer-models.js';
-import { parseWith, toProblem } from './issue.js';
+import { toProblem } from './issue.js';
 import { estimators } from './vjp.js';
 
 /** Bounds of a request of the protocol. */
@@ -178,7 +178,7 @@ export function readInferRequest(
   { json, binary }: Pick<InferBody, 'json' | 'binary'>,
 ): InferRequest {
   dropAllNulls(json);
-  const parsed = parseWith(schema, json === undefined ? rawRequest(model, binary) : json);
+  const parsed = schema.safeParse(json === undefined ? rawRequest(model, binary) : json);
   if (!parsed.success) throw toProblem(parsed.error);
   const issues = new InferIssues();
   const { model_name, parameters, inputs } = parsed.data;

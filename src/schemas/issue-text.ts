@@ -17,7 +17,7 @@ const nouns: Readonly<Record<string, string>> = {
 };
 
 /**
- * The text of an issue, for `safeParse`. On an issue about unknown fields it also notes the fields that there are: zod keeps what is on an
+ * The text of an issue that its schema has none for. On an issue about unknown fields it also notes the fields that there are: zod keeps what is on an
  * issue, but for the schema that raised it.
  */
 export function issueText(issue: RawIssue): string {

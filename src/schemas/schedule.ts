@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
-import { type IssueSink, parseWith, report } from './issue.js';
+import { type IssueSink, report } from './issue.js';
 
 /** Bounds of a temperature, compared in float32 as those of a plain number are. */
 const temperatureMin = 1e-6;
@@ -68,7 +68,7 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
  * the others would rise from below a value that is called their minimum.
  */
 export function readSchedule(value: object, sink: IssueSink): number | undefined {
-  const { data, error } = parseWith(scheduleSchema, value);
+  const { data, error } = scheduleSchema.safeParse(value);
   if (error) {
     for (const issue of error.issues.slice(0, fieldErrorsMax)) forward(issue, sink);
     return undefined;

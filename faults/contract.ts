@@ -44,15 +44,17 @@ function wrongAnswer(reply: WireReply): string | undefined {
   }
 }
 
-/** The text of an error without its id, and without what it says of fields that it may name. */
+/** What an error says of a field that is not known, whose name it may repeat, cut and escaped. */
+const ofUnknownField = /^"(?:[^"\\]|\\.)*" is no field here/;
+const pointedUnknownField = /\/[^;]*? "(?:[^"\\]|\\.)*" is no field here/g;
+
+/** The text of an error without its id, and without such names. */
 function withoutNames(body: Readonly<Record<string, unknown>>): string {
   const errors = body.errors as readonly { readonly message: string }[];
-  const isNamed = ({ message }: { readonly message: string }) => message.startsWith(`"${canary}" is no field here`);
-  const error = String(body.error ?? '').replaceAll(`/${canary} "${canary}" is no field here`, '');
   return JSON.stringify({
     ...body,
-    error,
-    errors: errors.filter((entry) => !isNamed(entry)),
+    error: String(body.error ?? '').replaceAll(pointedUnknownField, ''),
+    errors: errors.filter(({ message }) => !ofUnknownField.test(message)),
     request_id: '',
     instance: '',
   });

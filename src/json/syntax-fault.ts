@@ -256,7 +256,8 @@ class Walk {
 function adviceOnWord(word: string): string {
   const spelling = spelledInJson[word.charAt(0).toLowerCase()];
   const isNumber = /^[+-]?(?:nan|inf)/i.test(word);
-  if (isNumber) return 'JSON has no NaN and no Infinity: write null for a category that must never be drawn.';
+  if (isNumber)
+    return 'JSON has no NaN and no Infinity: among logits write null for a category that must never be drawn.';
   return `JSON spells it ${spelling}.`;
 }
 

@@ -37,6 +37,12 @@ const missingHeader =
   `If binary tensors follow the JSON, say in the header ${lengthHeader} how many bytes the JSON has; ` +
   '0 stands for a body that is one raw tensor.';
 
+/** Of JSON that is broken the header may be the cause. */
+function withHeader(error: unknown, jsonLength: number): unknown {
+  if (!(error instanceof MalformedJsonError)) return error;
+  return new Problem('malformed-json', `${error.message} ${lengthHeader} says that the JSON has ${jsonLength} bytes.`);
+}
+
 function withMissingHeader(error: unknown, { headers }: FastifyRequest): unknown {
   const isBinary = parseMediaType(headers['content-type'] ?? '')?.type !== form.types[0];
   if (error instanceof MalformedJsonError && (isBinary || error.behindEnd)) {
@@ -72,7 +78,7 @@ function readInferBody(request: FastifyRequest, payload: Readable, limits: Infer
   const bytesMax = jsonLength === undefined ? jsonBodyBytesMax : binaryBodyBytesMax;
   readBody(request, payload, { bytesMax, alignedFrom: jsonLength }, (error, bytes) => {
     const refuse = (cause: unknown) =>
-      done((jsonLength === undefined ? withMissingHeader(cause, request) : cause) as Error);
+      done((jsonLength === undefined ? withMissingHeader(cause, request) : withHeader(cause, jsonLength)) as Error);
     if (bytes) parse(request, bytes, jsonLength, refuse, done);
     else refuse(error);
   });
@@ -90,7 +96,8 @@ function parse(
   const binary = bytes.subarray(jsonEnd);
   let json: unknown;
   try {
-    if (bytes.length === 0 && jsonLength !== 0) throw new Problem('malformed-json', 'The body is empty.');
+    if (bytes.length === 0 && jsonLength !== 0)
+      throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
     if (jsonEnd > bytes.length) {
       const detail = `${lengthHeader} is ${jsonEnd}, but the body has ${bytes.length} bytes.`;
       throw new Problem('malformed-binary', detail);

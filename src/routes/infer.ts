@@ -95,7 +95,7 @@ export function inferRoutes(
       },
       async (request, reply) => {
         const model = readModel(request.params);
-        if (!request.body) throw new Problem('malformed-json', 'The body is empty.');
+        if (!request.body) throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
         return infer(model, request.body as unknown as InferBody, request, reply);
       },
     );

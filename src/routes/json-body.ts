@@ -47,7 +47,7 @@ type Done = (error: Error | null, body?: unknown) => void;
 function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, done: Done): void {
   let body: unknown;
   try {
-    if (bytes.length === 0) throw new Problem('malformed-json', 'The body is empty.');
+    if (bytes.length === 0) throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
     body = parseBody(bytes, fields, { memory });
   } catch (error) {
     done(error as Error);

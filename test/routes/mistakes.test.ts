@@ -297,6 +297,9 @@ t.test('a body with tensors and no header that says so hears which header is mis
   });
   t.equal(whole.statusCode, 413);
   t.match(whole.json().error, /Inference-Header-Content-Length/);
+  const short = { 'inference-header-content-length': '20' };
+  const wrong = await service.app.inject({ method: 'POST', url: infer, payload, headers: short });
+  t.match(wrong.json().error, /cut off there. Inference-Header-Content-Length says that the JSON has 20 bytes/);
   const plain = await tell(infer, '{"inputs": [}');
   t.notMatch(plain.detail, 'Inference-Header', 'JSON that is broken has another mistake');
 });

@@ -23,7 +23,7 @@ const nouns: Readonly<Record<string, string>> = {
 export function issueText(issue: RawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return typeText(issue.expected, issue.input);
+      return typeText(isInteger(issue) ? 'int' : issue.expected, issue.input);
     case 'too_small':
       return boundText(issue.origin, issue.minimum, issue.inclusive === false ? 'more than' : 'at least');
     case 'too_big':
@@ -42,12 +42,19 @@ export function issueText(issue: RawIssue): string {
   }
 }
 
+/** z.int() says of what is no number at all that it should be one. */
+function isInteger({ inst }: RawIssue): boolean {
+  const { format } = (inst?._zod as { def?: { format?: string } } | undefined)?.def ?? {};
+  return format?.endsWith('int') ?? false;
+}
+
 function typeText(expected: string, input: unknown): string {
   const noun = nouns[expected] ?? 'of the type that /docs says';
   const isNumber = expected === 'number' || expected === 'int';
   if (input === undefined) return `is required: ${noun}`;
   if (input === null) return isNumber ? nullText(noun) : `must be ${noun}, not null`;
-  if (typeof input === 'number' && expected === 'number') return 'must be a finite number';
+  if (typeof input === 'number' && !Number.isFinite(input))
+    return `must be ${noun === nouns.number ? 'a finite number' : noun}`;
   const given = typeof input === 'number' ? nouns.number : Array.isArray(input) ? nouns.array : nouns[typeof input];
   if (typeof input === 'number' && expected === 'int') return `must be ${noun}`;
   return given === undefined || given === noun ? `must be ${noun}` : `must be ${noun}, not ${givenNoun(given)}`;
@@ -62,11 +69,18 @@ export function nullText(noun: string): string {
   return `must be ${noun}, not null, which is what JSON.stringify makes of NaN and Infinity`;
 }
 
+const countedThings: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  string: ['character', 'characters'],
+  array: ['entry', 'entries'],
+  set: ['entry', 'entries'],
+  map: ['entry', 'entries'],
+  object: ['field', 'fields'],
+};
+
 function boundText(origin: string, bound: unknown, relation: string): string {
-  if (origin === 'string') return `must have ${relation} ${bound} characters`;
-  if (origin === 'array' || origin === 'set' || origin === 'map') return `must have ${relation} ${bound} entries`;
-  if (origin === 'object') return `must have ${relation} ${bound} fields`;
-  return `must be ${relation} ${bound}`;
+  const counted = countedThings[origin];
+  if (counted === undefined) return `must be ${relation} ${bound}`;
+  return `must have ${relation} ${bound} ${counted[bound === 1 ? 0 : 1]}`;
 }
 
 function alternatives(values: readonly unknown[]): string {

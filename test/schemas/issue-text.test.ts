@@ -196,3 +196,33 @@ t.test('every kind of issue that zod has is told in the same words', async (t) =
     for (const { message } of toProblem(error as z.ZodError).errors) t.notMatch(message, ofZod, code);
   }
 });
+
+t.test('the texts of common mistakes', async (t) => {
+  const inputs = [tensor];
+  for (const [url, body, pointer, message] of [
+    ['/sample', { logits: [1], hard: 1 }, '/hard', 'must be true or false, not a number'],
+    ['/sample', { logits: [1], num_samples: 0 }, '/num_samples', 'must be at least 1'],
+    ['/sample', { logits: [1], num_samples: '3' }, '/num_samples', 'must be an integer, not a string'],
+    ['/sample', { logits: [1], num_samples: 1.5 }, '/num_samples', 'must be an integer'],
+    ['/sample', '{"logits": [1], "num_samples": 1e999}', '/num_samples', 'must be an integer'],
+    ['/sample', { logits: [1], row_offset: 2 ** 32 }, '/row_offset', 'must be at most 4294967295'],
+    ['/sample', { logits: [1], noise: true }, '/noise', 'must be "gumbel" or "none"'],
+    ['/sample', [1, 2], '', 'must be an object, not an array'],
+    ['/sample', {}, '/logits', 'is required'],
+    [infer, {}, '/inputs', 'is required: an array'],
+    [infer, { inputs: [] }, '/inputs', 'must have at least 1 entry'],
+    [infer, { inputs, id: 'x'.repeat(1025) }, '/id', 'must have at most 1024 characters'],
+    [infer, { inputs, id: 7 }, '/id', 'must be a string, not a number'],
+    [infer, { inputs, parameters: [] }, '/parameters', 'must be an object, not an array'],
+    [infer, { inputs, parameters: { temperature: '1' } }, '/parameters/temperature', 'must be a number, not a string'],
+    [
+      infer,
+      `{"inputs": ${JSON.stringify(inputs)}, "parameters": {"temperature": 1e999}}`,
+      '/parameters/temperature',
+      'must be a finite number',
+    ],
+  ] as const) {
+    const { reply } = await send(url, body);
+    t.same(reply.errors[0], { pointer, message });
+  }
+});

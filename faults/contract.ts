@@ -1,7 +1,7 @@
 /**
  * What any reply of the service must be, whatever was asked: an answer, or an error of the catalogue with the status of its code,
  * at most 4 KiB, in the form of its path, with Retry-After where the catalogue has it, and without a word of the request
- * but for its own x-request-id.
+ * but for its own x-request-id and the names of fields that are not known.
  */
 import { isProblemCode, problemKind } from '../src/errors.js';
 import { problemBody } from '../src/schemas/problem.js';
@@ -44,6 +44,22 @@ function wrongAnswer(reply: WireReply): string | undefined {
   }
 }
 
+/** What an error says of a field that is not known, whose name it may repeat, cut and escaped. */
+const ofUnknownField = /^"(?:[^"\\]|\\.)*" is no field here/;
+const pointedUnknownField = /\/[^;]*? "(?:[^"\\]|\\.)*" is no field here/g;
+
+/** The text of an error without its id, and without such names. */
+function withoutNames(body: Readonly<Record<string, unknown>>): string {
+  const errors = body.errors as readonly { readonly message: string }[];
+  return JSON.stringify({
+    ...body,
+    error: String(body.error ?? '').replaceAll(pointedUnknownField, ''),
+    errors: errors.filter(({ message }) => !ofUnknownField.test(message)),
+    request_id: '',
+    instance: '',
+  });
+}
+
 function judgeError(reply: WireReply): Verdict {
   const body = JSON.parse(reply.body.toString()) as Record<string, unknown>;
   const isProblem = headerOf(reply, 'content-type')?.startsWith('application/problem+json') ?? false;
@@ -57,7 +73,7 @@ function judgeError(reply: WireReply): Verdict {
     isProblem && !strictProblem.safeParse(body).success && 'a problem of another form',
     !isProblem && Object.keys(body).sort().join() !== inferErrorKeys && 'an error of another form',
     retryAfterSeconds !== undefined && headerOf(reply, 'retry-after') === undefined && 'no Retry-After',
-    JSON.stringify({ ...body, request_id: '', instance: '' }).includes(canary) && 'words of the request',
+    withoutNames(body).includes(canary) && 'words of the request',
   ];
   return { kind: code, wrong: wrongs.filter(Boolean).join(', ') || undefined };
 }

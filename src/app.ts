@@ -10,6 +10,7 @@ import type { Config } from './config.js';
 import { errorReplyOptions, installErrorReplies } from './error-replies.js';
 import { type FullQueueParts, refuseWhenFull } from './full-queue.js';
 import type { Connections } from './http/connections.js';
+import { Cors } from './http/cors.js';
 import { budgetMemory, MemoryBudget } from './http/memory-budget.js';
 import { httpServer } from './http-server.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -68,9 +69,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   // A device's name comes from its driver, and a header holds printable ASCII.
   const printable = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
   const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': printable };
-  const headersOf = (requestId: string) => ({
+  const cors = new Cors(config.corsOrigins);
+  const headersOf = (requestId: string, origin: string | undefined) => ({
     [requestIdHeader]: requestId,
     ...constantHeaders,
+    ...cors.headersFor(origin),
     ...(lifecycle.draining && { connection: 'close' }),
   });
   const draws = new PathTable();
@@ -107,10 +110,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   app.setSerializerCompiler(() => JSON.stringify);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(headersOf(request.id));
+    reply.headers(headersOf(request.id, request.headers.origin));
     done();
   });
-  installErrorReplies(app, errors, headersOf);
+  installErrorReplies(app, errors, headersOf, cors);
   observeAnswers(app, answers);
   budgetMemory(app, new MemoryBudget(config.bodyBytesInFlightMax));
   await describeRoutes(app, version);

@@ -21,6 +21,21 @@ function choice<const Values extends readonly [string, ...string[]]>(values: Val
   return z.enum(values, `must be one of ${values.join(', ')}`);
 }
 
+const originsText = 'must be * or a list of origins such as https://example.org, separated by commas';
+
+/** Origins as browsers send them: scheme, host and maybe a port, nothing behind. */
+function originList() {
+  return z
+    .string()
+    .transform((text) => (text === '' ? [] : text.split(',').map((origin) => origin.trim())))
+    .refine((origins) => origins.every((origin) => origin === '*' || isOrigin(origin)), originsText)
+    .refine((origins) => !origins.includes('*') || origins.length === 1, originsText);
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
 interface Option<Schema extends z.ZodType> {
   /** Validates and converts the text of the environment variable. */
   readonly schema: Schema;
@@ -241,6 +256,13 @@ export const options = {
     reason:
       'What each API key may draw on this replica, counted like ELEMENTS_DRAWN_MAX; above it requests get 429 quota-exceeded. A line of the key file can say otherwise. 0: no quota.',
   }),
+  CORS_ORIGINS: option({
+    schema: originList(),
+    default: '',
+    unit: 'origins',
+    reason:
+      'Origins whose pages may call the API from a browser, separated by commas, such as https://example.org, or * for all. Empty: none but the pages of this service.',
+  }),
   DOCS: option({
     schema: choice(['on', 'off']),
     default: 'on',
@@ -285,6 +307,8 @@ export interface Config {
   readonly queueRequestsMax: number;
   readonly apiKeysFile: string;
   readonly quotaElementsPerMinute: number;
+  /** Empty where no other origin may; ["*"] where all may. */
+  readonly corsOrigins: readonly string[];
   readonly docs: Environment['DOCS'];
 }
 
@@ -344,6 +368,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     queueRequestsMax: readOption(environment, 'QUEUE_REQUESTS_MAX'),
     apiKeysFile: readOption(environment, 'API_KEYS_FILE'),
     quotaElementsPerMinute: readOption(environment, 'QUOTA_ELEMENTS_PER_MINUTE'),
+    corsOrigins: readOption(environment, 'CORS_ORIGINS'),
     docs: readOption(environment, 'DOCS'),
   });
   if (config.quotaElementsPerMinute > 0 && config.apiKeysFile === '') {

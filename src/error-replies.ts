@@ -8,8 +8,10 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CallerGone, Problem, type ProblemCode, problemKind } from './errors.js';
 import { connectionOf } from './http/connection.js';
+import type { Cors } from './http/cors.js';
 import { flawOf } from './http/request-form.js';
 import { MalformedJsonError } from './json/malformed-json-error.js';
+import { shownText } from './json/shown-text.js';
 import { nextTurn } from './json/turn.js';
 import { PathTable } from './path-table.js';
 import { problemMediaType } from './schemas/problem.js';
@@ -40,10 +42,7 @@ function explained(code: ProblemCode): Problem {
 /** The Problem that tells the client what its error was; undefined when the mistake is ours. */
 function toProblem(error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
-  if (error instanceof MalformedJsonError) {
-    const where = error.position === undefined ? '' : ` It breaks at byte ${error.position}.`;
-    return new Problem('malformed-json', `${error.message}${where}`);
-  }
+  if (error instanceof MalformedJsonError) return new Problem('malformed-json', error.message);
   const { code, statusCode } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : ofFastify[code];
   if (known) return explained(known);
@@ -55,6 +54,7 @@ export function problemBodyOf(problem: Problem, requestId: string): string {
   const { status, title } = problemKind(problem.code);
   return JSON.stringify({
     type: `/problems/${problem.code}`,
+    code: problem.code,
     title,
     status,
     detail: problem.message,
@@ -66,7 +66,8 @@ export function problemBodyOf(problem: Problem, requestId: string): string {
 
 /** The body of an error of the Open Inference Protocol: its clients show the text of `error`, so that says it all. */
 function inferErrorOf({ code, message, errors }: Problem, requestId: string): string {
-  const fields = errors.map((error) => `${error.pointer || 'the request'} ${error.message}`).join('; ');
+  // A pointer to an unknown field has its name, which is the client's own, and this text is shown in terminals.
+  const fields = errors.map((error) => `${shownText(error.pointer, 256) || 'the request'} ${error.message}`).join('; ');
   const error = `${code}: ${fields || message}`;
   return JSON.stringify({ error, code, request_id: requestId, errors });
 }
@@ -100,8 +101,8 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
   return reply.code(status).headers(headers).send(body);
 }
 
-/** Headers of every reply, by the id of its request. */
-export type HeadersOf = (requestId: string) => Readonly<Record<string, string>>;
+/** Headers of every reply, by the id of its request and the origin of the page that sent it. */
+export type HeadersOf = (requestId: string, origin: string | undefined) => Readonly<Record<string, string>>;
 
 /**
  * Answers on the raw socket when Node could not read a request at all; undefined where nobody is left to hear it. Every earlier
@@ -129,7 +130,7 @@ function writeProblem(problem: Problem, socket: Socket, headersOf: HeadersOf): v
   const requestId = randomUUID();
   const body = problemBodyOf(problem, requestId);
   const headers = {
-    ...headersOf(requestId),
+    ...headersOf(requestId, connectionOf(socket)?.origin),
     'content-type': problemMediaType,
     'content-length': Buffer.byteLength(body),
     date: new Date().toUTCString(),
@@ -177,11 +178,10 @@ export function installErrorReplies(
   app: FastifyInstance,
   { refused, unread }: ErrorObserver,
   headersOf: HeadersOf,
+  cors: Cors,
 ): void {
   const paths = new PathTable();
   app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
-  // An expectation nobody knows may be ignored (RFC 9110, section 10.1.1); Node would answer 417 with an empty body.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   // Node would close the connection without a word.
   app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     const problem = new Problem('bad-request', 'This service is no proxy. Send requests for its own paths.');
@@ -191,7 +191,7 @@ export function installErrorReplies(
   app.addHook('onRequest', (request, reply, done) => {
     const flaw = flawOf(request.raw);
     if (flaw) {
-      done(new Problem('bad-request', flaw));
+      done(flaw);
       return;
     }
     if (!request.is404) {
@@ -204,6 +204,11 @@ export function installErrorReplies(
       return;
     }
     const methods = [...path.methods].join(', ');
+    const preflight = cors.preflightFor(request.method, request.headers, methods);
+    if (preflight) {
+      reply.code(204).headers(preflight).send();
+      return;
+    }
     reply.header('allow', methods);
     done(new Problem('method-not-allowed', `This path takes ${methods}.`));
   });
@@ -237,7 +242,11 @@ export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver,
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       const problem = toProblem(error);
       refused(problem ?? explained('internal'), knownRequest(request), problem ? undefined : error);
-      sendProblem(problem ?? explained('internal'), request, reply.headers(headersOf(request.id)));
+      sendProblem(
+        problem ?? explained('internal'),
+        request,
+        reply.headers(headersOf(request.id, request.headers.origin)),
+      );
       misrouted(knownRequest(request), reply.statusCode);
     },
   };

@@ -20,7 +20,8 @@ export const catalogue = {
   'malformed-json': {
     status: 400,
     title: 'The body is not JSON',
-    meaning: 'The body is empty, is not UTF-8, or breaks the JSON grammar (RFC 8259). NaN and Infinity are not JSON.',
+    meaning:
+      'The body is empty, is not UTF-8, or breaks the JSON grammar (RFC 8259). NaN and Infinity are not JSON. The detail says at which byte, counted from 0.',
     remedy: 'Send one JSON object in UTF-8. Write a masked category as null.',
   },
   'malformed-binary': {
@@ -101,8 +102,14 @@ export const catalogue = {
     status: 415,
     title: 'The body is not of a type this route reads',
     meaning:
-      'Content-Type is missing or not application/json in UTF-8 (under /v2 it may be missing or application/octet-stream), or the body has a Content-Encoding.',
+      'Content-Type is missing or not application/json in UTF-8 (under /v2 it may be missing or application/octet-stream), or the body has a Content-Encoding other than identity.',
     remedy: 'Send Content-Type: application/json, and the body uncompressed.',
+  },
+  'expectation-failed': {
+    status: 417,
+    title: 'The expectation of the request cannot be met',
+    meaning: 'The Expect header has a value other than 100-continue.',
+    remedy: 'Leave Expect out, or send Expect: 100-continue.',
   },
   'headers-too-large': {
     status: 431,
@@ -120,7 +127,7 @@ export const catalogue = {
     status: 422,
     title: 'A logit is not finite',
     meaning:
-      'A logit is infinite in float32: its magnitude is above 3.4028235e38. In a binary tensor: a logit is NaN or +infinity.',
+      'A logit is infinite in float32: its magnitude is above 3.4028235e38. In a binary tensor: a logit is NaN or +infinity. With masks: "refuse", a logit is null, as JSON.stringify writes NaN and Infinity, or -infinity in a binary tensor.',
     remedy: 'Send finite logits. Write a category that must never be drawn as null, in a binary tensor as -infinity.',
   },
   'all-masked-row': {
@@ -236,7 +243,7 @@ export interface FieldError {
 /** At most this many field errors are named in one reply, so that a reply stays below 4 KiB. */
 export const fieldErrorsMax = 10;
 
-/** An error meant for the client. `detail` and `errors` never repeat the client's input. */
+/** An error meant for the client. Of its input `detail` and `errors` repeat names of unknown fields, cut and escaped, and where JSON breaks a character. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[];

@@ -4,7 +4,13 @@
  * late.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type ErrorObserver, type KnownRequest, type ProblemReply, problemReply } from './error-replies.js';
+import {
+  type ErrorObserver,
+  type HeadersOf,
+  type KnownRequest,
+  type ProblemReply,
+  problemReply,
+} from './error-replies.js';
 import type { Problem } from './errors.js';
 import { flawOf } from './http/request-form.js';
 import type { AnswerObserver } from './observe-requests.js';
@@ -22,7 +28,7 @@ export interface FullQueueParts {
   /** Who asks, by the value of the header Authorization; undefined for whoever may not, where keys are needed. */
   readonly callerOf: (authorization: string | undefined) => { readonly name: string | undefined } | undefined;
   /** Headers of every reply. */
-  readonly headersOf: (requestId: string) => Readonly<Record<string, string>>;
+  readonly headersOf: HeadersOf;
   readonly errors: ErrorObserver;
   readonly answers: Pick<AnswerObserver, 'answered'>;
 }
@@ -53,7 +59,7 @@ function refuse(
   // It waits behind no other reply, so it is out as soon as its client takes it.
   whenOver(reply, () => answers.answered(known, reply.statusCode, performance.now() - startedAtMs));
   errors.refused(problem, known);
-  answer(problemReply(problem, known.id, request.url as string), headersOf(known.id), reply);
+  answer(problemReply(problem, known.id, request.url as string), headersOf(known.id, request.headers.origin), reply);
 }
 
 function answer(

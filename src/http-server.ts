@@ -17,7 +17,6 @@ export type HttpLimits = Pick<
   | 'replyTimeoutMs'
   | 'keepAliveTimeoutMs'
   | 'headerBytesMax'
-  | 'jsonBodyBytesMax'
   | 'connectionsMax'
   | 'requestsPerSocketMax'
 >;
@@ -49,6 +48,10 @@ export function httpServer(limits: HttpLimits, handle: RequestListener): HttpSer
       handle(request, reply);
     },
   );
+  // Node would send 100 to a request before anybody has looked at it, and 417 with an empty body. Whoever reads the body sends the 100.
+  for (const event of ['checkContinue', 'checkExpectation']) {
+    server.on(event, (request, reply) => server.emit('request', request, reply));
+  }
   return { server, connections: new Connections(server, limits) };
 }
 

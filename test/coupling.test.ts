@@ -112,7 +112,7 @@ t.test('a bad schedule is 422 at its field', async (t) => {
     [{ minimum: 2 }, 'validation', '/temperature/minimum'],
     [{ steps: 0 }, 'validation', '/temperature/steps'],
     [{ step: -1 }, 'validation', '/temperature/step'],
-    [{ rate: 1 }, 'validation', '/temperature'],
+    [{ rate: 1 }, 'validation', '/temperature/rate'],
   ] as const) {
     const { status, reply } = await service.sample({ logits: [1, 2], temperature: { ...good, ...change } });
     t.equal(status, 422);

@@ -354,6 +354,7 @@ t.test('the request schema describes exactly the fields that are taken', async (
     'row_offset',
     'sample_offset',
     'noise',
+    'masks',
     'top_k',
     'return',
   ]);

@@ -45,6 +45,7 @@ export interface Reply {
   noise_version: string;
   provider: string;
   type: string;
+  code: string;
   title: string;
   status: number;
   detail: string;

@@ -164,6 +164,7 @@ export function readBody(request: FastifyRequest, payload: Readable, limits: Bod
       error instanceof Problem ? error : new Problem('bad-request', 'The body ended before its length was reached.'),
     );
   };
+  connectionOf(request.raw.socket)?.askForBody(request.raw);
   const direct = payload === request.raw && connectionOf(request.raw.socket)?.takeBody(request.raw, copy);
   if (!direct) payload.on('data', keep);
   payload.on('end', finish).on('error', fail);

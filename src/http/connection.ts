@@ -28,8 +28,8 @@ const chunkedBytesMax = 6400;
 const parkedBytesMax = 2 ** 16;
 const parkedPiecesMax = 16;
 
-/** How long a client that was answered before it had sent all may go on sending. */
-const lingerMs = 1000;
+/** How long a client that was answered before it had sent all may pause before its connection is closed. */
+const lingerSilenceMs = 1000;
 
 /**
  * What a connection is doing. `busy`: a request has come whose reply is not out, or bytes wait to be parsed.
@@ -54,7 +54,8 @@ export interface ConnectionParts {
   readonly idleMs: () => number;
   /** The last request of a connection is answered with Connection: close. */
   readonly requestsMax: number;
-  /** How many bytes a client that was answered may go on sending. */
+  /** How long, and how many bytes, a client that was answered may go on sending. */
+  readonly lingerMsMax: number;
   readonly lingerBytesMax: number;
 }
 
@@ -151,6 +152,17 @@ export class Connection implements Placed {
     if (this.#bodyBytesLeft > 0) this.sinceMs = performance.now();
   }
 
+  /** The origin of the page that sent the request under way, if one is and a page did. */
+  get origin(): string | undefined {
+    return this.#reply && this.#request?.headers.origin;
+  }
+
+  /** Tells a client that holds its body back until it hears whether anybody wants it (RFC 9110, section 10.1.1) that somebody does. */
+  askForBody(request: IncomingMessage): void {
+    if (request.headers.expect === undefined || request.httpVersion !== '1.1') return;
+    if (request === this.#request && !request.complete) this.#reply?.writeContinue();
+  }
+
   /**
    * Hands the body of `request` to `take`, piece by piece as it is read, and nothing of it to the stream, which only ends; false where
    * that cannot be, and the stream has it. A piece is overwritten once `take` returns. Node copies each piece for the stream into memory of
@@ -214,7 +226,7 @@ export class Connection implements Placed {
 
   /**
    * Ends the connection once what has been written is out. What still comes is not parsed but thrown away, within limits: closing at once
-   * would reset the connection, and a client that is still sending would never see why.
+   * would reset the connection, and a client that is still sending would never see why. Many clients do not look before they have sent all.
    */
   linger(): void {
     if (this.#lingering) return;
@@ -224,7 +236,9 @@ export class Connection implements Placed {
     const { socket } = this;
     socket.end();
     socket.resume();
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    const destroy = () => socket.destroy();
+    socket.setTimeout(lingerSilenceMs, destroy);
+    const timer = setTimeout(destroy, this.#parts.lingerMsMax);
     socket.once('close', () => clearTimeout(timer));
   }
 

@@ -12,8 +12,8 @@ export interface ConnectionLimits {
   readonly requestsPerSocketMax: number;
   readonly keepAliveTimeoutMs: number;
   readonly replyTimeoutMs: number;
-  /** How much a client may go on sending that was answered before it had sent all. */
-  readonly jsonBodyBytesMax: number;
+  /** As long as a request may take may a client go on sending that was answered before it had sent all. */
+  readonly requestTimeoutMs: number;
 }
 
 /** How often replies under way are looked at. */
@@ -24,6 +24,9 @@ const checkIntervalMs = 1000;
  * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, and eight bodies at once held the thread for 30 ms.
  */
 const turnReadMsMax = 1;
+
+/** A client that was answered may go on sending so much. To throw it away takes a tenth of a second, in turns of 2 ms. */
+const lingerBytesMax = 2 ** 30;
 
 /** Idle connections keep their time until so much of the table is taken. */
 const roomyShare = 0.75;
@@ -55,7 +58,8 @@ export class Connections {
       inItsTurn: (connection) => this.#wait(connection),
       idleMs: () => server.keepAliveTimeout,
       requestsMax: limits.requestsPerSocketMax,
-      lingerBytesMax: limits.jsonBodyBytesMax,
+      lingerMsMax: limits.requestTimeoutMs,
+      lingerBytesMax,
     };
     server.on('connection', (socket) => this.#accept(socket));
     this.#check = setInterval(() => this.#closeSlowReaders(), checkIntervalMs);

@@ -3,6 +3,7 @@
  * first of several Host headers and does not look at it.
  */
 import type { IncomingMessage } from 'node:http';
+import { Problem } from '../errors.js';
 
 /** A name or address and maybe a port (RFC 9110, section 7.2); empty where the target has no authority. */
 const hostForm = /^([A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(:\d{0,5})?$/;
@@ -10,8 +11,20 @@ const hostForm = /^([A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(:\d{0,5})?
 /** The target of a request to a proxy, which every server takes (RFC 9112, section 3.2.2). */
 const absoluteForm = /^https?:\/\/[^/?#]*/i;
 
-/** What is wrong with a request, in a sentence for its client; undefined where nothing is. */
-export function flawOf({ httpVersion, headers, rawHeaders, url, method }: IncomingMessage): string | undefined {
+/** What is wrong with a request; undefined where nothing is. */
+export function flawOf(request: IncomingMessage): Problem | undefined {
+  const flaw = malformation(request);
+  if (flaw !== undefined) return new Problem('bad-request', flaw);
+  const { expect } = request.headers;
+  if (!expect || expect.toLowerCase() === '100-continue') return undefined;
+  return new Problem(
+    'expectation-failed',
+    'The Expect header asks for something other than 100-continue. Leave it out.',
+  );
+}
+
+/** What breaks HTTP/1.1, in a sentence for the client. */
+function malformation({ httpVersion, headers, rawHeaders, url, method }: IncomingMessage): string | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return 'The request line has no version that is served. Send HTTP/1.1.';
   if (!url?.startsWith('/') && !(url === '*' && method === 'OPTIONS')) {

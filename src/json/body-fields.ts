@@ -3,10 +3,10 @@ import { FieldNames } from './field-names.js';
 
 /** A field whose value may be a long array. */
 export type ArrayField =
-  /** Numbers and nulls, nested at most `axesMax` deep, 1 to 3. */
-  | { readonly holds: 'numbers'; readonly axesMax: number }
+  /** Numbers and nulls, nested at most `axesMax` deep, 1 to 3; `axes` says to a client what the axes are. */
+  | { readonly holds: 'numbers'; readonly axesMax: number; readonly axes?: string }
   /** The same, or flags: the elements of a tensor. */
-  | { readonly holds: 'elements'; readonly axesMax: number }
+  | { readonly holds: 'elements'; readonly axesMax: number; readonly axes?: string }
   /** Integers and strings of digits, at most `countMax`. */
   | { readonly holds: 'seeds'; readonly countMax: number };
 

@@ -12,15 +12,14 @@ import { Problem, type ProblemCode, problemKind } from '../errors.js';
 import type { ArrayReader, Memory } from './array-reader.js';
 import type { ArrayField, BodyFields } from './body-fields.js';
 import { beginsFlag, type FlagList, FlagReader } from './flag-reader.js';
-import { ListReader } from './list-reader.js';
-import { MalformedJsonError } from './malformed-json-error.js';
+import { faultError, otherUnicodeError } from './malformed-json.js';
 import { MatrixReader } from './matrix-reader.js';
 import { NumberMatrix } from './number-matrix.js';
 import type { SeedList } from './seed-list.js';
 import { SeedReader } from './seed-reader.js';
+import { findFaultInArray } from './syntax-fault.js';
 
 const QUOTE = 0x22;
-const MINUS = 0x2d;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 const COMMA = 0x2c;
@@ -28,9 +27,16 @@ const ARRAY_OPEN = 0x5b;
 const ARRAY_CLOSE = 0x5d;
 const OBJECT_OPEN = 0x7b;
 const OBJECT_CLOSE = 0x7d;
-const LETTER_N = 0x6e;
-const LETTER_T = 0x74;
-const LETTER_F = 0x66;
+
+/** U+FEFF in UTF-8, which may stand before a JSON text and says nothing (RFC 8259, section 8.1). */
+const byteOrderMark = Buffer.from('\ufeff');
+
+/** What a value may begin with outside the object that a body is. */
+const beginsValue = /["[{\-0-9tfn]/;
+
+/** So much of an array is looked at for what breaks it, and so much before for where in the array that is. */
+const brokenArrayBytes = 64;
+const beforeBytesMax = 65_536;
 
 /** What a member costs beside its bytes, in bytes of text. */
 const memberCost = 256;
@@ -61,6 +67,11 @@ const arrayPlaceholder = 'null';
 /** White space between members, or behind the body, is left out from this length on; one step looks at so much of it. */
 const spaceBytesMin = 256;
 const spaceBytesMax = 65_536;
+
+/** Axes of an array that has too many are counted up to so many. */
+const axesCountedMax = 16;
+
+type NestedField = Extract<ArrayField, { readonly axesMax: number }>;
 
 /** What a long array becomes. */
 export type LongArray = NumberMatrix | SeedList | FlagList;
@@ -98,6 +109,8 @@ export class BodyScan {
   #stringBytes = 0;
   #closed = false;
   #started = false;
+  #brokenAt: number | undefined;
+  #isObject = true;
   /** Whether the body's object lies behind. */
   #ended = false;
   #values = 0;
@@ -127,6 +140,11 @@ export class BodyScan {
     return this.#closed && this.#stringBytes < 0x80;
   }
 
+  /** A byte at or before which the body is no JSON, once the walk has met one: it ends there. */
+  get brokenAt(): number | undefined {
+    return this.#brokenAt;
+  }
+
   /** Does one slice of an array, or the way to the next one, and returns what it cost in bytes. */
   step(): number {
     if (this.#reader !== undefined) return this.#stepArray(this.#reader);
@@ -147,10 +165,25 @@ export class BodyScan {
   }
 
   #enter(): void {
+    const body = this.#body;
     this.#started = true;
-    this.#position = this.#skipSpace(0);
-    if (this.#body[this.#position] !== OBJECT_OPEN) this.#end(this.#position);
-    else this.#position++;
+    if (this.#position === 0 && (body[0] !== OBJECT_OPEN || body[1] === 0)) this.#checkEncoding();
+    this.#position = this.#skipSpace(this.#position);
+    if (body[this.#position] === OBJECT_OPEN) {
+      this.#position++;
+      return;
+    }
+    this.#isObject = false;
+    this.#ended = true;
+    if (!beginsValue.test(String.fromCharCode(body[this.#position] ?? 0))) this.#break(this.#position);
+  }
+
+  /** @throws {MalformedJsonError} for UTF-16 and UTF-32 */
+  #checkEncoding(): void {
+    const body = this.#body;
+    const error = otherUnicodeError(body[0], body[1]);
+    if (error) throw error;
+    if (byteOrderMark.equals(body.subarray(0, byteOrderMark.length))) this.#leaveOut(0, byteOrderMark.length);
   }
 
   #nextMember(): void {
@@ -281,18 +314,39 @@ export class BodyScan {
     if (tooMany && field.holds === 'seeds') {
       this.#refuse('validation', [], `must have one entry per row of logits, at most ${field.countMax}`);
     }
-    if (tooDeep && field.holds !== 'seeds') this.#refuse('validation', path, `${expected}: ${axesText(field.axesMax)}`);
+    if (tooDeep && field.holds !== 'seeds') {
+      const text = reader instanceof MatrixReader ? this.#axesText(position, field) : expected;
+      this.#refuse('validation', path, text);
+    }
     const start = this.#readerStart;
     const end = this.#skipValue(start, inItem ? 3 : 1, start + plainLimits.otherArrayBytesMax);
     if (end < 0) {
-      const other =
-        beginsOther(this.#body[position]) || (reader instanceof ListReader && isLetterOfNumber(this.#body[position]));
-      if (!other) throw new MalformedJsonError('The body is not JSON.', position);
+      this.#throwFaultInArray(position);
       this.#refuse('validation', path, expected);
     }
     this.#position = end;
     this.#skipComma();
     return end - start;
+  }
+
+  /** @throws {MalformedJsonError} where an array is broken at `position`, and does not only hold something else there */
+  #throwFaultInArray(position: number): void {
+    const body = this.#body;
+    const piece = body.toString('latin1', position, position + brokenArrayBytes);
+    let before = position - 1;
+    while (isSpace(body[before] as number) && position - before < beforeBytesMax) before--;
+    const previous = String.fromCharCode(body[before] as number);
+    const fault = findFaultInArray(piece, previous, position + piece.length === body.length);
+    if (fault) throw faultError(body, position + fault.index, fault);
+  }
+
+  /** How many axes an array has whose bracket at `position` is one too many, and how many it may have. */
+  #axesText(position: number, { axesMax, axes = 'no array may be inside that' }: NestedField): string {
+    let count = axesMax;
+    let at = position;
+    for (; this.#body[at] === ARRAY_OPEN && count < axesCountedMax; at = this.#skipSpace(at + 1)) count++;
+    const most = this.#body[at] === ARRAY_OPEN ? 'more than ' : '';
+    return `${this.#readerName} has ${most}${count} axes, but at most ${axesMax}: ${axes}`;
   }
 
   #skipComma(): void {
@@ -306,6 +360,13 @@ export class BodyScan {
     this.#ended = true;
     this.#closed = this.#body[position] === OBJECT_CLOSE;
     this.#position = position + 1;
+    if (!this.#closed) this.#break(position);
+  }
+
+  /** At `position`, or before, the body is no JSON: nothing more is walked. */
+  #break(position: number): void {
+    this.#brokenAt = position;
+    this.#finished = true;
   }
 
   /** Leaves out a slice of white space, and returns its length; 0 where there is none, or little. */
@@ -316,17 +377,26 @@ export class BodyScan {
     let end = start;
     while (end < last && isSpace(body[end] as number)) end++;
     if (end - start < spaceBytesMin) return 0;
-    this.spans.push({ start, end, instead: '' });
-    this.#leftOutBytes += end - start;
-    this.#position = end;
+    this.#leaveOut(start, end);
     return end - start;
   }
 
-  /** Whatever remains is not walked: JSON.parse will judge it. */
+  #leaveOut(start: number, end: number): void {
+    this.spans.push({ start, end, instead: '' });
+    this.#leftOutBytes += end - start;
+    this.#position = end;
+  }
+
+  /** Behind the object there is nothing. Any other value is left to JSON.parse, if it is short. */
   #finish(): void {
     this.#finished = true;
-    this.#position = this.#body.length;
-    if (this.#position > this.#plainEnd) this.#refuseLong();
+    const { length } = this.#body;
+    if (this.#isObject) {
+      const behind = this.#skipSpace(this.#position);
+      if (behind < length) this.#break(behind);
+    } else if (length > this.#plainEnd) {
+      this.#refuse('validation', [], 'must be an object, such as {"logits": [1, 0.5, -1]}');
+    }
   }
 
   /** How far plain JSON may reach, if no further array comes. */
@@ -436,18 +506,4 @@ export class BodyScan {
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-/** Whether a byte begins a number or null, which are wrong in a list of something else. */
-function isLetterOfNumber(byte = 0): boolean {
-  return byte === LETTER_N || byte === MINUS || (byte >= 0x30 && byte <= 0x39);
-}
-
-/** Whether a byte begins a JSON value that is no number and not null. */
-function beginsOther(byte: number | undefined): boolean {
-  return byte === QUOTE || byte === OBJECT_OPEN || byte === ARRAY_OPEN || byte === LETTER_T || byte === LETTER_F;
-}
-
-function axesText(axesMax: number): string {
-  return `the array may be nested ${axesMax === 1 ? 'one level' : `${axesMax} levels`} deep`;
 }

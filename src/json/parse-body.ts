@@ -4,8 +4,8 @@
  * Whether a value makes sense is for the schemas.
  *
  * As with JSON.parse the last of several members of one name wins. Unlike JSON.parse, a body that is not UTF-8 is malformed,
- * and so is one with a key that could reach a prototype (forbidden-keys.ts); and what is not in those arrays has limits
- * (`plainLimits`), since JSON.parse reads it in one turn.
+ * and so is one with a key that could reach a prototype (forbidden-keys.ts); a byte order mark is passed over; and what is not in those
+ * arrays has limits (`plainLimits`), since JSON.parse reads it in one turn.
  */
 import { isUtf8 } from 'node:buffer';
 import { CallerGone } from '../errors.js';
@@ -14,8 +14,10 @@ import type { BodyFields } from './body-fields.js';
 import { BodyScan, type LongArray } from './body-scan.js';
 import { textBytesMax } from './codec-instance.js';
 import { holdsForbiddenKey, mayHoldForbiddenKey } from './forbidden-keys.js';
+import { faultError, notUtf8Error } from './malformed-json.js';
 import { MalformedJsonError } from './malformed-json-error.js';
 import { sliceBytesMin } from './matrix-reader.js';
+import { findSyntaxFault } from './syntax-fault.js';
 import { nextTurn } from './turn.js';
 
 export interface ParseOptions {
@@ -81,12 +83,13 @@ function scanTurn(scan: BodyScan, turnBytesMax: number): boolean {
 
 /** Parses what is left of the body and puts the arrays in. */
 function finish(body: Buffer, scan: BodyScan): unknown {
-  const rest = restOf(body, scan);
+  if (scan.brokenAt !== undefined) throw brokenError(body, scan, scan.brokenAt);
+  const rest = restOf(body, scan, body.length);
   let value: unknown;
   try {
     value = JSON.parse(rest);
-  } catch (error) {
-    throw new MalformedJsonError('The body is not JSON.', bytePosition(error, rest, scan));
+  } catch {
+    throw faultIn(rest, body, scan);
   }
   if (mayHoldForbiddenKey(rest) && holdsForbiddenKey(value)) {
     throw new MalformedJsonError('The body holds a key that is not allowed: __proto__ or constructor.prototype.');
@@ -107,30 +110,43 @@ function putIn(value: unknown, arrays: ReadonlyMap<string, LongArray | undefined
   }
 }
 
-/** The body with a placeholder for every long array, and without long runs of white space. */
-function restOf(body: Buffer, scan: BodyScan): string {
+/** How much of the text behind a fault is looked at: more than the longest word that JSON does not have. */
+const behindFaultBytes = 64;
+
+/** The error of a body that breaks at or before a byte. What comes behind that byte may be anything. */
+function brokenError(body: Buffer, scan: BodyScan, brokenAt: number): MalformedJsonError {
+  const behind = body.toString('utf8', brokenAt, brokenAt + behindFaultBytes);
+  return faultIn(restOf(body, scan, brokenAt) + behind, body, scan);
+}
+
+function faultIn(rest: string, body: Buffer, scan: BodyScan): MalformedJsonError {
+  const fault = findSyntaxFault(rest);
+  if (fault === undefined) throw new Error('A body was refused that is JSON. This is a bug.');
+  return faultError(body, bytePosition(rest, fault.index, scan), fault);
+}
+
+/** The body up to `end` with a placeholder for every long array, and without long runs of white space. */
+function restOf(body: Buffer, scan: BodyScan, end: number): string {
   let rest = '';
   let position = 0;
   for (const span of scan.spans) {
     rest += decode(body, position, span.start, scan.ascii) + span.instead;
     position = span.end;
   }
-  return rest + decode(body, position, body.length, scan.ascii);
+  return rest + decode(body, position, end, scan.ascii);
 }
 
 function decode(body: Buffer, start: number, end: number, ascii: boolean): string {
   if (ascii) return body.toString('latin1', start, end);
-  if (!isUtf8(body.subarray(start, end))) throw new MalformedJsonError('The body is not UTF-8.');
+  if (!isUtf8(body.subarray(start, end))) throw notUtf8Error(body, start, end);
   return body.toString('utf8', start, end);
 }
 
-/** Where in the body JSON.parse stopped, if its message ends with a position; only that number is taken from it. */
-function bytePosition(error: unknown, rest: string, scan: BodyScan): number | undefined {
-  const match = /at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error instanceof Error ? error.message : '');
-  if (match === null) return undefined;
-  let position = Buffer.byteLength(rest.slice(0, Number(match[1])));
+/** Where in the body the place `index` of what remains of it lies. */
+function bytePosition(rest: string, index: number, scan: BodyScan): number {
+  let position = Buffer.byteLength(rest.slice(0, index), scan.ascii ? 'latin1' : 'utf8');
   for (const span of scan.spans) {
-    if (position <= span.start) break;
+    if (position < span.start || (position === span.start && span.instead !== '')) break;
     position += span.end - span.start - span.instead.length;
   }
   return position;

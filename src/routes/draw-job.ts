@@ -27,6 +27,7 @@ import type { Estimator } from '../schemas/vjp.js';
 export const logitsCodes: readonly ProblemCode[] = [
   'malformed-json',
   'bad-request',
+  'expectation-failed',
   'unauthenticated',
   'request-timeout',
   'body-too-large',

@@ -5,8 +5,10 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
+import { formRefusal, parseMediaType } from '../http/body-form.js';
 import { readBody } from '../http/body-reader.js';
 import { BodyFields } from '../json/body-fields.js';
+import { MalformedJsonError } from '../json/malformed-json-error.js';
 import { parseBody } from '../json/parse-body.js';
 import type { InferBody } from '../schemas/infer-request.js';
 
@@ -16,25 +18,40 @@ export interface InferBodyLimits {
 }
 
 /** Long arrays, and the other fields that an error can point at. */
-const fields = new BodyFields({ 'inputs[].data': { holds: 'elements', axesMax: 3 } }, [
-  'id',
-  'model_name',
-  'parameters',
-  'outputs',
-]);
+const fields = new BodyFields(
+  { 'inputs[].data': { holds: 'elements', axesMax: 3, axes: 'flat, or nested as the shape of the tensor says' } },
+  ['id', 'model_name', 'parameters', 'outputs'],
+);
 
 /** No header at all is how tritonclient sends both forms. */
-const mediaType = /^(application\/octet-stream|application\/json\s*(;\s*charset\s*=\s*"?utf-8"?)?)?$/i;
+const form = { types: ['application/json', 'application/octet-stream'], typeMayBeAbsent: true };
 
-function refuseOtherMediaTypes(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  const { 'content-type': contentType = '', 'content-encoding': contentEncoding } = request.headers;
-  if (contentEncoding !== undefined) {
-    done(new Problem('unsupported-media-type', 'Send the body uncompressed, without Content-Encoding.'));
-  } else if (!mediaType.test(contentType.trim())) {
-    done(new Problem('unsupported-media-type', 'Send Content-Type: application/json or application/octet-stream.'));
-  } else {
-    done();
+function refuseOtherForms(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  done(formRefusal(request.headers, form));
+}
+
+const lengthHeader = 'Inference-Header-Content-Length';
+
+/** Of a body that has more than its JSON, and no header that says where that ends: its sender knows the header, or does not. */
+const missingHeader =
+  `If binary tensors follow the JSON, say in the header ${lengthHeader} how many bytes the JSON has; ` +
+  '0 stands for a body that is one raw tensor.';
+
+/** Of JSON that is broken the header may be the cause. */
+function withHeader(error: unknown, jsonLength: number): unknown {
+  if (!(error instanceof MalformedJsonError)) return error;
+  return new Problem('malformed-json', `${error.message} ${lengthHeader} says that the JSON has ${jsonLength} bytes.`);
+}
+
+function withMissingHeader(error: unknown, { headers }: FastifyRequest): unknown {
+  const isBinary = parseMediaType(headers['content-type'] ?? '')?.type !== form.types[0];
+  if (error instanceof MalformedJsonError && (isBinary || error.behindEnd)) {
+    return new Problem('malformed-json', `${error.message} ${missingHeader}`);
   }
+  if (error instanceof Problem && error.code === 'body-too-large' && isBinary) {
+    return new Problem('body-too-large', `${error.message} ${missingHeader}`, error.errors);
+  }
+  return error;
 }
 
 /**
@@ -46,7 +63,7 @@ function jsonLengthOf(request: FastifyRequest): number | undefined {
   const text = request.headers['inference-header-content-length'];
   if (text === undefined) return undefined;
   if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text);
-  throw new Problem('malformed-binary', 'Inference-Header-Content-Length must be a whole number of bytes.');
+  throw new Problem('malformed-binary', `${lengthHeader} must be a whole number of bytes.`);
 }
 
 type Done = (error: Error | null, body?: InferBody) => void;
@@ -60,29 +77,38 @@ function readInferBody(request: FastifyRequest, payload: Readable, limits: Infer
   }
   const bytesMax = jsonLength === undefined ? jsonBodyBytesMax : binaryBodyBytesMax;
   readBody(request, payload, { bytesMax, alignedFrom: jsonLength }, (error, bytes) => {
-    if (bytes) parse(request, bytes, jsonLength, done);
-    else done(error);
+    const refuse = (cause: unknown) =>
+      done((jsonLength === undefined ? withMissingHeader(cause, request) : withHeader(cause, jsonLength)) as Error);
+    if (bytes) parse(request, bytes, jsonLength, refuse, done);
+    else refuse(error);
   });
 }
 
 /** Parses the JSON in front of the tensors; hands it on at once where it is small. */
-function parse({ memory }: FastifyRequest, bytes: Buffer, jsonLength: number | undefined, done: Done): void {
+function parse(
+  { memory }: FastifyRequest,
+  bytes: Buffer,
+  jsonLength: number | undefined,
+  refuse: (cause: unknown) => void,
+  done: Done,
+): void {
   const jsonEnd = jsonLength ?? bytes.length;
   const binary = bytes.subarray(jsonEnd);
   let json: unknown;
   try {
-    if (bytes.length === 0 && jsonLength !== 0) throw new Problem('malformed-json', 'The body is empty.');
+    if (bytes.length === 0 && jsonLength !== 0)
+      throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
     if (jsonEnd > bytes.length) {
-      const detail = `Inference-Header-Content-Length is ${jsonEnd}, but the body has ${bytes.length} bytes.`;
+      const detail = `${lengthHeader} is ${jsonEnd}, but the body has ${bytes.length} bytes.`;
       throw new Problem('malformed-binary', detail);
     }
     // JSON has no way to spell undefined, which stands for a raw body.
     json = jsonLength === 0 ? undefined : parseBody(bytes.subarray(0, jsonEnd), fields, { memory });
   } catch (error) {
-    done(error as Error);
+    refuse(error);
     return;
   }
-  if (json instanceof Promise) json.then((parsed: unknown) => done(null, { json: parsed, binary }), done);
+  if (json instanceof Promise) json.then((parsed: unknown) => done(null, { json: parsed, binary }), refuse);
   else done(null, { json, binary });
 }
 
@@ -93,6 +119,6 @@ export function readInferBodies(app: FastifyInstance, limits: InferBodyLimits): 
     readInferBody(request, payload, limits, done),
   );
   app.addHook('onRoute', (route) => {
-    if (route.method === 'POST') route.onRequest = [route.onRequest ?? [], refuseOtherMediaTypes].flat();
+    if (route.method === 'POST') route.onRequest = [route.onRequest ?? [], refuseOtherForms].flat();
   });
 }

@@ -10,8 +10,13 @@ const version = z.string().meta({ description: 'Version of the model.', examples
 export const modelParams = z.object({ model });
 export const versionParams = z.object({ model, version });
 
-/** @throws {Problem} `unknown-model` */
+/** Paths of the protocol's extensions that look like a model: Triton's statistics of all models. */
+const reserved = new Set(['stats']);
+
+/** @throws {Problem} `unknown-model`, or `not-found` where the path names no model at all */
 export function readModel({ model: name, version: wanted }: { model: string; version?: string }): ModelName {
+  if (name === '' || reserved.has(name))
+    throw new Problem('not-found', 'No route has this path. See /docs for those there are.');
   if (!isModelName(name)) {
     throw new Problem('unknown-model', `There is no such model; there are ${Object.keys(models).join(' and ')}.`);
   }

@@ -40,6 +40,7 @@ const inferCodes = [
   'malformed-binary',
   'shape-size-mismatch',
   'unknown-model',
+  'not-found',
   'invalid-seed',
   'gradient-overflow',
 ] as const;
@@ -84,12 +85,17 @@ export function inferRoutes(
             ...inferErrorResponses(inferCodes),
           },
         },
+        // Before the body is read.
+        onRequest: (request, _reply, done) => {
+          readModel(request.params as Parameters<typeof readModel>[0]);
+          done();
+        },
         // The body is read in slices by the handler, since a large one would hold the thread.
         validatorCompiler: () => (value) => ({ value }),
       },
       async (request, reply) => {
         const model = readModel(request.params);
-        if (!request.body) throw new Problem('malformed-json', 'The body is empty.');
+        if (!request.body) throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
         return infer(model, request.body as unknown as InferBody, request, reply);
       },
     );

@@ -1,10 +1,12 @@
 /** How routes read JSON bodies: media type checks, then the project's own parser straight from the bytes. */
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
+import { formRefusal } from '../http/body-form.js';
 import { readBody } from '../http/body-reader.js';
 import { BodyFields } from '../json/body-fields.js';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { parseBody } from '../json/parse-body.js';
+import { dropNulls, nullableFields } from '../schemas/absent-null.js';
 import { scanLogits } from '../schemas/logits.js';
 
 export interface JsonBodyLimits {
@@ -12,32 +14,31 @@ export interface JsonBodyLimits {
   readonly rowsMax: number;
 }
 
+const sampleAxes = 'those of the samples, [categories], [rows, categories] or [samples, rows, categories]';
+
 /** Long arrays, wherever a route has them, and the other fields that an error can point at. */
 function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
   return new BodyFields(
     {
-      logits: { holds: 'numbers', axesMax: 2 },
-      temperature: { holds: 'numbers', axesMax: 1 },
-      cotangent: { holds: 'numbers', axesMax: 3 },
-      samples: { holds: 'numbers', axesMax: 3 },
-      log_samples: { holds: 'numbers', axesMax: 3 },
+      logits: {
+        holds: 'numbers',
+        axesMax: 2,
+        axes: '[categories] or [rows, categories]. Flatten further axes into rows; for several samples of a row send num_samples',
+      },
+      temperature: { holds: 'numbers', axesMax: 1, axes: 'one number, or one for each row of logits' },
+      cotangent: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
+      samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
+      log_samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
       seed: { holds: 'seeds', countMax: rowsMax },
     },
-    ['return', 'hard', 'num_samples', 'row_offset', 'sample_offset', 'noise', 'top_k', 'estimator'],
+    ['return', 'hard', 'num_samples', 'row_offset', 'sample_offset', 'noise', 'top_k', 'estimator', 'masks'],
   );
 }
 
-const jsonInUtf8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+const form = { types: ['application/json'], typeMayBeAbsent: false };
 
-function refuseOtherMediaTypes(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  const { 'content-type': contentType = '', 'content-encoding': contentEncoding } = request.headers;
-  if (contentEncoding !== undefined) {
-    done(new Problem('unsupported-media-type', 'Send the body uncompressed, without Content-Encoding.'));
-  } else if (contentType !== 'application/json' && !jsonInUtf8.test(contentType.trim())) {
-    done(new Problem('unsupported-media-type', 'Send Content-Type: application/json, in UTF-8.'));
-  } else {
-    done();
-  }
+function refuseOtherForms(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  done(formRefusal(request.headers, form));
 }
 
 type Done = (error: Error | null, body?: unknown) => void;
@@ -46,7 +47,7 @@ type Done = (error: Error | null, body?: unknown) => void;
 function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, done: Done): void {
   let body: unknown;
   try {
-    if (bytes.length === 0) throw new Problem('malformed-json', 'The body is empty.');
+    if (bytes.length === 0) throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
     body = parseBody(bytes, fields, { memory });
   } catch (error) {
     done(error as Error);
@@ -56,9 +57,11 @@ function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, do
     body.then(scanLarge).then((scanned) => {
       // What it was parsed from is read no more; its numbers are.
       memory.give(bytes.buffer as ArrayBuffer);
+      dropNulls(scanned, nullableFields);
       done(null, scanned);
     }, done);
   } else {
+    dropNulls(body, nullableFields);
     done(null, body);
   }
 }
@@ -82,6 +85,6 @@ export function readJsonBodies(app: FastifyInstance, limits: JsonBodyLimits): vo
     });
   });
   app.addHook('onRoute', (route) => {
-    if (route.schema?.body) route.onRequest = [route.onRequest ?? [], refuseOtherMediaTypes].flat();
+    if (route.schema?.body) route.onRequest = [route.onRequest ?? [], refuseOtherForms].flat();
   });
 }

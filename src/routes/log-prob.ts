@@ -6,6 +6,7 @@ import type { Job } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { checkPoints, type LogProbRequest, logProbReply, logProbRequest } from '../schemas/log-prob.js';
 import type { LogitsLimits } from '../schemas/logits.js';
+import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
 import { drawFor, logitsCodes, ofRows, sendDrawn, temperatureMember } from './draw-job.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
@@ -35,6 +36,8 @@ export function logProbRoute(
     },
     async (request, reply) => {
       const { logits, temperature } = request.body;
+      const masking = checkMasks(request.body.masks, logits);
+      if (masking) await masking;
       const checking = checkPoints(request.body);
       if (checking) await checking;
       const job = toJob(request.body);

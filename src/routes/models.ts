@@ -87,7 +87,7 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
       'The tensors of a model',
       'Names, datatypes and shapes of its inputs and outputs.',
       modelMetadataReply,
-      ['unauthenticated', 'unknown-model'],
+      ['unauthenticated', 'unknown-model', 'not-found'],
     );
     typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));
     const ready = described(
@@ -95,7 +95,7 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
       'Whether a model can be asked here',
       'Every model is ready when the server is.',
       modelReady,
-      ['unknown-model', ...unreadyCodes],
+      ['unknown-model', 'not-found', ...unreadyCodes],
     );
     typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {
       const name = readModel(request.params as { model: string; version?: string });

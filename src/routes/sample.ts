@@ -5,6 +5,7 @@ import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
 import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { type DrawLimits, drawAxes } from '../schemas/draw.js';
+import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type ReturnName, type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
 import { drawFor, drawMembers, logitsCodes, randomSeed, sampleJob, sendDrawn } from './draw-job.js';
@@ -43,6 +44,9 @@ export function sampleRoute(
       },
     },
     async (request, reply) => {
+      const { logits, masks } = request.body.draw;
+      const masking = checkMasks(masks, logits);
+      if (masking) await masking;
       const job = toJob(request.body);
       const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
       const body = printBody(toMembers(request.body, result, sampler), printed);

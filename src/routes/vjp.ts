@@ -6,6 +6,7 @@ import { nextTurn } from '../json/turn.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { DrawLimits } from '../schemas/draw.js';
+import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
 import { checkCotangent, type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
 import { drawFor, drawMembers, logitsCodes, refuseOverflow, sendDrawn, vjpJob } from './draw-job.js';
@@ -37,6 +38,8 @@ export function vjpRoute(
     },
     async (request, reply) => {
       const { draw, cotangent, estimator } = request.body;
+      const masking = checkMasks(draw.masks, draw.logits);
+      if (masking) await masking;
       const checking = checkCotangent(request.body);
       if (checking) await checking;
       const job = vjpJob(draw, cotangent.data, estimator);

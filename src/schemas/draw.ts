@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { component, referTo } from './component.js';
 import { type IssueSink, report } from './issue.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
+import { type Masks, masksField } from './masks.js';
 import { nested } from './nested.js';
 import type { Seed } from './seed.js';
 import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
@@ -23,6 +24,7 @@ export interface Draw {
   readonly rowOffset: number;
   readonly sampleOffset: number;
   readonly noise: 'gumbel' | 'none';
+  readonly masks: Masks;
 }
 
 /** Row and sample numbers are 32-bit counters of the noise contract. */
@@ -63,6 +65,7 @@ export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed
         description:
           '"gumbel", also when absent. "none" leaves the noise out: plain softmax with temperature, or the most likely category.',
       }),
+    masks: masksField,
   };
 }
 
@@ -74,6 +77,7 @@ interface DrawBody {
   readonly row_offset: number;
   readonly sample_offset: number;
   readonly noise: 'gumbel' | 'none';
+  readonly masks: Masks;
 }
 
 /** The draw of a body whose fields are right each by itself; undefined once what is wrong between them has been reported. */
@@ -93,6 +97,7 @@ export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: Iss
     rowOffset: body.row_offset,
     sampleOffset: body.sample_offset,
     noise: body.noise,
+    masks: body.masks,
   };
 }
 

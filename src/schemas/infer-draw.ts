@@ -1,12 +1,14 @@
 /** From an inference request to the draw it asks for: what POST /sample and POST /sample/vjp make of their fields. */
 import type { Memory } from '../json/array-reader.js';
 import { type Draw, drawAxes, toDraw } from './draw.js';
-import { finiteIn, flagsIn, logitsIn, seedIn, temperatureIn } from './infer-fields.js';
+import { finiteIn, flagsIn, logitsIn, placeOf, seedIn, temperatureIn } from './infer-fields.js';
 import { InferIssues } from './infer-issues.js';
-import { type ModelName, models } from './infer-models.js';
+import type { ModelName } from './infer-models.js';
 import { type InferLimits, type InferRequest, type RequestedOutput, requestedOutputs } from './infer-request.js';
 import { type InputTensor, placeInputs } from './infer-tensors.js';
-import { readSeed, type Seed } from './seed.js';
+import type { Logits } from './logits.js';
+import { findMasks, type Masks } from './masks.js';
+import { type AbsentSeed, readSeed, type Seed } from './seed.js';
 import { type Temperature, toTemperature } from './temperature.js';
 import { checkTopK } from './top-k.js';
 import type { Estimator } from './vjp.js';
@@ -104,7 +106,7 @@ function placeAll(
   issues: InferIssues,
 ): Map<string, InputTensor> {
   issues.throwIfAny();
-  const inputs = placeInputs(request.inputs, binary, models[model].inputs, issues);
+  const inputs = placeInputs(request.inputs, binary, model, issues);
   const rows = inputs.get('logits')?.shape[0];
   for (const { path, shape } of inputs.values()) {
     if (shape.length !== 1 || shape[0] === 1 || shape[0] === rows) continue;
@@ -136,12 +138,26 @@ async function readDraw(
     row_offset: parameters.row_offset,
     sample_offset: parameters.sample_offset,
     noise: parameters.noise,
+    masks: parameters.masks,
   };
-  const placeOf = (field: string) => inputs.get(field)?.path ?? parameterOf(field);
-  const draw = toDraw(body, seed as Seed, limits, issues.of(placeOf));
+  const pathOf = (field: string) => inputs.get(field)?.path ?? parameterOf(field);
+  const draw = toDraw(body, seed as Seed, limits, issues.of(pathOf));
   issues.throwIfAny();
+  await refuseMasks(parameters.masks, body.logits, inputs.get('logits') as InputTensor);
   const alike = hard.every((flag) => flag === hard[0]);
   return { draw: draw as Draw, hardRows: alike ? undefined : hard };
+}
+
+/** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category where the request refuses masks */
+async function refuseMasks(masks: Masks, logits: Logits, { path, bytes }: InputTensor): Promise<void> {
+  if (masks === 'allow') return;
+  const issues = new InferIssues();
+  const what = bytes ? '-infinity' : 'null, which JSON.stringify writes for NaN and Infinity,';
+  const text = `is ${what} while masks are refused: send a finite logit, or leave masks out to mask the category`;
+  await findMasks(logits, (at) =>
+    issues.report('non-finite-logits', path, `${placeOf(at, logits.categories)} ${text}`),
+  );
+  issues.throwIfAny();
 }
 
 function parameterOf(field: string): readonly string[] {
@@ -166,11 +182,14 @@ async function seedOf(
   issues: InferIssues,
   randomSeed?: () => string,
 ): Promise<Seed | undefined> {
-  if (tensor) return seedIn(tensor, memory, issues);
-  if (parameters.seed?.perRow) {
+  const absent: AbsentSeed = randomSeed ? 'random' : 'refused';
+  if (tensor) return seedIn(tensor, memory, issues, absent);
+  if (parameters.seed === undefined) return randomSeed && readSeed(randomSeed(), issues, absent);
+  const seed = readSeed(parameters.seed, issues.at(['parameters', 'seed']), absent);
+  if (seed?.perRow) {
     issues.report('validation', ['parameters', 'seed'], 'must be an integer or a string; send one per row as a tensor');
   }
-  return parameters.seed ?? (randomSeed && readSeed(randomSeed(), issues));
+  return seed;
 }
 
 /** Numbers of a reply, apart for JSON, where they cost digits, and for bytes. */

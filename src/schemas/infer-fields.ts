@@ -20,7 +20,7 @@ import {
   reportMaskedRows,
   scanLogits,
 } from './logits.js';
-import { readSeed, type Seed } from './seed.js';
+import { type AbsentSeed, readSeed, type Seed } from './seed.js';
 import { type Temperature, toTemperature } from './temperature.js';
 
 /** Elements looked at in one turn of the event loop, at up to four nanoseconds each. */
@@ -119,14 +119,19 @@ export async function temperatureIn(tensor: InputTensor, issues: InferIssues): P
 }
 
 /** One seed, or one for each row. */
-export async function seedIn(tensor: InputTensor, memory: Memory, issues: InferIssues): Promise<Seed | undefined> {
+export async function seedIn(
+  tensor: InputTensor,
+  memory: Memory,
+  issues: InferIssues,
+  absent: AbsentSeed,
+): Promise<Seed | undefined> {
   const { bytes, data, datatype, path } = tensor;
   const perRow = tensor.shape[0] !== 1;
   if (bytes !== undefined) return seedOfBytes(bytes, datatype === 'INT64', perRow, path, issues);
   // Its own digits, since float32 keeps too few of them.
   const list = data instanceof NumberMatrix && data.text ? await readSeeds(data.text, data.columns, memory) : undefined;
   if (list) {
-    const seed = readSeed(list, perRow ? issues.at(path) : withoutRow(issues.at(path)));
+    const seed = readSeed(list, perRow ? issues.at(path) : withoutRow(issues.at(path)), absent);
     return seed && { given: decimalOf(seed.words, 0), perRow, words: seed.words };
   }
   issues.report(
@@ -193,6 +198,7 @@ function areBelowInfinity(
   return wrong === 0;
 }
 
-function placeOf(at: number, columns: number): string {
+/** Where an element of a tensor is, in words. */
+export function placeOf(at: number, columns: number): string {
   return `at row ${Math.floor(at / columns)}, column ${at % columns}:`;
 }

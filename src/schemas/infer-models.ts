@@ -59,6 +59,16 @@ export function isModelName(name: string): name is ModelName {
   return Object.hasOwn(models, name);
 }
 
+/** What is wrong with a tensor of this name, which the model has not: another one may have it. */
+export function unknownTensorText(kind: 'inputs' | 'outputs', name: string, model: ModelName): string {
+  const own = Object.keys(models[model][kind]).join(', ');
+  const owner = Object.keys(models).find((other) => Object.hasOwn(models[other as ModelName][kind], name));
+  const noun = kind.slice(0, -1);
+  return owner === undefined
+    ? `must be one of ${own}`
+    : `is an ${noun} of the model ${owner}; those of ${model} are ${own}`;
+}
+
 /** What GET /v2/models/{model} replies. */
 export function modelMetadata(name: ModelName) {
   const { inputs, outputs } = models[name];

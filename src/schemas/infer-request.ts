@@ -5,12 +5,13 @@
 import { z } from 'zod';
 import { Problem } from '../errors.js';
 import { datatypes } from '../tensors/datatypes.js';
+import { dropNulls, nullableFields } from './absent-null.js';
 import { component } from './component.js';
 import { type DrawLimits, drawFields } from './draw.js';
 import { InferIssues } from './infer-issues.js';
-import { type ModelName, models, type OutputSpec } from './infer-models.js';
+import { type ModelName, models, type OutputSpec, unknownTensorText } from './infer-models.js';
 import { toProblem } from './issue.js';
-import { oneSeedJsonSchema, replayedSeedField } from './seed.js';
+import { oneSeedJsonSchema } from './seed.js';
 import { estimator } from './vjp.js';
 
 /** Bounds of a request of the protocol. */
@@ -34,11 +35,46 @@ const rankMax = 3;
 
 const name = z.string().max(64);
 
+/** What clients say of how they made a tensor, or will read one: here its datatype and shape say all. */
+const ignoredOfTensors = {
+  content_type: z.string().optional().meta({
+    description: "Ignored: how MLServer's codecs read and write a tensor. Here its datatype says it.",
+  }),
+  headers: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .meta({ description: 'Ignored: MLServer puts the HTTP headers of a request here.' }),
+};
+
+/** What clients say beside the draw, and what cannot change it. */
+const ignoredOfRequests = {
+  ...ignoredOfTensors,
+  priority: z.int().min(0).optional().meta({ description: "Ignored: Triton's priority. All draws have the same." }),
+};
+
+const parameterNames = [...nullableFields, ...Object.keys(ignoredOfRequests)];
+const tensorParameterNames = Object.keys(ignoredOfTensors);
+
+/** Takes away what null leaves out, at each level where clients write it. */
+function dropAllNulls(json: unknown): void {
+  dropNulls(json, ['id', 'parameters', 'outputs']);
+  const { parameters, inputs, outputs } = (json ?? {}) as Record<string, unknown>;
+  dropNulls(parameters, parameterNames);
+  for (const tensors of [inputs, outputs]) {
+    if (!Array.isArray(tensors)) continue;
+    for (const tensor of tensors.slice(0, tensorsMax)) {
+      dropNulls(tensor, ['parameters']);
+      dropNulls((tensor as { parameters?: unknown } | null)?.parameters, tensorParameterNames);
+    }
+  }
+}
+
 const datatype = z.enum(datatypes, { error: `must be one of ${datatypes.join(', ')}` }).meta(component('Datatype'));
 
 const inputParameters = z
   .strictObject({
     binary_data_size: z.int().min(0).optional().meta({ description: 'Bytes of this tensor behind the JSON.' }),
+    ...ignoredOfTensors,
   })
   .meta(component('TensorParameters', { binary_data_size: 24 }));
 
@@ -61,6 +97,7 @@ const inputTensor = z
 const outputParameters = z
   .strictObject({
     binary_data: z.boolean().optional().meta({ description: 'Whether it comes as bytes behind the JSON.' }),
+    ...ignoredOfTensors,
   })
   .meta(component('RequestedOutputParameters', { binary_data: true }));
 
@@ -69,7 +106,7 @@ const outputTensor = z
   .meta(component('RequestedOutput'));
 
 function fields(limits: DrawLimits) {
-  const { num_samples, row_offset, sample_offset, noise } = drawFields(limits, z.unknown());
+  const { num_samples, row_offset, sample_offset, noise, masks } = drawFields(limits, z.unknown());
   return z.strictObject({
     id: z.string().max(idCharactersMax).optional().meta({ description: 'Comes back in the reply.' }),
     model_name: name.optional().meta({ description: 'May be repeated here; it must be that of the path.' }),
@@ -77,11 +114,16 @@ function fields(limits: DrawLimits) {
       .strictObject({
         temperature: z.number().optional().meta({ description: 'In place of the tensor.' }),
         hard: z.boolean().optional().meta({ description: 'In place of the tensor.' }),
-        seed: replayedSeedField(limits).optional().meta(oneSeedJsonSchema),
+        // What it may be depends on the model, and is read with the draw.
+        seed: z
+          .unknown()
+          .optional()
+          .meta({ ...oneSeedJsonSchema, description: `In place of the tensor. ${oneSeedJsonSchema.description}` }),
         num_samples,
         row_offset,
         sample_offset,
         noise,
+        masks,
         top_k: z.int().min(1).optional().meta({ description: 'gumbel_softmax: adds the output top_indices.' }),
         estimator: estimator.optional(),
         timeout: z.int().min(1).optional().meta({
@@ -89,6 +131,7 @@ function fields(limits: DrawLimits) {
             'Microseconds, as Triton has it: shortens the deadline of the draw like the header x-deadline-ms.',
         }),
         binary_data_output: z.boolean().optional().meta({ description: 'All outputs come as bytes behind the JSON.' }),
+        ...ignoredOfRequests,
       })
       .meta({
         ...component('InferParameters'),
@@ -143,6 +186,7 @@ export function readInferRequest(
   model: ModelName,
   { json, binary }: Pick<InferBody, 'json' | 'binary'>,
 ): InferRequest {
+  dropAllNulls(json);
   const parsed = schema.safeParse(json === undefined ? rawRequest(model, binary) : json);
   if (!parsed.success) throw toProblem(parsed.error);
   const issues = new InferIssues();
@@ -155,8 +199,10 @@ export function readInferRequest(
     issues.report('validation', ['parameters', field], 'is also given as a tensor: send one of the two');
   }
   const other = model === 'gumbel_softmax' ? ('estimator' as const) : ('top_k' as const);
-  if (parameters[other] !== undefined)
-    issues.report('validation', ['parameters', other], `is not a parameter of ${model}`);
+  if (parameters[other] !== undefined) {
+    const owner = model === 'gumbel_softmax' ? 'gumbel_softmax_vjp' : 'gumbel_softmax';
+    issues.report('validation', ['parameters', other], `is a parameter of ${owner}, not of ${model}`);
+  }
   issues.throwIfAny();
   return parsed.data;
 }
@@ -183,7 +229,7 @@ export function requestedOutputs(
   const wanted = outputs.length > 0 ? outputs : defaults.map((output) => ({ name: output, parameters: undefined }));
   const requested = wanted.map(({ name: output, parameters: own }, index) => {
     if (!Object.hasOwn(specs, output)) {
-      issues.report('validation', ['outputs', index, 'name'], `must be one of ${Object.keys(specs).join(', ')}`);
+      issues.report('validation', ['outputs', index, 'name'], unknownTensorText('outputs', output, model));
     } else if (wanted.findIndex((other) => other.name === output) < index) {
       issues.report('validation', ['outputs', index, 'name'], `asks for ${output} a second time`);
     }

@@ -5,7 +5,7 @@
 import { NumberMatrix } from '../json/number-matrix.js';
 import { type Datatype, datatypeBytes } from '../tensors/datatypes.js';
 import type { InferIssues } from './infer-issues.js';
-import type { InputSpec } from './infer-models.js';
+import { type InputSpec, type ModelName, models, unknownTensorText } from './infer-models.js';
 
 /** An input as its JSON has it. */
 export interface DeclaredInput {
@@ -36,15 +36,16 @@ export interface InputTensor {
 export function placeInputs(
   declared: readonly DeclaredInput[],
   binary: Buffer,
-  specs: Readonly<Record<string, InputSpec>>,
+  model: ModelName,
   issues: InferIssues,
 ): Map<string, InputTensor> {
+  const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
   const inputs = new Map<string, InputTensor>();
   let start = 0;
   for (const [index, input] of declared.entries()) {
     const path = ['inputs', index] as const;
     const size = input.parameters?.binary_data_size;
-    if (!isKnown(input, path, specs, inputs, issues) || !hasItsSize(input, path, issues)) continue;
+    if (!isKnown(input, path, model, inputs, issues) || !hasItsSize(input, path, issues)) continue;
     const end = start + (size ?? 0);
     if (end > binary.length) {
       const left = binary.length - start;
@@ -80,13 +81,14 @@ type InputPath = readonly [string, number];
 function isKnown(
   { name, datatype, shape }: DeclaredInput,
   path: InputPath,
-  specs: Readonly<Record<string, InputSpec>>,
+  model: ModelName,
   inputs: ReadonlyMap<string, InputTensor>,
   issues: InferIssues,
 ): boolean {
+  const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
   if (spec === undefined) {
-    issues.report('validation', [...path, 'name'], `must be one of ${Object.keys(specs).join(', ')}`);
+    issues.report('validation', [...path, 'name'], unknownTensorText('inputs', name, model));
   } else if (inputs.has(name)) {
     issues.report('validation', [...path, 'name'], `is a second tensor ${name}`);
   } else if (!spec.datatypes.includes(datatype)) {
@@ -95,12 +97,23 @@ function isKnown(
     issues.report(
       'validation',
       [...path, 'shape'],
-      `of ${name} must be [${spec.shape.join(', ')}], -1 standing for any size`,
+      `of ${name} has ${axesOf(shape.length)}, but must be [${spec.shape.join(', ')}], -1 standing for any size${adviceOn(name, shape)}`,
     );
   } else {
     return true;
   }
   return false;
+}
+
+function axesOf(count: number): string {
+  return count === 1 ? '1 axis' : `${count} axes`;
+}
+
+/** How to give logits the two axes that they have. */
+function adviceOn(name: string, shape: readonly number[]): string {
+  if (name !== 'logits') return '';
+  if (shape.length === 1) return `: send [1, ${shape[0]}] for one row`;
+  return ': flatten further axes into rows; for several samples of a row send the parameter num_samples';
 }
 
 /** Whether the elements are given once, as many as the shape says. */

@@ -6,6 +6,7 @@ import { InferIssues } from './infer-issues.js';
 import { type IssueSink, report } from './issue.js';
 import { logProbExamples, logProbReplyExamples } from './log-prob-examples.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
+import { type Masks, masksField } from './masks.js';
 import { nested } from './nested.js';
 import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js';
 import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
@@ -16,6 +17,7 @@ export interface LogProbRequest {
   /** [B, K]: samples, or their logarithms; its numbers are for `checkPoints`. */
   readonly points: NumberMatrix;
   readonly logarithms: boolean;
+  readonly masks: Masks;
 }
 
 /** How far from 1 the sum of a sample may be: what rounding to float32, or to a few digits, leaves. */
@@ -41,9 +43,10 @@ export function logProbRequest(limits: LogitsLimits) {
           description: 'Their logarithms instead, null where masked: right where samples underflow.',
           ...nested('MaskedFloat32', 1, 2),
         }),
+      masks: masksField,
     })
     .transform((body, context): LogProbRequest => {
-      const { logits, temperature } = body;
+      const { logits, temperature, masks } = body;
       if (!checkTemperatures(temperature, logits.rows, context)) return z.NEVER;
       const logarithms = body.samples === undefined;
       if (logarithms === (body.log_samples === undefined)) {
@@ -54,7 +57,7 @@ export function logProbRequest(limits: LogitsLimits) {
       const shape = [...(logits.rank === 1 ? [] : [logits.rows]), logits.categories];
       const points = readPoints(body[field], shape, [field], context);
       if (points === undefined) return z.NEVER;
-      return { logits, temperature, points, logarithms };
+      return { logits, temperature, points, logarithms, masks };
     })
     .meta({
       ...component('LogProbRequest'),

@@ -50,7 +50,7 @@ export function logitsField(limits: LogitsLimits) {
         [0, null, 0],
       ]),
       description:
-        'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn.',
+        'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn. JSON.stringify writes NaN and Infinity as null, too; masks: "refuse" finds such mistakes.',
       oneOf: [
         logitsRow(limits),
         { ...component('LogitsRows'), type: 'array', minItems: 1, maxItems: limits.rowsMax, items: logitsRow(limits) },
@@ -72,7 +72,8 @@ function reportWrongTypes(value: unknown, sink: IssueSink): void {
     if (isEnough(count)) return;
     if (!rowsExpected && !isNumber(item)) {
       count += 1;
-      report(sink, 'validation', [row], 'must be a number or null');
+      const isRow = Array.isArray(item) && row > 0;
+      report(sink, 'validation', [row], `must be a number or null${isRow ? ', as the first entry is' : ''}`);
     } else if (rowsExpected && !Array.isArray(item)) {
       count += 1;
       report(sink, 'validation', [row], 'must be an array of numbers, as the first row is');

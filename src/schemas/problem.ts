@@ -14,6 +14,7 @@ export const fieldErrors = z.array(fieldError).max(fieldErrorsMax);
 export const problemBody = z
   .object({
     type: z.string().meta({ description: 'Path of the explanation: /problems/{code}.' }),
+    code: z.string().meta({ description: 'What went wrong, for programs: the last part of `type`.' }),
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string(),

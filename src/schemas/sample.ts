@@ -69,7 +69,7 @@ function fields(limits: DrawLimits) {
 export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
   return fields(limits)
     .transform((body, context): SampleRequest => {
-      const seed = body.seed ?? (readSeed(randomSeed(), context) as Seed);
+      const seed = body.seed ?? (readSeed(randomSeed(), context, 'random') as Seed);
       const draw = toDraw(body, seed, limits, context);
       if (!draw) return z.NEVER;
       const request = { draw, returned: body.return, topK: body.top_k ?? 0 };

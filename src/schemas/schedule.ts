@@ -13,7 +13,7 @@ const temperatureMax = 1e6;
 
 function temperature(description: string) {
   return z
-    .number({ error: 'must be a number' })
+    .number()
     .superRefine((value, context) => {
       const rounded = Math.fround(value);
       if (rounded >= Math.fround(temperatureMin) && rounded <= Math.fround(temperatureMax)) return;
@@ -33,16 +33,12 @@ const step = integer(0, 'Training step to take the temperature of, counted from 
 const steps = integer(1, 'Step at which `minimum` is reached. Later steps stay there.');
 const rateError = 'must be a finite number, at least 0';
 const rate = z
-  .number({ error: rateError })
+  .number({ error: ({ input }) => (input === null ? undefined : rateError) })
   .min(0, { error: rateError })
   .meta({ description: 'Decay per step. Jang et al. use 1e-5 and 1e-4.' });
 
-const unknownField = 'has a field that is not known here';
 const strict = <T extends z.core.$ZodLooseShape>(name: string, shape: T, example: object) =>
-  // Texts of its own, since zod's would repeat the client's input.
-  z
-    .strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? unknownField : undefined) })
-    .meta(component(name, example));
+  z.strictObject(shape).meta(component(name, example));
 
 const scheduleSchema = z.discriminatedUnion(
   'schedule',
@@ -112,9 +108,7 @@ export function readSchedule(value: object, sink: IssueSink): number | undefined
 }
 
 function forward(issue: z.core.$ZodIssue, sink: IssueSink): void {
-  const outOfRange = issue.code === 'custom' && issue.params?.code === 'temperature-out-of-range';
-  const code = outOfRange ? 'temperature-out-of-range' : 'validation';
-  report(sink, code, issue.path as (string | number)[], issue.message);
+  sink.addIssue(issue as never);
 }
 
 /**

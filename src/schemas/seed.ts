@@ -23,10 +23,13 @@ interface SeedLimits {
   readonly rowsMax: number;
 }
 
-function given({ rowsMax }: SeedLimits) {
+/** What a request without a seed gets: a random one, or a refusal, since it replays a draw. */
+export type AbsentSeed = 'random' | 'refused';
+
+function given({ rowsMax }: SeedLimits, absent: AbsentSeed) {
   return z.unknown().transform((value, context): Seed => {
     const count = value instanceof SeedList ? value.count : Array.isArray(value) ? value.length : 1;
-    if (count <= rowsMax) return readSeed(value, context) ?? z.NEVER;
+    if (count <= rowsMax) return readSeed(value, context, absent) ?? z.NEVER;
     report(context, 'validation', [], `must have one entry per row of logits, at most ${rowsMax}`);
     return z.NEVER;
   });
@@ -58,36 +61,38 @@ function described({ rowsMax }: SeedLimits) {
 
 /** The seed of a draw, which may leave it to the service. */
 export function seedField(limits: SeedLimits) {
-  return given(limits).optional().meta(described(limits));
+  return given(limits, 'random').optional().meta(described(limits));
 }
 
 /** The seed of a request that replays a draw, and so must have one. */
 export function replayedSeedField(limits: SeedLimits) {
-  return given(limits).meta(described(limits));
+  return given(limits, 'refused').meta(described(limits));
 }
 
 /** The seeds of a request, or undefined once what is wrong has been reported. */
-export function readSeed(value: unknown, sink: IssueSink): Seed | undefined {
-  if (value instanceof SeedList) return readList(value, sink);
-  if (Array.isArray(value)) return readEntries(value, sink);
+export function readSeed(value: unknown, sink: IssueSink, absent: AbsentSeed): Seed | undefined {
+  if (value instanceof SeedList) return readList(value, sink, absent);
+  if (Array.isArray(value)) return readEntries(value, sink, absent);
   const words = new Uint32Array(2);
-  return writeWords(value, words, 0, [], sink) ? { given: value as SeedValue, perRow: false, words } : undefined;
+  return writeWords(value, words, 0, [], sink, absent)
+    ? { given: value as SeedValue, perRow: false, words }
+    : undefined;
 }
 
 /** The seeds of an array that the body parser has read. */
-function readList(list: SeedList, sink: IssueSink): Seed | undefined {
-  for (const { row, kind } of list.wrong) reportWrong(kind, [row], sink);
+function readList(list: SeedList, sink: IssueSink, absent: AbsentSeed): Seed | undefined {
+  for (const { row, kind } of list.wrong) reportWrong(kind, [row], sink, absent);
   return list.wrong.length > 0 ? undefined : { given: list, perRow: list.words.length !== 2, words: list.words };
 }
 
 /** The seeds of a short array that the body parser has left as it was, since one of them is something else or is spelled at great length. */
-function readEntries(values: readonly unknown[], sink: IssueSink): Seed | undefined {
+function readEntries(values: readonly unknown[], sink: IssueSink, absent: AbsentSeed): Seed | undefined {
   const words = new Uint32Array(2 * values.length);
   const strings = new Uint8Array(Math.ceil(values.length / 8));
   let wrong = 0;
   for (const [row, value] of values.entries()) {
     if (isEnough(wrong)) break;
-    if (!writeWords(value, words, 2 * row, [row], sink)) wrong += 1;
+    if (!writeWords(value, words, 2 * row, [row], sink, absent)) wrong += 1;
     if (typeof value === 'string') strings[row >> 3] = (strings[row >> 3] as number) | (1 << (row & 7));
   }
   if (wrong > 0) return undefined;
@@ -95,20 +100,32 @@ function readEntries(values: readonly unknown[], sink: IssueSink): Seed | undefi
 }
 
 /** Splits one seed into its words at `at`; false once what is wrong has been reported. */
-function writeWords(value: unknown, words: Uint32Array, at: number, path: number[], sink: IssueSink): boolean {
+function writeWords(
+  value: unknown,
+  words: Uint32Array,
+  at: number,
+  path: number[],
+  sink: IssueSink,
+  absent: AbsentSeed,
+): boolean {
   if (typeof value === 'number' && writeNumber(value, words, at)) return true;
   if (typeof value === 'string' && writeDigits(value, words, at)) return true;
   if (typeof value === 'number' || typeof value === 'string')
-    reportWrong(typeof value as WrongSeed['kind'], path, sink);
+    reportWrong(typeof value as WrongSeed['kind'], path, sink, absent);
   else if (value === undefined) report(sink, 'validation', path, 'is required: it replays the noise of the draw');
-  else report(sink, 'validation', path, 'must be an integer, a string of decimal digits, or an array of these');
+  else {
+    const others =
+      path.length === 0 ? ', a string of decimal digits, or an array of these' : ' or a string of decimal digits';
+    report(sink, 'validation', path, `must be an integer${others}`);
+  }
   return false;
 }
 
-function reportWrong(kind: WrongSeed['kind'], path: number[], sink: IssueSink): void {
+function reportWrong(kind: WrongSeed['kind'], path: number[], sink: IssueSink, absent: AbsentSeed): void {
   const message =
     kind === 'number'
       ? 'must be an integer from 0 to 2^53 - 1; send larger seeds as a string'
       : 'must be decimal digits without leading zeros, from 0 to 2^64 - 1';
-  report(sink, 'invalid-seed', path, message);
+  const instead = absent === 'random' ? ', and leave seed out for a random one' : '';
+  report(sink, 'invalid-seed', path, `${message}${instead}`);
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { component } from './component.js';
 import { type IssueSink, isEnough, report } from './issue.js';
+import { nullText } from './issue-text.js';
 import { float32 } from './nested.js';
 import { readSchedule, scheduleJsonSchema } from './schedule.js';
 
@@ -22,6 +23,7 @@ const outOfRange =
   'must be from 1e-6 to 1e6; for exact one-hot samples send hard: true, for the most likely category noise: "none", hard: true';
 
 const oneTemperature = { ...component('TemperatureNumber'), ...float32, minimum: 1e-6, maximum: 1e6 };
+const wrongType = 'must be a number, an array of numbers, one per row, or a schedule';
 
 export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
   return z
@@ -83,7 +85,9 @@ function isSchedule(value: unknown): value is object {
 
 function isLegal(value: unknown, path: number[], sink: IssueSink): value is number {
   if (typeof value !== 'number' || Number.isNaN(value)) {
-    report(sink, 'validation', path, 'must be a number, an array of numbers, one per row, or a schedule');
+    // Numbers have been read into an array in which null is NaN.
+    const isNull = value === null || typeof value === 'number';
+    report(sink, 'validation', path, isNull ? nullText('a number') : wrongType);
     return false;
   }
   const rounded = Math.fround(value);

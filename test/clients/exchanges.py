@@ -90,8 +90,6 @@ def nested(values):
 
 MODEL = "/v2/models/gumbel_softmax"
 NO_ROUTE = Refusal(404, "not-found", "No route has this path")
-# The path of the statistics is that of a model named stats.
-NO_STATS = Refusal(404, "unknown-model", "There is no such model")
 
 QUESTIONS = [
     Question("is_server_live", "is_server_live", (), "/v2/health/live", True),
@@ -132,7 +130,7 @@ QUESTIONS = [
         "get_inference_statistics",
         (),
         "/v2/models/stats",
-        NO_STATS,
+        NO_ROUTE,
         "tritonclient",
     ),
 ]
@@ -236,6 +234,7 @@ DRAWS = [
     draw("-inf in JSON logits, which kserve writes as null", MASKED, binary=False, by="kserve"),
     draw("version 1 by name", version="1", by="tritonclient"),
     draw("a timeout in microseconds", triton={"timeout": 4_000_000}, by="tritonclient"),
+    draw("a priority, which is ignored", triton={"priority": 1}, by="tritonclient"),
     gradient("gradients in binary"),
     gradient("gradients in JSON", binary=False, outputs=[("grad_temperature", False), ("grad_logits", False)]),
     gradient("gradients summed over num_samples", cotangent=np.stack([COTANGENT, -2 * COTANGENT]), num_samples=2),
@@ -280,7 +279,7 @@ REFUSALS = [
         [Tensor("logits", LOGITS), Tensor("seed", np.array([1]))],
         parameters={"seed": 1},
     ),
-    wrong("an unknown parameter", 422, "validation", "not known here", parameters={"temprature": 1.0}),
+    wrong("an unknown parameter", 422, "validation", 'did you mean "temperature"', parameters={"temprature": 1.0}),
     wrong(
         "no gradient without its seed",
         422,
@@ -293,16 +292,8 @@ REFUSALS = [
         "a sequence, which draws have not",
         422,
         "validation",
-        "not known here",
+        "there are no sequences",
         triton={"sequence_id": 7, "sequence_start": True},
-        by="tritonclient",
-    ),
-    wrong(
-        "a priority, which draws have not",
-        422,
-        "validation",
-        "not known here",
-        triton={"priority": 1},
         by="tritonclient",
     ),
     wrong(
@@ -318,7 +309,7 @@ REFUSALS = [
         "-inf in JSON logits, which tritonclient writes as -Infinity",
         400,
         "malformed-json",
-        "",
+        "write null for a category that must never be drawn",
         [Tensor("logits", MASKED, False)],
         by="tritonclient",
     ),

@@ -68,6 +68,7 @@ function errorReply(status: number, body: object, more = ''): WireReply {
 
 const problem = {
   type: '/problems/overloaded',
+  code: 'overloaded',
   title: 'x',
   status: 503,
   detail: 'x',
@@ -82,6 +83,10 @@ t.test('a reply outside the contract is noticed', async (t) => {
   t.match(judge(errorReply(503, problem), 'POST').wrong, 'no Retry-After');
   t.match(judge(errorReply(429, problem, retry), 'POST').wrong, 'status 429');
   t.match(judge(errorReply(503, { ...problem, detail: 'zq7canary' }, retry), 'POST').wrong, 'words of the request');
+  const named = { pointer: '/zq7canary', message: '"zq7canary" is no field here; there are x' };
+  t.equal(judge(errorReply(503, { ...problem, errors: [named] }, retry), 'POST').wrong, undefined);
+  const repeated = { pointer: '/x', message: 'must not be zq7canary' };
+  t.match(judge(errorReply(503, { ...problem, errors: [repeated] }, retry), 'POST').wrong, 'words of the request');
   t.match(judge(errorReply(503, { ...problem, stack: 'x' }, retry), 'POST').wrong, 'another form');
   t.match(judge(errorReply(503, { ...problem, detail: 'x'.repeat(5000) }, retry), 'POST').wrong, 'bytes');
   t.match(judge(errorReply(500, { ...problem, type: '/problems/internal' }), 'POST').wrong, 'a 500');

@@ -65,7 +65,7 @@ t.test('what HTTP/1.1 allows is served', async (t) => {
     ['a name and a port', 'GET /livez HTTP/1.1\r\nHost: gumbel.example:8080\r\n\r\n', 200],
     ['HTTP/1.0 without Host', 'GET /livez HTTP/1.0\r\n\r\n', 200],
     ['HTTP/1.0 that goes on', 'GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 200],
-    ['an unknown expectation', get('/livez', 'Expect: wonders\r\n'), 200],
+    ['an unknown expectation', get('/livez', 'Expect: wonders\r\n'), 417],
     ['a method that no route has', 'PROPFIND /livez HTTP/1.1\r\nHost: x\r\n\r\n', 405],
     ['a long path', get(`/${'x'.repeat(7000)}`), 404],
     ['too long a path', get(`/${'x'.repeat(9000)}`), 431],

@@ -17,7 +17,8 @@ const fields = new BodyFields({
 function expected(text: string): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // A byte order mark in front is passed over (RFC 8259, section 8.1).
+    value = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return 'refused';
   }
@@ -50,7 +51,7 @@ function differs(text: string): string | undefined {
       // Three axes are the most, and whatever follows the bracket of a fourth is not read.
       if (
         error instanceof Problem &&
-        /nested 3 levels deep/.test(error.errors[0]?.message ?? '') &&
+        /axes, but at most 3/.test(error.errors[0]?.message ?? '') &&
         opensDeeper(text, 3)
       )
         continue;
@@ -250,7 +251,7 @@ t.test('bytes that are not UTF-8 are refused, inside strings and out, and so is 
     t.equal(actual(Buffer.concat([Buffer.from('{"logits":[1'), Buffer.from(bytes), Buffer.from(']}')])), 'refused');
     t.equal(actual(Buffer.concat([Buffer.from('{"logits":[1]}'), Buffer.from(bytes)])), 'refused');
   }
-  t.equal(actual(Buffer.from('\ufeff{}')), 'refused');
+  t.same(actual(Buffer.from('\ufeff{}')), actual(Buffer.from('{}')), 'a byte order mark is passed over');
   t.equal(actual(Buffer.from('{}\ufeff')), 'refused');
   t.same(actual(wrap(0xe2, 0x82, 0xac)), actual(Buffer.from('{"logits":[1],"a":"€"}')));
 });
@@ -290,7 +291,11 @@ function refusal(
 
 t.test('nesting of a million levels is refused at the first bracket that is too deep', async (t) => {
   const deep = `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`;
-  t.match(refusal(`{"logits":${deep}}`), { code: 'validation', pointer: '/logits/0/0/0', message: /3 levels deep/ });
+  t.match(refusal(`{"logits":${deep}}`), {
+    code: 'validation',
+    pointer: '/logits/0/0/0',
+    message: /has more than 16 axes, but at most 3/,
+  });
   t.match(refusal(`{"a":${deep}}`), { code: 'validation', pointer: '', message: /nested too deep/ });
   t.match(refusal(`{"logits":${'['.repeat(1_000_000)}`), { code: 'validation', pointer: '/logits/0/0/0' });
 });
@@ -326,7 +331,7 @@ t.test(
     t.same(refusal(withText(bytesMax - 100)), {});
     t.match(refusal(withText(bytesMax)), { code: 'body-too-large' });
     t.match(refusal(`{"logits":[],"a"${' '.repeat(bytesMax)}:1}`), { code: 'body-too-large' });
-    t.match(refusal(`{"logits":[]}${'x'.repeat(bytesMax)}`), { code: 'body-too-large' });
+    t.throws(() => refusal(`{"logits":[]}${'x'.repeat(bytesMax)}`), { position: 13 } as object as Error);
     t.match(refusal(`{${'"logits":[],'.repeat(100_000)}"a":1}`), { code: 'body-too-large' });
     t.same(refusal(`{"a":[${'1,'.repeat(valuesMax - 10)}1]}`), {});
     t.match(refusal(`{"a":[${'1,'.repeat(valuesMax)}1]}`), { code: 'body-too-large' });

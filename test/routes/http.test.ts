@@ -110,10 +110,10 @@ t.test('requests that are no HTTP get 400 bad-request', async (t) => {
   t.match(await raw(twoLengths), /^HTTP\/1\.1 400 .*\/problems\/bad-request/s);
 });
 
-t.test('HTTP/1.0 needs no Host, and an expectation that nobody knows is ignored', async (t) => {
+t.test('HTTP/1.0 needs no Host, and an expectation that nobody knows is refused', async (t) => {
   t.match(await raw('GET /livez HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 .*"live"/s);
   const expecting = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: wonders\r\n\r\n';
-  t.match(await raw(expecting), /^HTTP\/1\.1 200 .*"live"/s);
+  t.match(await raw(expecting), /^HTTP\/1\.1 417 .*\/problems\/expectation-failed/s);
 });
 
 t.test('headers above 16 KiB get 431', async (t) => {

@@ -283,8 +283,14 @@ const wrong: readonly [
     'validation',
     '/inputs',
   ],
-  ['an unknown field', { inputs: [logits], seeds: 1 }, 422, 'validation', ''],
-  ['an unknown parameter', { inputs: [logits], parameters: { sequence_id: 1 } }, 422, 'validation', '/parameters'],
+  ['an unknown field', { inputs: [logits], seeds: 1 }, 422, 'validation', '/seeds'],
+  [
+    'an unknown parameter',
+    { inputs: [logits], parameters: { sequence_id: 1 } },
+    422,
+    'validation',
+    '/parameters/sequence_id',
+  ],
   ['an unknown input', { inputs: [logits, { ...logits, name: 'bias' }] }, 422, 'validation', '/inputs/1/name'],
   [
     'an input that every object inherits',

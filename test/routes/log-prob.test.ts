@@ -108,7 +108,7 @@ for (const [title, body, code, pointer] of [
   ['null at an unmasked category', { logits, log_samples: [0, null] }, 'validation', '/log_samples/1'],
   ['temperature 0', { logits, temperature: 0, samples: [0.5, 0.5] }, 'temperature-out-of-range', '/temperature'],
   ['too many temperatures', { logits, temperature: [1, 1], samples: [0.5, 0.5] }, 'validation', '/temperature'],
-  ['a seed, which a density has not', { logits, samples: [0.5, 0.5], seed: 1 }, 'validation', ''],
+  ['a seed, which a density has not', { logits, samples: [0.5, 0.5], seed: 1 }, 'validation', '/seed'],
 ] as const) {
   t.test(`${title} gets 422 ${code}`, async (t) => {
     const { status, reply, text } = await logProb(body);

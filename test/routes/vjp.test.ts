@@ -273,7 +273,7 @@ for (const [title, body, code, pointer] of [
   ['an infinite cotangent', { ...base, cotangent: [1, 1e39] }, 'validation', '/cotangent/1'],
   ['an unknown estimator', { ...base, estimator: 'rebar' }, 'validation', '/estimator'],
   ['reinmax for soft samples', { ...base, estimator: 'reinmax' }, 'validation', '/estimator'],
-  ['return, which only a draw has', { ...base, return: ['samples'] }, 'validation', ''],
+  ['return, which only a draw has', { ...base, return: ['samples'] }, 'validation', '/return'],
   [
     'a gradient that leaves float32',
     { ...base, temperature: 1e-6, noise: 'none', logits: [0, 0], cotangent: [3e38, -3e38] },

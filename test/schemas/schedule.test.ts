@@ -139,8 +139,14 @@ t.test('what is wrong with a schedule has its code and its place', async (t) => 
     [{ ...rate, initial: 1e7 }, ['temperature-out-of-range', `/temperature/initial ${range}`]],
     [{ ...rate, minimum: 0 }, ['temperature-out-of-range', `/temperature/minimum ${range}`]],
     [{ ...rate, minimum: -1 }, ['temperature-out-of-range', `/temperature/minimum ${range}`]],
-    [{ ...rate, initial: '1' }, ['validation', '/temperature/initial must be a number']],
-    [{ ...rate, minimum: null }, ['validation', '/temperature/minimum must be a number']],
+    [{ ...rate, initial: '1' }, ['validation', '/temperature/initial must be a number, not a string']],
+    [
+      { ...rate, minimum: null },
+      [
+        'validation',
+        '/temperature/minimum must be a number, not null, which is what JSON.stringify makes of NaN and Infinity',
+      ],
+    ],
     [{ ...rate, minimum: 2 }, ['validation', '/temperature/minimum must be at most initial: a schedule cools down']],
     [{ ...rate, rate: -1e-9 }, ['validation', '/temperature/rate must be a finite number, at least 0']],
     [{ ...rate, rate: Infinity }, ['validation', '/temperature/rate must be a finite number, at least 0']],
@@ -150,8 +156,20 @@ t.test('what is wrong with a schedule has its code and its place', async (t) => 
     [{ ...linear, steps: 0 }, ['validation', `/temperature/steps ${whole(1)}`]],
     [{ ...cosine, steps: '9' }, ['validation', `/temperature/steps ${whole(1)}`]],
     [stepless, ['validation', `/temperature/step ${whole(0)}`]],
-    [{ ...linear, secret: 1 }, ['validation', '/temperature has a field that is not known here']],
-    [{ ...linear, rate: 1 }, ['validation', '/temperature has a field that is not known here']],
+    [
+      { ...linear, secret: 1 },
+      [
+        'validation',
+        '/temperature/secret "secret" is no field here; there are schedule, initial, minimum, steps, step',
+      ],
+    ],
+    [
+      { ...linear, rate: 1 },
+      [
+        'validation',
+        '/temperature/rate "rate" is no field here: the schedule exponential has it, linear and cosine have steps',
+      ],
+    ],
     [
       { ...linear, initial: 0, steps: 0 },
       ['temperature-out-of-range', `/temperature/initial ${range}`, `/temperature/steps ${whole(1)}`],

@@ -115,10 +115,7 @@ function fields(limits: DrawLimits) {
         temperature: z.number().optional().meta({ description: 'In place of the tensor.' }),
         hard: z.boolean().optional().meta({ description: 'In place of the tensor.' }),
         // What it may be depends on the model, and is read with the draw.
-        seed: z
-          .unknown()
-          .optional()
-          .meta({ ...oneSeedJsonSchema, description: `In place of the tensor. ${oneSeedJsonSchema.description}` }),
+        seed: z.unknown().optional().meta(oneSeedJsonSchema),
         num_samples,
         row_offset,
         sample_offset,

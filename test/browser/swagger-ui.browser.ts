@@ -13,6 +13,16 @@ t.teardown(async () => {
   await service.exit;
 });
 
+interface Media {
+  readonly examples: Readonly<Record<string, unknown>>;
+}
+
+interface Document {
+  readonly paths: Readonly<
+    Record<string, { readonly post: { readonly requestBody: { readonly content: Record<string, Media> } } }>
+  >;
+}
+
 async function openDocs(width: number): Promise<Page> {
   const context = await browser.open({ width });
   const page = await context.newPage();
@@ -43,16 +53,17 @@ async function execute(operation: Locator): Promise<string> {
 }
 
 t.test('every example of every body gets 200', async (t) => {
+  const { paths } = (await (await fetch(`${service.url}/openapi.json`)).json()) as Document;
   const page = await openDocs(1280);
   let sent = 0;
   for (const operation of await page.locator('.opblock-post').all()) {
-    const path = await operation.locator('.opblock-summary-path').innerText();
+    const path = (await operation.locator('.opblock-summary-path').getAttribute('data-path')) ?? '';
+    const examples = paths[path]?.post.requestBody.content['application/json']?.examples ?? {};
     await operation.locator('.opblock-summary-control').click();
-    await operation.locator('.execute').waitFor();
-    const select = operation.locator('.opblock-section-request-body .examples-select select');
-    const names = (await select.count()) === 0 ? [''] : await select.locator('option').allInnerTexts();
-    for (const [at, name] of names.entries()) {
-      if (name !== '') await select.selectOption({ index: at });
+    for (const name of Object.keys(examples)) {
+      if (Object.keys(examples).length > 1) {
+        await operation.locator('.opblock-section-request-body .examples-select select').selectOption(name);
+      }
       t.match(await execute(operation), /^200/, `${path} ${name}`);
       sent += 1;
     }

@@ -1,36 +1,48 @@
-# Stages: all packages; the built service; the packages production needs, for this platform alone; the image. Only the first one
-# asks the package registry. docs/image-and-kubernetes.md says how to build it, also without an image registry.
+# Stages: all packages; the built service; the packages production needs, for the target alone; the root file system; the image. Only the
+# first one asks the package registry. Every command runs on the machine that builds, whatever the image is for, so that nothing is
+# emulated: the stages of the target are copied from. docs/image-and-kubernetes.md says how to build it, also without an image registry.
 
 # Pin a release by digest: --build-arg NODE_IMAGE=docker.io/library/node@sha256:...
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-FROM ${NODE_IMAGE} AS packages
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # A registry that wants credentials: --secret id=npmrc,src=$HOME/.npmrc; they stay out of the image.
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci
 
 FROM packages AS build
 COPY tsconfig.json ./
 COPY src src
 COPY explore explore
 # The service alone: tests, benchmarks and scripts stay behind.
-RUN npm run build:wasm && npx tsc --outDir dist/src --rootDir src && npm run build:explore
+RUN npm run build:wasm && npm run build:service -- --outDir dist/src --rootDir src && npm run build:explore
 
 FROM packages AS production-packages
-# onnxruntime-node carries every platform, about 290 MB; one is enough.
+# amd64 or arm64, as BuildKit and buildah set it for the target; Node.js and onnxruntime-node call the first one x64.
+ARG TARGETARCH
+# onnxruntime-node carries every platform, about 290 MB; one is enough. No other package has native files.
 # The bill of materials lists what is then installed; npm would call the development packages missing if package.json still named them.
-RUN npm prune --omit=dev --no-audit --no-fund --offline \
+RUN npm prune --omit=dev --offline \
  && npm pkg delete devDependencies \
  && npm sbom --sbom-format=cyclonedx > sbom.cdx.json \
- && platform="$(node -p 'process.platform + "/" + process.arch')" \
  && cd node_modules/onnxruntime-node/bin/napi-v6 \
+ && platform="linux/$(echo "${TARGETARCH:-$(node -p process.arch)}" | sed 's/^amd64$/x64/')" \
+ && test -f "$platform/onnxruntime_binding.node" \
  && find . -mindepth 2 -maxdepth 2 -type d ! -path "./$platform" -exec rm -r {} + \
  && find . -mindepth 1 -maxdepth 1 -type d -empty -delete \
  # Of Swagger UI, 12 MB, the pages need a bundle and a style sheet.
  && find /app/node_modules/swagger-ui-dist \( -name '*.map' -o -name '*es-bundle*' -o -name 'log.*' -o -name 'swagger-ui-standalone*' -o -name swagger-ui.js \) -delete
 
-FROM ${NODE_IMAGE} AS service
+FROM ${NODE_IMAGE} AS base
+
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS root
+COPY --from=base / /image
+# The service runs node and nothing else; package managers would only be there for an intruder, and for scanners to report.
+RUN cd /image && rm -rf usr/local/lib/node_modules usr/local/include/node usr/local/bin/docker-entrypoint.sh opt/yarn-* \
+ && find usr/local/bin -type l \( -name 'np[mx]' -o -name 'yarn*' -o -name corepack -o -name nodejs \) -delete
+
+FROM scratch AS service
 ARG NODE_IMAGE
 ARG VERSION=0.0.0
 ARG REVISION=unknown
@@ -42,11 +54,9 @@ LABEL org.opencontainers.image.title="gumbel-sampler" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.base.name="${NODE_IMAGE}"
-# The service runs node and nothing else; package managers would only be there for an intruder, and for scanners to report.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/include/node /opt/yarn-* \
- && find /usr/local/bin -type l \( -name 'np[mx]' -o -name 'yarn*' -o -name corepack -o -name nodejs \) -delete
+COPY --from=root /image /
 WORKDIR /app
-ENV NODE_ENV=production DRAIN_DELAY_MS=5000
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin NODE_ENV=production DRAIN_DELAY_MS=5000
 COPY --from=production-packages /app/node_modules node_modules
 COPY --from=production-packages /app/sbom.cdx.json ./
 COPY --from=build /app/dist dist
@@ -71,7 +81,7 @@ RUN node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-inst
 FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS cuda
 WORKDIR /app
 ENV NODE_ENV=production DRAIN_DELAY_MS=5000 EXECUTION_PROVIDER=cuda
-COPY --from=node:24-bookworm-slim /usr/local/bin/node /usr/local/bin/node
+COPY --from=service /usr/local/bin/node /usr/local/bin/node
 COPY --from=service /app /app
 COPY --from=cuda-packages /app/node_modules node_modules
 USER 1000

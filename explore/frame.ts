@@ -105,24 +105,37 @@ function tableOf({ caption, head, rows }: Table): HTMLTableElement {
   );
 }
 
+/** How long a button says what it has done. */
+const doneMs = 2000;
+
 /** Texts come later, so that the button keeps the focus while requests change. */
 function requestOf(): HTMLElement {
   const code = html('code');
   const label = html('span');
   const button = html('button', { type: 'button', class: 'copy' }, 'Copy curl');
-  button.addEventListener('click', () => void copy(code, `${label.textContent}: copied.`));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  button.addEventListener('click', async () => {
+    const { done, announcement } = await copy(code);
+    button.textContent = done;
+    byId('announcement').textContent = `${label.textContent}: ${announcement}`;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      button.textContent = 'Copy curl';
+      // Emptied, so that the same announcement is heard again.
+      byId('announcement').textContent = '';
+    }, doneMs);
+  });
   const head = html('div', { class: 'request-head' }, label, button);
   return html('div', { class: 'request' }, head, html('pre', { tabindex: 0, role: 'region' }, code));
 }
 
 /** Pages that are not served over TLS or from localhost have no clipboard: there the text is selected, ready for the key. */
-async function copy(code: HTMLElement, done: string): Promise<void> {
-  const announcement = byId('announcement');
+async function copy(code: HTMLElement): Promise<{ readonly done: string; readonly announcement: string }> {
   try {
     await navigator.clipboard.writeText(code.textContent ?? '');
-    announcement.textContent = done;
+    return { done: 'Copied', announcement: 'copied.' };
   } catch {
     getSelection()?.selectAllChildren(code);
-    announcement.textContent = 'Selected. Copy it with Ctrl+C or Cmd+C.';
+    return { done: 'Selected', announcement: 'selected. Copy it with Ctrl+C or Cmd+C.' };
   }
 }

@@ -3,6 +3,7 @@
 import { Annealing } from './annealing.js';
 import { listenToKey } from './api-key.js';
 import { type Change, Controls } from './controls.js';
+import { listenToDock } from './dock.js';
 import { byId } from './dom.js';
 import { frequencyView } from './frequency-view.js';
 import { gradientView } from './gradient-view.js';
@@ -48,6 +49,7 @@ function show(): void {
   for (const view of views) view.update(state);
 }
 
+listenToDock();
 listenToKey(() => {
   for (const view of views) view.refresh();
 });

@@ -3,13 +3,15 @@ import { batchLine, marks } from './preload/marks.js';
 import { drawBytes } from './requests.js';
 import type { Checks } from './scenario.js';
 import { type Exit, Service } from './service.js';
-import { until } from './time.js';
+import { pause, until } from './time.js';
 import { WireConnection } from './wire.js';
 
 const shutdownTimeoutMs = 1000;
 const softwareExit = 70;
 const secondSignalExit = 143;
 const exitMsMax = 20_000;
+/** Longer than the service takes a signal that comes again for the same one. */
+const repeatMs = 1500;
 
 /** The service with its only worker inside a batch that does not end, after its first SIGTERM. */
 async function stopping(environment: Readonly<Record<string, string>>): Promise<Service> {
@@ -50,6 +52,8 @@ export interface StuckStop {
 
 export async function stuckStops(checks: Checks): Promise<readonly StuckStop[]> {
   const twice = await stopping({});
+  // Sooner it would count as the same signal, passed on.
+  await pause(repeatMs);
   twice.signal('SIGTERM');
   const second = await exitOf(twice);
   checks.equal('a second SIGTERM ends a stop that is stuck', second, exitBy(secondSignalExit));

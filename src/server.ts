@@ -20,6 +20,13 @@ const exitCodes = { software: 70, configuration: 78, signal: 128 } as const;
 const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 type StopSignal = (typeof stopSignals)[number];
 
+/**
+ * A signal that comes again so soon is the same one. At Ctrl-C, or when a process manager signals a whole process group, npm passes on
+ * SIGINT and SIGTERM to a service that has had them already (https://github.com/npm/cli/issues/5021), and so does timeout(1). Can go when
+ * neither does.
+ */
+const repeatMs = 1000;
+
 /** How long a stop may take that was asked for before the configuration was read. */
 const startTimeoutMs = 20_000;
 
@@ -40,7 +47,8 @@ class Run {
   #service: Service | undefined;
   /** Workers are being started: they are inside ONNX Runtime. */
   #creating = false;
-  #signals = 0;
+  /** The first signal, and when it came. */
+  #first: { readonly signal: StopSignal; readonly ms: number } | undefined;
 
   /** Takes over signals and errors. First of all: a signal during the start waits for the workers, which must not be ended meanwhile. */
   listen(): void {
@@ -80,7 +88,7 @@ class Run {
     this.#config = config;
     this.#log = log;
     this.#end.log = log;
-    if (this.#signals > 0) return this.#stop();
+    if (this.#first) return this.#stop();
     const onStuck = () => this.#giveUp();
     this.#creating = true;
     try {
@@ -88,13 +96,13 @@ class Run {
     } finally {
       this.#creating = false;
     }
-    if (this.#signals > 0) return this.#stop();
+    if (this.#first) return this.#stop();
     settleMemory();
     try {
       logger.info(await this.#service.listen());
     } catch (error) {
       // A stop that came meanwhile is no failure of the start.
-      if (this.#signals === 0) throw error;
+      if (!this.#first) throw error;
     }
   }
 
@@ -116,13 +124,15 @@ class Run {
   /** The first signal stops the service, a second one ends the process. */
   #hear(signal: StopSignal): void {
     if (this.#end.begun) return;
-    this.#signals += 1;
+    const [first, ms] = [this.#first, performance.now()];
     const logger = this.#log?.logger;
-    if (this.#signals > 1) {
+    if (first) {
+      if (signal === first.signal && ms - first.ms < repeatMs) return;
       logger?.fatal({ signal }, 'ending at once, as a second signal asks');
       this.#end.begin(exitCodes.signal + constants.signals[signal]);
       return;
     }
+    this.#first = { signal, ms };
     const drainDelayMs = this.#config?.drainDelayMs ?? 0;
     logger?.info({ signal, drainDelayMs }, 'stopping: unready now, then finishing what is in flight');
     this.#limitStop(drainDelayMs);

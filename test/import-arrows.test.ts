@@ -330,6 +330,7 @@ const pageArrows: readonly (readonly [from: string, to: readonly string[]])[] = 
   ['requests.ts', ['state.ts']],
   ['curl.ts', ['requests.ts']],
   ['api-key.ts', ['dom.ts']],
+  ['dock.ts', ['dom.ts']],
   ['service.ts', ['api-key.ts', 'requests.ts']],
   ['loader.ts', ['requests.ts', 'service.ts']],
   ['frame.ts', ['dom.ts']],

@@ -11,6 +11,7 @@ interface Package {
   readonly os?: readonly string[];
 }
 
+const npmSettings = readFileSync(new URL('../../.npmrc', import.meta.url), 'utf8');
 const read = (path: string) => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
 const { engines, allowScripts } = read('package.json') as {
   engines: { node: string };
@@ -42,5 +43,9 @@ t.test('no package runs a script when it is installed: each that has one is refu
   for (const [path, { hasInstallScript }] of packages) {
     if (hasInstallScript) t.equal(allowScripts[path.split('node_modules/').at(-1) as string], false, path);
   }
-  t.match(readFileSync(new URL('../../.npmrc', import.meta.url), 'utf8'), /^ignore-scripts=true$/m);
+  t.match(npmSettings, /^ignore-scripts=true$/m);
+});
+
+t.test('an installation advertises nothing: neither funding, nor audits, nor a newer npm', async (t) => {
+  for (const name of ['audit', 'fund', 'update-notifier']) t.match(npmSettings, new RegExp(`^${name}=false$`, 'm'));
 });

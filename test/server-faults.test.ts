@@ -90,6 +90,26 @@ t.test('a second signal ends the process at once, in the middle of draws', async
   t.ok(endedAtOnce(await exit, 130));
 });
 
+t.test(
+  'the same signal again at once is the same one, as npm and timeout(1) pass on what has come already',
+  async (t) => {
+    const { child, url, lines, exit } = await start({ DRAIN_DELAY_MS: '300' });
+    for (const signal of ['SIGINT', 'SIGINT', 'SIGINT'] as const) child.kill(signal);
+    while (!lines.some(({ msg }) => String(msg).startsWith('stopping'))) await new Promise(setImmediate);
+    child.kill('SIGINT');
+    t.equal((await draw(url, [1])).status, 200, 'it drains');
+    t.same(await exit, [0, null]);
+  },
+);
+
+t.test('a process manager that insists is heard: the same signal later ends the process at once', async (t) => {
+  const { child, lines, exit } = await start({ DRAIN_DELAY_MS: '60000' });
+  const insist = setInterval(() => child.kill('SIGTERM'), 20);
+  t.same(await exit, [143, null]);
+  clearInterval(insist);
+  t.equal(lines.at(-1)?.msg, 'ending at once, as a second signal asks');
+});
+
 t.test('a signal during the start ends it cleanly, however early', async (t) => {
   // Says when the process has its listeners, of which this is the last; that comes before everything it says itself.
   const sayWhen =

@@ -371,23 +371,148 @@ t.test('who asked for less motion takes one annealing step at a press', async (t
   await context.close();
 });
 
-t.test('a phone shows everything without scrolling sideways', async (t) => {
-  for (const search of ['', unlike]) {
-    const { context, page } = await openExplorer(browser, service.url, search, { width: 360, height: 740 });
-    await openAll(page);
-    t.equal(await page.evaluate('document.documentElement.scrollWidth'), 360);
+t.test('a button that has copied says so for a moment, and keeps its size', async (t) => {
+  const { context, page, faults } = await openExplorer(browser, service.url);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.clock.install();
+  const button = page.locator('#strip .copy').first();
+  const width = (await button.boundingBox())?.width;
+  for (const round of ['once', 'and again']) {
+    await button.click();
+    await page.locator('#strip .copy', { hasText: /^Copied$/ }).waitFor();
+    t.match(await page.textContent('#announcement'), /: copied\.$/, round);
+    t.equal((await button.boundingBox())?.width, width);
+    await page.clock.runFor(2000);
+    t.equal(await button.textContent(), 'Copy curl');
+    t.equal(await page.textContent('#announcement'), '', 'so that the next one is heard');
+  }
+  t.same(faults, []);
+  await context.close();
+});
+
+t.test('where a page may not use the clipboard the command is selected, and the button says so', async (t) => {
+  const { context, page } = await openExplorer(browser, service.url);
+  await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+  await page.locator('#softmax .copy').click();
+  await page.locator('#softmax .copy', { hasText: /^Selected$/ }).waitFor();
+  t.equal(await page.evaluate('String(getSelection())'), await page.textContent('#softmax code'));
+  await context.close();
+});
+
+/** The widths that a phone, a tablet and a laptop have; 360 is the narrowest phone still sold. */
+const widths = [360, 375, 768, 1280] as const;
+
+t.test('at every width nothing scrolls sideways, and no command is cut', async (t) => {
+  for (const width of widths) {
+    for (const search of ['', unlike]) {
+      const { context, page } = await openExplorer(browser, service.url, search, { width, height: 740 });
+      await openAll(page);
+      t.equal(await page.evaluate('document.documentElement.scrollWidth'), width);
+      const cut = '[...document.querySelectorAll("pre")].filter((pre) => pre.scrollWidth > pre.clientWidth).length';
+      t.equal(await page.evaluate(cut), 0, `${width}: every command wraps`);
+      await context.close();
+    }
+  }
+});
+
+/** Whether all of an element is on the screen, in front of everything else, as its corners and its middle tell. */
+function isInReach(page: Page, selector: string): Promise<boolean> {
+  return page.evaluate<boolean>(`(() => {
+    const element = document.querySelector(${JSON.stringify(selector)});
+    const { left, right, top, bottom } = element.getBoundingClientRect();
+    const [x, y] = [[left + 3, (left + right) / 2, right - 3], [top + 3, (top + bottom) / 2, bottom - 3]];
+    return x.every((x) => y.every((y) => element.contains(document.elementFromPoint(x, y))));
+  })()`);
+}
+
+t.test('on a phone the controls stay in reach while the pictures move', async (t) => {
+  const { context, page, faults } = await openExplorer(browser, service.url, '', { width: 375, height: 667 });
+  const opens = (id: string) => page.click(`.dock [aria-controls=${id}]`);
+  const heightOf = async () => (await page.locator('#controls').boundingBox())?.height ?? 0;
+  for (const view of views) {
+    await page.evaluate(`document.querySelector('#${view} .figure').scrollIntoView()`);
+    for (const [id, control] of [
+      ['logits', '#logit-1-slider'],
+      ['temperatures', '#temperature-slider'],
+      ['seeds', '#new-seed'],
+    ] as const) {
+      await opens(id);
+      t.equal(await page.getAttribute(`.dock [aria-controls=${id}]`, 'aria-expanded'), 'true');
+      t.ok(await isInReach(page, control), `${control} beside ${view}`);
+      t.ok((await heightOf()) <= 0.55 * 667, 'and pictures have the larger half of the screen, but for a rounding');
+    }
+    await opens('seeds');
+    t.equal(await page.getAttribute('.dock [aria-controls=seeds]', 'aria-expanded'), 'false');
+    t.notOk(await page.isVisible('#new-seed'), 'pressed again it closes');
+  }
+  await page.evaluate("document.querySelector('#strip .figure').scrollIntoView()");
+  await opens('temperatures');
+  const before = await contentOf(page, 'strip');
+  await page.press('#temperature-slider', 'ArrowLeft');
+  await settled(page);
+  t.not(await contentOf(page, 'strip'), before, 'the picture moves');
+  t.ok(await isInReach(page, '#strip .strip li:first-child button'), 'and is seen to');
+  t.same(faults, []);
+  await context.close();
+});
+
+/** Where the focus is: what has it, how it shows, and whether any of it is on the screen and in front. */
+const focusNow = `(() => {
+  const element = document.activeElement;
+  if (element === document.body) return undefined;
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  const x = (Math.max(left, 0) + Math.min(right, innerWidth)) / 2;
+  const y = (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2;
+  const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(element);
+  const name = element.id || element.getAttribute('aria-label') || element.textContent;
+  const front = document.elementFromPoint(x, y);
+  return { name, outline: outlineStyle + ' ' + outlineWidth, outlineColor, seen: element.contains(front) };
+})()`;
+
+interface Focus {
+  readonly name: string;
+  readonly outline: string;
+  readonly outlineColor: string;
+  readonly seen: boolean;
+}
+
+t.test('the keyboard reaches every control, and its focus is always seen', async (t) => {
+  for (const [width, colorScheme, accent] of [
+    [375, 'light', 'rgb(36, 86, 184)'],
+    [768, 'dark', 'rgb(141, 180, 255)'],
+    [1280, 'light', 'rgb(36, 86, 184)'],
+  ] as const) {
+    const { context, page } = await openExplorer(browser, service.url, unlike, { width, height: 667, colorScheme });
+    if (width === 375) await page.press('.dock [aria-controls=temperatures]', 'Enter');
+    await page.evaluate('document.activeElement.blur(); scrollTo(0, 0)');
+    const reached: string[] = [];
+    for (;;) {
+      await page.keyboard.press('Tab');
+      const focus = await page.evaluate<Focus | undefined>(focusNow);
+      if (focus === undefined) break;
+      t.match(focus, { outline: 'solid 2px', outlineColor: accent, seen: true }, `${width}: ${focus.name}`);
+      reached.push(focus.name);
+    }
+    for (const name of ['temperature', 'temperature-slider', 'anneal', 'earlier', 'later', 'draws', 'Copy curl']) {
+      t.ok(reached.includes(name), `${width}: ${name}`);
+    }
     await context.close();
   }
 });
 
 t.test('axe finds nothing to object to, in light and dark, on either page', async (t) => {
   for (const colorScheme of ['light', 'dark'] as const) {
-    for (const search of ['', unlike]) {
-      const { context, page } = await openExplorer(browser, service.url, search, { colorScheme });
+    for (const [search, width] of [
+      ['', 1280],
+      [unlike, 1280],
+      ['', 375],
+    ] as const) {
+      const { context, page } = await openExplorer(browser, service.url, search, { colorScheme, width });
       await openAll(page);
-      t.same(await violations(page), [], `explore${search}, ${colorScheme}`);
+      if (width < 400) await page.click('.dock [aria-controls=temperatures]');
+      t.same(await violations(page), [], `explore${search}, ${colorScheme}, ${width}`);
       await page.goto(service.url);
-      t.same(await violations(page), [], `home, ${colorScheme}`);
+      t.same(await violations(page), [], `home, ${colorScheme}, ${width}`);
       await context.close();
     }
   }

@@ -13,7 +13,11 @@ const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const makeBaseImage = fileURLToPath(new URL('../../../test/image/make-base-image.sh', import.meta.url));
 
-/** Made here when NODE_IMAGE names no image of a registry; the same node, user and paths as the original. */
+/** What an image can be built for, by its names for Debian and containers. */
+export type Architecture = 'amd64' | 'arm64';
+export const ownArchitecture: Architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+/** Made here when NODE_IMAGE names no image of a registry; the same node, user and paths as the original, for both processors. */
 const localBase = 'localhost/gumbel-sampler-base:24-bookworm-slim';
 export const image = 'localhost/gumbel-sampler:check';
 
@@ -46,7 +50,7 @@ const baseImage = process.env.NODE_IMAGE ?? localBase;
 /** One line that says what to install, or undefined when nothing is missing. */
 export async function whatIsMissing(): Promise<string | undefined> {
   if (!(await succeeds('podman', '--version'))) return 'podman is not installed: apt-get install podman buildah runc';
-  if (baseImage !== localBase || (await succeeds('podman', 'image', 'exists', localBase))) return undefined;
+  if (baseImage !== localBase || (await succeeds('podman', 'manifest', 'exists', localBase))) return undefined;
   if (await succeeds('mmdebstrap', '--version')) return undefined;
   return 'mmdebstrap is not installed: apt-get install mmdebstrap, or set NODE_IMAGE to a node:24-bookworm-slim to pull';
 }
@@ -61,11 +65,24 @@ async function npmSettings(folder: string): Promise<string[]> {
   return [`--secret=id=npmrc,src=${folder}/npmrc`, ...(certificates ? [`--volume=${certificates}:${inside}:ro`] : [])];
 }
 
-/** Builds the image as a release would be built, with `labels` as build arguments. */
-export async function buildImage(labels: Readonly<Record<string, string>>): Promise<void> {
-  if (baseImage === localBase && !(await succeeds('podman', 'image', 'exists', localBase))) {
-    await execute(makeBaseImage, [localBase], { maxBuffer: 2 ** 26 });
+/** One name for the bases of both processors, as the original has it. */
+async function makeBase(): Promise<void> {
+  if (baseImage !== localBase || (await succeeds('podman', 'manifest', 'exists', localBase))) return;
+  const bases = ['amd64', 'arm64'].map((architecture) => [architecture, `${localBase}-${architecture}`] as const);
+  for (const [architecture, name] of bases) {
+    if (await succeeds('podman', 'image', 'exists', name)) continue;
+    await execute(makeBaseImage, [name, architecture], { maxBuffer: 2 ** 26 });
   }
+  await podman('manifest', 'create', localBase, ...bases.map(([, name]) => `containers-storage:${name}`));
+}
+
+/** Builds the image as a release would be built, with `labels` as build arguments, and tags it. */
+export async function buildImage(
+  tag: string,
+  architecture: Architecture,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  await makeBase();
   const folder = await mkdtemp('/tmp/image-check-');
   try {
     const settings = await npmSettings(folder);
@@ -73,17 +90,24 @@ export async function buildImage(labels: Readonly<Record<string, string>>): Prom
       ([name, value]) => `--build-arg=${name}=${value}`,
     );
     // The format of Docker: that of OCI has no HEALTHCHECK.
-    await podman(
-      'build',
-      '--isolation=chroot',
-      '--format=docker',
-      ...settings,
-      ...buildArguments,
-      `--tag=${image}`,
-      '.',
-    );
+    const format = ['--isolation=chroot', '--format=docker', `--platform=linux/${architecture}`];
+    await podman('build', ...format, ...settings, ...buildArguments, `--tag=${tag}`, '.');
   } finally {
     await rm(folder, { recursive: true });
+  }
+}
+
+/** Unpacks the whole file system of an image into a folder; nothing of the image is run. */
+export async function unpackImage(tag: string, folder: string): Promise<void> {
+  const archive = `${folder}.tar`;
+  const container = await podman('create', tag);
+  try {
+    await podman('export', `--output=${archive}`, container);
+    // Devices and owners are of no interest here, and need root.
+    await execute('tar', ['--extract', `--file=${archive}`, `--directory=${folder}`, '--no-same-owner']);
+  } finally {
+    await podman('rm', container);
+    await rm(archive, { force: true });
   }
 }
 

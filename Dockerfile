@@ -5,6 +5,9 @@
 # Pin a release by digest: --build-arg NODE_IMAGE=docker.io/library/node@sha256:...
 ARG NODE_IMAGE=node:24-bookworm-slim
 
+# The target's own. First of all, since buildah 1.28 takes the platform of a stage for those behind it.
+FROM ${NODE_IMAGE} AS base
+
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -33,8 +36,6 @@ RUN npm prune --omit=dev --offline \
  && find . -mindepth 1 -maxdepth 1 -type d -empty -delete \
  # Of Swagger UI, 12 MB, the pages need a bundle and a style sheet.
  && find /app/node_modules/swagger-ui-dist \( -name '*.map' -o -name '*es-bundle*' -o -name 'log.*' -o -name 'swagger-ui-standalone*' -o -name swagger-ui.js \) -delete
-
-FROM ${NODE_IMAGE} AS base
 
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS root
 COPY --from=base / /image

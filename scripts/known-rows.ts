@@ -1,11 +1,11 @@
 /**
  * Rows whose soft samples are known from an independent source, test/fixtures/softmax_mpmath.json, up to K = 2^20, for
- * `npm run verify:provider` and `npm run verify:cpu-features`.
+ * `npm run verify:provider`, `verify:cpu-features` and `verify:arm64`.
  */
 import { readFileSync } from 'node:fs';
 import { pack } from '../src/sampler/batch.js';
-import { openDrawer } from '../src/sampler/drawer.js';
-import type { Job } from '../src/sampler/job.js';
+import { type Drawer, openDrawer } from '../src/sampler/drawer.js';
+import type { BatchResult, Job } from '../src/sampler/job.js';
 import type { Provider } from '../src/sampler/onnx/provider.js';
 
 interface Case {
@@ -24,7 +24,7 @@ function spread(values: readonly number[], { runs }: Case): Float32Array {
   return Float32Array.from(runs.flatMap(([, count], run) => new Array<number>(count).fill(values[run] as number)));
 }
 
-function jobOf(given: Case): Job {
+function jobOf(given: Case, change: Partial<Job> = {}): Job {
   const logits = spread(
     given.runs.map(([logit]) => logit),
     given,
@@ -43,6 +43,7 @@ function jobOf(given: Case): Job {
     topK: 0,
     points: new Float32Array(0),
     outputs: new Set(['samples'] as const),
+    ...change,
   };
 }
 
@@ -55,17 +56,55 @@ export interface KnownRowsDrawn {
   readonly errorMax: number;
 }
 
+async function drawAlone(drawer: Drawer, job: Job): Promise<BatchResult> {
+  return drawer.draw(pack([{ job, rowStart: 0, rowCount: 1, sampleStart: 0, sampleCount: 1 }]));
+}
+
 export async function drawKnownRows(provider: Provider): Promise<KnownRowsDrawn> {
   const drawer = await openDrawer({ provider, categoriesMax, batchElementsMax: categoriesMax });
   const drawn: Float32Array[] = [];
   let errorMax = 0;
   for (const given of cases) {
-    const job = jobOf(given);
-    const { samples } = await drawer.draw(pack([{ job, rowStart: 0, rowCount: 1, sampleStart: 0, sampleCount: 1 }]));
+    const { samples } = await drawAlone(drawer, jobOf(given));
     const exact = spread(given.samples, given);
     for (const [k, value] of samples.entries()) errorMax = Math.max(errorMax, Math.abs(value - (exact[k] as number)));
     errorMax = Math.max(errorMax, Math.abs(samples.reduce((sum, value) => sum + value, 0) - 1));
     drawn.push(samples.slice());
   }
   return { rows: cases.length, samples: drawn, errorMax };
+}
+
+/**
+ * The bound of a gradient times its temperature, s (c - <s, c>), for cotangents c of at most 1: the error of s counts twice, as
+ * |c - <s, c>| <= 2, and that of <s, c> is at most the sum of all errors of s, which are those of exponentials: 1e-6 of each s.
+ */
+export const knownGradientErrorMax = 3 * knownRowErrorMax;
+
+export interface KnownGradientsDrawn {
+  readonly gradients: readonly Float64Array[];
+  /** Largest error of a gradient times its temperature. */
+  readonly errorMax: number;
+}
+
+/** The gradients of <c, soft sample> with respect to the logits of the known rows, beside those of the exact samples in float64. */
+export async function drawKnownGradients(): Promise<KnownGradientsDrawn> {
+  const drawer = await openDrawer({ provider: 'cpu', categoriesMax, batchElementsMax: categoriesMax });
+  const gradients: Float64Array[] = [];
+  let errorMax = 0;
+  for (const given of cases) {
+    const exact = given.runs.flatMap(([, count], run) => new Array<number>(count).fill(given.samples[run] as number));
+    const points = Float32Array.from(exact, (_, k) => Math.sin(3 * k));
+    const { gradLogits } = await drawAlone(
+      drawer,
+      jobOf(given, { kind: 'vjp', points, outputs: new Set(['gradLogits']) }),
+    );
+    const temperature = Math.fround(given.temperature);
+    const mean = exact.reduce((sum, value, k) => sum + value * (points[k] as number), 0);
+    for (const [k, value] of exact.entries()) {
+      const expected = value * ((points[k] as number) - mean);
+      errorMax = Math.max(errorMax, Math.abs((gradLogits[k] as number) * temperature - expected));
+    }
+    gradients.push(gradLogits.slice());
+  }
+  return { gradients, errorMax };
 }

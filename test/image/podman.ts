@@ -78,6 +78,8 @@ async function withBase(build: () => Promise<unknown>): Promise<void> {
     if (await succeeds('podman', 'image', 'exists', name)) continue;
     await execute(makeBaseImage, [name, architecture], { maxBuffer: 2 ** 26 });
   }
+  // One may be left of a run that was interrupted.
+  await succeeds('podman', 'manifest', 'rm', localBase);
   await podman('manifest', 'create', localBase, ...bases.map(([, name]) => `containers-storage:${name}`));
   try {
     await build();

@@ -9,7 +9,7 @@ const folder = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 const pictures: Readonly<Record<string, View>> = {
   'explore-light.png': { width: 1280, height: 1420, colorScheme: 'light' },
   'explore-dark.png': { width: 1280, height: 1420, colorScheme: 'dark' },
-  'explore-phone.png': { width: 360, height: 1640, colorScheme: 'light' },
+  'explore-phone.png': { width: 375, height: 812, colorScheme: 'light' },
 };
 
 await mkdir(folder, { recursive: true });

@@ -41,9 +41,12 @@ const ignoredOfTensors = {
     description: "Ignored: how MLServer's codecs read and write a tensor. Here its datatype says it.",
   }),
   headers: z
-    .record(z.string(), z.unknown())
+    .unknown()
+    .refine((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
+      error: 'must be an object',
+    })
     .optional()
-    .meta({ description: 'Ignored: MLServer puts the HTTP headers of a request here.' }),
+    .meta({ type: 'object', description: 'Ignored: MLServer puts the HTTP headers of a request here.' }),
 };
 
 /** What clients say beside the draw, and what cannot change it. */

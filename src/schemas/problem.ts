@@ -60,6 +60,7 @@ function problemExample(code: ProblemCode) {
   const { status, title, meaning, remedy } = problemKind(code);
   return {
     type: `/problems/${code}`,
+    code,
     title,
     status,
     detail: `${meaning} ${remedy}`,

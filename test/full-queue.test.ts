@@ -9,8 +9,12 @@ import t, { type Test } from 'tap';
 import { readExposition } from './exposition.js';
 import { type ServiceParts, startService } from './service.js';
 
-/** A draw of some hundred milliseconds. */
-const longDraw = JSON.stringify({ logits: Array(1024).fill(0), num_samples: 100_000, return: ['indices'] });
+/** Draws of 1,024 categories; 100,000 samples take some hundred milliseconds. */
+const drawOf = (samples: number) =>
+  JSON.stringify({ logits: Array(1024).fill(0), num_samples: samples, return: ['indices'] });
+const longDraw = drawOf(100_000);
+/** One of some seconds, which is what thousands of refusals take. */
+const longerDraw = drawOf(400_000);
 
 const head = (path: string, bytes: number) =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
@@ -35,8 +39,12 @@ async function listening(t: Test, environment: Record<string, string> = {}, part
     return { status: reply.status, headers: reply.headers, text: await reply.text() };
   };
   /** Does something while a long draw fills the queue. */
-  const whileFull = async <Value>(act: () => Promise<Value>, headers: Record<string, string> = {}): Promise<Value> => {
-    const drawn = send('/sample', { body: longDraw, headers });
+  const whileFull = async <Value>(
+    act: () => Promise<Value>,
+    headers: Record<string, string> = {},
+    body = longDraw,
+  ): Promise<Value> => {
+    const drawn = send('/sample', { body, headers });
     while (!service.sampler.refusal({})) await new Promise(setImmediate);
     const value = await act();
     t.ok(service.sampler.refusal({}), 'the queue was full to the end');
@@ -135,10 +143,11 @@ t.test('a client that does not take its refusals loses its connection', async (t
   const [connection] = await accepted;
   const closed = once(connection, 'close');
   // Their replies are some 6 MB, more than the system takes for a client that reads nothing.
-  await whileFull(async () => {
+  const flood = async () => {
     client.write(head('/sample', 0).repeat(9000));
     while (connection.writableLength === 0) await new Promise(setImmediate);
-  });
+  };
+  await whileFull(flood, {}, longerDraw);
   await closed;
   t.ok(connection.bytesWritten < 6_000_000);
   client.destroy();

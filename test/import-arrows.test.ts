@@ -168,6 +168,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/cost.ts',
       'sampler/job.ts',
       'sampler/gradient.ts',
+      'yaml',
       'fastify',
       '@fastify/',
       'zod',

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { stringify } from 'yaml';
 import { securityScheme } from '../access/guard.js';
 import { type ConstantReply, constantReply, sendConstant } from '../http/constant-reply.js';
 import { type CollectedDocument, finishDocument } from './openapi.js';
@@ -60,8 +61,10 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
 export function docsRoutes(app: FastifyInstance, keys: boolean): void {
   const documents: Record<string, ConstantReply> = {};
   app.addHook('onReady', async () => {
-    const json = JSON.stringify(app.swagger());
-    const yaml = app.swagger({ yaml: true });
+    const document = app.swagger();
+    const json = JSON.stringify(document);
+    // Not by `app.swagger({ yaml: true })`, which would make the document anew.
+    const yaml = stringify(document, { aliasDuplicateObjects: false });
     documents['/openapi.json'] = constantReply(json, 'application/json; charset=utf-8');
     documents['/openapi.yaml'] = constantReply(yaml, 'application/yaml');
     documents['/docs/json'] = constantReply(json, 'application/json; charset=utf-8', pageHeaders);

@@ -25,7 +25,7 @@ const checkIntervalMs = 1000;
  */
 const turnReadMsMax = 1;
 
-/** A client that was answered may go on sending so much. To throw it away takes a tenth of a second, in turns of 2 ms. */
+/** A client that was answered may go on sending so much, far more than any body that is let in; a turn throws away a millisecond's worth. */
 const lingerBytesMax = 2 ** 30;
 
 /** Idle connections keep their time until so much of the table is taken. */

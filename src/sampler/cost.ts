@@ -3,7 +3,7 @@
  * index draw of long rows, about `nanosecondsPerUnit` of a worker. The model is linear: every piece of work has a weight for a draw and
  * one for each of its elements. `npm run bench:cost` measures the weights, prints them for pasting here, and says how far off they are.
  *
- * A GPU computes only the softmax of soft samples, and its copies cost about what the CPU's softmax does (docs/providers.md): the
+ * A GPU computes only the exponentials of soft samples, and its copies cost a little more than the CPU's (docs/providers.md): the
  * weights are those of the CPU, and the rate that is learnt from real batches (queue/work-rate.ts) corrects the rest.
  */
 import type { Job, Part } from './job.js';
@@ -12,7 +12,7 @@ import type { Job, Part } from './job.js';
 type Weight = readonly [draw: number, element: number];
 
 export interface Weights {
-  /** Units of a job that has any draw: laying it out in a batch. */
+  /** Units of each job whatever its size, to lay it out in a batch; none for a job without a draw. */
   readonly job: number;
   /** Gumbel noise; noneNoise is its place filled with zeros. */
   readonly noise: Weight;

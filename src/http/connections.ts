@@ -25,7 +25,10 @@ const checkIntervalMs = 1000;
  */
 const turnReadMsMax = 1;
 
-/** A client that was answered may go on sending so much, far more than any body that is let in; a turn throws away a millisecond's worth. */
+/**
+ * A client that was answered may go on sending so much, far more than any body that is let in; a turn throws away what a
+ * millisecond is enough for.
+ */
 const lingerBytesMax = 2 ** 30;
 
 /** Idle connections keep their time until so much of the table is taken. */

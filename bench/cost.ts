@@ -3,11 +3,11 @@
  * pasting, and says how far the weights now in force are off, for each shape and set of outputs.
  */
 import { parseArgs } from 'node:util';
-import { settleMemory } from '../src/memory-settings.js';
-import { pack } from '../src/sampler/batch.js';
+import { settleMemory } from '../src/runtime/memory-settings.js';
 import { nanosecondsPerUnit, type Weights, weightedDraw, weights } from '../src/sampler/cost.js';
-import { type Drawer, openDrawer } from '../src/sampler/drawer.js';
 import type { Batch, Job, OutputName, Part } from '../src/sampler/job.js';
+import { pack } from '../src/sampler/queue/pack.js';
+import { type Drawer, openDrawer } from '../src/sampler/worker/drawer.js';
 import { normalLogits } from './bodies.js';
 import { fitWeights } from './cost-fit.js';
 import { describeRun, figure, runLines, table } from './results.js';

@@ -5,13 +5,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { settleMemory } from '../src/memory-settings.js';
-import { pack } from '../src/sampler/batch.js';
-import { openDrawer } from '../src/sampler/drawer.js';
+import { settleMemory } from '../src/runtime/memory-settings.js';
 import type { Batch, Job } from '../src/sampler/job.js';
 import { createNoiseKernel } from '../src/sampler/noise/noise.js';
 import { openDrawGraphs } from '../src/sampler/onnx/session.js';
-import { tileElementsMax } from '../src/sampler/tiles.js';
+import { pack } from '../src/sampler/queue/pack.js';
+import { openDrawer } from '../src/sampler/worker/drawer.js';
+import { tileElementsMax } from '../src/sampler/worker/tiles.js';
 import { normalLogits, parseShape, type Shape, shapeName, type Wanted } from './bodies.js';
 import { type KernelFigures, type KernelResult, kernelMarkdown, type Nanoseconds } from './kernel-tables.js';
 import { describeRun, writeResult } from './results.js';

@@ -3,10 +3,10 @@
  * `npm run verify:provider`, `verify:cpu-features` and `verify:arm64`.
  */
 import { readFileSync } from 'node:fs';
-import { pack } from '../src/sampler/batch.js';
-import { type Drawer, openDrawer } from '../src/sampler/drawer.js';
 import type { BatchResult, Job } from '../src/sampler/job.js';
 import type { Provider } from '../src/sampler/onnx/provider.js';
+import { pack } from '../src/sampler/queue/pack.js';
+import { type Drawer, openDrawer } from '../src/sampler/worker/drawer.js';
 
 interface Case {
   readonly temperature: number;

@@ -2,7 +2,7 @@
 // Every v of at least 2^-8 (2^26 numbers), and 2^24 rare values. docs/noise-contract.md quotes its output.
 
 import { createNoiseKernel } from '../src/sampler/noise/noise.js';
-import { gumbelFromUniform, uniformFromBits } from '../test/reference/noise-float64.js';
+import { gumbelFromUniform, uniformFromBits } from '../test/support/reference/noise-float64.js';
 
 const { gumbelFromBits } = createNoiseKernel(1);
 

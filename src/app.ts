@@ -7,25 +7,25 @@ import type { ZodType } from 'zod';
 import type { Callers } from './access/callers.js';
 import { callerFinder, guardRoutes } from './access/guard.js';
 import type { Config } from './config.js';
-import { errorReplyOptions, installErrorReplies } from './error-replies.js';
-import { type FullQueueParts, refuseWhenFull } from './full-queue.js';
 import type { Connections } from './http/connections.js';
 import { Cors } from './http/cors.js';
+import { errorReplyOptions, installErrorReplies } from './http/error-replies.js';
+import { type LoadSheddingParts, refuseWhenFull } from './http/load-shedding.js';
 import { budgetMemory, MemoryBudget } from './http/memory-budget.js';
-import { httpServer } from './http-server.js';
-import type { Lifecycle } from './lifecycle.js';
-import type { Metrics } from './metrics.js';
-import { AnswerObserver, observeAnswers, observeErrors } from './observe-requests.js';
-import { PathTable } from './path-table.js';
-import { requestIdHeader, requestIdOf } from './request-id.js';
+import { requestIdHeader, requestIdOf } from './http/request-id.js';
+import { RouteTable } from './http/route-table.js';
+import { httpServer } from './http/server.js';
+import type { Metrics } from './observability/metrics.js';
+import { AnswerObserver, observeAnswers, observeErrors } from './observability/request-log.js';
+import { inferRoutes } from './open-inference/infer-route.js';
+import { modelRoutes } from './open-inference/model-routes.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { exploreRoutes } from './routes/explore.js';
 import { healthRoutes } from './routes/health.js';
-import { inferRoutes } from './routes/infer.js';
 import { readJsonBodies } from './routes/json-body.js';
+import type { Lifecycle } from './routes/lifecycle.js';
 import { logProbRoute } from './routes/log-prob.js';
 import { metricsRoute } from './routes/metrics.js';
-import { modelRoutes } from './routes/models.js';
 import { problemRoute } from './routes/problems.js';
 import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
@@ -58,7 +58,7 @@ const safeHeaders = {
 };
 
 /** Adds the routes of `app` that come to a table. */
-function learnPaths(app: FastifyInstance, paths: PathTable): void {
+function learnPaths(app: FastifyInstance, paths: RouteTable): void {
   app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 }
 
@@ -76,8 +76,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     ...cors.headersFor(origin),
     ...(lifecycle.draining && { connection: 'close' }),
   });
-  const draws = new PathTable();
-  const fullQueue: FullQueueParts = {
+  const draws = new RouteTable();
+  const fullQueue: LoadSheddingParts = {
     mayRefuse: () => sampler.mayRefuse(),
     refusal: (caller) => sampler.refusal(caller),
     draws,

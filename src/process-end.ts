@@ -2,7 +2,7 @@
  * The one way in which this process ends by itself. Ending is entered once, whoever asks first decides the exit code, and nothing that
  * happens from then on starts it again: it writes the rest of the log, within a second, and exits.
  */
-import type { Log } from './log.js';
+import type { Log } from './observability/log.js';
 
 /**
  * Ends the process now, whatever its threads do. `process.exit` ends or waits for them first: ONNX Runtime aborts the process when that

@@ -8,9 +8,9 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Config } from './config.js';
-import type { Log } from './log.js';
-import { settleMemory } from './memory-settings.js';
+import type { Log } from './observability/log.js';
 import { ProcessEnd } from './process-end.js';
+import { settleMemory } from './runtime/memory-settings.js';
 import { ranOutOfFiles, tooFewOpenFiles } from './runtime/open-files.js';
 import type { Service } from './service.js';
 
@@ -77,8 +77,8 @@ class Run {
 
   async #serve(): Promise<void> {
     const { readConfig } = await import('./config.js');
-    const { openLog } = await import('./log.js');
-    const { Metrics } = await import('./metrics.js');
+    const { openLog } = await import('./observability/log.js');
+    const { Metrics } = await import('./observability/metrics.js');
     const { Service } = await import('./service.js');
     const config = readConfig(process.env);
     if (!this.#enoughFiles(config.workers)) return;

@@ -9,9 +9,9 @@ import type { Logger } from 'pino';
 import { type Access, openAccess } from './access/access.js';
 import { buildApp } from './app.js';
 import { type Config, ConfigError } from './config.js';
-import type { Lifecycle } from './lifecycle.js';
-import type { Metrics } from './metrics.js';
-import { practiseRefusals } from './practise-refusals.js';
+import { warmUp } from './http/warm-up.js';
+import type { Metrics } from './observability/metrics.js';
+import type { Lifecycle } from './routes/lifecycle.js';
 import { ProviderError } from './sampler/onnx/provider.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
@@ -79,7 +79,7 @@ export class Service {
       observer: metrics.sampler,
     });
     try {
-      const [sampler] = await Promise.all([starting, practiseRefusals(config)]);
+      const [sampler] = await Promise.all([starting, warmUp(config)]);
       for (const { provider, reason } of sampler.refused) logger.info({ refused: provider }, `auto: ${reason}`);
       const lifecycle = { draining: false };
       const callers = access?.callers;

@@ -8,7 +8,7 @@ import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openFilesMin, ranOutOfFiles, tooFewOpenFiles } from '../src/runtime/open-files.js';
-import { run, start } from './server-process.js';
+import { run, start } from './support/server-process.js';
 
 const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
-import { run, start } from './server-process.js';
-import { faultLogit, withFault } from './worker-fault.js';
+import { run, start } from './support/server-process.js';
+import { faultLogit, withFault } from './support/worker-fault.js';
 
 interface Answer {
   readonly status: number;

@@ -1,6 +1,6 @@
 /** The built service as its own process: start, stop, and the exit codes an operator sees. */
 import t from 'tap';
-import { run, start } from './server-process.js';
+import { run, start } from './support/server-process.js';
 
 function post(url: string, body: unknown): Promise<Response> {
   return fetch(`${url}/sample`, {

@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { register } from 'node:module';
 
 const standIns: Readonly<Record<string, readonly [module: string, source: string]>> = {
-  'load shedding': ['full-queue.js', 'export function refuseWhenFull(handle) { return handle; }'],
-  'warm-up': ['practise-refusals.js', 'export async function practiseRefusals() {}'],
-  niceness: ['sampler/give-way.js', 'export const workerNiceness = 0; export function giveWay() {}'],
+  'load shedding': ['http/load-shedding.js', 'export function refuseWhenFull(handle) { return handle; }'],
+  'warm-up': ['http/warm-up.js', 'export async function warmUp() {}'],
+  niceness: ['runtime/thread-priority.js', 'export const workerNiceness = 0; export function lowerThreadPriority() {}'],
 };
 
 const [module, source] = standIns[process.env.WITHOUT ?? ''] ?? [];

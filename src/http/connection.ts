@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { Placed } from '../short-lived-set.js';
+import type { BagItem } from '../runtime/bag.js';
 import type { Request } from './messages.js';
 import { parsedUnseen } from './parser-body.js';
 import { shareReadBuffer } from './shared-read-buffer.js';
@@ -59,7 +59,7 @@ export interface ConnectionParts {
   readonly lingerBytesMax: number;
 }
 
-export class Connection implements Placed {
+export class Connection implements BagItem {
   place = 0;
   /** When its activity began; where it is `busy`, when the last of a body came. */
   sinceMs = performance.now();

@@ -4,7 +4,7 @@
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { ShortLivedSet } from '../short-lived-set.js';
+import { Bag } from '../runtime/bag.js';
 import { Connection, type ConnectionParts } from './connection.js';
 
 export interface ConnectionLimits {
@@ -43,7 +43,7 @@ const keepAliveMsMin = 1000;
 export class Connections {
   readonly #server: Server;
   readonly #limits: ConnectionLimits;
-  readonly #all = new ShortLivedSet<Connection>();
+  readonly #all = new Bag<Connection>();
   /** When this turn began to read large pieces, 0 before, and the connections that wait for the next. */
   #readSinceMs = 0;
   #heldBack: Connection[] = [];

@@ -6,7 +6,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors.js';
-import { whenOver } from '../reply-end.js';
+import { whenOver } from './reply-end.js';
 import { requestBuffers } from './request-buffers.js';
 
 declare module 'fastify' {

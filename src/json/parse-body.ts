@@ -9,6 +9,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { CallerGone } from '../errors.js';
+import { nextTurn } from '../runtime/event-loop-turns.js';
 import { type Memory, newMemory } from './array-reader.js';
 import type { BodyFields } from './body-fields.js';
 import { BodyScan, type LongArray } from './body-scan.js';
@@ -18,7 +19,6 @@ import { faultError, notUtf8Error } from './malformed-json.js';
 import { MalformedJsonError } from './malformed-json-error.js';
 import { sliceBytesMin } from './matrix-reader.js';
 import { findSyntaxFault } from './syntax-fault.js';
-import { nextTurn } from './turn.js';
 
 export interface ParseOptions {
   /** Where the values of long arrays lie. Default: new memory. */

@@ -3,10 +3,10 @@
  * stream of slices, each in a turn of the event loop of its own, so that no reply holds the thread.
  */
 import { Readable } from 'node:stream';
+import { nextTurn } from '../runtime/event-loop-turns.js';
 import { printDoubleSlices } from './print-doubles.js';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers, type Shape } from './print-matrix.js';
 import { SeedList } from './seed-list.js';
-import { nextTurn } from './turn.js';
 
 /** Numbers of a reply, printed as nested arrays of their shape. */
 export interface Numbers {

@@ -3,10 +3,10 @@
  * make an object of each string, and hold the thread for milliseconds over 65,536 of them.
  */
 import { isUtf8 } from 'node:buffer';
+import { nextTurn } from '../runtime/event-loop-turns.js';
 import type { Memory } from './array-reader.js';
 import { ListReader } from './list-reader.js';
 import { SeedList, type WrongSeed, writeDigits, writeNumber } from './seed-list.js';
-import { nextTurn } from './turn.js';
 
 /** Seeds are named as wrong up to this many: as many as one reply names. */
 const wrongMax = 10;

@@ -6,7 +6,7 @@ import type { Caller } from '../access/callers.js';
 import { CallerGone, Problem, type ProblemCode } from '../errors.js';
 import { isPrintedWhole, type Member } from '../json/print-body.js';
 import { SeedList } from '../json/seed-list.js';
-import { roomInTurn } from '../json/turn.js';
+import { roomInTurn } from '../runtime/event-loop-turns.js';
 import { jobUnits } from '../sampler/cost.js';
 import type { Gradients } from '../sampler/gradient.js';
 import {

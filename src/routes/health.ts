@@ -2,10 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
-import type { Lifecycle } from '../lifecycle.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { liveReply, readyReply } from '../schemas/health.js';
 import { problemResponses } from '../schemas/problem.js';
+import type { Lifecycle } from './lifecycle.js';
 
 /** @throws {Problem} `draining`, `starting` or `worker-lost` when requests should go to another replica */
 export function assertReady(sampler: Sampler, lifecycle: Lifecycle): void {

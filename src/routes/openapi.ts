@@ -6,8 +6,8 @@
  * and `default` beside `oneOf`, and read an integer without a format as 32 bits. openapi-typescript makes every field with a default a
  * required one, so defaults are told in descriptions.
  */
-import { inferExamples } from '../schemas/infer-examples.js';
-import { type ModelName, models } from '../schemas/infer-models.js';
+import { inferExamples } from '../open-inference/examples.js';
+import { type ModelName, models } from '../open-inference/models.js';
 
 /** Part of a document. */
 export interface Part {

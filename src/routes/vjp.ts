@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
-import { nextTurn } from '../json/turn.js';
+import { nextTurn } from '../runtime/event-loop-turns.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { DrawLimits } from '../schemas/draw.js';

@@ -3,9 +3,7 @@
  * ready, and closes once everything it accepted has settled.
  */
 import { Problem } from '../errors.js';
-import { KeptBuffers } from '../kept-buffers.js';
-import { pack, scatter } from './batch.js';
-import { Batcher } from './batcher.js';
+import { BufferPool } from '../runtime/buffer-pool.js';
 import { chooseProvider, type Refusal } from './choose-provider.js';
 import { jobUnits } from './cost.js';
 import { type BatchResult, type Job, type JobResult, type Part, type Terms, timingColumns } from './job.js';
@@ -14,9 +12,11 @@ import { noiseVersion } from './noise/version.js';
 import { type DrawnBatch, type SamplerObserver, unobserved } from './observer.js';
 import { describeDevice } from './onnx/device.js';
 import { ownsGpu, type ProviderRequest } from './onnx/provider.js';
-import { Pool, type PoolState } from './pool.js';
+import { Batcher } from './queue/batcher.js';
+import { pack, scatter } from './queue/pack.js';
+import { Pool, type PoolState } from './queue/pool.js';
+import { ResultMemory } from './queue/result-memory.js';
 import { WorkRate } from './queue/work-rate.js';
-import { ResultMemory } from './result-memory.js';
 
 /** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds a few at a time. */
 const batchBytesIdleMax = 2 ** 25;
@@ -104,7 +104,7 @@ export interface Sampler {
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const { observer = unobserved, watchdogMs, onStuck } = options;
-  const buffers = new KeptBuffers(batchBytesIdleMax);
+  const buffers = new BufferPool(batchBytesIdleMax);
   const take = (bytes: number) => buffers.take(bytes);
   const memory = new ResultMemory(buffers);
   const release = (result: JobResult) => memory.release(result);

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import type { NumberMatrix } from '../json/number-matrix.js';
 import { component } from './component.js';
-import { InferIssues } from './infer-issues.js';
 import { type IssueSink, report } from './issue.js';
+import { InferIssues } from './issue-list.js';
 import { logProbExamples, logProbReplyExamples } from './log-prob-examples.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
 import { type Masks, masksField } from './masks.js';

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
-import { inSlices } from '../json/turn.js';
-import { scanFloats } from '../tensors/scan.js';
+import { scanFloats } from '../open-inference/tensors/scan.js';
+import { inSlices } from '../runtime/event-loop-turns.js';
 import { component } from './component.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 import { scalar } from './nested.js';

@@ -1,6 +1,6 @@
 /** The `masks` field: whether null among logits, or -infinity in binary ones, masks a category or is a mistake. */
 import { z } from 'zod';
-import { InferIssues } from './infer-issues.js';
+import { InferIssues } from './issue-list.js';
 import type { Logits } from './logits.js';
 import { reportPlaces } from './points.js';
 

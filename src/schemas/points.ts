@@ -1,6 +1,6 @@
 /** Arrays shaped like samples that a request brings: cotangents, samples, log-samples. */
 import { NumberMatrix } from '../json/number-matrix.js';
-import { inSlices } from '../json/turn.js';
+import { inSlices } from '../runtime/event-loop-turns.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
 /** The array, if it has the given shape; undefined once it has been reported at `path` that it has not. null is NaN in it. */

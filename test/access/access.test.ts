@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { needsKey } from '../../src/access/guard.js';
 import { jobUnits } from '../../src/sampler/cost.js';
-import { readExposition } from '../exposition.js';
-import { makeJob } from '../sampler/jobs.js';
-import { run } from '../server-process.js';
-import { type ServiceParts, startService } from '../service.js';
+import { readExposition } from '../support/exposition.js';
+import { makeJob } from '../support/jobs.js';
+import { run } from '../support/server-process.js';
+import { type ServiceParts, startService } from '../support/service.js';
 
 const lineFor = (name: string, key: string, quota = '') =>
   `${name}:${createHash('sha256').update(key).digest('hex')}${quota}\n`;

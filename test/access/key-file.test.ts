@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { ApiKey } from '../../src/access/api-keys.js';
 import { KeyFile, type KeyFileParts } from '../../src/access/key-file.js';
-import { run, start } from '../server-process.js';
+import { run, start } from '../support/server-process.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'key-file-'));
 t.teardown(() => rmSync(folder, { recursive: true }));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page, Request } from 'playwright-core';
 import t from 'tap';
-import { type Running, start } from '../server-process.js';
+import { type Running, start } from '../support/server-process.js';
 import { absent, launch, settled } from './chromium.js';
 import { contentOf, numbersOf, openExplorer, rowsOf, type ViewName, views } from './explorer.js';
 

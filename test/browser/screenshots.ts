@@ -1,7 +1,7 @@
 /** Writes the pictures of the explorer page in docs/images/: `npm run screenshots`. */
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { start } from '../server-process.js';
+import { start } from '../support/server-process.js';
 import { launch, settled, type View } from './chromium.js';
 
 const folder = fileURLToPath(new URL('../../../docs/images/', import.meta.url));

@@ -1,7 +1,7 @@
 /** Swagger UI in a real browser, against the real service: every example of every request works as it stands. */
 import type { Locator, Page } from 'playwright-core';
 import t from 'tap';
-import { type Running, start } from '../server-process.js';
+import { type Running, start } from '../support/server-process.js';
 import { absent, launch } from './chromium.js';
 
 if (absent) t.bailout(absent);

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { start } from '../server-process.js';
+import { start } from '../support/server-process.js';
 import { installClients, NotRun } from './install.js';
 import { openProxy } from './recording-proxy.js';
 import { type Shown, tableOf } from './table.js';

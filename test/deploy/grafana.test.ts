@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
-import { readExposition } from '../exposition.js';
-import { startService } from '../service.js';
+import { readExposition } from '../support/exposition.js';
+import { startService } from '../support/service.js';
 
 interface Panel {
   readonly id: number;

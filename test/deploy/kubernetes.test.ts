@@ -11,9 +11,9 @@ import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import t from 'tap';
 import { parse } from 'yaml';
 import { options } from '../../src/config.js';
-import { startService } from '../service.js';
-import type { InferenceService, PrometheusRule, ServiceMonitor, ServingRuntime } from './custom-resources.js';
-import { findRenderer, type Manifest, render, typeErrors } from './render.js';
+import type { InferenceService, PrometheusRule, ServiceMonitor, ServingRuntime } from '../support/custom-resources.js';
+import { findRenderer, type Manifest, render, typeErrors } from '../support/render-manifests.js';
+import { startService } from '../support/service.js';
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const { version } = JSON.parse(read('package.json')) as { version: string };

@@ -3,8 +3,8 @@
  * is missing, and that is all it asserts.
  */
 import t from 'tap';
-import { lossBound, lossesOf } from './fitted-loss.js';
-import { runPython, startForPython } from './python.js';
+import { lossBound, lossesOf } from '../support/fitted-loss.js';
+import { runPython, startForPython } from '../support/python-example.js';
 
 t.test('the Python examples run where Python has torch and requests', async (t) => {
   const url = await startForPython(t, ['torch', 'requests']);

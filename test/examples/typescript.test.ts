@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { start } from '../server-process.js';
-import { lossBound, lossesOf } from './fitted-loss.js';
+import { lossBound, lossesOf } from '../support/fitted-loss.js';
+import { start } from '../support/server-process.js';
 
 const example = fileURLToPath(new URL('../../examples/typescript/train.js', import.meta.url));
 

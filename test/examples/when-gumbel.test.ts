@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { runPython, startForPython } from './python.js';
+import { runPython, startForPython } from '../support/python-example.js';
 
 const packages = ['torch', 'requests', 'matplotlib'];
 

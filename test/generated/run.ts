@@ -8,7 +8,7 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { start } from '../server-process.js';
+import { start } from '../support/server-process.js';
 
 type Command = readonly [string, ...string[]];
 

@@ -1,7 +1,7 @@
 /** Media types by the grammar of RFC 9110, on every route that takes a body. */
 import t from 'tap';
 import { parseMediaType } from '../../src/http/body-form.js';
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 const service = await startService();
 t.teardown(service.close);

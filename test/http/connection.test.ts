@@ -1,7 +1,7 @@
 /** The gate between sockets and Node's parser: requests sent ahead are answered in their order, one at a time. Real sockets. */
 import type { IncomingMessage } from 'node:http';
 import t from 'tap';
-import { chunked, get, listening, post, RawClient } from './raw-client.js';
+import { chunked, get, listening, post, RawClient } from '../support/raw-client.js';
 
 /** A draw of a hundred milliseconds or more, whose reply is short; and one of a few hundred. */
 const long = JSON.stringify({ logits: Array(1024).fill(0), num_samples: 30_000, return: ['indices'] });

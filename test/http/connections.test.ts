@@ -1,7 +1,7 @@
 /** Too many connections: who asks for nothing makes way for who does. Real sockets, a small table. */
 import { once } from 'node:events';
 import t from 'tap';
-import { get, listening, post, RawClient } from './raw-client.js';
+import { get, listening, post, RawClient } from '../support/raw-client.js';
 
 const long = JSON.stringify({ logits: Array(1024).fill(0), num_samples: 60_000, return: ['indices'] });
 const connectionsMax = 8;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ConfigError, readConfig } from '../../src/config.js';
 import { Problem } from '../../src/errors.js';
-import { get, listening, post, RawClient } from './raw-client.js';
+import { get, listening, post, RawClient } from '../support/raw-client.js';
 
 const mine = 'https://example.org';
 const draw = '{"logits":[1,2],"seed":1}';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Problem } from '../../src/errors.js';
-import { get, listening, RawClient } from './raw-client.js';
+import { get, listening, RawClient } from '../support/raw-client.js';
 
 const infer = '/v2/models/gumbel_softmax/infer';
 const routes = ['/sample', '/sample/vjp', '/log-prob', infer] as const;

@@ -7,7 +7,7 @@ import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { Problem } from '../../src/errors.js';
-import { listening } from './raw-client.js';
+import { listening } from '../support/raw-client.js';
 
 /** Larger than everything between the two ends holds, and than what a JSON body may have. */
 const megabytes = 24;

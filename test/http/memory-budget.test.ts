@@ -3,7 +3,7 @@ import { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import { MemoryBudget, RequestMemory } from '../../src/http/memory-budget.js';
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 /** A request whose reply never begins. */
 function requestOf(budget: MemoryBudget): { memory: RequestMemory; end: () => void } {

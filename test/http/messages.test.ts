@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { chunked, get, listening, RawClient } from './raw-client.js';
+import { chunked, get, listening, RawClient } from '../support/raw-client.js';
 
 const megabyte = ' '.repeat(2 ** 20);
 const draw = '{"logits":[1,2,3],"seed":4}';

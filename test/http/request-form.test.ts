@@ -1,6 +1,6 @@
 /** Requests that Node's parser takes and HTTP/1.1 does not allow, and those that it does allow. Real sockets. */
 import t from 'tap';
-import { get, listening, RawClient } from './raw-client.js';
+import { get, listening, RawClient } from '../support/raw-client.js';
 
 const refused = [
   ['no version', 'GET /livez\r\n\r\n'],

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
-import { start } from '../server-process.js';
-import { get, post } from './raw-client.js';
+import { get, post } from '../support/raw-client.js';
+import { start } from '../support/server-process.js';
 
 /** Some 20 MB of text, more than the sockets of a connection hold. */
 const largeReply = post('/sample', '{"logits":[1,2,3,4,5,6,7,8,9,10],"num_samples":200000,"return":["samples"]}');

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { agree, type Exchange, exchangesOf } from '../exchanges.js';
+import { agree, type Exchange, exchangesOf } from '../support/exchanges.js';
 import { buildImage, type Container, image, ownArchitecture, podman, startContainer, whatIsMissing } from './podman.js';
 
 /** What docs/image-and-kubernetes.md promises: 400 MB. */

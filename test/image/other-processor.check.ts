@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
-import { agree, type Exchange, exchangesOf } from '../exchanges.js';
+import { agree, type Exchange, exchangesOf } from '../support/exchanges.js';
 import { type Architecture, buildImage, image, ownArchitecture, podman, unpackImage, whatIsMissing } from './podman.js';
 
 /** How ELF files, Node.js, onnxruntime-node and qemu name them: `e_machine` of the ELF specification, and so on. */

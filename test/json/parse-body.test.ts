@@ -5,7 +5,7 @@ import { BodyFields } from '../../src/json/body-fields.js';
 import { plainLimits } from '../../src/json/body-scan.js';
 import type { NumberMatrix } from '../../src/json/number-matrix.js';
 import { type ParseOptions, parseBody, parseBodySync } from '../../src/json/parse-body.js';
-import { canonical, expectedMatrix, opensDeeper } from './expected-matrix.js';
+import { canonical, expectedMatrix, opensDeeper } from '../support/expected-matrix.js';
 
 const names = ['logits', 'cotangent'];
 const fields = new BodyFields({

@@ -6,7 +6,7 @@ import { BodyFields } from '../../src/json/body-fields.js';
 import type { FlagList } from '../../src/json/flag-reader.js';
 import type { NumberMatrix } from '../../src/json/number-matrix.js';
 import { parseBodySync } from '../../src/json/parse-body.js';
-import { canonical, expectedMatrix, opensDeeper } from './expected-matrix.js';
+import { canonical, expectedMatrix, opensDeeper } from '../support/expected-matrix.js';
 
 const fields = new BodyFields({
   logits: { holds: 'numbers', axesMax: 3 },

@@ -6,7 +6,7 @@ import { BodyFields } from '../../src/json/body-fields.js';
 import { BodyScan } from '../../src/json/body-scan.js';
 import { textBytesMax } from '../../src/json/codec-instance.js';
 import { parseBody, parseBodySync } from '../../src/json/parse-body.js';
-import { KeptBuffers } from '../../src/kept-buffers.js';
+import { BufferPool } from '../../src/runtime/buffer-pool.js';
 
 const fields = new BodyFields({
   logits: { holds: 'numbers', axesMax: 2 },
@@ -18,7 +18,7 @@ const fields = new BodyFields({
 
 /** Counts what is held, as it is really allocated, and its peak. */
 class CountedMemory implements Memory {
-  readonly #buffers = new KeptBuffers(0, 4);
+  readonly #buffers = new BufferPool(0, 4);
   bytes = 0;
   peak = 0;
   gone = false;

@@ -2,7 +2,7 @@ import t from 'tap';
 import { BodyFields } from '../../src/json/body-fields.js';
 import type { NumberMatrix } from '../../src/json/number-matrix.js';
 import { parseBodySync } from '../../src/json/parse-body.js';
-import { edgeDecimals, families, Random } from './decimals.js';
+import { edgeDecimals, families, Random } from '../support/decimals.js';
 
 const fields = new BodyFields({ x: { holds: 'numbers', axesMax: 3 } });
 

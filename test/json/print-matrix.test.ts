@@ -1,6 +1,6 @@
 import t from 'tap';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers } from '../../src/json/print-matrix.js';
-import { float32OfBits, Random } from './decimals.js';
+import { float32OfBits, Random } from '../support/decimals.js';
 
 /** The first float whose text does not read back to its bits, or is not the text JavaScript gives that decimal. */
 function firstWrong(floats: Float32Array): string | undefined {

@@ -1,6 +1,6 @@
 /** Every bad input of POST /sample: its status and code, and nothing else happens. */
 import t from 'tap';
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 const service = await startService({
   JSON_BODY_BYTES_MAX: String(2 ** 20),

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import t from 'tap';
 import { catalogue } from '../../src/errors.js';
 import type { Sampler } from '../../src/sampler/sampler.js';
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 const service = await startService({ REQUEST_TIMEOUT_MS: '1000' });
 const { app, lifecycle } = service;

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
 import { jobUnits } from '../../src/sampler/cost.js';
-import { makeJob } from '../sampler/jobs.js';
-import { type Service, type ServiceParts, startService } from '../service.js';
+import { makeJob } from '../support/jobs.js';
+import { type Service, type ServiceParts, startService } from '../support/service.js';
 
 async function listening(
   environment: Record<string, string>,

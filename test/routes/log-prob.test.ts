@@ -1,6 +1,6 @@
 /** Log-density over HTTP, alone and beside the draw it belongs to. */
 import t from 'tap';
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 const service = await startService();
 t.teardown(service.close);

@@ -1,7 +1,7 @@
 /** What newcomers and their clients send, and what they are told: names, places and what to send instead. */
 import t from 'tap';
-import { encode } from '../inference.js';
-import { startService } from '../service.js';
+import { encode } from '../support/inference.js';
+import { startService } from '../support/service.js';
 
 const service = await startService();
 t.teardown(service.close);

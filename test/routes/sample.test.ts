@@ -1,6 +1,6 @@
 import t from 'tap';
-import { testProvider } from '../provider.js';
-import { startService } from '../service.js';
+import { testProvider } from '../support/provider.js';
+import { startService } from '../support/service.js';
 
 const service = await startService();
 t.teardown(service.close);

@@ -1,6 +1,6 @@
 /** What the documents leave no doubt about: rounding before bounds, tiny logits, counters, single seeds, and positive values at a mask. */
 import t from 'tap';
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 const service = await startService();
 t.teardown(service.close);

@@ -5,8 +5,8 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import t from 'tap';
-import { encode } from '../inference.js';
-import { startService } from '../service.js';
+import { encode } from '../support/inference.js';
+import { startService } from '../support/service.js';
 
 interface Case {
   readonly rows: number;

@@ -1,9 +1,9 @@
 /** The backward pass over HTTP: against finite differences of the very draw it replays, and how its shapes follow the draw's. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { referenceDraw } from '../reference/gumbel-softmax.js';
+import { referenceDraw } from '../support/reference/gumbel-softmax.js';
 
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 const service = await startService();
 t.teardown(service.close);

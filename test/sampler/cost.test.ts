@@ -13,7 +13,7 @@ import {
 import { type Job, kinds, outputNames, patient } from '../../src/sampler/job.js';
 import { QueueEntry } from '../../src/sampler/queue/entry.js';
 import { DrawQueue } from '../../src/sampler/queue/queue.js';
-import { makeJob } from './jobs.js';
+import { makeJob } from '../support/jobs.js';
 
 /** The defaults of BATCH_ELEMENTS_MAX and GPU_BATCH_ELEMENTS_MAX. */
 const batches = [2 ** 18, 2 ** 20];

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createSampler } from '../../src/sampler/sampler.js';
-import { testProvider } from '../provider.js';
-import { makeJob } from './jobs.js';
+import { makeJob } from '../support/jobs.js';
+import { testProvider } from '../support/provider.js';
 
 const settings = {
   provider: testProvider,

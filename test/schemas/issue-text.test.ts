@@ -2,7 +2,7 @@
 import t from 'tap';
 import { z } from 'zod';
 import { toProblem } from '../../src/schemas/issue.js';
-import { startService } from '../service.js';
+import { startService } from '../support/service.js';
 
 const service = await startService();
 t.teardown(service.close);

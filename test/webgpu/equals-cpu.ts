@@ -4,7 +4,7 @@ import t from 'tap';
 import { anyJob, differences, wrongOutputs } from '../../scripts/provider-equality.js';
 import type { Job } from '../../src/sampler/job.js';
 import { createSampler } from '../../src/sampler/sampler.js';
-import { makeJob } from '../sampler/jobs.js';
+import { makeJob } from '../support/jobs.js';
 
 const settings = {
   workers: 2,

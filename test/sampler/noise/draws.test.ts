@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { createNoiseKernel, type NoiseKernel } from '../../../src/sampler/noise/noise.js';
-import { word } from '../../reference/noise-float64.js';
-import { mirrorGumbel } from '../../reference/noise-mirror.js';
+import { word } from '../../support/reference/noise-float64.js';
+import { mirrorGumbel } from '../../support/reference/noise-mirror.js';
 
 const ELEMENTS_MAX = 4096;
 const RARE_BELOW = 2 ** 24;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { createNoiseKernel, type NoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { noiseVersion } from '../../../src/sampler/noise/version.js';
-import { gumbel, philox4x32, uniform, word } from '../../reference/noise-float64.js';
+import { gumbel, philox4x32, uniform, word } from '../../support/reference/noise-float64.js';
 
 // Compiled tests run from dist; fixtures stay where they are.
 function fixture(name: string) {

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
-import { gumbelFromUniform, uniformFromBits, word } from '../../reference/noise-float64.js';
-import { COEFFICIENTS, mirrorGumbel } from '../../reference/noise-mirror.js';
+import { gumbelFromUniform, uniformFromBits, word } from '../../support/reference/noise-float64.js';
+import { COEFFICIENTS, mirrorGumbel } from '../../support/reference/noise-mirror.js';
 
 const RARE_BELOW = 2 ** 24;
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { GraphBuilder } from '../../../src/sampler/onnx/model.js';
 import { sum } from '../../../src/sampler/onnx/operators.js';
-import { uniform, WIDTHS } from './inputs.js';
+import { uniform, WIDTHS } from '../../support/onnx-inputs.js';
 
 process.env.ORT_DISABLE_TELEMETRY = '1';
 const { InferenceSession, Tensor } = await import('onnxruntime-node');

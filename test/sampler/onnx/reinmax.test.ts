@@ -1,5 +1,4 @@
 import t from 'tap';
-import { referenceReinmax } from '../../reference/gradients.js';
 import {
   assertRowsKeepTheirBits,
   COMPARED,
@@ -9,9 +8,10 @@ import {
   testRows,
   torchCases,
   withExtremes,
-} from './backward-rows.js';
-import { uniform, WIDTHS } from './inputs.js';
-import { reinmaxTolerance } from './tolerances.js';
+} from '../../support/backward-rows.js';
+import { uniform, WIDTHS } from '../../support/onnx-inputs.js';
+import { referenceReinmax } from '../../support/reference/gradients.js';
+import { reinmaxTolerance } from '../../support/tolerances.js';
 
 t.teardown(() => graphs.close());
 

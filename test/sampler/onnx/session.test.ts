@@ -4,8 +4,8 @@ import t from 'tap';
 import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { completeGraph } from '../../../src/sampler/onnx/graphs.js';
 import { openDrawGraphs } from '../../../src/sampler/onnx/session.js';
-import { referenceDraw } from '../../reference/gumbel-softmax.js';
-import { bits, gumbelNoise, testLogits, testTemperatures, uniform, WIDTHS } from './inputs.js';
+import { bits, gumbelNoise, testLogits, testTemperatures, uniform, WIDTHS } from '../../support/onnx-inputs.js';
+import { referenceDraw } from '../../support/reference/gumbel-softmax.js';
 
 const graphs = await openDrawGraphs('cpu');
 t.teardown(() => graphs.close());

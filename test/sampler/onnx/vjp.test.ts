@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type BackwardRow, referenceVjp, weighted } from '../../reference/gradients.js';
 import {
   assertRowsKeepTheirBits,
   COMPARED,
@@ -10,9 +9,10 @@ import {
   testRows,
   torchCases,
   withExtremes,
-} from './backward-rows.js';
-import { bits, WIDTHS } from './inputs.js';
-import { vjpTolerance } from './tolerances.js';
+} from '../../support/backward-rows.js';
+import { bits, WIDTHS } from '../../support/onnx-inputs.js';
+import { type BackwardRow, referenceVjp, weighted } from '../../support/reference/gradients.js';
+import { vjpTolerance } from '../../support/tolerances.js';
 
 t.teardown(() => graphs.close());
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
-import { exp, fixed, float, log } from '../../reference/fixed-point.js';
+import { exp, fixed, float, log } from '../../support/reference/fixed-point.js';
 
 const { expOf, logOf } = new RowKernel().functions;
 

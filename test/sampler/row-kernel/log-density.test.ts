@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import t from 'tap';
 import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { blockElementsMax, RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
-import { fixed, float, logFactorials, referenceLogDensity, referenceLogSamples } from '../../reference/fixed-point.js';
+import {
+  fixed,
+  float,
+  logFactorials,
+  referenceLogDensity,
+  referenceLogSamples,
+} from '../../support/reference/fixed-point.js';
 
 const u = 2 ** -53;
 const float32Max = 2 ** 128 - 2 ** 104;

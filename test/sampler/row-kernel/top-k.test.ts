@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
-import { fixed } from '../../reference/fixed-point.js';
+import { fixed } from '../../support/reference/fixed-point.js';
 
 const masked = -Infinity;
 const float32Max = 2 ** 128 - 2 ** 104;

@@ -1,0 +1,26 @@
+/** The path patterns of routes and the methods each takes, for those who look before the router does, or where it found nothing. */
+
+export interface KnownRoute {
+  /** As the route has it, such as /v2/models/:model. */
+  readonly url: string;
+  readonly methods: ReadonlySet<string>;
+}
+
+export class RouteTable {
+  readonly #paths = new Map<string, { url: string; pattern: RegExp; methods: Set<string> }>();
+
+  add(url: string, methods: readonly string[]): void {
+    const escaped = url.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    const pattern = new RegExp(`^${escaped.replaceAll('\\*', '.*').replaceAll(/:[a-z_]+/g, '[^/]+')}$`);
+    const path = this.#paths.get(url) ?? { url, pattern, methods: new Set() };
+    for (const method of methods) path.methods.add(method);
+    this.#paths.set(url, path);
+  }
+
+  /** The first path that the target of a request matches; what follows a question mark does not count. */
+  find(target: string): KnownRoute | undefined {
+    const path = target.split('?', 1)[0] as string;
+    for (const known of this.#paths.values()) if (known.pattern.test(path)) return known;
+    return undefined;
+  }
+}

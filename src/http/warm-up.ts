@@ -1,0 +1,73 @@
+/**
+ * Practises before the service is ready: some hundred refusals over real connections of its own, so that V8 has compiled what a storm needs
+ * by the time the first one comes. It runs while the workers start on threads of their own, which this thread only waits for, and on
+ * a server that nobody else can know of.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { Problem } from '../errors.js';
+import { refuseWhenFull } from './load-shedding.js';
+import { RouteTable } from './route-table.js';
+import { type HttpLimits, httpServer } from './server.js';
+
+/** A storm opens many connections at once; these and their requests take about a tenth of a second. */
+const connections = 100;
+const requestsEach = 6;
+
+/** Each takes two of the process's open files, which are few in places, and the workers that start meanwhile need some. */
+const connectionsAtOnce = 20;
+
+/** Nothing here may hold up a start, or fail it. */
+const silenceMsMax = 1000;
+
+const loopback = '127.0.0.1';
+const path = '/sample';
+const request = `POST ${path} HTTP/1.1\r\nHost: ${loopback}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
+
+/** Resolves when the practice is over, or cannot be had. */
+export async function warmUp(limits: HttpLimits): Promise<void> {
+  const draws = new RouteTable();
+  draws.add(path, ['POST']);
+  const problem = new Problem('overloaded', 'This is a practice.');
+  const nothing = () => {};
+  const refuse = refuseWhenFull((_request, reply) => reply.destroy(), {
+    mayRefuse: () => true,
+    refusal: () => problem,
+    draws,
+    callerOf: () => ({ name: undefined }),
+    headersOf: (requestId) => ({ 'x-request-id': requestId }),
+    errors: { refused: nothing, misrouted: nothing, unread: nothing },
+    answers: { answered: nothing },
+  });
+  const { server } = httpServer(limits, refuse);
+  server.listen(0, loopback);
+  try {
+    await once(server, 'listening');
+  } catch {
+    return;
+  }
+  // Where descriptors run out in the middle of it, the practice is shorter.
+  server.on('error', () => {});
+  const { port } = server.address() as AddressInfo;
+  const someConnections = async () => {
+    for (let made = 0; made < connections / connectionsAtOnce; made++) await beRefused(port);
+  };
+  await Promise.all(Array.from({ length: connectionsAtOnce }, someConnections));
+  server.close();
+}
+
+/** Asks and is refused some times on one connection. */
+function beRefused(port: number): Promise<void> {
+  return new Promise((resolve) => {
+    let left = requestsEach;
+    const client = connect(port, loopback, () => client.write(request));
+    client.on('data', () => {
+      left -= 1;
+      if (left > 0) client.write(request);
+      else client.destroy();
+    });
+    client.setTimeout(silenceMsMax, () => client.destroy());
+    client.on('error', () => {});
+    client.on('close', () => resolve());
+  });
+}

@@ -1,0 +1,217 @@
+/** From an inference request to the draw it asks for: what POST /sample and POST /sample/vjp make of their fields. */
+import type { Memory } from '../json/array-reader.js';
+import { type Draw, drawAxes, toDraw } from '../schemas/draw.js';
+import { InferIssues } from '../schemas/issue-list.js';
+import type { Logits } from '../schemas/logits.js';
+import { findMasks, type Masks } from '../schemas/masks.js';
+import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
+import { type Temperature, toTemperature } from '../schemas/temperature.js';
+import { checkTopK } from '../schemas/top-k.js';
+import type { Estimator } from '../schemas/vjp.js';
+import { finiteIn, flagsIn, logitsIn, placeOf, seedIn, temperatureIn } from './fields.js';
+import { type InputTensor, placeInputs } from './input-tensors.js';
+import type { ModelName } from './models.js';
+import { type InferLimits, type InferRequest, type RequestedOutput, requestedOutputs } from './request.js';
+
+/** What gumbel_softmax is asked for. */
+export interface SampleInference {
+  readonly draw: Draw;
+  /** uint8 [B]: the rows whose samples are one-hot, when they are not all alike; `draw.hard` is false then. */
+  readonly hardRows: Uint8Array | undefined;
+  readonly topK: number;
+  readonly outputs: readonly RequestedOutput[];
+}
+
+/** What gumbel_softmax_vjp is asked for. */
+export interface VjpInference {
+  readonly draw: Draw;
+  /** float32 [S, B, K], finite. */
+  readonly cotangent: Float32Array;
+  readonly estimator: Estimator;
+  readonly outputs: readonly RequestedOutput[];
+}
+
+interface DrawInference {
+  readonly draw: Draw;
+  readonly hardRows: Uint8Array | undefined;
+}
+
+/** @throws {Problem} for a request that cannot be drawn */
+export async function readSampleInference(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  memory: Memory,
+  randomSeed: () => string,
+): Promise<SampleInference> {
+  const topK = request.parameters.top_k ?? 0;
+  const defaults = ['samples', 'indices', ...(topK > 0 ? ['top_indices'] : [])];
+  const outputs = requestedOutputs(request, 'gumbel_softmax', defaults);
+  const issues = new InferIssues();
+  const at = outputs.findIndex(({ name }) => name === 'top_indices');
+  if (at >= 0 && topK === 0) {
+    issues.report('validation', ['outputs', at, 'name'], 'needs the parameter top_k: how many categories to draw');
+  } else if (at < 0 && topK > 0) {
+    issues.report('validation', ['parameters', 'top_k'], 'is given, but top_indices is not among the outputs');
+  }
+  const inputs = placeAll(request, binary, 'gumbel_softmax', issues);
+  const { draw, hardRows } = await readDraw(request, inputs, limits, memory, issues, randomSeed);
+  checkTopK(draw.logits, topK, issues.of(parameterOf));
+  checkReturned(draw, topK, outputs, limits, issues);
+  issues.throwIfAny();
+  return { draw, hardRows, topK, outputs };
+}
+
+/** @throws {Problem} for a request that has no gradient */
+export async function readVjpInference(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  memory: Memory,
+): Promise<VjpInference> {
+  const estimator = request.parameters.estimator ?? 'straight_through';
+  const gradients = estimator === 'reinmax' ? ['grad_logits'] : ['grad_logits', 'grad_temperature'];
+  const outputs = requestedOutputs(request, 'gumbel_softmax_vjp', gradients);
+  const issues = new InferIssues();
+  const inputs = placeAll(request, binary, 'gumbel_softmax_vjp', issues);
+  if (request.parameters.seed === undefined && !inputs.has('seed')) {
+    issues.report('validation', ['inputs'], 'must have the tensor seed, or the parameter seed: it replays the noise');
+    issues.throwIfAny();
+  }
+  // Hard samples borrow the gradient of soft ones, so rows that are hard and rows that are not need no telling apart.
+  const { draw } = await readDraw(request, inputs, limits, memory, issues);
+  if (estimator === 'reinmax' && !draw.hard) {
+    issues.report(
+      'validation',
+      ['parameters', 'estimator'],
+      'reinmax is for hard samples: send hard: true as in the draw',
+    );
+  }
+  const noTemperature = outputs.findIndex(({ name }) => estimator === 'reinmax' && name === 'grad_temperature');
+  if (noTemperature >= 0) {
+    issues.report('validation', ['outputs', noTemperature, 'name'], 'is not an output of the estimator reinmax');
+  }
+  const shape = [...drawAxes(draw), draw.logits.categories];
+  const cotangent = await finiteIn(inputs.get('cotangent') as InputTensor, shape, issues);
+  checkReturned(draw, 0, outputs, limits, issues);
+  issues.throwIfAny();
+  return { draw, cotangent: cotangent as Float32Array, estimator, outputs };
+}
+
+/** The inputs, with as many temperatures, flags and seeds as there are rows, or one. */
+function placeAll(
+  request: InferRequest,
+  binary: Buffer,
+  model: ModelName,
+  issues: InferIssues,
+): Map<string, InputTensor> {
+  issues.throwIfAny();
+  const inputs = placeInputs(request.inputs, binary, model, issues);
+  const rows = inputs.get('logits')?.shape[0];
+  for (const { path, shape } of inputs.values()) {
+    if (shape.length !== 1 || shape[0] === 1 || shape[0] === rows) continue;
+    issues.report('validation', [...path, 'shape'], `must be [1], or [${rows}] for one entry per row of logits`);
+  }
+  issues.throwIfAny();
+  return inputs;
+}
+
+async function readDraw(
+  request: InferRequest,
+  inputs: ReadonlyMap<string, InputTensor>,
+  limits: InferLimits,
+  memory: Memory,
+  issues: InferIssues,
+  randomSeed?: () => string,
+): Promise<DrawInference> {
+  const { parameters } = request;
+  const logits = await logitsIn(inputs.get('logits') as InputTensor, limits, issues);
+  const temperature = await temperatureOf(request, inputs.get('temperature'), issues);
+  const hard = hardOf(request, inputs.get('hard'), issues);
+  const seed = await seedOf(request, inputs.get('seed'), memory, issues, randomSeed);
+  issues.throwIfAny();
+  const body = {
+    logits: logits as NonNullable<typeof logits>,
+    temperature: temperature as Temperature,
+    hard: hard.every((flag) => flag === 1),
+    num_samples: parameters.num_samples,
+    row_offset: parameters.row_offset,
+    sample_offset: parameters.sample_offset,
+    noise: parameters.noise,
+    masks: parameters.masks,
+  };
+  const pathOf = (field: string) => inputs.get(field)?.path ?? parameterOf(field);
+  const draw = toDraw(body, seed as Seed, limits, issues.of(pathOf));
+  issues.throwIfAny();
+  await refuseMasks(parameters.masks, body.logits, inputs.get('logits') as InputTensor);
+  const alike = hard.every((flag) => flag === hard[0]);
+  return { draw: draw as Draw, hardRows: alike ? undefined : hard };
+}
+
+/** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category where the request refuses masks */
+async function refuseMasks(masks: Masks, logits: Logits, { path, bytes }: InputTensor): Promise<void> {
+  if (masks === 'allow') return;
+  const issues = new InferIssues();
+  const what = bytes ? '-infinity' : 'null, which JSON.stringify writes for NaN and Infinity,';
+  const text = `is ${what} while masks are refused: send a finite logit, or leave masks out to mask the category`;
+  await findMasks(logits, (at) =>
+    issues.report('non-finite-logits', path, `${placeOf(at, logits.categories)} ${text}`),
+  );
+  issues.throwIfAny();
+}
+
+function parameterOf(field: string): readonly string[] {
+  return ['parameters', field];
+}
+
+async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues) {
+  if (tensor) return temperatureIn(tensor, issues);
+  return toTemperature([parameters.temperature ?? 1], false, issues.at(['parameters', 'temperature']));
+}
+
+/** uint8: a flag for each row, or one for all. */
+function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues): Uint8Array {
+  if (tensor) return flagsIn(tensor, issues) ?? new Uint8Array(1);
+  return Uint8Array.of(parameters.hard ? 1 : 0);
+}
+
+async function seedOf(
+  { parameters }: InferRequest,
+  tensor: InputTensor | undefined,
+  memory: Memory,
+  issues: InferIssues,
+  randomSeed?: () => string,
+): Promise<Seed | undefined> {
+  const absent: AbsentSeed = randomSeed ? 'random' : 'refused';
+  if (tensor) return seedIn(tensor, memory, issues, absent);
+  if (parameters.seed === undefined) return randomSeed && readSeed(randomSeed(), issues, absent);
+  const seed = readSeed(parameters.seed, issues.at(['parameters', 'seed']), absent);
+  if (seed?.perRow) {
+    issues.report('validation', ['parameters', 'seed'], 'must be an integer or a string; send one per row as a tensor');
+  }
+  return seed;
+}
+
+/** Numbers of a reply, apart for JSON, where they cost digits, and for bytes. */
+function checkReturned(
+  draw: Draw,
+  topK: number,
+  outputs: readonly RequestedOutput[],
+  { elementsReturnedMax, binaryElementsReturnedMax }: InferLimits,
+  issues: InferIssues,
+): void {
+  const draws = (draw.numSamples ?? 1) * draw.logits.rows;
+  const widths = { one: 1, categories: draw.logits.categories, topK };
+  const elements = { json: 0, binary: 0 };
+  for (const { spec, binary } of outputs) elements[binary ? 'binary' : 'json'] += draws * widths[spec.width];
+  if (elements.json > elementsReturnedMax) {
+    issues.report(
+      'too-many-elements',
+      [],
+      `returns more than ${elementsReturnedMax} numbers in JSON; ask for binary data`,
+    );
+  }
+  if (elements.binary > binaryElementsReturnedMax) {
+    issues.report('too-many-elements', [], `returns more than ${binaryElementsReturnedMax} numbers`);
+  }
+}

@@ -1,0 +1,110 @@
+import type { ModelName } from './models.js';
+
+/** Worked examples of POST /v2/models/{model}/infer for the OpenAPI document, by model; the tests send each of them and compare the reply. */
+const sampleExamples = {
+  sample: {
+    summary: 'Draw',
+    description: 'Two rows, one with a masked category, under one seed. Replies with samples and indices.',
+    value: {
+      id: 'draw-1',
+      parameters: { seed: 42, temperature: 0.5 },
+      inputs: [
+        {
+          name: 'logits',
+          shape: [2, 3],
+          datatype: 'FP32',
+          data: [
+            [1, 0.5, -1],
+            [0, null, 0],
+          ],
+        },
+      ],
+    },
+  },
+  tensors: {
+    summary: 'A temperature, a hard flag and a seed per row',
+    description: 'Each row equals the one-row request with its seed.',
+    value: {
+      inputs: [
+        { name: 'logits', shape: [2, 3], datatype: 'FP32', data: [1, 0.5, -1, 0, 2, 0] },
+        { name: 'temperature', shape: [2], datatype: 'FP32', data: [0.5, 2] },
+        { name: 'hard', shape: [2], datatype: 'BOOL', data: [false, true] },
+        { name: 'seed', shape: [2], datatype: 'UINT64', data: [42, 43] },
+      ],
+      outputs: [{ name: 'samples' }, { name: 'indices' }, { name: 'log_prob' }],
+    },
+  },
+} as const;
+
+const vjpExamples = {
+  vjp: {
+    summary: 'Backward pass of a draw',
+    description: 'The seed replays the noise of the draw.',
+    value: {
+      parameters: { seed: '42', temperature: 0.5 },
+      inputs: [
+        { name: 'logits', shape: [1, 3], datatype: 'FP32', data: [1, 0.5, -1] },
+        { name: 'cotangent', shape: [1, 3], datatype: 'FP32', data: [1, 0, 0] },
+      ],
+    },
+  },
+} as const;
+
+const sampleReplies = {
+  sample: {
+    summary: 'Draw',
+    value: {
+      model_name: 'gumbel_softmax',
+      model_version: '1',
+      id: 'draw-1',
+      parameters: { seed: '42', noise_version: 'philox4x32-10/1', provider: 'cpu' },
+      outputs: [
+        {
+          name: 'samples',
+          datatype: 'FP32',
+          shape: [2, 3],
+          data: [0.21355721, 0.17710482, 0.609338, 0.9985362, 0, 0.0014637572],
+        },
+        { name: 'indices', datatype: 'INT64', shape: [2], data: [2, 0] },
+      ],
+    },
+  },
+  tensors: {
+    summary: 'A temperature, a hard flag and a seed per row',
+    value: {
+      model_name: 'gumbel_softmax',
+      model_version: '1',
+      parameters: { noise_version: 'philox4x32-10/1', provider: 'cpu' },
+      outputs: [
+        { name: 'samples', datatype: 'FP32', shape: [2, 3], data: [0.21355721, 0.17710482, 0.609338, 0, 1, 0] },
+        { name: 'indices', datatype: 'INT64', shape: [2], data: [2, 1] },
+        { name: 'log_prob', datatype: 'FP64', shape: [2], data: [-1.5257954373036178, 1.6591047469485511] },
+      ],
+    },
+  },
+} as const;
+const vjpReplies = {
+  vjp: {
+    summary: 'Backward pass of a draw',
+    value: {
+      model_name: 'gumbel_softmax_vjp',
+      model_version: '1',
+      parameters: { seed: '42', noise_version: 'philox4x32-10/1', provider: 'cpu' },
+      outputs: [
+        { name: 'grad_logits', datatype: 'FP32', shape: [1, 3], data: [0.33590105, -0.075644016, -0.26025704] },
+        { name: 'grad_temperature', datatype: 'FP32', shape: [1], data: [0.2587135] },
+      ],
+    },
+  },
+} as const;
+
+interface ModelExamples {
+  readonly requests: Readonly<Record<string, object>>;
+  /** The reply to the request of the same name. */
+  readonly replies: Readonly<Record<string, object>>;
+}
+
+export const inferExamples: Readonly<Record<ModelName, ModelExamples>> = {
+  gumbel_softmax: { requests: sampleExamples, replies: sampleReplies },
+  gumbel_softmax_vjp: { requests: vjpExamples, replies: vjpReplies },
+};

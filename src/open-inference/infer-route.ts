@@ -1,0 +1,233 @@
+/** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for gumbel_softmax and gumbel_softmax_vjp. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { Problem } from '../errors.js';
+import type { Memory } from '../json/array-reader.js';
+import { type OnPrinted, printPieces } from '../json/print-body.js';
+import {
+  type Drawn,
+  drawFor,
+  logitsCodes,
+  randomSeed,
+  refuseOverflow,
+  sampleJob,
+  sendDrawn,
+  vjpJob,
+} from '../routes/draw-job.js';
+import { type DeadlineLimit, termsOf } from '../routes/terms.js';
+import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
+import { sumGradients } from '../sampler/gradient.js';
+import type { Job, JobResult, OutputName } from '../sampler/job.js';
+import type { Sampler } from '../sampler/sampler.js';
+import { type Draw, drawAxes } from '../schemas/draw.js';
+import { readSampleInference, readVjpInference } from './draw.js';
+import { modelParams, readModel, versionParams } from './model-param.js';
+import { type ModelName, modelVersion } from './models.js';
+import { inferErrorResponses, inferReply } from './reply.js';
+import { type InferHead, type Output, piecesOf, sendBinary } from './reply-body.js';
+import {
+  type InferBody,
+  type InferLimits,
+  type InferRequest,
+  inferRequest,
+  type RequestedOutput,
+  readInferRequest,
+} from './request.js';
+import { type InferBodyLimits, readInferBodies } from './request-body.js';
+
+const inferCodes = [
+  ...logitsCodes,
+  'malformed-binary',
+  'shape-size-mismatch',
+  'unknown-model',
+  'not-found',
+  'invalid-seed',
+  'gradient-overflow',
+] as const;
+
+export function inferRoutes(
+  app: FastifyInstance,
+  limits: InferLimits & InferBodyLimits & DeadlineLimit,
+  sampler: Sampler,
+  printed: OnPrinted,
+): void {
+  readInferBodies(app, limits);
+  const requestSchema = inferRequest(limits);
+  const infer = async (model: ModelName, body: InferBody, http: FastifyRequest, reply: FastifyReply) => {
+    const request = readInferRequest(requestSchema, model, body);
+    const { timeout } = request.parameters;
+    const terms = termsOf(http, reply, limits, timeout === undefined ? undefined : timeout / 1000);
+    const respond = model === 'gumbel_softmax' ? sample : vjp;
+    const drawJob = (job: Job) => drawFor(http, sampler, job, terms);
+    const { draw, drawn, outputs } = await respond(request, body.binary, limits, http.memory, drawJob);
+    const pieces = piecesOf(headOf(model, request, draw, sampler), outputs);
+    if (!outputs.some(({ binary }) => binary)) {
+      return sendDrawn(http, reply, sampler, drawn, printPieces(pieces, printed));
+    }
+    return sendBinary(http, reply, sampler, drawn, { pieces, outputs, printed });
+  };
+  for (const { url, params, summary, operationId } of paths) {
+    app.withTypeProvider<ZodTypeProvider>().post(
+      url,
+      {
+        schema: {
+          operationId,
+          summary,
+          description:
+            'An inference of the Open Inference Protocol. The same draw as POST /sample or POST /sample/vjp, bit for bit. Here as JSON; ' +
+            'with the header Inference-Header-Content-Length the JSON has that many bytes and the tensors with binary_data_size follow it, ' +
+            'little-endian and row-major; 0 means that the body is one row of FP32 logits.',
+          tags: ['open inference protocol'],
+          params,
+          body: requestSchema,
+          response: {
+            200: { description: 'The outputs.', content: { 'application/json': { schema: inferReply } } },
+            ...inferErrorResponses(inferCodes),
+          },
+        },
+        // Before the body is read.
+        onRequest: (request, _reply, done) => {
+          readModel(request.params as Parameters<typeof readModel>[0]);
+          done();
+        },
+        // The body is read in slices by the handler, since a large one would hold the thread.
+        validatorCompiler: () => (value) => ({ value }),
+      },
+      async (request, reply) => {
+        const model = readModel(request.params);
+        if (!request.body) throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
+        return infer(model, request.body as unknown as InferBody, request, reply);
+      },
+    );
+  }
+}
+
+const paths = [
+  {
+    url: '/v2/models/:model/infer',
+    params: modelParams,
+    summary: 'Draw, or differentiate a draw',
+    operationId: 'infer',
+  },
+  {
+    url: '/v2/models/:model/versions/:version/infer',
+    params: versionParams,
+    summary: 'The same, for a version of the model',
+    operationId: 'inferVersion',
+  },
+] as const;
+
+/** Draws a job on the terms of the request at hand. */
+type DrawJob = (job: Job) => Promise<JobResult>;
+
+interface Answer {
+  readonly draw: Draw;
+  readonly drawn: Drawn;
+  readonly outputs: Output[];
+}
+
+const outputOf: Readonly<Record<string, OutputName>> = {
+  samples: 'samples',
+  indices: 'indices',
+  top_indices: 'topIndices',
+  log_samples: 'logSamples',
+  log_prob: 'logProb',
+  noise: 'noise',
+};
+
+async function sample(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  memory: Memory,
+  drawJob: DrawJob,
+): Promise<Answer> {
+  const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, memory, randomSeed);
+  const names = new Set(outputs.map(({ name }) => outputOf[name] as OutputName));
+  const mixed = hardRows !== undefined && names.has('samples');
+  const job = sampleJob(draw, mixed ? names.add('indices') : names, topK);
+  const result = await drawJob(job);
+  if (mixed) await harden(result, hardRows, draw.logits.categories);
+  const axes = drawAxes(draw);
+  const widths = { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
+  const numbersOf = ({ name }: RequestedOutput) => result[outputOf[name] as OutputName] as Output['numbers'];
+  return {
+    draw,
+    drawn: { job, result },
+    outputs: outputs.map((output) => toOutput(output, widths[output.spec.width], numbersOf(output))),
+  };
+}
+
+/** Makes the samples of the rows that are hard one-hot: a hard sample is the one-hot vector of its index. */
+async function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categories: number): Promise<void> {
+  if (!samples || !indices) throw new Error('Samples were made one-hot without their indices. This is a bug.');
+  const hardenSlice = (from: number, to: number) => {
+    for (let draw = from; draw < to; draw++) {
+      if (hardRows[draw % hardRows.length] === 0) continue;
+      samples.fill(0, draw * categories, (draw + 1) * categories);
+      samples[draw * categories + (indices[draw] as number)] = 1;
+    }
+    return undefined;
+  };
+  await inSlices(indices.length, Math.ceil(turnElements / (categories + drawElements)), hardenSlice);
+}
+
+/** Elements made one-hot in one turn of the event loop, and what a draw costs beside its own. */
+const turnElements = 2 ** 20;
+const drawElements = 16;
+
+async function vjp(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  memory: Memory,
+  drawJob: DrawJob,
+): Promise<Answer> {
+  const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits, memory);
+  const job = vjpJob(draw, cotangent, estimator);
+  const result = await drawJob(job);
+  const gradients = await sumGradients(job, result, nextTurn);
+  const inputAt = (name: string) => request.inputs.findIndex((input) => input.name === name);
+  refuseOverflow(draw, gradients, (field) =>
+    inputAt(field) < 0 ? `/parameters/${field}` : `/inputs/${inputAt(field)}`,
+  );
+  const { rows, categories } = draw.logits;
+  const { perRow } = draw.temperature;
+  const ofTemperature = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
+  return {
+    draw,
+    drawn: { job, result },
+    outputs: outputs.map((output) =>
+      output.name === 'grad_logits'
+        ? toOutput(output, [rows, categories], gradients.logits)
+        : toOutput(output, [ofTemperature.length], ofTemperature),
+    ),
+  };
+}
+
+function toOutput(
+  { name, spec, binary }: RequestedOutput,
+  shape: readonly number[],
+  numbers: Output['numbers'],
+): Output {
+  return { name, datatype: spec.datatype, shape, numbers, binary };
+}
+
+/** One seed in decimal digits: a tensor or an array of one is one seed too. */
+function seedText([low = 0, high = 0]: Uint32Array): string {
+  return String((BigInt(high) << 32n) | BigInt(low));
+}
+
+/** Parameters are scalars in this protocol, so seeds that came one per row do not come back. */
+function headOf(model: ModelName, { id }: InferRequest, { seed }: Draw, sampler: Sampler): InferHead {
+  return {
+    model_name: model,
+    model_version: modelVersion,
+    id,
+    parameters: {
+      ...(seed.perRow ? {} : { seed: seedText(seed.words) }),
+      noise_version: sampler.noiseVersion,
+      provider: sampler.provider,
+    },
+  };
+}

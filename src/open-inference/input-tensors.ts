@@ -1,0 +1,166 @@
+/**
+ * The input tensors of an inference request: each is matched with the model's, its shape with its data, and its data with the bytes
+ * behind the JSON. Nothing is converted or allocated here; what the elements are is for fields.ts.
+ */
+import { NumberMatrix } from '../json/number-matrix.js';
+import type { InferIssues } from '../schemas/issue-list.js';
+import { type InputSpec, type ModelName, models, unknownTensorText } from './models.js';
+import { type Datatype, datatypeBytes } from './tensors/datatypes.js';
+
+/** An input as its JSON has it. */
+export interface DeclaredInput {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly datatype: Datatype;
+  readonly parameters?: { readonly binary_data_size?: number | undefined } | undefined;
+  readonly data?: unknown;
+}
+
+/** An input whose shape and size are right. */
+export interface InputTensor {
+  /** Where it is in the JSON. */
+  readonly path: readonly [string, number];
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  /** Its bytes, or undefined for one whose elements are in the JSON. */
+  readonly bytes: Buffer | undefined;
+  /** Its elements in the JSON: numbers, or whatever else the client sent. */
+  readonly data: unknown;
+}
+
+/**
+ * The inputs by name, once every name, datatype, shape and size fits.
+ *
+ * @throws {Problem} `validation`, `shape-size-mismatch` or `malformed-binary`
+ */
+export function placeInputs(
+  declared: readonly DeclaredInput[],
+  binary: Buffer,
+  model: ModelName,
+  issues: InferIssues,
+): Map<string, InputTensor> {
+  const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
+  const inputs = new Map<string, InputTensor>();
+  let start = 0;
+  for (const [index, input] of declared.entries()) {
+    const path = ['inputs', index] as const;
+    const size = input.parameters?.binary_data_size;
+    if (!isKnown(input, path, model, inputs, issues) || !hasItsSize(input, path, issues)) continue;
+    const end = start + (size ?? 0);
+    if (end > binary.length) {
+      const left = binary.length - start;
+      issues.report(
+        'malformed-binary',
+        [...path, 'parameters'],
+        `takes ${size} bytes where ${left} are left in the body`,
+      );
+      break;
+    }
+    const bytes = size === undefined ? undefined : binary.subarray(start, end);
+    inputs.set(input.name, { path, datatype: input.datatype, shape: input.shape, bytes, data: input.data });
+    start = end;
+  }
+  issues.throwIfAny();
+  if (start < binary.length) {
+    issues.report(
+      'malformed-binary',
+      ['inputs'],
+      `name ${start} bytes of binary data, but the body has ${binary.length}`,
+    );
+  }
+  for (const [name, { required }] of Object.entries(specs)) {
+    if (required && !inputs.has(name)) issues.report('validation', ['inputs'], `must have the tensor ${name}`);
+  }
+  issues.throwIfAny();
+  return inputs;
+}
+
+type InputPath = readonly [string, number];
+
+/** Whether the model has this input, once, in this datatype and rank. */
+function isKnown(
+  { name, datatype, shape }: DeclaredInput,
+  path: InputPath,
+  model: ModelName,
+  inputs: ReadonlyMap<string, InputTensor>,
+  issues: InferIssues,
+): boolean {
+  const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
+  const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
+  if (spec === undefined) {
+    issues.report('validation', [...path, 'name'], unknownTensorText('inputs', name, model));
+  } else if (inputs.has(name)) {
+    issues.report('validation', [...path, 'name'], `is a second tensor ${name}`);
+  } else if (!spec.datatypes.includes(datatype)) {
+    issues.report('validation', [...path, 'datatype'], `of ${name} must be ${spec.datatypes.join(' or ')}`);
+  } else if (name !== 'cotangent' && shape.length !== spec.shape.length) {
+    issues.report(
+      'validation',
+      [...path, 'shape'],
+      `of ${name} has ${axesOf(shape.length)}, but must be [${spec.shape.join(', ')}], -1 standing for any size${adviceOn(name, shape)}`,
+    );
+  } else {
+    return true;
+  }
+  return false;
+}
+
+function axesOf(count: number): string {
+  return count === 1 ? '1 axis' : `${count} axes`;
+}
+
+/** How to give logits the two axes that they have. */
+function adviceOn(name: string, shape: readonly number[]): string {
+  if (name !== 'logits') return '';
+  if (shape.length === 1) return `: send [1, ${shape[0]}] for one row`;
+  return ': flatten further axes into rows; for several samples of a row send the parameter num_samples';
+}
+
+/** Whether the elements are given once, as many as the shape says. */
+function hasItsSize(
+  { shape, datatype, parameters, data }: DeclaredInput,
+  path: InputPath,
+  issues: InferIssues,
+): boolean {
+  const size = parameters?.binary_data_size;
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  const bytes = count * datatypeBytes[datatype];
+  if (!Number.isSafeInteger(bytes)) {
+    issues.report('shape-size-mismatch', [...path, 'shape'], 'has more elements than any body');
+  } else if ((size === undefined) === (data === undefined)) {
+    issues.report('validation', path, 'must have either data or the parameter binary_data_size');
+  } else if (size !== undefined && size !== bytes) {
+    issues.report(
+      'shape-size-mismatch',
+      [...path, 'parameters'],
+      `has ${size} bytes, but shape and datatype make ${bytes}`,
+    );
+  } else if (data instanceof NumberMatrix && !isShapedLike(data, shape, count)) {
+    issues.report(
+      'shape-size-mismatch',
+      [...path, 'data'],
+      `must be flat or nested as the shape [${shape.join(', ')}] says`,
+    );
+  } else if (size === undefined && datatype === 'FP16') {
+    issues.report(
+      'validation',
+      [...path, 'datatype'],
+      'FP16 must be sent as binary data: JSON numbers are FP32 or FP64',
+    );
+  } else {
+    return true;
+  }
+  return false;
+}
+
+/** Whether JSON numbers are as many as a shape asks for: flat, or nested exactly like it. */
+function isShapedLike(
+  { rank, samples, rows, columns, raggedRow }: NumberMatrix,
+  shape: readonly number[],
+  count: number,
+): boolean {
+  if (raggedRow >= 0) return false;
+  if (rank === 1 && columns === count) return true;
+  const nesting = [samples, rows, columns].slice(3 - rank);
+  return nesting.length === shape.length && nesting.every((size, axis) => size === shape[axis]);
+}

@@ -1,0 +1,106 @@
+/** GET /v2 and below it: what the Open Inference Protocol says of the server and its models, probes included. */
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { ZodType } from 'zod';
+import type { ProblemCode } from '../errors.js';
+import { assertReady, unreadyCodes } from '../routes/health.js';
+import type { Lifecycle } from '../routes/lifecycle.js';
+import type { Sampler } from '../sampler/sampler.js';
+import { modelParams, readModel, versionParams } from './model-param.js';
+import { modelMetadata } from './models.js';
+import {
+  inferErrorResponses,
+  modelMetadataReply,
+  modelReady,
+  serverLive,
+  serverMetadata,
+  serverReady,
+} from './reply.js';
+
+/** OpenAPI description of a route that replies `reply`, or one of `codes`. */
+function described<Reply extends ZodType>(
+  operationId: string,
+  summary: string,
+  description: string,
+  reply: Reply,
+  codes: readonly ProblemCode[],
+) {
+  return {
+    operationId,
+    summary,
+    description,
+    tags: ['open inference protocol'],
+    response: {
+      200: { description: `${summary}.`, content: { 'application/json': { schema: reply } } },
+      ...inferErrorResponses(['bad-request', ...codes]),
+    },
+  };
+}
+
+export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle, version: string): void {
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  const { noiseVersion, provider, device } = sampler;
+  const parameters = { noise_version: noiseVersion, provider, device };
+  const server = { name: 'gumbel-sampler', version, extensions: ['binary_tensor_data'], parameters };
+  typed.get(
+    '/v2',
+    {
+      schema: described(
+        'serverMetadata',
+        'The server',
+        'Its name, its version, the extensions it speaks, and what it draws with.',
+        serverMetadata,
+        ['unauthenticated'],
+      ),
+    },
+    () => server,
+  );
+  typed.get(
+    '/v2/health/live',
+    { schema: described('serverLive', 'Whether the process is alive', 'The same as GET /livez.', serverLive, []) },
+    () => ({
+      live: true as const,
+    }),
+  );
+  typed.get(
+    '/v2/health/ready',
+    {
+      schema: described(
+        'serverReady',
+        'Whether requests should be sent here',
+        'The same as GET /readyz.',
+        serverReady,
+        [...unreadyCodes],
+      ),
+    },
+    () => {
+      assertReady(sampler, lifecycle);
+      return { ready: true as const };
+    },
+  );
+  for (const [path, params, suffix] of [
+    ['/v2/models/:model', modelParams, ''],
+    ['/v2/models/:model/versions/:version', versionParams, 'Version'],
+  ] as const) {
+    const metadata = described(
+      `modelMetadata${suffix}`,
+      'The tensors of a model',
+      'Names, datatypes and shapes of its inputs and outputs.',
+      modelMetadataReply,
+      ['unauthenticated', 'unknown-model', 'not-found'],
+    );
+    typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));
+    const ready = described(
+      `modelReady${suffix}`,
+      'Whether a model can be asked here',
+      'Every model is ready when the server is.',
+      modelReady,
+      ['unknown-model', 'not-found', ...unreadyCodes],
+    );
+    typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {
+      const name = readModel(request.params as { model: string; version?: string });
+      assertReady(sampler, lifecycle);
+      return { name, ready: true as const };
+    });
+  }
+}

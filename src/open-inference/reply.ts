@@ -1,0 +1,112 @@
+/** Replies of the Open Inference Protocol: an inference, the metadata and the probes, and its errors. */
+import { z } from 'zod';
+import { type ProblemCode, problemKind } from '../errors.js';
+import { component } from '../schemas/component.js';
+import { scalar } from '../schemas/nested.js';
+import { errorResponses, exampleRequestId, fieldErrors } from '../schemas/problem.js';
+import { modelMetadata } from './models.js';
+import { datatypes } from './tensors/datatypes.js';
+
+const datatype = z.enum(datatypes).meta(component('Datatype'));
+
+const outputTensor = z
+  .object({
+    name: z.string(),
+    datatype,
+    shape: z.array(z.int().min(0)).meta({ description: 'With num_samples a leading axis of S.' }),
+    parameters: z
+      .object({
+        binary_data_size: z.int().min(0).meta({ description: 'Bytes of this output behind the JSON, without data.' }),
+      })
+      .meta(component('OutputTensorParameters', { binary_data_size: 24 }))
+      .optional(),
+    data: z
+      .unknown()
+      .optional()
+      .meta({
+        description: 'Flat, row-major; null for -infinity.',
+        type: 'array',
+        items: scalar('LogDensity'),
+      }),
+  })
+  .meta(component('OutputTensor'));
+
+/** What an inference replies in JSON; outputs are printed outside zod, so this schema only documents. */
+export const inferReply = z
+  .object({
+    model_name: z.string(),
+    model_version: z.string(),
+    id: z.string().optional().meta({ description: 'That of the request.' }),
+    parameters: z
+      .object({
+        seed: z.string().optional().meta({ description: 'Decimal digits. Absent when the request had one per row.' }),
+        noise_version: z.string(),
+        provider: z.string(),
+      })
+      .meta(component('InferReplyParameters')),
+    outputs: z.array(outputTensor),
+  })
+  .meta(component('InferReply'));
+
+export const serverMetadata = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    extensions: z.array(z.string()),
+    parameters: z.object({ noise_version: z.string(), provider: z.string(), device: z.string() }).meta({
+      ...component('ServerParameters'),
+      description: 'What draws: the noise contract, the execution provider and what it runs on.',
+    }),
+  })
+  .meta(
+    component('ServerMetadata', {
+      name: 'gumbel-sampler',
+      version: '0.1.0',
+      extensions: ['binary_tensor_data'],
+      parameters: { noise_version: 'philox4x32-10/1', provider: 'cpu', device: '' },
+    }),
+  );
+
+const tensorMetadata = z
+  .object({
+    name: z.string(),
+    datatype,
+    shape: z.array(z.int().min(-1)).meta({ description: '-1 where the size varies.' }),
+  })
+  .meta(component('TensorMetadata'));
+
+export const modelMetadataReply = z
+  .object({
+    name: z.string(),
+    versions: z.array(z.string()),
+    platform: z.string(),
+    inputs: z.array(tensorMetadata),
+    outputs: z.array(tensorMetadata),
+  })
+  .meta(component('ModelMetadata', modelMetadata('gumbel_softmax')));
+
+export const serverLive = z.object({ live: z.literal(true) }).meta(component('ServerLive', { live: true }));
+export const serverReady = z.object({ ready: z.literal(true) }).meta(component('ServerReady', { ready: true }));
+export const modelReady = z
+  .object({ name: z.string(), ready: z.literal(true) })
+  .meta(component('ModelReady', { name: 'gumbel_softmax', ready: true }));
+
+/** The body of every error under /v2: the protocol's text, and this service's code beside it. */
+const inferError = z
+  .object({
+    error: z.string().meta({ description: 'What is wrong, where, and what would be right.' }),
+    code: z.string().meta({ description: 'GET /problems/{code} explains it.' }),
+    request_id: z.string(),
+    errors: fieldErrors,
+  })
+  .meta(component('InferError'));
+
+function inferErrorExample(code: ProblemCode) {
+  const { meaning, remedy } = problemKind(code);
+  return { error: `${code}: ${meaning} ${remedy}`, code, request_id: exampleRequestId, errors: [] };
+}
+
+/** OpenAPI responses for the codes a route of the protocol can give, grouped by status. */
+export function inferErrorResponses(codes: readonly ProblemCode[]) {
+  return errorResponses(codes, 'application/json', inferError, inferErrorExample);
+}

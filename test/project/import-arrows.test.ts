@@ -1,0 +1,219 @@
+/** The house: which room may import from which (docs/design.md). Each rule is a file or folder and what it may use. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const source = fileURLToPath(new URL('../../../src', import.meta.url));
+
+/** What others may import of the sampler. */
+const samplerApi = ['sampler/sampler.ts', 'sampler/job.ts', 'sampler/cost.ts', 'sampler/gradient.ts'];
+
+/** The rule with the longest matching name holds for a file. Inside its own folder a file imports what it likes, unless a longer rule says otherwise. */
+const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
+  ['errors.ts', []],
+  ['config.ts', ['zod', 'node:os']],
+  ['runtime/', ['node:']],
+  ['json/', ['errors.ts', 'runtime/', 'node:']],
+  ['access/', ['errors.ts', 'fastify', '@fastify/bearer-auth', 'pino', 'node:']],
+  ['schemas/', ['errors.ts', 'json/', 'runtime/', 'open-inference/tensors/scan.ts', 'zod']],
+  [
+    'http/',
+    [
+      'errors.ts',
+      'config.ts',
+      'json/',
+      'runtime/',
+      'schemas/problem.ts',
+      'observability/request-log.ts',
+      'fastify',
+      'node:',
+    ],
+  ],
+  [
+    'routes/',
+    [
+      'errors.ts',
+      'access/',
+      'http/',
+      'json/',
+      'runtime/',
+      'schemas/',
+      ...samplerApi,
+      'open-inference/examples.ts',
+      'open-inference/models.ts',
+      'fastify',
+      '@fastify/swagger',
+      'yaml',
+      'zod',
+      'node:',
+    ],
+  ],
+  [
+    'open-inference/',
+    ['errors.ts', 'http/', 'json/', 'routes/', 'runtime/', 'schemas/', ...samplerApi, 'fastify', 'zod', 'node:'],
+  ],
+  [
+    'observability/',
+    [
+      'errors.ts',
+      'http/',
+      'sampler/observer.ts',
+      'sampler/sampler.ts',
+      'fastify',
+      'pino',
+      'prom-client',
+      'sonic-boom',
+      'node:',
+    ],
+  ],
+  [
+    'sampler/',
+    [
+      'errors.ts',
+      'runtime/',
+      'sampler/queue/',
+      'sampler/noise/version.ts',
+      'sampler/onnx/provider.ts',
+      'sampler/onnx/device.ts',
+    ],
+  ],
+  [
+    'sampler/queue/',
+    ['errors.ts', 'runtime/', 'sampler/cost.ts', 'sampler/job.ts', 'sampler/messages.ts', 'node:worker_threads'],
+  ],
+  [
+    'sampler/worker/',
+    [
+      'runtime/',
+      'sampler/job.ts',
+      'sampler/messages.ts',
+      'sampler/noise/',
+      'sampler/row-kernel/',
+      'sampler/onnx/',
+      'node:worker_threads',
+    ],
+  ],
+  ['sampler/noise/', ['runtime/', 'node:']],
+  ['sampler/row-kernel/', ['runtime/', 'node:']],
+  ['sampler/onnx/', ['onnxruntime-node', 'node:']],
+  ['process-end.ts', ['observability/log.ts']],
+  [
+    'app.ts',
+    [
+      'errors.ts',
+      'config.ts',
+      'access/',
+      'http/',
+      'observability/',
+      'open-inference/',
+      'routes/',
+      'schemas/',
+      'sampler/sampler.ts',
+      'fastify',
+      'pino',
+      'zod',
+    ],
+  ],
+  [
+    'service.ts',
+    [
+      'app.ts',
+      'config.ts',
+      'access/access.ts',
+      'http/warm-up.ts',
+      'observability/',
+      'routes/lifecycle.ts',
+      'sampler/sampler.ts',
+      'sampler/onnx/provider.ts',
+      'pino',
+      'node:',
+    ],
+  ],
+  ['server.ts', ['config.ts', 'process-end.ts', 'service.ts', 'observability/', 'runtime/', 'node:']],
+];
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .map((file) => file.replaceAll('\\', '/'))
+  .filter((file) => file.endsWith('.ts') && !file.includes('assembly/'));
+
+function ruleOf(file: string) {
+  return arrows.filter(([from]) => file.startsWith(from)).sort(([a], [b]) => b.length - a.length)[0];
+}
+
+function importsOf(file: string, folder = source): string[] {
+  const text = readFileSync(posix.join(folder, file), 'utf8');
+  const names = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^']+)'|\bimport\(?\s*'([^']+)'/gm)].map(
+    ([, from, bare]) => (from ?? bare) as string,
+  );
+  return names.map((name) =>
+    name.startsWith('.') ? posix.join(posix.dirname(file), name).replace(/\.js$/, '.ts') : name,
+  );
+}
+
+t.test('every import follows an arrow of the house', async (t) => {
+  for (const file of files) {
+    const rule = ruleOf(file);
+    t.ok(rule, `${file} has a rule`);
+    const [from, allowed] = rule ?? ['', []];
+    for (const name of importsOf(file)) {
+      const ownRoom = from.endsWith('/') && ruleOf(name)?.[0] === from;
+      t.ok(ownRoom || allowed.some((to) => name.startsWith(to)), `${file} imports ${name}`);
+    }
+  }
+});
+
+/** The page in the browser knows nothing of the service's sources, nor of any package; what is pure touches no document. */
+const pageArrows: readonly (readonly [from: string, to: readonly string[]])[] = [
+  ['dom.ts', []],
+  ['format.ts', []],
+  ['state.ts', []],
+  ['statistics.ts', []],
+  ['gradient-error.ts', []],
+  ['triangle.ts', []],
+  ['requests.ts', ['state.ts']],
+  ['curl.ts', ['requests.ts']],
+  ['api-key.ts', ['dom.ts']],
+  ['dock.ts', ['dom.ts']],
+  ['service.ts', ['api-key.ts', 'requests.ts']],
+  ['loader.ts', ['requests.ts', 'service.ts']],
+  ['frame.ts', ['dom.ts']],
+  ['bars.ts', ['dom.ts']],
+  ['live-view.ts', ['api-key.ts', 'curl.ts', 'frame.ts', 'loader.ts', 'requests.ts', 'service.ts', 'state.ts']],
+  ['softmax-view.ts', ['bars.ts', 'format.ts', 'live-view.ts', 'requests.ts']],
+  ['strip-view.ts', ['dom.ts', 'format.ts', 'live-view.ts', 'requests.ts', 'state.ts']],
+  ['frequency-view.ts', ['bars.ts', 'format.ts', 'live-view.ts', 'requests.ts', 'statistics.ts']],
+  ['triangle-view.ts', ['dom.ts', 'format.ts', 'live-view.ts', 'requests.ts', 'triangle.ts']],
+  ['gradient-view.ts', ['dom.ts', 'format.ts', 'gradient-error.ts', 'live-view.ts', 'requests.ts']],
+  ['annealing.ts', ['dom.ts', 'format.ts', 'requests.ts', 'service.ts', 'state.ts']],
+  ['controls.ts', ['dom.ts', 'format.ts', 'state.ts']],
+  ['page.ts', ['']],
+];
+
+t.test('every import of the page follows an arrow of its own, and none leaves its folder', async (t) => {
+  const page = fileURLToPath(new URL('../../../explore', import.meta.url));
+  for (const file of readdirSync(page).filter((name) => name.endsWith('.ts'))) {
+    const allowed = pageArrows.find(([from]) => file === from)?.[1];
+    t.ok(allowed, `${file} has a rule`);
+    for (const name of importsOf(file, page)) {
+      t.ok(/^[a-z-]+\.ts$/.test(name), `${file} imports ${name}, a neighbour`);
+      t.ok(
+        allowed?.some((to) => name.startsWith(to)),
+        `${file} imports ${name}`,
+      );
+    }
+  }
+});
+
+t.test(
+  'only the entry, its end and the session touch the process, and only the session imports ONNX Runtime',
+  async (t) => {
+    for (const file of files) {
+      const text = readFileSync(posix.join(source, file), 'utf8');
+      // The session switches ONNX Runtime's telemetry off before it loads, wherever that is.
+      const touches = ['server.ts', 'process-end.ts', 'sampler/onnx/session.ts'].includes(file);
+      if (!touches) t.notMatch(text, /\bprocess\.\w/, `${file} does not touch process`);
+      if (file !== 'sampler/onnx/session.ts') t.notMatch(text, /'onnxruntime-/, `${file} does not import ONNX Runtime`);
+    }
+  },
+);

@@ -1,0 +1,135 @@
+/** Which draws are let in for their deadlines, and how the rate of work is learnt. */
+import fc from 'fast-check';
+import t from 'tap';
+import { jobUnits, nanosecondsPerUnit } from '../../../src/sampler/cost.js';
+import { type Job, patient } from '../../../src/sampler/job.js';
+import { Deadlines } from '../../../src/sampler/queue/deadlines.js';
+import { QueueEntry } from '../../../src/sampler/queue/entry.js';
+import { DrawQueue } from '../../../src/sampler/queue/queue.js';
+import { WorkRate } from '../../../src/sampler/queue/work-rate.js';
+import { makeJob } from '../../support/jobs.js';
+
+const indices = new Set(['indices'] as const);
+/** So many batches, of a thousand samples each, to which laying them out adds little. */
+const job = (batches: number) => makeJob({ categories: 100, outputs: indices, samples: Math.ceil(1000 * batches) });
+const batchUnitsMax = jobUnits(job(1));
+
+/** One that does a batch a millisecond, and what waits for it. */
+function replica(lanes = 1) {
+  const clock = { nowMs: 0 };
+  const now = () => clock.nowMs;
+  const options = { batchUnitsMax, queueUnitsMax: 1e12, queueRequestsMax: 1e6, now };
+  const queue = new DrawQueue<QueueEntry>(options);
+  const deadlines = new Deadlines({ lanes, batchUnitsMax, unitsPerMs: () => batchUnitsMax, now });
+  const entry = (each: Job, deadlineAtMs: number, caller: object = {}) =>
+    new QueueEntry(each, { ...patient(), deadlineAtMs, caller }, queue.callerOf(caller), batchUnitsMax);
+  const lateMs = (each: QueueEntry) => deadlines.lateMs(each, queue, 0);
+  const tooMuch = (each: Job, deadlineAtMs: number) =>
+    deadlines.tooMuch(jobUnits(each), each.samples * each.rows, { ...patient(), deadlineAtMs });
+  return { clock, queue, deadlines, entry, lateMs, tooMuch };
+}
+
+t.test('what an idle replica would not do in three quarters of the time is too much, and says what fits', (t) => {
+  const { tooMuch } = replica();
+  t.equal(tooMuch(job(70), 100), undefined, 'about 70 ms of 100');
+  const problem = tooMuch(job(90), 100);
+  t.match(problem, { code: 'too-much-work', message: /at most 7\d{4} rows x samples/ });
+  const fits = Number(/at most (\d+)/.exec(problem?.message ?? '')?.[1]);
+  t.equal(tooMuch(job(fits / 1000), 100), undefined);
+  t.equal(tooMuch(job(1), 0.001), undefined, 'one batch never is');
+  t.equal(tooMuch(job(1000), 0), undefined, 'nor what is too late already: that is another error');
+  t.end();
+});
+
+t.test('several workers share the parts of a draw, but a row cannot be cut', (t) => {
+  const { tooMuch } = replica(4);
+  t.equal(tooMuch(job(280), 100), undefined);
+  const row = makeJob({ categories: 10_000_000, outputs: indices });
+  t.match(tooMuch(row, 100), { code: 'too-much-work', message: /A row cannot be split/ });
+  t.equal(tooMuch(row, 1000), undefined);
+  t.end();
+});
+
+t.test('of many equal draws as many are let in as are done in time', (t) => {
+  const { queue, entry, lateMs } = replica();
+  let admitted = 0;
+  for (let client = 0; client < 16; client++) {
+    const next = entry(job(100), 1000);
+    if (lateMs(next) > 0) continue;
+    queue.add(next);
+    admitted += 1;
+  }
+  // A draw takes 100 ms, and behind others 500 are promised.
+  t.equal(admitted, 5);
+  const late = lateMs(entry(job(100), 1000));
+  t.ok(late > 0 && late <= 100, `it would fit once ${late} ms of work are done`);
+  t.equal(lateMs(entry(job(100), 2000)), 0, 'one with more time fits now');
+  t.equal(lateMs(entry(job(0.1), 1)), 0, 'and a small draw goes before them');
+  t.end();
+});
+
+t.test('nothing that is let in makes another late that was', (t) => {
+  const { queue, entry, lateMs } = replica();
+  const one = {};
+  queue.add(entry(job(100), 1000, one));
+  queue.add(entry(job(400), 1000, one));
+  const other = entry(job(550), 10_000);
+  t.equal(lateMs(entry(job(80), 10_000)), 0, 'before the second of the same caller, and that has time');
+  t.ok(lateMs(other) > 0, 'it would come before it, and that would be late');
+  t.end();
+});
+
+t.test('in simulation all large draws that are let in are done by their deadlines', (t) => {
+  const arrival = fc.record({
+    atMs: fc.integer({ min: 0, max: 400 }),
+    batches: fc.integer({ min: 2, max: 200 }),
+    caller: fc.nat(3),
+    deadlineMs: fc.integer({ min: 20, max: 600 }),
+  });
+  const property = fc.property(fc.array(arrival, { maxLength: 25 }), (arrivals) => {
+    const { clock, queue, entry, lateMs } = replica();
+    const callers = [{}, {}, {}, {}];
+    const left = arrivals.toSorted((a, b) => a.atMs - b.atMs);
+    let done = true;
+    while (left.length > 0 || !queue.isEmpty) {
+      while (left.length > 0 && (left[0] as { atMs: number }).atMs <= clock.nowMs) {
+        const { batches, caller, deadlineMs } = left.shift() as (typeof left)[number];
+        const next = entry(job(batches), clock.nowMs + deadlineMs, callers[caller]);
+        if (lateMs(next) === 0) queue.add(next);
+      }
+      const { entries, units } = queue.take(() => false);
+      clock.nowMs += entries.length === 0 ? 1 : units / batchUnitsMax;
+      for (const { drawsLeft, terms } of entries) done &&= drawsLeft > 0 || clock.nowMs <= terms.deadlineAtMs;
+    }
+    return done;
+  });
+  fc.assert(property, { seed: 1, numRuns: 300 });
+  t.pass('300 random histories');
+  t.end();
+});
+
+t.test('large draws are promised only what small ones leave them', (t) => {
+  const { deadlines, entry, lateMs } = replica();
+  t.equal(lateMs(entry(job(500), 1000)), 0);
+  // A second of work of small draws within a second.
+  for (let batch = 0; batch < 1000; batch++) deadlines.countSmall(batchUnitsMax);
+  t.ok(lateMs(entry(job(500), 1000)) > 0, 'a quarter is theirs');
+  t.equal(lateMs(entry(job(150), 1000)), 0);
+  t.end();
+});
+
+t.test('the rate of work is learnt from batches of some size, within bounds, and forgotten', (t) => {
+  const clock = { nowMs: 0 };
+  const rate = new WorkRate(() => clock.nowMs, 1000);
+  t.equal(rate.unitsPerMs, 1000);
+  rate.observe(1000, 100);
+  t.equal(rate.unitsPerMs, 1000, 'a small batch says nothing of it');
+  for (let batch = 0; batch < 100; batch++) rate.observe(2 ** 18, 2 ** 18 / 500);
+  t.ok(rate.unitsPerMs > 490 && rate.unitsPerMs < 540, `half as fast: ${rate.unitsPerMs}`);
+  clock.nowMs += 200_000;
+  t.ok(rate.unitsPerMs > 990, `and forgotten after a while: ${rate.unitsPerMs}`);
+  for (let batch = 0; batch < 100; batch++) rate.observe(2 ** 18, 2 ** 18);
+  t.equal(rate.unitsPerMs, 125, 'a bound for the worst of machines');
+  t.equal(new WorkRate(() => 0).unitsPerMs, 1e6 / nanosecondsPerUnit);
+  t.end();
+});

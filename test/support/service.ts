@@ -1,0 +1,122 @@
+/** The real service for tests: real workers, real graph, requests injected without a socket. */
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { type Access, openAccess } from '../../src/access/access.js';
+import { buildApp } from '../../src/app.js';
+import { readConfig } from '../../src/config.js';
+import { Metrics } from '../../src/observability/metrics.js';
+import type { Lifecycle } from '../../src/routes/lifecycle.js';
+import { createSampler, type Sampler } from '../../src/sampler/sampler.js';
+import { testProvider } from './provider.js';
+
+export interface Service {
+  readonly app: FastifyInstance;
+  readonly sampler: Sampler;
+  readonly lifecycle: Lifecycle;
+  /** Undefined unless the environment has API_KEYS_FILE. */
+  readonly access: Access | undefined;
+  /** POSTs a body (an object is sent as JSON) and gives back the status, the parsed reply and its text. */
+  readonly sample: (body: unknown) => Promise<Answer>;
+  /** The same for any route. */
+  readonly post: (url: string, body: unknown) => Promise<Answer>;
+  readonly close: () => Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly reply: Reply;
+  readonly text: string;
+}
+
+/** A reply of a route that computes, or a problem. */
+export interface Reply {
+  samples: never;
+  indices: never;
+  noise: never;
+  top_indices: never;
+  log_samples: never;
+  log_prob: never;
+  grad_logits: never;
+  grad_temperature: never;
+  estimator: string;
+  seed: unknown;
+  temperature: unknown;
+  hard: boolean;
+  noise_version: string;
+  provider: string;
+  type: string;
+  code: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  request_id: string;
+  errors: { pointer: string; message: string }[];
+}
+
+/** What a test may put in the place of the real thing. */
+export interface ServiceParts {
+  /** Takes the log's lines; without it nothing is logged. */
+  readonly logTo?: (line: string) => void;
+  /** The clock of quotas. */
+  readonly now?: () => number;
+  /** What a worker is thought to do in a millisecond; otherwise it is learnt, and depends on the machine. */
+  readonly unitsPerMs?: number;
+}
+
+/** A changed key file is read again without a pause: nobody writes it meanwhile. */
+const noWait = { wait: async () => {} };
+
+/** Starts the service with the given environment on top of one worker. */
+export async function startService(
+  environment: Record<string, string> = {},
+  { logTo, now = () => performance.now(), unitsPerMs }: ServiceParts = {},
+): Promise<Service> {
+  const config = readConfig({ WORKERS: '1', EXECUTION_PROVIDER: testProvider, ...environment });
+  const metrics = new Metrics();
+  const logger = logTo ? pino({ level: config.logLevel }, { write: logTo }) : pino({ level: 'silent' });
+  const { quotaElementsPerMinute, apiKeysFile } = config;
+  const callers = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
+  const access = apiKeysFile === '' ? undefined : await openAccess(apiKeysFile, callers, logger, noWait);
+  const sampler = await createSampler({
+    ...config,
+    provider: config.executionProvider,
+    onWorkerLost: (error) => {
+      throw error;
+    },
+    onStuck: () => {
+      throw new Error('A worker is stuck.');
+    },
+    observer: metrics.sampler,
+    ...(unitsPerMs !== undefined && { unitsPerMs }),
+  });
+  const lifecycle = { draining: false };
+  const app = await buildApp({
+    config,
+    sampler,
+    lifecycle,
+    logger,
+    metrics,
+    callers: access?.callers,
+    version: '0.0.0',
+  });
+  const post = async (url: string, body: unknown): Promise<Answer> => {
+    const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const headers = { 'content-type': 'application/json' };
+    const response = await app.inject({ method: 'POST', url, headers, payload });
+    return { status: response.statusCode, reply: response.json(), text: response.body };
+  };
+  return {
+    app,
+    sampler,
+    lifecycle,
+    access,
+    post,
+    sample: (body) => post('/sample', body),
+    close: async () => {
+      await app.close();
+      await sampler.close();
+      await access?.close();
+    },
+  };
+}

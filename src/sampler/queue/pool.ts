@@ -5,18 +5,10 @@
  * one were inside a run, so they are told to stop and end by themselves.
  */
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { CallerGone, Problem } from '../../errors.js';
+import { DrawError } from '../draw-error.js';
 import type { Batch, BatchResult } from '../job.js';
-import {
-  batchesPerWorker,
-  type FromWorker,
-  resultOn,
-  stateColumns,
-  type ToWorker,
-  unwantedColumn,
-  type WorkerData,
-  type WorkerSettings,
-} from '../messages.js';
+import { type FromWorker, stateColumns, type WorkerData, type WorkerSettings } from '../messages.js';
+import { Seat, type Task } from './seat.js';
 
 export interface PoolOptions {
   readonly workers: number;
@@ -31,26 +23,6 @@ export interface PoolOptions {
   readonly onStuck: () => void;
   /** The module each thread runs; tests of faults give their own. */
   readonly workerUrl?: URL;
-}
-
-interface Task {
-  /** Makes the batch anew when the worker that had it in advance was lost. */
-  readonly pack: () => Batch;
-  readonly isWanted: () => boolean;
-  readonly resolve: (result: BatchResult) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** A thread that has said it is ready, and the batches in its hands: the one it draws, then those in advance. */
-interface Seat {
-  readonly worker: Worker;
-  /** Shared with the worker, see stateColumns. */
-  readonly state: Int32Array;
-  readonly tasks: Task[];
-  /** Batches that it has answered. */
-  answered: number;
-  /** How long it has been at the first, as far as the pool has watched. */
-  heldMs: number;
 }
 
 /** ready: a worker can draw. starting: none can yet. lost: too many were lost lately, or one is stuck. */
@@ -117,9 +89,7 @@ export class Pool {
   get inRuntime(): boolean {
     if (this.#starting > 0) return true;
     // One that works may enter it any moment; one that is stuck is where it was.
-    return [...this.#seats].some(({ tasks, state }) =>
-      this.#stuck ? Atomics.load(state, stateColumns.inRuntime) === 1 : tasks.length > 0,
-    );
+    return [...this.#seats].some((seat) => (this.#stuck ? seat.inRuntime : seat.batches > 0));
   }
 
   get state(): PoolState {
@@ -138,12 +108,10 @@ export class Pool {
     this.#watchedAtMs = nowMs;
     let stuck = false;
     for (const seat of this.#seats) {
-      if (seat.tasks.length === 0) continue;
-      seat.heldMs += stepMs;
-      stuck ||= seat.heldMs > this.#options.watchdogMs;
+      if (seat.hold(stepMs) > this.#options.watchdogMs) stuck = true;
     }
     if (stuck && !this.#stuck) this.#giveUp();
-    this.#tellUnwanted();
+    for (const seat of this.#seats) seat.tellUnwanted();
     if (this.#missing === 0 || this.#stopping || nowMs < this.#retryAtMs) return;
     for (let missing = this.#missing; missing > 0; missing--) this.#replace();
     this.#missing = 0;
@@ -154,7 +122,7 @@ export class Pool {
    *
    * @param pack makes the batch, of the same contents whenever it is called
    * @param isWanted asked now and then until the batch is begun; once it says no, the batch need not be drawn
-   * @throws {Problem} `worker-lost`, as a rejection, when the worker ends while it draws the batch or none is left
+   * @throws {DrawError} `worker-lost`, as a rejection, when the worker ends while it draws the batch or none is left
    * @throws {CallerGone} as a rejection, when it was not wanted any more
    */
   run(pack: () => Batch, isWanted: () => boolean = () => true): Promise<BatchResult> {
@@ -168,9 +136,7 @@ export class Pool {
   /** Lets every worker finish its batch and end; resolves when all threads are gone. */
   stop(): Promise<void> {
     this.#stopping = true;
-    for (const seat of this.#seats) {
-      if (seat.tasks.length === 0 || this.#stuck) seat.worker.postMessage('stop' satisfies ToWorker);
-    }
+    for (const seat of this.#seats) if (seat.batches === 0 || this.#stuck) seat.stop();
     if (this.#seats.size + this.#starting === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
@@ -179,31 +145,17 @@ export class Pool {
     while (this.#waiting.length > 0) {
       const seat = this.#freest();
       if (seat === undefined) break;
-      const task = this.#waiting.shift() as Task;
-      if (seat.tasks.length === 0) seat.heldMs = 0;
-      Atomics.store(seat.state, unwantedColumn(seat.answered + seat.tasks.length), 0);
-      seat.tasks.push(task);
-      const { buffer } = task.pack();
-      seat.worker.postMessage(buffer satisfies ToWorker, [buffer]);
+      seat.give(this.#waiting.shift() as Task);
     }
     if (this.#seats.size + this.#starting > 0) return;
     for (const task of this.#waiting.splice(0)) task.reject(lost());
-  }
-
-  /** Tells the workers which of the batches they have in advance nobody waits for any more. */
-  #tellUnwanted(): void {
-    for (const { tasks, state, answered } of this.#seats) {
-      for (const [place, task] of tasks.entries()) {
-        if (place > 0 && !task.isWanted()) Atomics.store(state, unwantedColumn(answered + place), 1);
-      }
-    }
   }
 
   /** The seat with the fewest batches, if it may have one more. */
   #freest(): Seat | undefined {
     let freest: Seat | undefined;
     for (const seat of this.#seats) {
-      if (seat.tasks.length < (freest?.tasks.length ?? batchesPerWorker)) freest = seat;
+      if (seat.hasRoom && (freest === undefined || seat.batches < freest.batches)) freest = seat;
     }
     return freest;
   }
@@ -223,20 +175,15 @@ export class Pool {
       let cause = new Error('The worker thread ended without a word.');
       worker.on('message', (message: FromWorker) => {
         if (message === 'ready') {
-          seat = { worker, state, tasks: [], answered: 0, heldMs: 0 };
+          seat = new Seat(worker, state);
           this.#starting -= 1;
           this.#seats.add(seat);
           resolve();
         } else {
-          const task = seat?.tasks.shift();
-          if (!seat || !task) throw new Error('A worker answered twice. This is a bug.');
-          const drawn = Atomics.load(state, unwantedColumn(seat.answered)) === 0;
-          seat.answered += 1;
-          seat.heldMs = 0;
-          if (drawn) task.resolve(resultOn(message));
-          else task.reject(new CallerGone());
+          if (!seat) throw new Error('A worker answered before it was ready. This is a bug.');
+          seat.answer(message);
         }
-        if (this.#stopping && seat.tasks.length === 0) worker.postMessage('stop' satisfies ToWorker);
+        if (this.#stopping && seat.batches === 0) seat.stop();
         else this.#assign();
       });
       worker.on('error', (error) => {
@@ -260,7 +207,7 @@ export class Pool {
    */
   #dismiss(seat: Seat, cause: Error): void {
     this.#seats.delete(seat);
-    const [drawn, ...inAdvance] = seat.tasks;
+    const [drawn, ...inAdvance] = seat.takeBack();
     if (this.#stopping && !drawn) return;
     this.#lossesAtMs.push(this.#options.now());
     this.#options.onLost(cause);
@@ -286,7 +233,7 @@ export class Pool {
   /** All callers are answered, and nothing is drawn any more. */
   #giveUp(): void {
     this.#stuck = true;
-    for (const seat of this.#seats) for (const task of seat.tasks) task.reject(lost());
+    for (const seat of this.#seats) seat.rejectAll(lost());
     for (const task of this.#waiting.splice(0)) task.reject(lost());
     this.#options.onStuck();
   }
@@ -298,6 +245,6 @@ export class Pool {
   }
 }
 
-function lost(): Problem {
-  return new Problem('worker-lost', 'The worker that held this draw ended before it answered.');
+function lost(): DrawError {
+  return new DrawError('worker-lost', 'The worker that held this draw ended before it answered.');
 }

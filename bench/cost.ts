@@ -5,7 +5,8 @@
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
 import { nanosecondsPerUnit, type Weights, weightedDraw, weights } from '../src/sampler/cost.js';
-import type { Batch, Job, OutputName, Part } from '../src/sampler/job.js';
+import type { Batch, Job, Part, SampleJob } from '../src/sampler/job.js';
+import type { OutputName } from '../src/sampler/outputs.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { type Drawer, openDrawer } from '../src/sampler/worker/drawer.js';
 import { normalLogits } from './bodies.js';
@@ -78,26 +79,23 @@ function logitsOf(rows: number, categories: number, order: Order): Float32Array 
 function makeJob(rows: number, categories: number, samples: number, fields: Partial<Job>, order: Order): Job {
   const streams = new Uint32Array(rows * 3);
   for (let row = 0; row < rows; row++) streams.set([42, 0, row], row * 3);
-  const job = {
+  const size = {
     rows,
     categories,
     samples,
     logits: logitsOf(rows, categories, order),
     temperature: new Float32Array(rows).fill(0.5),
-    streams,
-    firstSample: 0,
-    hard: false,
-    gumbel: true,
-    kind: 'draw',
-    topK: 0,
-    points: new Float32Array(0),
     outputs: new Set<OutputName>(),
-    ...fields,
-  } satisfies Job;
-  if (job.kind === 'draw') return job;
+  };
+  const noise = { streams, firstSample: 0, gumbel: true };
+  const { kind = 'draw' } = fields;
+  if (kind === 'draw') return { ...size, ...noise, hard: false, topK: 0, ...(fields as Partial<SampleJob>), kind };
   const logarithm = -Math.log(categories);
-  const point = job.kind === 'densityOfLogSamples' ? logarithm : Math.exp(logarithm);
-  return { ...job, points: new Float32Array(samples * rows * categories).fill(point) };
+  const point = kind === 'densityOfLogSamples' ? logarithm : Math.exp(logarithm);
+  const points = new Float32Array(samples * rows * categories).fill(point);
+  const { outputs = size.outputs } = fields;
+  if (kind === 'vjp' || kind === 'reinmax') return { ...size, ...noise, kind, points, outputs };
+  return { ...size, kind, points, outputs };
 }
 
 const wholeJob = (job: Job): Part => ({

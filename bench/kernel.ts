@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
-import type { Batch, Job } from '../src/sampler/job.js';
+import type { Batch, SampleJob } from '../src/sampler/job.js';
 import { createNoiseKernel } from '../src/sampler/noise/noise.js';
 import { openDrawGraphs } from '../src/sampler/onnx/session.js';
 import { pack } from '../src/sampler/queue/pack.js';
@@ -37,7 +37,7 @@ const runMsMin = 1;
 
 type Work = () => Promise<void> | void;
 
-function makeJob({ rows, categories }: Shape, wanted: Wanted): Job {
+function makeJob({ rows, categories }: Shape, wanted: Wanted): SampleJob {
   const streams = new Uint32Array(rows * 3);
   for (let row = 0; row < rows; row++) streams.set([42, 0, row], row * 3);
   return {
@@ -52,17 +52,16 @@ function makeJob({ rows, categories }: Shape, wanted: Wanted): Job {
     gumbel: true,
     kind: 'draw',
     topK: 0,
-    points: new Float32Array(0),
     outputs: new Set(wanted === 'indices' ? (['indices'] as const) : (['samples', 'indices'] as const)),
   };
 }
 
-function packJob(job: Job): Batch {
+function packJob(job: SampleJob): Batch {
   return pack([{ job, rowStart: 0, rowCount: job.rows, sampleStart: 0, sampleCount: 1 }]);
 }
 
 /** The three pieces of work, on buffers of one tile, cut into tiles as the drawer cuts them. */
-async function makeWorks(job: Job, wanted: Wanted): Promise<{ works: Work[]; close: () => Promise<void> }> {
+async function makeWorks(job: SampleJob, wanted: Wanted): Promise<{ works: Work[]; close: () => Promise<void> }> {
   const { rows, categories } = job;
   const tileRows = Math.max(1, Math.floor(tileElementsMax / categories));
   const kernel = createNoiseKernel(Math.max(tileElementsMax, categories));

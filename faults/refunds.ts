@@ -26,7 +26,7 @@ function costOfDraw(): number {
     gumbel: true,
     topK: 0,
   } as const;
-  const job: Job = { ...draw, ...row, points: new Float32Array(0), outputs: new Set(['indices'] as const) };
+  const job: Job = { ...draw, ...row, outputs: new Set(['indices'] as const) };
   return jobUnits(job);
 }
 

@@ -3,7 +3,7 @@
  * `npm run verify:provider`, `verify:cpu-features` and `verify:arm64`.
  */
 import { readFileSync } from 'node:fs';
-import type { BatchResult, Job } from '../src/sampler/job.js';
+import type { BatchResult, GradientJob, Job, SampleJob } from '../src/sampler/job.js';
 import type { Provider } from '../src/sampler/onnx/provider.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { type Drawer, openDrawer } from '../src/sampler/worker/drawer.js';
@@ -24,7 +24,7 @@ function spread(values: readonly number[], { runs }: Case): Float32Array {
   return Float32Array.from(runs.flatMap(([, count], run) => new Array<number>(count).fill(values[run] as number)));
 }
 
-function jobOf(given: Case, change: Partial<Job> = {}): Job {
+function jobOf(given: Case): SampleJob {
   const logits = spread(
     given.runs.map(([logit]) => logit),
     given,
@@ -41,10 +41,13 @@ function jobOf(given: Case, change: Partial<Job> = {}): Job {
     hard: false,
     gumbel: false,
     topK: 0,
-    points: new Float32Array(0),
     outputs: new Set(['samples'] as const),
-    ...change,
   };
+}
+
+function gradientOf(given: Case, points: Float32Array): GradientJob {
+  const { hard, topK, ...job } = jobOf(given);
+  return { ...job, kind: 'vjp', points, outputs: new Set(['gradLogits'] as const) };
 }
 
 const categoriesMax = 2 ** 20;
@@ -94,10 +97,7 @@ export async function drawKnownGradients(): Promise<KnownGradientsDrawn> {
   for (const given of cases) {
     const exact = given.runs.flatMap(([, count], run) => new Array<number>(count).fill(given.samples[run] as number));
     const points = Float32Array.from(exact, (_, k) => Math.sin(3 * k));
-    const { gradLogits } = await drawAlone(
-      drawer,
-      jobOf(given, { kind: 'vjp', points, outputs: new Set(['gradLogits']) }),
-    );
+    const { gradLogits } = await drawAlone(drawer, gradientOf(given, points));
     const temperature = Math.fround(given.temperature);
     const mean = exact.reduce((sum, value, k) => sum + value * (points[k] as number), 0);
     for (const [k, value] of exact.entries()) {

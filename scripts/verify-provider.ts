@@ -8,8 +8,9 @@ import { normalLogits, parseShape, type Shape, shapeName } from '../bench/bodies
 import { table } from '../bench/results.js';
 import { median } from '../bench/statistics.js';
 import { settleMemory } from '../src/runtime/memory-settings.js';
-import type { Job, OutputName } from '../src/sampler/job.js';
+import type { Job, SampleJob } from '../src/sampler/job.js';
 import { type Provider, ProviderError, providers } from '../src/sampler/onnx/provider.js';
+import type { OutputName } from '../src/sampler/outputs.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { createSampler, type Sampler } from '../src/sampler/sampler.js';
 import { openDrawer } from '../src/sampler/worker/drawer.js';
@@ -115,7 +116,7 @@ async function placementRow(provider: Provider): Promise<Row> {
   return ['nodes of the graph that fall to the CPU', fallen.join(', ') || 'none', verdict];
 }
 
-function softJob({ rows, categories }: Shape): Job {
+function softJob({ rows, categories }: Shape): SampleJob {
   const streams = new Uint32Array(rows * 3);
   for (let row = 0; row < rows; row++) streams.set([42, 0, row], row * 3);
   return {
@@ -130,7 +131,6 @@ function softJob({ rows, categories }: Shape): Job {
     hard: false,
     gumbel: true,
     topK: 0,
-    points: new Float32Array(0),
     outputs: new Set(['samples', 'indices'] as const),
   };
 }

@@ -20,6 +20,7 @@ import { AnswerObserver, observeAnswers, observeErrors } from './observability/r
 import { inferRoutes } from './open-inference/infer-route.js';
 import { modelRoutes } from './open-inference/model-routes.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
+import { problemOf } from './routes/draw-problems.js';
 import { exploreRoutes } from './routes/explore.js';
 import { healthRoutes } from './routes/health.js';
 import { readJsonBodies } from './routes/json-body.js';
@@ -79,7 +80,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const draws = new RouteTable();
   const fullQueue: LoadSheddingParts = {
     mayRefuse: () => sampler.mayRefuse(),
-    refusal: (caller) => sampler.refusal(caller),
+    refusal: (caller) => {
+      const refusal = sampler.refusal(caller);
+      return refusal && problemOf(refusal);
+    },
     draws,
     callerOf: callerFinder(callers),
     headersOf,

@@ -4,22 +4,17 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
 import type { Memory } from '../json/array-reader.js';
 import { type OnPrinted, printPieces } from '../json/print-body.js';
-import {
-  type Drawn,
-  drawFor,
-  logitsCodes,
-  randomSeed,
-  refuseOverflow,
-  sampleJob,
-  sendDrawn,
-  vjpJob,
-} from '../routes/draw-job.js';
+import { randomSeed, sampleJob, vjpJob } from '../routes/draw-job.js';
+import { logitsCodes } from '../routes/draw-problems.js';
+import { refuseOverflow } from '../routes/gradient-overflow.js';
+import { type Drawn, drawFor, sendDrawn } from '../routes/run-draw.js';
 import { type DeadlineLimit, termsOf } from '../routes/terms.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
 import { sumGradients } from '../sampler/gradient.js';
-import type { Job, JobResult, OutputName } from '../sampler/job.js';
+import type { Job, JobResult } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
-import { type Draw, drawAxes } from '../schemas/draw.js';
+import type { Draw } from '../schemas/draw.js';
+import { shapesOf } from '../schemas/outputs.js';
 import { readSampleInference, readVjpInference } from './draw.js';
 import { modelParams, readModel, versionParams } from './model-param.js';
 import { type ModelName, modelVersion } from './models.js';
@@ -126,15 +121,6 @@ interface Answer {
   readonly outputs: Output[];
 }
 
-const outputOf: Readonly<Record<string, OutputName>> = {
-  samples: 'samples',
-  indices: 'indices',
-  top_indices: 'topIndices',
-  log_samples: 'logSamples',
-  log_prob: 'logProb',
-  noise: 'noise',
-};
-
 async function sample(
   request: InferRequest,
   binary: Buffer,
@@ -143,18 +129,20 @@ async function sample(
   drawJob: DrawJob,
 ): Promise<Answer> {
   const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, memory, randomSeed);
-  const names = new Set(outputs.map(({ name }) => outputOf[name] as OutputName));
+  const names = new Set(outputs.map(({ spec }) => spec.output));
   const mixed = hardRows !== undefined && names.has('samples');
   const job = sampleJob(draw, mixed ? names.add('indices') : names, topK);
   const result = await drawJob(job);
   if (mixed) await harden(result, hardRows, draw.logits.categories);
-  const axes = drawAxes(draw);
-  const widths = { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
-  const numbersOf = ({ name }: RequestedOutput) => result[outputOf[name] as OutputName] as Output['numbers'];
+  const shapes = shapesOf(draw, topK);
   return {
     draw,
     drawn: { job, result },
-    outputs: outputs.map((output) => toOutput(output, widths[output.spec.width], numbersOf(output))),
+    outputs: outputs.map((output) => {
+      const numbers = result[output.spec.output];
+      if (!numbers) throw new Error(`The sampler left ${output.name} out. This is a bug.`);
+      return toOutput(output, shapes[output.spec.width], numbers);
+    }),
   };
 }
 

@@ -1,4 +1,6 @@
 /** The models of the Open Inference Protocol: their tensors, as their metadata lists them and as a request is checked against. */
+import { type OutputName, outputs, type Width } from '../sampler/outputs.js';
+import { type SampleOutputName, sampleOutputNames, sampleOutputs } from '../schemas/outputs.js';
 import type { Datatype } from './tensors/datatypes.js';
 
 /** An input: the datatypes it is taken in, the first of which the metadata names, and its axes, -1 where their size varies. */
@@ -8,10 +10,8 @@ export interface InputSpec {
   readonly required: boolean;
 }
 
-/** What an output holds for each draw: a number, a number a category, or a number for each of the top k. */
-export type Width = 'one' | 'categories' | 'topK';
-
 export interface OutputSpec {
+  readonly output: OutputName;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly width: Width;
@@ -26,23 +26,36 @@ const drawInputs = {
   seed: { datatypes: ['UINT64', 'INT64'], shape: [-1], required: false },
 } as const satisfies Record<string, InputSpec>;
 
+function outputSpec(output: OutputName, datatype: Datatype): OutputSpec {
+  const { width } = outputs[output];
+  return { output, datatype, shape: width === 'one' ? [-1] : [-1, -1], width };
+}
+
+/** The datatype of an output that leaves as the sampler made it. Indices are int32 there, and INT64 here, as torch and numpy have them. */
+function datatypeOf(output: OutputName): Datatype {
+  const { array } = outputs[output];
+  if (array === Int32Array) return 'INT64';
+  return array === Float64Array ? 'FP64' : 'FP32';
+}
+
+const drawOutputs = Object.fromEntries(
+  sampleOutputNames.map((name) => {
+    const { output } = sampleOutputs[name];
+    return [name, outputSpec(output, datatypeOf(output))];
+  }),
+) as Readonly<Record<SampleOutputName, OutputSpec>>;
+
 export const models = {
   gumbel_softmax: {
     inputs: drawInputs,
-    outputs: {
-      samples: { datatype: 'FP32', shape: [-1, -1], width: 'categories' },
-      indices: { datatype: 'INT64', shape: [-1], width: 'one' },
-      top_indices: { datatype: 'INT64', shape: [-1, -1], width: 'topK' },
-      log_samples: { datatype: 'FP32', shape: [-1, -1], width: 'categories' },
-      log_prob: { datatype: 'FP64', shape: [-1], width: 'one' },
-      noise: { datatype: 'FP32', shape: [-1, -1], width: 'categories' },
-    },
+    outputs: drawOutputs,
   },
   gumbel_softmax_vjp: {
     inputs: { ...drawInputs, cotangent: { datatypes: floats, shape: [-1, -1], required: true } },
+    // Sums over the samples, rounded once to float32.
     outputs: {
-      grad_logits: { datatype: 'FP32', shape: [-1, -1], width: 'categories' },
-      grad_temperature: { datatype: 'FP32', shape: [-1], width: 'one' },
+      grad_logits: outputSpec('gradLogits', 'FP32'),
+      grad_temperature: outputSpec('gradTemperature', 'FP32'),
     },
   },
 } as const satisfies Record<

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { requestBuffers } from '../http/request-buffers.js';
 import { type Numbers, type OnPrinted, type Piece, printSlices } from '../json/print-body.js';
-import { type Drawn, sendDrawn } from '../routes/draw-job.js';
+import { type Drawn, sendDrawn } from '../routes/run-draw.js';
 import { pooledBytesMin } from '../runtime/buffer-pool.js';
 import { nextTurn } from '../runtime/event-loop-turns.js';
 import type { Sampler } from '../sampler/sampler.js';

@@ -2,13 +2,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
-import type { Job } from '../sampler/job.js';
+import type { DensityJob } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { checkPoints, type LogProbRequest, logProbReply, logProbRequest } from '../schemas/log-prob.js';
 import type { LogitsLimits } from '../schemas/logits.js';
 import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
-import { drawFor, logitsCodes, ofRows, sendDrawn, temperatureMember } from './draw-job.js';
+import { ofRows } from './draw-job.js';
+import { logitsCodes } from './draw-problems.js';
+import { temperatureMember } from './reply-members.js';
+import { drawFor, sendDrawn } from './run-draw.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
 export function logProbRoute(
@@ -51,7 +54,7 @@ export function logProbRoute(
   );
 }
 
-function toJob({ logits, temperature, points, logarithms }: LogProbRequest): Job {
+function toJob({ logits, temperature, points, logarithms }: LogProbRequest): DensityJob {
   const { rows, categories, data } = logits;
   return {
     kind: logarithms ? 'densityOfLogSamples' : 'densityOfSamples',
@@ -60,11 +63,6 @@ function toJob({ logits, temperature, points, logarithms }: LogProbRequest): Job
     samples: 1,
     logits: data,
     temperature: ofRows(temperature, rows),
-    streams: new Uint32Array(3 * rows),
-    firstSample: 0,
-    hard: false,
-    gumbel: false,
-    topK: 0,
     points: points.data,
     outputs: new Set(['logProb'] as const),
   };

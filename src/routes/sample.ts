@@ -2,22 +2,19 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
-import type { Job, JobResult, OutputName } from '../sampler/job.js';
+import type { JobResult, SampleJob } from '../sampler/job.js';
+import { type OutputName, outputs } from '../sampler/outputs.js';
 import type { Sampler } from '../sampler/sampler.js';
-import { type DrawLimits, drawAxes } from '../schemas/draw.js';
+import type { DrawLimits } from '../schemas/draw.js';
 import { checkMasks } from '../schemas/masks.js';
+import { sampleOutputNames, sampleOutputs, shapesOf } from '../schemas/outputs.js';
 import { problemResponses } from '../schemas/problem.js';
-import { type ReturnName, type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
-import { drawFor, drawMembers, logitsCodes, randomSeed, sampleJob, sendDrawn } from './draw-job.js';
+import { type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
+import { randomSeed, sampleJob } from './draw-job.js';
+import { logitsCodes } from './draw-problems.js';
+import { drawMembers } from './reply-members.js';
+import { drawFor, sendDrawn } from './run-draw.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
-
-const outputOf: Readonly<Record<ReturnName, OutputName>> = {
-  samples: 'samples',
-  indices: 'indices',
-  log_samples: 'logSamples',
-  log_prob: 'logProb',
-  noise: 'noise',
-};
 
 export function sampleRoute(
   app: FastifyInstance,
@@ -55,23 +52,21 @@ export function sampleRoute(
   );
 }
 
-function toJob({ draw, returned, topK }: SampleRequest): Job {
-  const outputs = new Set<OutputName>();
-  for (const name of returned) outputs.add(outputOf[name]);
-  if (topK > 0) outputs.add('topIndices');
-  return sampleJob(draw, outputs, topK);
+function toJob({ draw, returned, topK }: SampleRequest): SampleJob {
+  const wanted = new Set<OutputName>();
+  for (const name of returned) wanted.add(sampleOutputs[name].output);
+  if (topK > 0) wanted.add('topIndices');
+  return sampleJob(draw, wanted, topK);
 }
 
 function toMembers({ draw, topK }: SampleRequest, result: JobResult, sampler: Sampler): Member[] {
-  const axes = drawAxes(draw);
-  const full = [...axes, draw.logits.categories];
+  const shapes = shapesOf(draw, topK);
   const members: Member[] = [];
-  if (result.samples) members.push({ name: 'samples', numbers: result.samples, shape: full });
-  if (result.indices) members.push({ name: 'indices', numbers: result.indices, shape: axes });
-  if (result.topIndices) members.push({ name: 'top_indices', numbers: result.topIndices, shape: [...axes, topK] });
-  if (result.logSamples) members.push({ name: 'log_samples', numbers: result.logSamples, shape: full });
-  if (result.logProb) members.push({ name: 'log_prob', numbers: result.logProb, shape: axes });
-  if (result.noise) members.push({ name: 'noise', numbers: result.noise, shape: full });
+  for (const name of sampleOutputNames) {
+    const { output } = sampleOutputs[name];
+    const numbers = result[output];
+    if (numbers) members.push({ name, numbers, shape: shapes[outputs[output].width] });
+  }
   members.push(...drawMembers(draw, sampler));
   return members;
 }

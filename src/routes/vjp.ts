@@ -9,7 +9,11 @@ import type { DrawLimits } from '../schemas/draw.js';
 import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
 import { checkCotangent, type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
-import { drawFor, drawMembers, logitsCodes, refuseOverflow, sendDrawn, vjpJob } from './draw-job.js';
+import { vjpJob } from './draw-job.js';
+import { logitsCodes } from './draw-problems.js';
+import { refuseOverflow } from './gradient-overflow.js';
+import { drawMembers } from './reply-members.js';
+import { drawFor, sendDrawn } from './run-draw.js';
 import { type DeadlineLimit, termsOf } from './terms.js';
 
 export function vjpRoute(

@@ -6,7 +6,8 @@
  * A GPU computes only the exponentials of soft samples, and its copies cost a little more than the CPU's (docs/providers.md): the
  * weights are those of the CPU, and the rate that is learnt from real batches (queue/work-rate.ts) corrects the rest.
  */
-import type { Job, Part } from './job.js';
+import { drawsNoise, type Job, type Part, type SampleJob } from './job.js';
+import { type OutputName, outputNames, outputs, type Work } from './outputs.js';
 
 /** Units for each draw, and for each element of it. */
 type Weight = readonly [draw: number, element: number];
@@ -66,30 +67,35 @@ export function drawUnits(job: Job): number {
 
 /** The same for any weights, in which it is linear, and not rounded. */
 export function weightedDraw(job: Job, of: Weights): number {
-  const { kind, categories, gumbel, outputs } = job;
-  if (kind === 'densityOfSamples' || kind === 'densityOfLogSamples') return work(of[kind], categories);
-  const noise = work(gumbel ? of.noise : of.noneNoise, categories);
-  if (kind !== 'draw') return noise + work(of[kind], categories);
-  let units = noise + rowOutputUnits(job, of);
-  if (outputs.has('samples') || outputs.has('indices') || job.topK > 0) units += work(of.index, categories);
-  if (outputs.has('samples')) units += work(job.hard ? of.hard : of.soft, categories);
-  if (outputs.has('noise')) units += work(of.noiseCopy, categories);
-  return units;
+  const { categories } = job;
+  if (!drawsNoise(job)) return units(of[job.kind], categories);
+  const noise = units(job.gumbel ? of.noise : of.noneNoise, categories);
+  return noise + (job.kind === 'draw' ? outputUnits(job, of) : units(of[job.kind], categories));
 }
 
-function rowOutputUnits({ categories, topK, outputs }: Job, of: Weights): number {
-  const density = outputs.has('logSamples') || outputs.has('logProb');
-  // The first of the k is the index, which is counted as such.
-  if (!density && topK < 2) return 0;
-  let units = work(of.rowOutput, categories);
-  // The log-density is taken at the log-samples, so they are worked out for it too.
-  if (density) units += work(of.logSamples, categories);
-  if (outputs.has('logProb')) units += work(of.logProb, categories);
-  if (topK > 1) units += work(of.topK, categories) + topK * work(of.topKKept, Math.log2(topK));
-  return units;
+/** The work for the outputs of a draw. */
+function outputUnits(job: SampleJob, of: Weights): number {
+  let bits = 0;
+  // The first of the top k is the index.
+  for (const name of job.outputs) bits |= workBits[name === 'topIndices' && job.topK < 2 ? 'indices' : name];
+  let sum = 0;
+  for (const [bit, work] of works.entries()) if ((bits & (1 << bit)) !== 0) sum += workUnits(work, job, of);
+  return sum;
 }
 
-function work([draw, element]: Weight, elements: number): number {
+const works: readonly Work[] = ['rowOutput', 'logSamples', 'logProb', 'topK', 'index', 'soft', 'noiseCopy'];
+
+/** The works of each output, a bit each. */
+const workBits = Object.fromEntries(
+  outputNames.map((name) => [name, outputs[name].work.reduce((bits, work) => bits | (1 << works.indexOf(work)), 0)]),
+) as Readonly<Record<OutputName, number>>;
+
+function workUnits(work: Work, { categories, hard, topK }: SampleJob, of: Weights): number {
+  if (work === 'topK') return units(of.topK, categories) + topK * units(of.topKKept, Math.log2(topK));
+  return units(of[work === 'soft' && hard ? 'hard' : work], categories);
+}
+
+function units([draw, element]: Weight, elements: number): number {
   return draw + element * elements;
 }
 

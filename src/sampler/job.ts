@@ -5,52 +5,13 @@
  * draw s * B + b.
  */
 
-/** What a job can return: the elements of one draw, and how many there are. */
-export const outputs = {
-  /** float32 [K]: soft, or one-hot. */
-  samples: { array: Float32Array, width: (job: Shape) => job.categories },
-  /** int32: the category drawn. */
-  indices: { array: Int32Array, width: () => 1 },
-  /** float32 [K]: the Gumbel noise. */
-  noise: { array: Float32Array, width: (job: Shape) => job.categories },
-  /** float32 [K]: the logarithm of the soft sample, -Infinity where masked. */
-  logSamples: { array: Float32Array, width: (job: Shape) => job.categories },
-  /** float64: the log-density at logSamples, or at the job's points. */
-  logProb: { array: Float64Array, width: () => 1 },
-  /** int32 [topK]: the categories of the largest perturbed logits, in order. */
-  topIndices: { array: Int32Array, width: (job: Shape) => job.topK },
-  /** float64 [K]: the gradient with respect to the logits. */
-  gradLogits: { array: Float64Array, width: (job: Shape) => job.categories },
-  /** float64: the gradient with respect to the temperature. */
-  gradTemperature: { array: Float64Array, width: () => 1 },
-} as const;
-
-export type OutputName = keyof typeof outputs;
-export const outputNames = Object.keys(outputs) as readonly OutputName[];
-
-/** An array of each output, for as many draws as its owner has. */
-export type OutputArrays = { readonly [Name in OutputName]: InstanceType<(typeof outputs)[Name]['array']> };
+import { bytesPerElement, type OutputArrays, type OutputName, outputNames, widthOf } from './outputs.js';
 
 /** What a job resolves to: the outputs it asked for, over all its draws. */
 export type JobResult = Partial<OutputArrays>;
 
-interface Shape {
-  readonly categories: number;
-  readonly topK: number;
-}
-
-/**
- * What is done with each draw:
- * - draw: samples and what comes with them
- * - vjp, reinmax: the gradient of the draw for a cotangent, straight-through or by ReinMax
- * - densityOfSamples, densityOfLogSamples: nothing is drawn; the log-density at given points
- */
-export const kinds = ['draw', 'vjp', 'reinmax', 'densityOfSamples', 'densityOfLogSamples'] as const;
-export type Kind = (typeof kinds)[number];
-
-/** A validated request: S samples of B rows of K categories. */
-export interface Job {
-  readonly kind: Kind;
+/** What every job has: S samples of B rows of K categories. */
+interface JobSize {
   readonly rows: number;
   readonly categories: number;
   readonly samples: number;
@@ -58,20 +19,55 @@ export interface Job {
   readonly logits: Float32Array;
   /** float32 [B], each in 1e-6 .. 1e6. */
   readonly temperature: Float32Array;
+  /** Work for an output that is not named is not done. */
+  readonly outputs: ReadonlySet<OutputName>;
+}
+
+/** Which noise a job draws with. */
+interface JobNoise {
   /** uint32 [B, 3]: low and high word of the seed, and the row's number in the noise contract. */
   readonly streams: Uint32Array;
   /** Number of the first sample in the noise contract; the others count up from it, below 2^32. */
   readonly firstSample: number;
-  /** Whether samples are one-hot. */
-  readonly hard: boolean;
   /** False for the deterministic counterpart, in which the noise is 0. */
   readonly gumbel: boolean;
+}
+
+/** A draw: samples and what comes with them. */
+export interface SampleJob extends JobSize, JobNoise {
+  readonly kind: 'draw';
+  /** Whether samples are one-hot. */
+  readonly hard: boolean;
   /** Categories that topIndices has for each draw; 0 when it was not asked for. */
   readonly topK: number;
-  /** float32 [S, B, K]: the cotangents of a gradient, the points of a density (samples or their logarithms); empty for a draw. */
+}
+
+/** The gradient of a draw for a cotangent: straight-through, or by ReinMax. */
+export interface GradientJob extends JobSize, JobNoise {
+  readonly kind: 'vjp' | 'reinmax';
+  /** float32 [S, B, K]: the cotangents. */
   readonly points: Float32Array;
-  /** Work for an output that is not named is not done. */
-  readonly outputs: ReadonlySet<OutputName>;
+}
+
+/** The log-density at given points; nothing is drawn. */
+export interface DensityJob extends JobSize {
+  readonly kind: 'densityOfSamples' | 'densityOfLogSamples';
+  /** float32 [S, B, K]: samples, or their logarithms. */
+  readonly points: Float32Array;
+}
+
+/** A validated request. */
+export type Job = SampleJob | GradientJob | DensityJob;
+export type Kind = Job['kind'];
+export const kinds = ['draw', 'vjp', 'reinmax', 'densityOfSamples', 'densityOfLogSamples'] as const satisfies Kind[];
+
+/** Whether jobs of a kind draw noise: all do but densities. */
+export function isNoisy(kind: Kind): boolean {
+  return kind === 'draw' || kind === 'vjp' || kind === 'reinmax';
+}
+
+export function drawsNoise(job: Job): job is SampleJob | GradientJob {
+  return isNoisy(job.kind);
 }
 
 /** For whom a job is drawn, and for how long it is worth drawing. */
@@ -129,7 +125,7 @@ export interface Batch {
   readonly categories: number;
   /** uint32 [P, 5], see partColumns. */
   readonly parts: Uint32Array;
-  /** uint32 [R, 3], see streamColumns. */
+  /** uint32 [R, 3], see streamColumns; empty for densities, which draw no noise. */
   readonly streams: Uint32Array;
   /** float32 [R] */
   readonly temperature: Float32Array;
@@ -150,10 +146,15 @@ export interface BatchResult extends OutputArrays {
   readonly timings: Float64Array;
 }
 
+/** Elements of an output for each draw of a job. */
+export function outputWidth(job: Job, name: OutputName): number {
+  return widthOf(name, job.categories, job.kind === 'draw' ? job.topK : 0);
+}
+
 /** The number of bytes of a job's result. */
 export function resultBytes(job: Job): number {
   let bytesPerDraw = 0;
-  for (const name of job.outputs) bytesPerDraw += outputs[name].width(job) * outputs[name].array.BYTES_PER_ELEMENT;
+  for (const name of job.outputs) bytesPerDraw += outputWidth(job, name) * bytesPerElement(name);
   return job.samples * job.rows * bytesPerDraw;
 }
 

@@ -6,17 +6,22 @@
 import {
   type Batch,
   type BatchResult,
+  isNoisy,
   type Kind,
   kinds,
-  type OutputArrays,
-  type OutputName,
-  outputNames,
-  outputs,
   partColumns,
   streamColumns,
   timingColumns,
 } from './job.js';
 import type { Provider } from './onnx/provider.js';
+import {
+  bytesPerElement,
+  type OutputArrays,
+  type OutputCounts,
+  type OutputName,
+  outputNames,
+  outputs,
+} from './outputs.js';
 
 /** What every worker of a pool is told. */
 export interface WorkerSettings {
@@ -59,8 +64,8 @@ export type FromWorker = 'ready' | ArrayBuffer;
 
 /** Every field of a batch is 4 bytes wide; a message opens with the sizes of what follows, also 4 bytes each. */
 const fieldBytes = 4;
-/** kind, categories, rows, parts, pointDraws, and the first byte of the result. */
-const batchHeaderFields = 6;
+/** The header: the sizes of a batch, and the first byte of its result. */
+const headerColumns = { kind: 0, categories: 1, rows: 2, parts: 3, pointDraws: 4, resultAt: 5, count: 6 } as const;
 
 /** Sizes of a batch. */
 export interface BatchShape {
@@ -81,26 +86,35 @@ export function allocateBatch(
   counts: OutputCounts,
   take: (bytes: number) => ArrayBuffer,
 ): Batch {
-  const perRow = categories + 1 + streamColumns.count;
-  const fields = batchHeaderFields + rows * perRow + parts * partColumns.count + pointDraws * categories;
+  const ofRows = rows * (categories + 1) + streamRowsOf(kind, rows) * streamColumns.count;
+  const fields = headerColumns.count + ofRows + parts * partColumns.count + pointDraws * categories;
   // A result opens with float64.
   const resultAt = 8 * Math.ceil((fields * fieldBytes) / 8);
   const buffer = take(resultAt + sizeOf(counts));
-  new Uint32Array(buffer, 0, batchHeaderFields).set([
-    kinds.indexOf(kind),
-    categories,
-    rows,
-    parts,
-    pointDraws,
-    resultAt,
-  ]);
+  const header = new Uint32Array(buffer, 0, headerColumns.count);
+  header[headerColumns.kind] = kinds.indexOf(kind);
+  header[headerColumns.categories] = categories;
+  header[headerColumns.rows] = rows;
+  header[headerColumns.parts] = parts;
+  header[headerColumns.pointDraws] = pointDraws;
+  header[headerColumns.resultAt] = resultAt;
   return batchOn(buffer);
+}
+
+/** Rows that have streams: none of a batch of densities. */
+function streamRowsOf(kind: Kind, rows: number): number {
+  return isNoisy(kind) ? rows : 0;
 }
 
 /** The batch whose message `buffer` is: views, no copies. */
 export function batchOn(buffer: ArrayBuffer): Batch {
-  const header = new Uint32Array(buffer, 0, batchHeaderFields);
-  const [kind, categories, rows, parts, pointDraws] = header as unknown as [number, number, number, number, number];
+  const header = new Uint32Array(buffer, 0, headerColumns.count);
+  const categories = header[headerColumns.categories] as number;
+  const rows = header[headerColumns.rows] as number;
+  const parts = header[headerColumns.parts] as number;
+  const kind = kinds[header[headerColumns.kind] as number] as Kind;
+  const streamRows = streamRowsOf(kind, rows);
+  const pointDraws = header[headerColumns.pointDraws] as number;
   let at = header.byteLength;
   const take = (count: number) => {
     const start = at;
@@ -109,10 +123,10 @@ export function batchOn(buffer: ArrayBuffer): Batch {
   };
   return {
     buffer,
-    kind: kinds[kind] as Kind,
+    kind,
     categories,
     parts: new Uint32Array(buffer, take(parts * partColumns.count), parts * partColumns.count),
-    streams: new Uint32Array(buffer, take(rows * streamColumns.count), rows * streamColumns.count),
+    streams: new Uint32Array(buffer, take(streamRows * streamColumns.count), streamRows * streamColumns.count),
     temperature: new Float32Array(buffer, take(rows), rows),
     logits: new Float32Array(buffer, take(rows * categories), rows * categories),
     points: new Float32Array(buffer, take(pointDraws * categories), pointDraws * categories),
@@ -125,11 +139,8 @@ const headerBytes = timingBytes + 8 * Math.ceil((outputNames.length * fieldBytes
 
 /** The arrays in the order of a result, float64 before what is 4 bytes wide, so that each is aligned; `field` is the header's. */
 const layout = outputNames
-  .map((name, field) => ({ name, field, array: outputs[name].array, bytes: outputs[name].array.BYTES_PER_ELEMENT }))
+  .map((name, field) => ({ name, field, array: outputs[name].array, bytes: bytesPerElement(name) }))
   .toSorted((a, b) => b.bytes - a.bytes);
-
-/** Elements of each output; one that is not named has none. */
-export type OutputCounts = { readonly [Name in OutputName]?: number };
 
 function sizeOf(counts: OutputCounts): number {
   let bytes = headerBytes;
@@ -138,7 +149,7 @@ function sizeOf(counts: OutputCounts): number {
 }
 
 function resultStart(buffer: ArrayBuffer): number {
-  return new Uint32Array(buffer, 0, batchHeaderFields)[batchHeaderFields - 1] as number;
+  return new Uint32Array(buffer, 0, headerColumns.count)[headerColumns.resultAt] as number;
 }
 
 /** Makes the result of the batch on `buffer`, in its place there: as many elements as it was allocated for, whatever they hold. */

@@ -2,10 +2,10 @@
  * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
  * ready, and closes once everything it accepted has settled.
  */
-import { Problem } from '../errors.js';
 import { BufferPool } from '../runtime/buffer-pool.js';
 import { chooseProvider, type Refusal } from './choose-provider.js';
 import { jobUnits } from './cost.js';
+import { DrawError } from './draw-error.js';
 import { type BatchResult, type Job, type JobResult, type Part, type Terms, timingColumns } from './job.js';
 import { batchesPerWorker } from './messages.js';
 import { noiseVersion } from './noise/version.js';
@@ -75,16 +75,16 @@ export interface Sampler {
   /**
    * Draws a job while its caller waits for it, by default for as long as it takes.
    *
-   * @throws {Problem} `overloaded`, `deadline-exceeded` or `worker-lost`, as a rejection
+   * @throws {DrawError} `overloaded`, `deadline-exceeded` or `worker-lost`, as a rejection
    * @throws {CallerGone} as a rejection
    */
   readonly draw: (job: Job, terms?: Terms) => Promise<JobResult>;
   /** Gives the memory of a result back: call it once nothing will read the result, or never. */
   readonly release: (result: JobResult) => void;
   /** What no replica like this one would draw, however idle: `too-many-elements` or `too-much-work`. */
-  readonly tooMuch: (job: Job, terms: Terms) => Problem | undefined;
+  readonly tooMuch: (job: Job, terms: Terms) => DrawError | undefined;
   /** `overloaded` if whatever a caller sends now would be refused; so it need not even be read. */
-  readonly refusal: (caller: object) => Problem | undefined;
+  readonly refusal: (caller: object) => DrawError | undefined;
   /** Whether `refusal` could be there for anybody; cheap, and false unless there is much to do. */
   readonly mayRefuse: () => boolean;
   /** Whether jobs should be sent here, and if not, why. */
@@ -178,11 +178,9 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   };
 }
 
-function tooManyElements(unitsMax: number): Problem {
+function tooManyElements(unitsMax: number): DrawError {
   const text = `The draw costs more than ${unitsMax} elements of an index draw.`;
-  return new Problem('too-many-elements', text, [
-    { pointer: '', message: `costs more than ${unitsMax} elements of indices` },
-  ]);
+  return new DrawError('too-many-elements', text, { unitsMax });
 }
 
 function drawnBatch(parts: readonly Part[], { timings }: BatchResult): DrawnBatch {

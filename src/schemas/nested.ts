@@ -19,7 +19,7 @@ const elements = {
   LogDensity: orNull(float64),
 } as const;
 
-type Element = keyof typeof elements;
+export type Element = keyof typeof elements;
 
 /** What an array is called that is nested so deep. */
 const shapes = ['', 'Vector', 'Matrix', 'Stack'] as const;

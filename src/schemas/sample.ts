@@ -6,13 +6,10 @@ import { z } from 'zod';
 import { component } from './component.js';
 import { type Draw, type DrawLimits, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { type IssueSink, report } from './issue.js';
-import { nested } from './nested.js';
+import { isReturnName, type ReturnName, returnedWidth, returnNames, sampleReplyFields } from './outputs.js';
 import { sampleExamples, sampleReplyExamples } from './sample-examples.js';
 import { readSeed, type Seed, seedField } from './seed.js';
 import { checkTopK } from './top-k.js';
-
-export const returnNames = ['samples', 'indices', 'log_samples', 'log_prob', 'noise'] as const;
-export type ReturnName = (typeof returnNames)[number];
 
 export interface SampleRequest {
   readonly draw: Draw;
@@ -26,15 +23,14 @@ const returnField = z
   .unknown()
   .default(['samples', 'indices'])
   .transform((value, context): ReadonlySet<ReturnName> => {
-    const isName = (name: unknown): name is ReturnName => returnNames.includes(name as ReturnName);
     if (!Array.isArray(value) || value.length < 1 || value.length > returnNames.length) {
       report(context, 'validation', [], `must be an array of 1 to ${returnNames.length} of ${returnNames.join(', ')}`);
       return z.NEVER;
     }
-    const wrong = value.findIndex((name) => !isName(name));
+    const wrong = value.findIndex((name) => !isReturnName(name));
     if (wrong >= 0) report(context, 'validation', [wrong], `must be one of ${returnNames.join(', ')}`);
     else if (new Set(value).size < value.length) report(context, 'validation', [], 'must not name an output twice');
-    else return new Set(value as ReturnName[]);
+    else return new Set(value.filter(isReturnName));
     return z.NEVER;
   })
   .meta({
@@ -80,46 +76,14 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
     .meta({ ...component('SampleRequest'), 'x-examples': sampleExamples });
 }
 
-/** Numbers of a draw that a reply carries for each name. */
 function checkReturned({ draw, returned, topK }: SampleRequest, limits: DrawLimits, sink: IssueSink): void {
   const draws = (draw.numSamples ?? 1) * draw.logits.rows;
-  let perDraw = topK;
-  for (const name of returned) perDraw += name === 'indices' || name === 'log_prob' ? 1 : draw.logits.categories;
-  if (draws * perDraw <= limits.elementsReturnedMax) return;
+  const numbers = draws * (topK + returnedWidth(returned, draw.logits.categories, topK));
+  if (numbers <= limits.elementsReturnedMax) return;
   report(sink, 'too-many-elements', [], `returns more than ${limits.elementsReturnedMax} numbers`);
-}
-
-function output(description: string, shape: { oneOf: object[] }) {
-  return z
-    .unknown()
-    .optional()
-    .meta({ description, ...shape });
 }
 
 /** What POST /sample replies; large arrays are printed outside zod, so this schema only documents. */
 export const sampleReply = z
-  .object({
-    samples: output(
-      'float32, [K] or [B][K], and with num_samples [S][K] or [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
-      nested('Float32', 1, 3),
-    ),
-    indices: output(
-      'Category drawn, 0-based: one number or [B], and with num_samples [S] or [S][B].',
-      nested('Int64', 0, 2),
-    ),
-    top_indices: output(
-      'Categories drawn without replacement, in order: shaped like samples, with top_k for K.',
-      nested('Int64', 1, 3),
-    ),
-    log_samples: output(
-      'Logarithm of the soft samples, shaped like samples; null where masked. Does not underflow.',
-      nested('MaskedFloat32', 1, 3),
-    ),
-    log_prob: output(
-      'Log-density of the soft draw at log_samples, float64, shaped like indices; null for -infinity.',
-      nested('LogDensity', 0, 2),
-    ),
-    noise: output('The Gumbel noise of the draw, shaped like samples.', nested('Float32', 1, 3)),
-    ...drawReplyFields,
-  })
+  .object({ ...sampleReplyFields, ...drawReplyFields })
   .meta({ ...component('SampleReply'), 'x-examples': sampleReplyExamples });

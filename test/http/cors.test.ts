@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ConfigError, readConfig } from '../../src/config.js';
-import { Problem } from '../../src/errors.js';
+import { queueFull } from '../../src/sampler/draw-error.js';
 import { get, listening, post, RawClient } from '../support/raw-client.js';
 
 const mine = 'https://example.org';
@@ -80,7 +80,7 @@ t.test('a full queue and a missing key say so too', async (t) => {
   t.match(await headersOf(port, preflight('/sample', mine)), { status: '204' }, 'a preflight has no key');
   const full = service.sampler as { -readonly [Key in keyof typeof service.sampler]: (typeof service.sampler)[Key] };
   full.mayRefuse = () => true;
-  full.refusal = () => new Problem('overloaded', 'The queue is full.');
+  full.refusal = () => queueFull;
   const refused = await headersOf(port, post('/sample', draw, `Authorization: Bearer secret\r\n${origin}`));
   t.match(refused, { status: '503', 'retry-after': '1', 'access-control-allow-origin': mine });
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Problem } from '../../src/errors.js';
+import { queueFull } from '../../src/sampler/draw-error.js';
 import { get, listening, RawClient } from '../support/raw-client.js';
 
 const infer = '/v2/models/gumbel_softmax/infer';
@@ -69,7 +69,7 @@ t.test('a full queue refuses without 100', async (t) => {
   const { service, port } = await listening(t);
   const full = service.sampler as { -readonly [Key in keyof typeof service.sampler]: (typeof service.sampler)[Key] };
   full.mayRefuse = () => true;
-  full.refusal = () => new Problem('overloaded', 'The queue is full.');
+  full.refusal = () => queueFull;
   const client = new RawClient(port, head('/sample', 100));
   await client.closed;
   t.same(client.statuses, [503]);

@@ -6,7 +6,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import t from 'tap';
-import { Problem } from '../../src/errors.js';
+import { queueFull } from '../../src/sampler/draw-error.js';
 import { listening } from '../support/raw-client.js';
 
 /** Larger than everything between the two ends holds, and than what a JSON body may have. */
@@ -127,7 +127,7 @@ for (const [name, client] of clients) {
     }
     const full = service.sampler as { -readonly [Key in keyof typeof service.sampler]: (typeof service.sampler)[Key] };
     full.mayRefuse = () => true;
-    full.refusal = () => new Problem('overloaded', 'The queue is full.');
+    full.refusal = () => queueFull;
     for (const chunked of [false, true]) t.equal(await client(`${url}/sample`, json, chunked), 503);
   });
 }

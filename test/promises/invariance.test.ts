@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { nextTurn } from '../../src/runtime/event-loop-turns.js';
 import { sumGradients } from '../../src/sampler/gradient.js';
-import type { Job, JobResult } from '../../src/sampler/job.js';
+import type { Job, JobResult, SampleJob } from '../../src/sampler/job.js';
 import { createSampler, type Sampler } from '../../src/sampler/sampler.js';
 import { makeJob } from '../support/jobs.js';
 import { testProvider } from '../support/provider.js';
@@ -38,7 +38,7 @@ t.teardown(async () => {
 const outputs = new Set(['samples', 'indices', 'noise'] as const);
 
 /** The job that draws row `row` and sample `sample` of `job` and nothing else. */
-function single(job: Job, row: number, sample: number): Job {
+function single(job: SampleJob, row: number, sample: number): SampleJob {
   const { categories } = job;
   return {
     ...job,

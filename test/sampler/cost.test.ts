@@ -10,7 +10,8 @@ import {
   weightedDraw,
   weights,
 } from '../../src/sampler/cost.js';
-import { type Job, kinds, outputNames, patient } from '../../src/sampler/job.js';
+import { type Job, kinds, patient } from '../../src/sampler/job.js';
+import { outputNames } from '../../src/sampler/outputs.js';
 import { QueueEntry } from '../../src/sampler/queue/entry.js';
 import { DrawQueue } from '../../src/sampler/queue/queue.js';
 import { makeJob } from '../support/jobs.js';
@@ -38,7 +39,7 @@ function shapeOf({
   ...rest
 }: typeof shapes extends fc.Arbitrary<infer S> ? S : never): Job {
   const topK = names.includes('topIndices') ? Math.max(1, Math.floor(keptShare * categories)) : 0;
-  return { ...makeJob({}), ...rest, rows, categories, topK, outputs: new Set(names) };
+  return { ...makeJob({ ...rest, topK } as Partial<Job>), rows, categories, outputs: new Set(names) };
 }
 
 t.test('no part of any job costs more than a batch, unless it is one row', (t) => {
@@ -76,7 +77,7 @@ t.test('a job costs what its draws cost, and more outputs never cost less', (t) 
 });
 
 t.test('a unit is about an element of an index draw, and what takes longer costs more', (t) => {
-  const cost = (fields: Partial<Job>) => weightedDraw({ ...makeJob({}), categories: 1024, ...fields }, weights) / 1024;
+  const cost = (fields: Partial<Job>) => weightedDraw({ ...makeJob(fields), categories: 1024 }, weights) / 1024;
   const indices = cost({ outputs: new Set(['indices'] as const) });
   // The weights are printed with three digits.
   t.ok(Math.abs(indices - 1) < 0.01, `${indices}`);

@@ -1,24 +1,32 @@
-/** Jobs for tests of the sampler: a complete Job from the few fields a test cares about. */
-import type { Job } from '../../src/sampler/job.js';
+/** Jobs for tests of the sampler: a complete job from the few fields a test cares about. */
+import type { DensityJob, GradientJob, Job, SampleJob } from '../../src/sampler/job.js';
 
-export function makeJob(fields: Partial<Job> & { rows?: number; categories?: number; seed?: number } = {}): Job {
+interface Size {
+  rows?: number;
+  categories?: number;
+  seed?: number;
+}
+
+/** By default a draw of one row of four equal logits. */
+export function makeJob(fields?: Partial<SampleJob> & Size): SampleJob;
+export function makeJob(fields: Partial<GradientJob> & Pick<GradientJob, 'kind'> & Size): GradientJob;
+export function makeJob(fields: Partial<DensityJob> & Pick<DensityJob, 'kind'> & Size): DensityJob;
+export function makeJob(fields: Partial<Job> & Size): Job;
+export function makeJob(fields: Partial<Job> & Size = {}): Job {
   const { rows = 1, categories = 4, seed = 1, ...rest } = fields;
   const streams = new Uint32Array(3 * rows);
   for (let row = 0; row < rows; row++) streams.set([seed, 0, row], 3 * row);
-  return {
+  const size = {
     rows,
     categories,
-    kind: 'draw',
     samples: 1,
     logits: new Float32Array(rows * categories),
     temperature: new Float32Array(rows).fill(1),
-    streams,
-    firstSample: 0,
-    hard: false,
-    gumbel: true,
-    topK: 0,
-    points: new Float32Array(0),
     outputs: new Set(['samples', 'indices'] as const),
-    ...rest,
   };
+  const noise = { streams, firstSample: 0, gumbel: true };
+  const points = new Float32Array(0);
+  if (rest.kind === 'vjp' || rest.kind === 'reinmax') return { ...size, ...noise, points, ...rest };
+  if (rest.kind === 'densityOfSamples' || rest.kind === 'densityOfLogSamples') return { ...size, points, ...rest };
+  return { ...size, ...noise, kind: 'draw', hard: false, topK: 0, ...(rest as Partial<SampleJob>) };
 }

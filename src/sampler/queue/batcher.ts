@@ -5,9 +5,10 @@
  * What nobody waits for any more, because its deadline is over or its caller has gone, is not drawn.
  * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
  */
-import { CallerGone, Problem } from '../../errors.js';
+import { CallerGone } from '../../errors.js';
 import { Bag, type BagItem } from '../../runtime/bag.js';
-import { type Job, type JobResult, outputs, type Part, patient, type Terms } from '../job.js';
+import { DrawError, queueFull } from '../draw-error.js';
+import { type Job, type JobResult, outputWidth, type Part, patient, type Terms } from '../job.js';
 import { Deadlines } from './deadlines.js';
 import { type QueueCaller, QueueEntry } from './entry.js';
 import { DrawQueue, type Taken } from './queue.js';
@@ -94,7 +95,7 @@ export class Batcher {
   }
 
   /** `overloaded` if whatever a caller sends now would be refused. */
-  refusal(caller: object): Problem | undefined {
+  refusal(caller: object): DrawError | undefined {
     return this.#queue.refuses(caller) ? queueFull : undefined;
   }
 
@@ -104,14 +105,14 @@ export class Batcher {
   }
 
   /** `too-much-work` for a job of so many units and draws that an idle replica would not finish by its deadline. */
-  tooMuch(units: number, draws: number, terms: Terms): Problem | undefined {
+  tooMuch(units: number, draws: number, terms: Terms): DrawError | undefined {
     return this.#deadlines.tooMuch(units, draws, terms);
   }
 
   /**
    * Queues a job. The promise settles exactly once.
    *
-   * @throws {Problem} as a rejection: `overloaded` when there is no room for it or it would not be done in time, `deadline-exceeded` when its
+   * @throws {DrawError} as a rejection: `overloaded` when there is no room for it or it would not be done in time, `deadline-exceeded` when its
    * time is over
    * @throws {CallerGone} as a rejection, when nobody waits for it any more
    */
@@ -257,16 +258,13 @@ export class Batcher {
   }
 }
 
-/** What a request gets when there is no room: one for all of them, since capturing a stack trace for each would cost more than the refusal. */
-const queueFull = new Problem('overloaded', 'More draws are waiting than this replica takes on.');
-
-function tooLate(): Problem {
-  return new Problem('deadline-exceeded', 'The draw was not done in time, and was given up.');
+function tooLate(): DrawError {
+  return new DrawError('deadline-exceeded', 'The draw was not done in time, and was given up.');
 }
 
-function notInTime(lateMs: number): Problem {
+function notInTime(lateMs: number): DrawError {
   const text = 'With the draws that wait already, this one would not be done by its deadline.';
-  return new Problem('overloaded', text, [], Math.max(1, Math.ceil(lateMs / 1000)));
+  return new DrawError('overloaded', text, { retryAfterSeconds: Math.max(1, Math.ceil(lateMs / 1000)) });
 }
 
 function drawsOf({ rowCount, sampleCount }: Part): number {
@@ -277,5 +275,5 @@ function drawsOf({ rowCount, sampleCount }: Part): number {
 function gather(whole: JobResult, part: Part, result: JobResult): void {
   const { job } = part;
   const firstDraw = part.sampleStart * job.rows + part.rowStart;
-  for (const name of job.outputs) whole[name]?.set(result[name] ?? [], firstDraw * outputs[name].width(job));
+  for (const name of job.outputs) whole[name]?.set(result[name] ?? [], firstDraw * outputWidth(job, name));
 }

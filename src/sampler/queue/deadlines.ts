@@ -2,8 +2,8 @@
  * Which draws can be done by their deadlines: on an idle replica, and on this one with what it has let in. A draw that nobody will
  * wait for to its end is refused at once, instead of being given up when its time is over and the work for it is lost.
  */
-import { Problem } from '../../errors.js';
 import { drawsWithin } from '../cost.js';
+import { DrawError } from '../draw-error.js';
 import type { Terms } from '../job.js';
 import type { QueueEntry } from './entry.js';
 import type { DrawQueue } from './queue.js';
@@ -48,20 +48,16 @@ export class Deadlines {
   }
 
   /** `too-much-work` for a job of so many units and draws that an idle replica would not finish by its deadline. */
-  tooMuch(units: number, draws: number, { deadlineAtMs }: Terms): Problem | undefined {
+  tooMuch(units: number, draws: number, { deadlineAtMs }: Terms): DrawError | undefined {
     const { batchUnitsMax, now } = this.#options;
     if (units <= batchUnitsMax) return undefined;
     const leftMs = deadlineAtMs - now();
     const ownMs = this.#ownMs(units, draws);
     // Of one whose time is over already the batcher says so.
     if (leftMs <= 0 || ownMs <= ownShare * leftMs) return undefined;
-    const fitting = drawsWithin((units * ownShare * leftMs) / ownMs, units / draws);
-    const advice =
-      draws === 1
-        ? 'A row cannot be split: ask for fewer outputs, or for a later deadline.'
-        : `Split it into requests of at most ${fitting} rows x samples; row_offset and sample_offset number them on.`;
-    const needs = `The draw takes about ${seconds(ownMs)} s, and its deadline is in ${seconds(leftMs)} s.`;
-    return new Problem('too-much-work', `${needs} ${advice}`);
+    const drawsInTime = drawsWithin((units * ownShare * leftMs) / ownMs, units / draws);
+    const text = `The draw takes about ${seconds(ownMs)} s, and its deadline is in ${seconds(leftMs)} s.`;
+    return new DrawError('too-much-work', text, { draws, drawsInTime });
   }
 
   /** Milliseconds of work that must be done first, before a job can be let in that is done in time; 0 if it can now. */

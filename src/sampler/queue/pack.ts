@@ -5,21 +5,24 @@
 import {
   type Batch,
   type BatchResult,
+  type DensityJob,
+  drawsNoise,
+  type GradientJob,
   type JobResult,
-  type OutputArrays,
-  type OutputName,
   outputFlag,
-  outputNames,
-  outputs,
+  outputWidth,
   type Part,
   partColumns,
   partFlags,
   streamColumns,
 } from '../job.js';
-import { allocateBatch, type OutputCounts } from '../messages.js';
+import { allocateBatch } from '../messages.js';
+import { type OutputArrays, type OutputCounts, type OutputName, outputNames } from '../outputs.js';
 
 function flagsOf({ job }: Part): number {
-  let flags = (job.hard ? partFlags.hard : 0) | (job.gumbel ? partFlags.gumbel : 0);
+  let flags = 0;
+  if (job.kind === 'draw' && job.hard) flags |= partFlags.hard;
+  if (drawsNoise(job) && job.gumbel) flags |= partFlags.gumbel;
   for (const name of job.outputs) flags |= outputFlag(name);
   return flags;
 }
@@ -29,7 +32,7 @@ function countOutputs(parts: readonly Part[]): OutputCounts {
   const counts: { [Name in OutputName]?: number } = {};
   for (const { job, rowCount, sampleCount } of parts) {
     for (const name of job.outputs) {
-      counts[name] = (counts[name] ?? 0) + rowCount * sampleCount * outputs[name].width(job);
+      counts[name] = (counts[name] ?? 0) + rowCount * sampleCount * outputWidth(job, name);
     }
   }
   return counts;
@@ -45,7 +48,8 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
   const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
   const pointDraws = kind === 'draw' ? 0 : draws;
-  const batch = allocateBatch({ kind, categories, rows, parts: parts.length, pointDraws }, countOutputs(parts), take);
+  const shape = { kind, categories, rows, parts: parts.length, pointDraws };
+  const batch = allocateBatch(shape, countOutputs(parts), take);
   let row = 0;
   let point = 0;
   for (const [index, part] of parts.entries()) {
@@ -56,28 +60,28 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
     const rowEnd = rowStart + rowCount;
     batch.logits.set(job.logits.subarray(rowStart * categories, rowEnd * categories), row * categories);
     batch.temperature.set(job.temperature.subarray(rowStart, rowEnd), row);
-    batch.streams.set(
-      job.streams.subarray(rowStart * streamColumns.count, rowEnd * streamColumns.count),
-      row * streamColumns.count,
-    );
-    if (pointDraws > 0) {
-      const points = pointsOf(part);
+    if (drawsNoise(job)) {
+      const streams = job.streams.subarray(rowStart * streamColumns.count, rowEnd * streamColumns.count);
+      batch.streams.set(streams, row * streamColumns.count);
+    }
+    if (job.kind !== 'draw') {
+      const points = pointsOf(job, part);
       batch.points.set(points, point);
       point += points.length;
     }
     const at = index * partColumns.count;
     batch.parts[at + partColumns.rowCount] = rowCount;
-    batch.parts[at + partColumns.firstSample] = job.firstSample + part.sampleStart;
+    batch.parts[at + partColumns.firstSample] = drawsNoise(job) ? job.firstSample + part.sampleStart : 0;
     batch.parts[at + partColumns.sampleCount] = part.sampleCount;
     batch.parts[at + partColumns.flags] = flagsOf(part);
-    batch.parts[at + partColumns.topK] = job.topK;
+    batch.parts[at + partColumns.topK] = job.kind === 'draw' ? job.topK : 0;
     row += rowCount;
   }
   return batch;
 }
 
 /** The points of a part's draws, which are consecutive in the job. */
-function pointsOf({ job, rowStart, rowCount, sampleStart, sampleCount }: Part): Float32Array {
+function pointsOf(job: GradientJob | DensityJob, { rowStart, rowCount, sampleStart, sampleCount }: Part): Float32Array {
   const start = (sampleStart * job.rows + rowStart) * job.categories;
   return job.points.subarray(start, start + sampleCount * rowCount * job.categories);
 }
@@ -89,7 +93,7 @@ export function scatter(parts: readonly Part[], result: BatchResult): JobResult[
     const own: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
     for (const name of job.outputs) {
       const start = taken[name] ?? 0;
-      const end = start + rowCount * sampleCount * outputs[name].width(job);
+      const end = start + rowCount * sampleCount * outputWidth(job, name);
       own[name] = result[name].subarray(start, end);
       taken[name] = end;
     }

@@ -4,7 +4,8 @@
  * One that nobody releases is left to the garbage collector.
  */
 import type { BufferPool } from '../../runtime/buffer-pool.js';
-import { type Job, type JobResult, type OutputName, outputs, resultBytes } from '../job.js';
+import { type Job, type JobResult, outputWidth, resultBytes } from '../job.js';
+import { bytesPerElement, outputs } from '../outputs.js';
 
 interface Shared {
   readonly buffer: ArrayBuffer;
@@ -25,10 +26,10 @@ export class ResultMemory {
     const buffer = this.#buffers.take(resultBytes(job));
     const draws = job.samples * job.rows;
     // Wide elements first, so that each array is aligned.
-    const names = [...job.outputs].toSorted((a, b) => bytesOf(b) - bytesOf(a));
+    const names = [...job.outputs].toSorted((a, b) => bytesPerElement(b) - bytesPerElement(a));
     let at = 0;
     const arrays = names.map((name) => {
-      const array = new outputs[name].array(buffer, at, draws * outputs[name].width(job));
+      const array = new outputs[name].array(buffer, at, draws * outputWidth(job, name));
       at += array.byteLength;
       return [name, array];
     });
@@ -51,8 +52,4 @@ export class ResultMemory {
     shared.readers -= 1;
     if (shared.readers === 0) this.#buffers.give(shared.buffer);
   }
-}
-
-function bytesOf(name: OutputName): number {
-  return outputs[name].array.BYTES_PER_ELEMENT;
 }

@@ -2,7 +2,7 @@
 import type { Batch, BatchResult } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { DrawGraphs } from '../onnx/session.js';
-import { needs, planBatch } from './plan.js';
+import { planBatch, stages } from './plan.js';
 import { RowOutputs } from './row-outputs.js';
 import { endOf, inTiles, type Run, stageNoise, stageRows } from './tiles.js';
 
@@ -21,7 +21,7 @@ export class Forward {
 
   async run(batch: Batch): Promise<BatchResult> {
     const { parts, result } = planBatch(batch);
-    const ordered = needs.flatMap((need) => parts.filter((part) => part.need === need));
+    const ordered = stages.flatMap((stage) => parts.filter((part) => part.stage === stage));
     await inTiles(
       ordered,
       batch.categories,
@@ -43,7 +43,7 @@ export class Forward {
       result.noise.set(kernel.noise.subarray(start, start + draws * categories), part.at.noise + draw * categories);
     }
     this.#rowOutputs.write(batch, run, kernel.noise, result);
-    if (part.need === 'noise') return;
+    if (part.stage === 'noise') return;
     kernel.logits.set(batch.logits.subarray(row * categories, (row + rows) * categories));
     kernel.perturb(start, draws, categories, rows);
     stageRows(batch.temperature, run, kernel.temperatures);
@@ -52,8 +52,8 @@ export class Forward {
   /** Takes the argmax of every draw, runs the graph for those that are soft, and copies what was asked for to the result. */
   async #flush(categories: number, runs: readonly Run[], result: BatchResult): Promise<void> {
     const kernel = this.#kernel;
-    const index = runs.filter(({ part }) => part.need !== 'noise');
-    const soft = runs.filter(({ part }) => part.need === 'soft');
+    const index = runs.filter(({ part }) => part.stage !== 'noise');
+    const soft = runs.filter(({ part }) => part.stage === 'soft');
     if (index.length > 0) kernel.argmax(0, endOf(index), categories);
     for (const run of index) copyIndices(run, categories, result, kernel.indices);
     if (soft.length === 0) return;

@@ -1,23 +1,15 @@
 /** Reads a batch: what each part needs to be drawn, and where its outputs go. Pure. */
-import {
-  type Batch,
-  type BatchResult,
-  type OutputName,
-  outputFlag,
-  outputNames,
-  outputs,
-  partColumns,
-  partFlags,
-} from '../job.js';
+import { type Batch, type BatchResult, outputFlag, partColumns, partFlags } from '../job.js';
 import { openResult } from '../messages.js';
+import { type OutputName, outputNames, outputs, type Stage, widthOf } from '../outputs.js';
 
-/** How much of the graph a part needs. Parts are drawn in this order, so that at most one tile mixes soft and hard. */
-export const needs = ['soft', 'index', 'noise'] as const;
-export type Need = (typeof needs)[number];
+/** Parts are drawn in this order, so that at most one tile mixes soft and hard. */
+export const stages = ['soft', 'index', 'noise'] as const satisfies readonly Stage[];
 
 /** A part of a batch: where its rows are, and where its outputs go. */
 export interface PlannedPart {
-  readonly need: Need;
+  /** The furthest stage that one of its outputs needs. */
+  readonly stage: Stage;
   /** Its first row among the rows of the batch. */
   readonly firstRow: number;
   readonly rowCount: number;
@@ -47,11 +39,11 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
     for (const name of outputNames) {
       if ((flags & outputFlag(name)) === 0) continue;
       at[name] = counts[name] ?? 0;
-      counts[name] = at[name] + rowCount * sampleCount * outputs[name].width({ categories: batch.categories, topK });
+      counts[name] = at[name] + rowCount * sampleCount * widthOf(name, batch.categories, topK);
     }
     const hard = (flags & partFlags.hard) !== 0;
     parts.push({
-      need: needOf(at, hard),
+      stage: stageOf(at, hard),
       firstRow,
       rowCount,
       firstSample: batch.parts[column + partColumns.firstSample] as number,
@@ -73,7 +65,13 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
   return { parts, result };
 }
 
-function needOf(at: PlannedPart['at'], hard: boolean): Need {
-  if (at.samples !== undefined && !hard) return 'soft';
-  return at.samples !== undefined || at.indices !== undefined ? 'index' : 'noise';
+/** A hard sample is the one-hot vector of its index, so it needs no more than that. */
+function stageOf(at: PlannedPart['at'], hard: boolean): Stage {
+  let furthest: Stage = 'noise';
+  for (const name of outputNames) {
+    if (at[name] === undefined || outputs[name].stage === 'noise') continue;
+    if (outputs[name].stage === 'soft' && !hard) return 'soft';
+    furthest = 'index';
+  }
+  return furthest;
 }

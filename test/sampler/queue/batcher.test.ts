@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Problem } from '../../../src/errors.js';
 import { jobUnits, partUnits, weights } from '../../../src/sampler/cost.js';
+import { DrawError } from '../../../src/sampler/draw-error.js';
 import { type Job, type JobResult, type Part, patient } from '../../../src/sampler/job.js';
 import { Batcher, type BatcherOptions } from '../../../src/sampler/queue/batcher.js';
 import { makeJob } from '../../support/jobs.js';
@@ -247,7 +247,7 @@ t.test('who finds no room is refused at once, and let in again once there is som
     const { batcher, turn, finish } = byHand(options);
     const accepted = Array.from({ length: 8 }, () => batcher.submit(job({})));
     const error = await outcome(batcher.submit(job({})));
-    t.ok(error instanceof Problem && error.code === 'overloaded');
+    t.ok(error instanceof DrawError && error.code === 'overloaded');
     t.match(batcher.refusal({}), { code: 'overloaded' }, 'nobody needs to be read');
     await turn();
     t.equal(batcher.refusal({}), undefined);

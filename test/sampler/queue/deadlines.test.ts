@@ -1,6 +1,7 @@
 /** Which draws are let in for their deadlines, and how the rate of work is learnt. */
 import fc from 'fast-check';
 import t from 'tap';
+import { problemOf } from '../../../src/routes/draw-problems.js';
 import { jobUnits, nanosecondsPerUnit } from '../../../src/sampler/cost.js';
 import { type Job, patient } from '../../../src/sampler/job.js';
 import { Deadlines } from '../../../src/sampler/queue/deadlines.js';
@@ -24,8 +25,10 @@ function replica(lanes = 1) {
   const entry = (each: Job, deadlineAtMs: number, caller: object = {}) =>
     new QueueEntry(each, { ...patient(), deadlineAtMs, caller }, queue.callerOf(caller), batchUnitsMax);
   const lateMs = (each: QueueEntry) => deadlines.lateMs(each, queue, 0);
-  const tooMuch = (each: Job, deadlineAtMs: number) =>
-    deadlines.tooMuch(jobUnits(each), each.samples * each.rows, { ...patient(), deadlineAtMs });
+  const tooMuch = (each: Job, deadlineAtMs: number) => {
+    const error = deadlines.tooMuch(jobUnits(each), each.samples * each.rows, { ...patient(), deadlineAtMs });
+    return error && problemOf(error);
+  };
   return { clock, queue, deadlines, entry, lateMs, tooMuch };
 }
 

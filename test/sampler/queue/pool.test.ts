@@ -1,6 +1,6 @@
 /** Faults of worker threads, with worker modules that fail on purpose. */
 import t from 'tap';
-import { Problem } from '../../../src/errors.js';
+import { DrawError } from '../../../src/sampler/draw-error.js';
 import type { Batch, Part } from '../../../src/sampler/job.js';
 import { batchesPerWorker } from '../../../src/sampler/messages.js';
 import { pack, scatter } from '../../../src/sampler/queue/pack.js';
@@ -74,7 +74,7 @@ t.test('a worker that dies fails only its own batch and is replaced', async (t) 
   t.equal(first.status, 'fulfilled');
   t.equal(third.status, 'fulfilled', 'the batch that waited is drawn by the replacement');
   const reason = second.status === 'rejected' ? second.reason : undefined;
-  t.ok(reason instanceof Problem && reason.code === 'worker-lost');
+  t.ok(reason instanceof DrawError && reason.code === 'worker-lost');
   t.same(lost, ['out of luck']);
   t.equal(pool.alive, 1);
   await pool.stop();

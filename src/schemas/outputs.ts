@@ -1,0 +1,82 @@
+/**
+ * The outputs of a draw by the names that clients know, in the order of a reply: the same for POST /sample and for the model gumbel_softmax.
+ * A new output needs a row here, a row in sampler/outputs.ts, and code in sampler/worker/ that computes it.
+ */
+import { z } from 'zod';
+import { type OutputName, outputs, type Width, widthOf } from '../sampler/outputs.js';
+import { type Draw, drawAxes } from './draw.js';
+import { type Element, nested } from './nested.js';
+
+interface SampleOutput {
+  readonly output: OutputName;
+  /** Its elements in JSON. */
+  readonly element: Element;
+  readonly description: string;
+}
+
+export const sampleOutputs = {
+  samples: {
+    output: 'samples',
+    element: 'Float32',
+    description:
+      'float32, [K] or [B][K], and with num_samples [S][K] or [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
+  },
+  indices: {
+    output: 'indices',
+    element: 'Int64',
+    description: 'Category drawn, 0-based: one number or [B], and with num_samples [S] or [S][B].',
+  },
+  top_indices: {
+    output: 'topIndices',
+    element: 'Int64',
+    description: 'Categories drawn without replacement, in order: shaped like samples, with top_k for K.',
+  },
+  log_samples: {
+    output: 'logSamples',
+    element: 'MaskedFloat32',
+    description: 'Logarithm of the soft samples, shaped like samples; null where masked. Does not underflow.',
+  },
+  log_prob: {
+    output: 'logProb',
+    element: 'LogDensity',
+    description: 'Log-density of the soft draw at log_samples, float64, shaped like indices; null for -infinity.',
+  },
+  noise: { output: 'noise', element: 'Float32', description: 'The Gumbel noise of the draw, shaped like samples.' },
+} as const satisfies Record<string, SampleOutput>;
+
+export type SampleOutputName = keyof typeof sampleOutputs;
+export const sampleOutputNames = Object.keys(sampleOutputs) as readonly SampleOutputName[];
+
+/** The names that the field `return` takes: top_indices is asked for by top_k. */
+export type ReturnName = Exclude<SampleOutputName, 'top_indices'>;
+export const returnNames = sampleOutputNames.filter((name): name is ReturnName => name !== 'top_indices');
+
+export function isReturnName(name: unknown): name is ReturnName {
+  return returnNames.some((known) => known === name);
+}
+
+/** Numbers that a draw returns for each row and sample. */
+export function returnedWidth(returned: Iterable<SampleOutputName>, categories: number, topK: number): number {
+  let width = 0;
+  for (const name of returned) width += widthOf(sampleOutputs[name].output, categories, topK);
+  return width;
+}
+
+/** The shapes of outputs of each width. */
+export function shapesOf(draw: Pick<Draw, 'logits' | 'numSamples'>, topK: number): Readonly<Record<Width, number[]>> {
+  const axes = drawAxes(draw);
+  return { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
+}
+
+/** Fields of a reply that document its outputs. */
+export const sampleReplyFields = Object.fromEntries(
+  sampleOutputNames.map((name) => [name, documented(sampleOutputs[name])]),
+);
+
+function documented({ output, element, description }: SampleOutput) {
+  const isOne = outputs[output].width === 'one';
+  return z
+    .unknown()
+    .optional()
+    .meta({ description, ...nested(element, isOne ? 0 : 1, isOne ? 2 : 3) });
+}

@@ -50,7 +50,9 @@ function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Sche
   return settings;
 }
 
-/** Every option by its environment name. The README's table and `.env.example` are tested against this object. */
+/**
+ * Every option by its environment name: the one place where an option is stated. Config, docs/configuration.md and `.env.example` follow it.
+ */
 export const options = {
   PORT: option({
     schema: integer({ min: 0, max: 65535 }),
@@ -273,43 +275,20 @@ export const options = {
 } as const;
 
 type Options = typeof options;
-type Environment = { [Name in keyof Options]: z.output<Options[Name]['schema']> };
+type OptionName = keyof Options;
 
-export interface Config {
-  readonly port: number;
-  readonly host: string;
-  readonly logLevel: Environment['LOG_LEVEL'];
-  readonly workers: number;
-  readonly executionProvider: Environment['EXECUTION_PROVIDER'];
-  readonly drainDelayMs: number;
-  readonly shutdownTimeoutMs: number;
-  readonly deadlineMs: number;
-  readonly watchdogMs: number;
-  readonly headersTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly replyTimeoutMs: number;
-  readonly keepAliveTimeoutMs: number;
-  readonly connectionsMax: number;
-  readonly requestsPerSocketMax: number;
-  readonly headerBytesMax: number;
-  readonly jsonBodyBytesMax: number;
-  readonly binaryBodyBytesMax: number;
-  readonly bodyBytesInFlightMax: number;
-  readonly rowsMax: number;
-  readonly categoriesMax: number;
-  readonly samplesMax: number;
-  readonly elementsDrawnMax: number;
-  readonly elementsReturnedMax: number;
-  readonly binaryElementsReturnedMax: number;
-  readonly batchElementsMax: number;
-  readonly gpuBatchElementsMax: number;
-  readonly queueElementsMax: number;
-  readonly queueRequestsMax: number;
-  readonly apiKeysFile: string;
-  readonly quotaElementsPerMinute: number;
-  /** Empty where no other origin may; ["*"] where all may. */
-  readonly corsOrigins: readonly string[];
-  readonly docs: Environment['DOCS'];
+/** DEADLINE_MS is deadlineMs. */
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
+  : Lowercase<Name>;
+
+/** Every option by its name in camelCase, read and checked. */
+export type Config = {
+  readonly [Name in OptionName as CamelCase<Name>]: Readonly<z.output<Options[Name]['schema']>>;
+};
+
+function camelCase(name: string): string {
+  return name.toLowerCase().replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** A value of the environment that the schema refuses; its message is the one line the operator reads. */
@@ -317,17 +296,13 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-function readOption<Name extends keyof Options>(
-  environment: Readonly<Record<string, string | undefined>>,
-  name: Name,
-): Environment[Name] {
-  const text = environment[name] || options[name].default;
-  const parsed = options[name].schema.safeParse(text);
-  if (!parsed.success) {
-    const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
-    throw new ConfigError(`${name} is ${JSON.stringify(text)}, but it ${reasons} (${options[name].unit})`);
-  }
-  return parsed.data as Environment[Name];
+function readOption(name: OptionName, given: string | undefined): unknown {
+  const { schema, default: absent, unit } = options[name];
+  const text = given || absent;
+  const parsed = schema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
+  throw new ConfigError(`${name} is ${JSON.stringify(text)}, but it ${reasons} (${unit})`);
 }
 
 /**
@@ -336,43 +311,11 @@ function readOption<Name extends keyof Options>(
  * @throws {ConfigError} on the first value outside its bounds
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const config = Object.freeze({
-    port: readOption(environment, 'PORT'),
-    host: readOption(environment, 'HOST'),
-    logLevel: readOption(environment, 'LOG_LEVEL'),
-    workers: readOption(environment, 'WORKERS'),
-    executionProvider: readOption(environment, 'EXECUTION_PROVIDER'),
-    drainDelayMs: readOption(environment, 'DRAIN_DELAY_MS'),
-    shutdownTimeoutMs: readOption(environment, 'SHUTDOWN_TIMEOUT_MS'),
-    deadlineMs: readOption(environment, 'DEADLINE_MS'),
-    watchdogMs: readOption(environment, 'WATCHDOG_MS'),
-    headersTimeoutMs: readOption(environment, 'HEADERS_TIMEOUT_MS'),
-    requestTimeoutMs: readOption(environment, 'REQUEST_TIMEOUT_MS'),
-    replyTimeoutMs: readOption(environment, 'REPLY_TIMEOUT_MS'),
-    keepAliveTimeoutMs: readOption(environment, 'KEEP_ALIVE_TIMEOUT_MS'),
-    connectionsMax: readOption(environment, 'CONNECTIONS_MAX'),
-    requestsPerSocketMax: readOption(environment, 'REQUESTS_PER_SOCKET_MAX'),
-    headerBytesMax: readOption(environment, 'HEADER_BYTES_MAX'),
-    jsonBodyBytesMax: readOption(environment, 'JSON_BODY_BYTES_MAX'),
-    binaryBodyBytesMax: readOption(environment, 'BINARY_BODY_BYTES_MAX'),
-    bodyBytesInFlightMax: readOption(environment, 'BODY_BYTES_IN_FLIGHT_MAX'),
-    rowsMax: readOption(environment, 'ROWS_MAX'),
-    categoriesMax: readOption(environment, 'CATEGORIES_MAX'),
-    samplesMax: readOption(environment, 'SAMPLES_MAX'),
-    elementsDrawnMax: readOption(environment, 'ELEMENTS_DRAWN_MAX'),
-    elementsReturnedMax: readOption(environment, 'ELEMENTS_RETURNED_MAX'),
-    binaryElementsReturnedMax: readOption(environment, 'BINARY_ELEMENTS_RETURNED_MAX'),
-    batchElementsMax: readOption(environment, 'BATCH_ELEMENTS_MAX'),
-    gpuBatchElementsMax: readOption(environment, 'GPU_BATCH_ELEMENTS_MAX'),
-    queueElementsMax: readOption(environment, 'QUEUE_ELEMENTS_MAX'),
-    queueRequestsMax: readOption(environment, 'QUEUE_REQUESTS_MAX'),
-    apiKeysFile: readOption(environment, 'API_KEYS_FILE'),
-    quotaElementsPerMinute: readOption(environment, 'QUOTA_ELEMENTS_PER_MINUTE'),
-    corsOrigins: readOption(environment, 'CORS_ORIGINS'),
-    docs: readOption(environment, 'DOCS'),
-  });
-  if (config.quotaElementsPerMinute > 0 && config.apiKeysFile === '') {
+  const names = Object.keys(options) as OptionName[];
+  const config = Object.fromEntries(names.map((name) => [camelCase(name), readOption(name, environment[name])]));
+  const { quotaElementsPerMinute, apiKeysFile } = config as Config;
+  if (quotaElementsPerMinute > 0 && apiKeysFile === '') {
     throw new ConfigError('QUOTA_ELEMENTS_PER_MINUTE is set, but a quota belongs to a key: set API_KEYS_FILE too');
   }
-  return config;
+  return Object.freeze(config as Config);
 }

@@ -2,6 +2,8 @@
  * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
  * ready, and closes once everything it accepted has settled.
  */
+
+import { type Config, readConfig } from '../config.js';
 import { BufferPool } from '../runtime/buffer-pool.js';
 import { chooseProvider, type Refusal } from './choose-provider.js';
 import { jobUnits } from './cost.js';
@@ -27,21 +29,9 @@ const worthUnitsMin = 2 ** 15;
 /** How late a deadline may be noticed while every worker is busy. */
 const watchIntervalMs = 50;
 
-export interface SamplerOptions {
+/** The options of config.ts that draws have to do with, by the same names; what is left out has its default. */
+export interface SamplerOptions extends Partial<Config> {
   readonly provider: ProviderRequest;
-  /** Worker threads on the CPU; a GPU is owned by one. */
-  readonly workers: number;
-  readonly categoriesMax: number;
-  /** Units of one draw, all of its rows and samples; see cost.ts. */
-  readonly elementsDrawnMax: number;
-  /** Units of a batch. */
-  readonly batchElementsMax: number;
-  /** Takes the place of batchElementsMax on a GPU. */
-  readonly gpuBatchElementsMax: number;
-  /** Units that may wait for each worker. */
-  readonly queueElementsMax: number;
-  readonly queueRequestsMax: number;
-  readonly watchdogMs: number;
   /** Called for each worker thread that is lost, with the reason. */
   readonly onWorkerLost: (error: Error) => void;
   /** Called once, when a worker has not answered within watchdogMs: the process should end, since no thread can be ended alone. */
@@ -103,7 +93,8 @@ export interface Sampler {
  * @throws {Error} when a worker cannot start otherwise
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
-  const { observer = unobserved, watchdogMs, onStuck } = options;
+  const config = { ...readConfig({}), ...options };
+  const { observer = unobserved, watchdogMs, onStuck } = config;
   const buffers = new BufferPool(batchBytesIdleMax);
   const take = (bytes: number) => buffers.take(bytes);
   const memory = new ResultMemory(buffers);
@@ -114,21 +105,21 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   };
   const now = () => performance.now();
   const { provider, refused, started } = await chooseProvider(options.provider, async (provider) => {
-    const workers = ownsGpu(provider) ? 1 : options.workers;
-    const batchElementsMax = ownsGpu(provider) ? options.gpuBatchElementsMax : options.batchElementsMax;
-    const settings = { provider, categoriesMax: options.categoriesMax, batchElementsMax };
+    const workers = ownsGpu(provider) ? 1 : config.workers;
+    const batchElementsMax = ownsGpu(provider) ? config.gpuBatchElementsMax : config.batchElementsMax;
+    const settings = { provider, categoriesMax: config.categoriesMax, batchElementsMax };
     const pool = await Pool.start({ workers, settings, watchdogMs, now, onLost, onStuck });
     return { pool, workers, batchElementsMax };
   });
   const { pool, workers, batchElementsMax } = started;
   const rate = new WorkRate(now);
   const batcher = new Batcher({
+    ...config,
     lanes: workers,
     batchesPerLane: batchesPerWorker,
     worthUnitsMin,
     batchUnitsMax: batchElementsMax,
-    queueUnitsMax: workers * options.queueElementsMax,
-    queueRequestsMax: options.queueRequestsMax,
+    queueUnitsMax: workers * config.queueElementsMax,
     unitsPerMs: () => options.unitsPerMs ?? rate.unitsPerMs,
     runBatch: async (parts, isWanted, units) => {
       const result = await pool.run(() => pack(parts, take), isWanted);
@@ -158,7 +149,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     release,
     tooMuch: (job, terms) => {
       const units = jobUnits(job);
-      if (units > options.elementsDrawnMax) return tooManyElements(options.elementsDrawnMax);
+      if (units > config.elementsDrawnMax) return tooManyElements(config.elementsDrawnMax);
       return batcher.tooMuch(units, job.rows * job.samples, terms);
     },
     refusal: (caller) => batcher.refusal(caller),

@@ -6,18 +6,14 @@ import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
 import { component } from './component.js';
 import { type IssueSink, report } from './issue.js';
-
-/** Bounds of a temperature, compared in float32 as those of a plain number are. */
-const temperatureMin = 1e-6;
-const temperatureMax = 1e6;
+import { isInTemperatureRange, temperatureMax, temperatureMin, temperatureRange } from './temperature-bounds.js';
 
 function temperature(description: string) {
   return z
     .number()
     .superRefine((value, context) => {
-      const rounded = Math.fround(value);
-      if (rounded >= Math.fround(temperatureMin) && rounded <= Math.fround(temperatureMax)) return;
-      report(context, 'temperature-out-of-range', [], 'must be from 1e-6 to 1e6');
+      if (isInTemperatureRange(value)) return;
+      report(context, 'temperature-out-of-range', [], `must be ${temperatureRange}`);
     })
     .meta({ minimum: temperatureMin, maximum: temperatureMax, description });
 }

@@ -6,6 +6,7 @@ import { type IssueSink, isEnough, report } from './issue.js';
 import { nullText } from './issue-text.js';
 import { float32 } from './nested.js';
 import { readSchedule, scheduleJsonSchema } from './schedule.js';
+import { isInTemperatureRange, temperatureMax, temperatureMin, temperatureRange } from './temperature-bounds.js';
 
 /** Validated temperatures. */
 export interface Temperature {
@@ -15,14 +16,12 @@ export interface Temperature {
   readonly values: Float32Array;
 }
 
-/** Bounds in float32, so that the legal 1e-6 does not fall below itself when it is rounded. */
-const temperatureMin = Math.fround(1e-6);
-const temperatureMax = Math.fround(1e6);
-
 const outOfRange =
-  'must be from 1e-6 to 1e6; for exact one-hot samples send hard: true, for the most likely category noise: "none", hard: true';
+  `must be ${temperatureRange}; for exact one-hot samples send hard: true, ` +
+  'for the most likely category noise: "none", hard: true';
 
-const oneTemperature = { ...component('TemperatureNumber'), ...float32, minimum: 1e-6, maximum: 1e6 };
+const bounds = { minimum: temperatureMin, maximum: temperatureMax };
+const oneTemperature = { ...component('TemperatureNumber'), ...float32, ...bounds };
 const wrongType = 'must be a number, an array of numbers, one per row, or a schedule';
 
 export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
@@ -44,8 +43,7 @@ export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
     })
     .meta({
       ...component('Temperature', 0.5),
-      description:
-        'Temperature of the softmax, rounded to float32 and then from 1e-6 to 1e6: one number for all rows, one per row, or a schedule and its step. 1 when absent. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins: to draw from softmax(logits / T), as language models do, divide the logits by T.',
+      description: `Temperature of the softmax, rounded to float32 and then ${temperatureRange}: one number for all rows, one per row, or a schedule and its step. 1 when absent. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins: to draw from softmax(logits / T), as language models do, divide the logits by T.`,
       oneOf: [
         oneTemperature,
         { ...component('TemperatureOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneTemperature },
@@ -90,8 +88,7 @@ function isLegal(value: unknown, path: number[], sink: IssueSink): value is numb
     report(sink, 'validation', path, isNull ? nullText('a number') : wrongType);
     return false;
   }
-  const rounded = Math.fround(value);
-  if (rounded >= temperatureMin && rounded <= temperatureMax) return true;
+  if (isInTemperatureRange(value)) return true;
   report(sink, 'temperature-out-of-range', path, outOfRange);
   return false;
 }

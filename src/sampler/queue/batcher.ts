@@ -9,13 +9,11 @@ import { CallerGone } from '../../errors.js';
 import { Bag, type BagItem } from '../../runtime/bag.js';
 import { DrawError, queueFull } from '../draw-error.js';
 import { type Job, type JobResult, outputWidth, type Part, patient, type Terms } from '../job.js';
-import { Deadlines } from './deadlines.js';
+import { type DeadlineOptions, Deadlines } from './deadlines.js';
 import { type QueueCaller, QueueEntry } from './entry.js';
-import { DrawQueue, type Taken } from './queue.js';
+import { DrawQueue, type QueueOptions, type Taken } from './queue.js';
 
-export interface BatcherOptions {
-  /** Batches that may run at once: one a worker. */
-  readonly lanes: number;
+export interface BatcherOptions extends QueueOptions, DeadlineOptions {
   /** Batches that a lane may have, those in advance counted in. */
   readonly batchesPerLane: number;
   /**
@@ -23,14 +21,6 @@ export interface BatcherOptions {
    * Smaller jobs are better left to gather: a batch costs the HTTP thread as much as a small request.
    */
   readonly worthUnitsMin: number;
-  /** Units of one batch at most; a single row may have more. */
-  readonly batchUnitsMax: number;
-  /** Units that may wait; see queue/capacity.ts for who may have how many of them. */
-  readonly queueUnitsMax: number;
-  /** Jobs that may wait. */
-  readonly queueRequestsMax: number;
-  /** Units that a worker does in a millisecond, as far as is known. */
-  readonly unitsPerMs: () => number;
   /**
    * Draws the parts (all of one kind and K), which cost so many units, and resolves to one result a part, in order. It may give up once
    * isWanted says no.
@@ -40,8 +30,6 @@ export interface BatcherOptions {
   readonly allocate: (job: Job) => JobResult;
   /** Given each result that nobody will read any more: what was copied, or came too late. */
   readonly release: (result: JobResult) => void;
-  /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
-  readonly now: () => number;
   /** Told how long each job waited for its first part to be taken. */
   readonly waited: (waitMs: number) => void;
   /** Runs a callback after the jobs that are arriving right now have been submitted; `setImmediate` in the service. */

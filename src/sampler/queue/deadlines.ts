@@ -27,12 +27,13 @@ const keptShare = 0.6;
 const fadeMs = 1000;
 
 export interface DeadlineOptions {
-  /** Workers. */
+  /** Batches that may run at once: one a worker. */
   readonly lanes: number;
-  /** Jobs of one batch are always let in: nothing smaller could be asked for. */
+  /** Units of one batch at most. Jobs of one batch are always let in: nothing smaller could be asked for. */
   readonly batchUnitsMax: number;
-  /** What a worker does in a millisecond, as far as is known. */
+  /** Units that a worker does in a millisecond, as far as is known. */
   readonly unitsPerMs: () => number;
+  /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
   readonly now: () => number;
 }
 

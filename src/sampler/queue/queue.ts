@@ -5,6 +5,7 @@
  * Two classes, small jobs that fit one batch and large ones that are drawn in parts. Small ones go first, but of four batches that are taken while
  * both wait at least one is of a large job; within a class callers take turns (fair-order.ts).
  */
+import type { Config } from '../../config.js';
 import { drawsWithin, unitsOfDraws } from '../cost.js';
 import type { Part } from '../job.js';
 import { Capacity } from './capacity.js';
@@ -12,13 +13,11 @@ import type { QueueCaller, QueueEntry } from './entry.js';
 import { FairOrder, type VirtualTime } from './fair-order.js';
 import { Shedding } from './shedding.js';
 
-export interface QueueOptions {
+export interface QueueOptions extends Pick<Config, 'queueRequestsMax'> {
   /** The most that a batch costs, but for one of a single row. A job of more is large. */
   readonly batchUnitsMax: number;
   /** Units that may wait. */
   readonly queueUnitsMax: number;
-  /** Jobs that may wait. */
-  readonly queueRequestsMax: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }

@@ -19,6 +19,20 @@ export function perturb(noise: usize, logits: usize, draws: u32, categories: u32
   }
 }
 
+/**
+ * Writes the same z of one row elsewhere, which leaves noise and logits as they are, and returns the largest z. A difference of finite logits that
+ * leaves float32 makes z -Infinity, here only.
+ */
+export function perturbRow(z: usize, logits: usize, noise: usize, categories: u32, most: f32): f32 {
+  const start = z;
+  const end = logits + <usize>categories * 4;
+  for (; logits + 16 <= end; z += 16, logits += 16, noise += 16) {
+    v128.store(z, f32x4.add(f32x4.sub(v128.load(logits), f32x4.splat(most)), v128.load(noise)));
+  }
+  for (; logits < end; z += 4, logits += 4, noise += 4) store<f32>(z, load<f32>(logits) - most + load<f32>(noise));
+  return largest(start, categories);
+}
+
 /** Writes each draw's index of the largest value, the lowest on a tie, to the words at `to`. draws, categories >= 1. */
 export function argmax(to: usize, values: usize, draws: u32, categories: u32): void {
   for (let draw: u32 = 0; draw < draws; draw++) {

@@ -4,7 +4,6 @@
 //
 // exp, log and log1p are within 1 ulp: those of exp-log.ts, and AssemblyScript's own log1p, which is musl's.
 
-import { largest } from '../../noise/assembly/rows';
 import { constant, exp, log, logOf } from './exp-log';
 import { lost, lostOf, total } from './sum';
 
@@ -12,23 +11,9 @@ const MINUS_FLOAT32_MAX = memory.data<f64>([-3.4028234663852886e38]);
 const MINUS_INFINITY = memory.data<u64>([0xfff0000000000000]);
 
 /**
- * Writes z = (l - max l) + g of one row in float32, two rounded operations, and returns the largest z. A difference of finite logits that
- * leaves float32 makes z -Infinity, here only.
- */
-export function perturb(z: usize, logits: usize, noise: usize, categories: u32, most: f32): f32 {
-  const start = z;
-  const end = logits + <usize>categories * 4;
-  for (; logits + 16 <= end; z += 16, logits += 16, noise += 16) {
-    v128.store(z, f32x4.add(f32x4.sub(v128.load(logits), f32x4.splat(most)), v128.load(noise)));
-  }
-  for (; logits < end; z += 4, logits += 4, noise += 4) store<f32>(z, load<f32>(logits) - most + load<f32>(noise));
-  return largest(start, categories);
-}
-
-/**
  * log y = d - log sum exp d with d = (z - max z) / tau, the log-softmax of z / tau, in float64 to `out`, which has room for an even number
  * of categories; a place too many is -Infinity. The maximum is subtracted before the division, so no temperature overflows. z is what
- * `perturb` wrote; where it left float32, z is l - max l in float64, beside which no noise counts. A masked category stays -Infinity.
+ * `perturbRow` wrote; where it left float32, z is l - max l in float64, beside which no noise counts. A masked category stays -Infinity.
  * tau is in 1e-6 .. 1e6.
  *
  * Accuracy, against the exact log-softmax of these z and tau, with u = 2^-53:

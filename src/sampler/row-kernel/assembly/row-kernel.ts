@@ -1,11 +1,11 @@
 // What row-kernel.ts of the folder above calls: the float64 outputs of many draws, and top-k. Draws lie one after another in logits, noise
 // and outputs; draw d takes row d % rowCount of the logits and the temperatures. The mathematics is left to log-density.ts and top-k.ts.
 
-import { indexOf, largest, perturb as perturbInPlace } from '../../noise/assembly/rows';
+import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
 import { expOf, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
-import { logDensity, logFactorial, logOfPoints, logSamples, perturb, roundedLogSamples } from './log-density';
+import { logDensity, logFactorial, logOfPoints, logSamples, roundedLogSamples } from './log-density';
 import { topK } from './top-k';
 
 export { logFactorial };
@@ -17,7 +17,7 @@ export function topIndices(
   const rowBytes = <usize>categories * 4;
   for (let draw: u32 = 0; draw < draws; draw++) {
     const row = logits + <usize>(draw % rowCount) * rowBytes;
-    const mostZ = perturb(z, row, noise, categories, largest(row, categories));
+    const mostZ = perturbRow(z, row, noise, categories, largest(row, categories));
     if (!topK(to, row, noise, categories, k, indexOf(z, categories, mostZ), entries)) return false;
     noise += rowBytes;
     to += <usize>k * 4;
@@ -39,7 +39,7 @@ export function logOutputs(
     const temperature = load<f64>(temperatures + <usize>(draw % rowCount) * 8);
     const most = largest(row, categories);
     if (most == -Infinity) return false;
-    const mostZ = perturb(z, row, noise, categories, most);
+    const mostZ = perturbRow(z, row, noise, categories, most);
     roundedLogSamples(logSamplesTo, logY, z, row, categories, most, mostZ, temperature);
     if (logProbTo != 0) {
       store<f64>(logProbTo, logDensity(row, logY, categories, most, temperature));
@@ -77,7 +77,7 @@ export function gradientExponents(
   scaled: usize, unit: usize, logits: usize, noise: usize, temperatures: usize, draws: u32, categories: u32, rowCount: u32, ofRows: bool,
 ): void {
   const rowBytes = <usize>categories * 4;
-  perturbInPlace(noise, logits, draws, categories, rowCount);
+  perturb(noise, logits, draws, categories, rowCount);
   const count = ofRows ? min(rowCount, draws) : draws;
   let from = ofRows ? logits : noise;
   if (ofRows) memory.copy(unit, logits, <usize>count * rowBytes);
@@ -124,7 +124,7 @@ export function reinmaxes(
 /** For tests: log y of one row in float64. */
 export function logSamplesOf(logY: usize, logits: usize, noise: usize, categories: u32, temperature: f64, z: usize): void {
   const most = largest(logits, categories);
-  logSamples(logY, z, logits, categories, most, perturb(z, logits, noise, categories, most), temperature);
+  logSamples(logY, z, logits, categories, most, perturbRow(z, logits, noise, categories, most), temperature);
 }
 
 /** For tests: the log-density of one row at log y in float64, which is overwritten. */

@@ -4,9 +4,7 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
-import type { Callers } from './access/callers.js';
 import { callerFinder, guardRoutes } from './access/guard.js';
-import type { Config } from './config.js';
 import type { Connections } from './http/connections.js';
 import { Cors } from './http/cors.js';
 import { errorReplyOptions, installErrorReplies } from './http/error-replies.js';
@@ -19,17 +17,16 @@ import type { Metrics } from './observability/metrics.js';
 import { AnswerObserver, observeAnswers, observeErrors } from './observability/request-log.js';
 import { inferRoutes } from './open-inference/infer-route.js';
 import { modelRoutes } from './open-inference/model-routes.js';
+import type { RouteContext } from './routes/context.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { exploreRoutes } from './routes/explore.js';
 import { healthRoutes } from './routes/health.js';
 import { readJsonBodies } from './routes/json-body.js';
-import type { Lifecycle } from './routes/lifecycle.js';
 import { logProbRoute } from './routes/log-prob.js';
 import { metricsRoute } from './routes/metrics.js';
 import { problemRoute } from './routes/problems.js';
 import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
-import type { Sampler } from './sampler/sampler.js';
 import { toProblem } from './schemas/issue.js';
 
 declare module 'fastify' {
@@ -39,16 +36,10 @@ declare module 'fastify' {
   }
 }
 
-export interface AppParts {
-  readonly config: Config;
-  readonly sampler: Sampler;
-  readonly lifecycle: Lifecycle;
+/** What an app is made of: the context of its routes, and what only the app needs. */
+export interface AppParts extends RouteContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Who may draw; undefined where everybody may. */
-  readonly callers?: Callers | undefined;
-  /** Version of this build, for the OpenAPI document. */
-  readonly version: string;
 }
 
 /** Headers of every reply: what a browser must not do with JSON. The pages have a policy of their own. */
@@ -116,27 +107,27 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   installErrorReplies(app, errors, headersOf, cors);
   observeAnswers(app, answers);
   budgetMemory(app, new MemoryBudget(config.bodyBytesInFlightMax));
-  await describeRoutes(app, version);
+  await describeRoutes(app, parts);
   await guardRoutes(app, callers);
   await app.register(async (json) => {
     readJsonBodies(json, config);
     learnPaths(json, draws);
-    sampleRoute(json, config, sampler, metrics.printed);
-    vjpRoute(json, config, sampler, metrics.printed);
-    logProbRoute(json, config, sampler, metrics.printed);
+    sampleRoute(json, parts);
+    vjpRoute(json, parts);
+    logProbRoute(json, parts);
   });
   await app.register(async (infer) => {
     learnPaths(infer, draws);
-    inferRoutes(infer, config, sampler, metrics.printed);
+    inferRoutes(infer, parts);
   });
-  modelRoutes(app, sampler, lifecycle, version);
-  healthRoutes(app, sampler, lifecycle);
+  modelRoutes(app, parts);
+  healthRoutes(app, parts);
   problemRoute(app);
   const { noiseVersion, provider, device } = sampler;
   metrics.describe(sampler.load, { version, noiseVersion, provider, device });
-  metricsRoute(app, metrics);
+  metricsRoute(app, parts);
   if (config.docs === 'on') {
-    docsRoutes(app, callers !== undefined);
+    docsRoutes(app, parts);
     exploreRoutes(app);
   }
   return app;

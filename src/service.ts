@@ -11,7 +11,7 @@ import { buildApp } from './app.js';
 import { type Config, ConfigError } from './config.js';
 import { warmUp } from './http/warm-up.js';
 import type { Metrics } from './observability/metrics.js';
-import type { Lifecycle } from './routes/lifecycle.js';
+import type { Lifecycle } from './routes/context.js';
 import { ProviderError } from './sampler/onnx/provider.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 

@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
 import type { Memory } from '../json/array-reader.js';
-import { type OnPrinted, printPieces } from '../json/print-body.js';
+import { printPieces } from '../json/print-body.js';
+import type { RouteContext } from '../routes/context.js';
 import {
   type Drawn,
   drawFor,
@@ -14,7 +15,7 @@ import {
   sendDrawn,
   vjpJob,
 } from '../routes/draw-job.js';
-import { type DeadlineLimit, termsOf } from '../routes/terms.js';
+import { termsOf } from '../routes/terms.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
 import { sumGradients } from '../sampler/gradient.js';
 import type { Job, JobResult, OutputName } from '../sampler/job.js';
@@ -33,7 +34,7 @@ import {
   type RequestedOutput,
   readInferRequest,
 } from './request.js';
-import { type InferBodyLimits, readInferBodies } from './request-body.js';
+import { readInferBodies } from './request-body.js';
 
 const inferCodes = [
   ...logitsCodes,
@@ -47,9 +48,7 @@ const inferCodes = [
 
 export function inferRoutes(
   app: FastifyInstance,
-  limits: InferLimits & InferBodyLimits & DeadlineLimit,
-  sampler: Sampler,
-  printed: OnPrinted,
+  { config: limits, sampler, metrics: { printed } }: RouteContext,
 ): void {
   readInferBodies(app, limits);
   const requestSchema = inferRequest(limits);

@@ -5,6 +5,7 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { stringify } from 'yaml';
 import { securityScheme } from '../access/guard.js';
 import { type ConstantReply, constantReply, sendConstant } from '../http/constant-reply.js';
+import type { RouteContext } from './context.js';
 import { type CollectedDocument, finishDocument } from './openapi.js';
 import { pageHeaders, swaggerUiRoutes } from './swagger-ui.js';
 
@@ -17,7 +18,7 @@ A sample is a pure function of its inputs and its seed: the same bits alone or i
 Errors are application/problem+json (RFC 9457); their \`type\` is a path of this service that explains the code.`;
 
 /** Registers the document's generator; call it before the routes it describes. */
-export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {
+export async function describeRoutes(app: FastifyInstance, { version }: RouteContext): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -58,7 +59,7 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
  * Serves the document, and the page that shows it; call it after the routes are described. The document is printed once, when the app is
  * ready: each time it would take the HTTP thread milliseconds.
  */
-export function docsRoutes(app: FastifyInstance, keys: boolean): void {
+export function docsRoutes(app: FastifyInstance, context: RouteContext): void {
   const documents: Record<string, ConstantReply> = {};
   app.addHook('onReady', async () => {
     const document = app.swagger();
@@ -75,5 +76,5 @@ export function docsRoutes(app: FastifyInstance, keys: boolean): void {
       sendConstant(request, reply, documents[url] as ConstantReply),
     );
   }
-  swaggerUiRoutes(app, keys);
+  swaggerUiRoutes(app, context);
 }

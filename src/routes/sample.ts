@@ -1,15 +1,16 @@
 /** POST /sample: body -> job -> sampler -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
+import { type Member, printBody } from '../json/print-body.js';
 import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
-import { type DrawLimits, drawAxes } from '../schemas/draw.js';
+import { drawAxes } from '../schemas/draw.js';
 import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type ReturnName, type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
+import type { RouteContext } from './context.js';
 import { drawFor, drawMembers, logitsCodes, randomSeed, sampleJob, sendDrawn } from './draw-job.js';
-import { type DeadlineLimit, termsOf } from './terms.js';
+import { termsOf } from './terms.js';
 
 const outputOf: Readonly<Record<ReturnName, OutputName>> = {
   samples: 'samples',
@@ -21,9 +22,7 @@ const outputOf: Readonly<Record<ReturnName, OutputName>> = {
 
 export function sampleRoute(
   app: FastifyInstance,
-  limits: DrawLimits & DeadlineLimit,
-  sampler: Sampler,
-  printed: OnPrinted,
+  { config: limits, sampler, metrics: { printed } }: RouteContext,
 ): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/sample',

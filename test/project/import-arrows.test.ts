@@ -34,6 +34,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     'routes/',
     [
       'errors.ts',
+      'config.ts',
       'access/',
       'http/',
       'json/',
@@ -123,7 +124,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'access/access.ts',
       'http/warm-up.ts',
       'observability/',
-      'routes/lifecycle.ts',
+      'routes/context.ts',
       'sampler/sampler.ts',
       'sampler/onnx/provider.ts',
       'pino',

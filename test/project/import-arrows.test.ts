@@ -95,8 +95,8 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'node:worker_threads',
     ],
   ],
-  ['sampler/noise/', ['runtime/', 'node:']],
-  ['sampler/row-kernel/', ['runtime/', 'node:']],
+  ['sampler/noise/', ['runtime/', 'node:assert']],
+  ['sampler/row-kernel/', ['runtime/', 'node:assert']],
   ['sampler/onnx/', ['onnxruntime-node', 'node:']],
   ['process-end.ts', ['observability/log.ts']],
   [

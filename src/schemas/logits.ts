@@ -4,9 +4,9 @@
  */
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
-import { scanFloats } from '../open-inference/tensors/scan.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { component } from './component.js';
+import { scanFloats } from './float-scan/float-scan.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 import { scalar } from './nested.js';
 

@@ -16,7 +16,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['runtime/', ['node:']],
   ['json/', ['errors.ts', 'runtime/', 'node:']],
   ['access/', ['errors.ts', 'fastify', '@fastify/bearer-auth', 'pino', 'node:']],
-  ['schemas/', ['errors.ts', 'json/', 'runtime/', 'open-inference/tensors/scan.ts', 'zod']],
+  ['schemas/', ['errors.ts', 'json/', 'runtime/', 'zod']],
   [
     'http/',
     [

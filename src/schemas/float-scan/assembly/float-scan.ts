@@ -1,5 +1,5 @@
 // Looks through float32 values for what logits must be changed or refused for, four at a time, without moving any. Where the values
-// are, and what follows from the answer, is tensors/scan.ts's business.
+// are, and what follows from the answer, is float-scan.ts's business.
 
 /** Values that fit the memory; they begin at 0, below asconfig.json's memoryBase. */
 export const VALUES_MAX: i32 = 65536;

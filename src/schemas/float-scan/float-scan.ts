@@ -12,7 +12,7 @@ interface ScanExports {
   scan(count: number): number;
 }
 
-const kernel = loadWasm<ScanExports>(new URL('./scan.wasm', import.meta.url))();
+const kernel = loadWasm<ScanExports>(new URL('./float-scan.wasm', import.meta.url))();
 const valuesMax = kernel.VALUES_MAX.value;
 const values = new Float32Array(kernel.memory.buffer, 0, valuesMax);
 

@@ -17,6 +17,7 @@ import type { Metrics } from './observability/metrics.js';
 import { AnswerObserver, observeAnswers, observeErrors } from './observability/request-log.js';
 import { inferRoutes } from './open-inference/infer-route.js';
 import { modelRoutes } from './open-inference/model-routes.js';
+import { inferencesByModel } from './open-inference/openapi.js';
 import type { RouteContext } from './routes/context.js';
 import { describeRoutes, docsRoutes } from './routes/docs.js';
 import { exploreRoutes } from './routes/explore.js';
@@ -107,7 +108,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   installErrorReplies(app, errors, headersOf, cors);
   observeAnswers(app, answers);
   budgetMemory(app, new MemoryBudget(config.bodyBytesInFlightMax));
-  await describeRoutes(app, parts);
+  await describeRoutes(app, parts, inferencesByModel);
   await guardRoutes(app, callers);
   await app.register(async (json) => {
     readJsonBodies(json, config);

@@ -41,8 +41,6 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'runtime/',
       'schemas/',
       ...samplerApi,
-      'open-inference/examples.ts',
-      'open-inference/models.ts',
       'fastify',
       '@fastify/swagger',
       'yaml',

@@ -10,11 +10,12 @@ import { Cors } from './http/cors.js';
 import { errorReplyOptions, installErrorReplies } from './http/error-replies.js';
 import { type LoadSheddingParts, refuseWhenFull } from './http/load-shedding.js';
 import { budgetMemory, MemoryBudget } from './http/memory-budget.js';
+import { observeAnswers } from './http/observer.js';
 import { requestIdHeader, requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
 import { httpServer } from './http/server.js';
 import type { Metrics } from './observability/metrics.js';
-import { AnswerObserver, observeAnswers, observeErrors } from './observability/request-log.js';
+import { observeRequests } from './observability/request-log.js';
 import { inferRoutes } from './open-inference/infer-route.js';
 import { modelRoutes } from './open-inference/model-routes.js';
 import { inferencesByModel } from './open-inference/openapi.js';
@@ -56,8 +57,7 @@ function learnPaths(app: FastifyInstance, paths: RouteTable): void {
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, sampler, lifecycle, logger, metrics, callers, version } = parts;
-  const errors = observeErrors(metrics, logger);
-  const answers = new AnswerObserver(metrics, logger);
+  const observer = observeRequests(metrics, logger);
   // A device's name comes from its driver, and a header holds printable ASCII.
   const printable = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
   const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': printable };
@@ -75,8 +75,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     draws,
     callerOf: callerFinder(callers),
     headersOf,
-    errors,
-    answers,
+    observer,
   };
   let connections: Connections | undefined;
   const app: FastifyInstance = fastify({
@@ -93,7 +92,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     bodyLimit: config.jsonBodyBytesMax,
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,
-    ...errorReplyOptions(errors, headersOf),
+    ...errorReplyOptions(observer, headersOf),
   });
   app.decorate('connections', connections as unknown as Connections);
   app.setValidatorCompiler(({ schema }) => (data) => {
@@ -105,8 +104,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     reply.headers(headersOf(request.id, request.headers.origin));
     done();
   });
-  installErrorReplies(app, errors, headersOf, cors);
-  observeAnswers(app, answers);
+  installErrorReplies(app, observer, headersOf, cors);
+  observeAnswers(app, observer);
   budgetMemory(app, new MemoryBudget(config.bodyBytesInFlightMax));
   await describeRoutes(app, parts, inferencesByModel);
   await guardRoutes(app, callers);

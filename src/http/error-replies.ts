@@ -13,6 +13,7 @@ import { nextTurn } from '../runtime/event-loop-turns.js';
 import { problemMediaType } from '../schemas/problem.js';
 import { connectionOf } from './connection.js';
 import type { Cors } from './cors.js';
+import { type HttpObserver, knownRequest } from './observer.js';
 import { flawOf } from './request-form.js';
 import { RouteTable } from './route-table.js';
 
@@ -141,30 +142,6 @@ function writeProblem(problem: Problem, socket: Socket, headersOf: HeadersOf): v
   connectionOf(socket)?.linger();
 }
 
-/** What is said of a request to those who count and log. */
-export interface KnownRequest {
-  readonly id: string;
-  readonly method: string;
-  /** The pattern of its route; undefined where none matched. */
-  readonly route: string | undefined;
-  /** Name of the caller's key; undefined where keys are off or not needed. */
-  readonly key: string | undefined;
-}
-
-export function knownRequest({ id, method, routeOptions, caller }: FastifyRequest): KnownRequest {
-  return { id, method, route: routeOptions.url, key: caller?.name };
-}
-
-/** Told of every error reply. */
-export interface ErrorObserver {
-  /** A request was refused; `cause` is there when the mistake is ours. */
-  readonly refused: (problem: Problem, request: KnownRequest, cause?: unknown) => void;
-  /** The router itself refused a request, before any hook; that was all of the request's life. */
-  readonly misrouted: (request: KnownRequest, status: number) => void;
-  /** Node refused what it could not read as a request. */
-  readonly unread: (problem: Problem) => void;
-}
-
 /** Whether the client went away while its reply was streamed: nobody is left to answer, and nothing is wrong here. */
 function isReaderGone({ code }: FastifyError, { raw }: FastifyRequest): boolean {
   return code === 'ERR_STREAM_PREMATURE_CLOSE' && raw.socket.destroyed;
@@ -176,7 +153,7 @@ function isReaderGone({ code }: FastifyError, { raw }: FastifyRequest): boolean 
  */
 export function installErrorReplies(
   app: FastifyInstance,
-  { refused, unread }: ErrorObserver,
+  { refused, unread }: HttpObserver,
   headersOf: HeadersOf,
   cors: Cors,
 ): void {
@@ -227,7 +204,7 @@ export function installErrorReplies(
 }
 
 /** Options of the server for errors that come before any hook or handler. */
-export function errorReplyOptions({ refused, misrouted, unread }: ErrorObserver, headersOf: HeadersOf) {
+export function errorReplyOptions({ refused, misrouted, unread }: HttpObserver, headersOf: HeadersOf) {
   return {
     clientErrorHandler: (error: Error & { code?: string }, socket: Socket) => {
       const answer = () => {

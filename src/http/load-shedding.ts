@@ -5,14 +5,8 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Problem } from '../errors.js';
-import type { AnswerObserver } from '../observability/request-log.js';
-import {
-  type ErrorObserver,
-  type HeadersOf,
-  type KnownRequest,
-  type ProblemReply,
-  problemReply,
-} from './error-replies.js';
+import { type HeadersOf, type ProblemReply, problemReply } from './error-replies.js';
+import type { HttpObserver, KnownRequest } from './observer.js';
 import { whenOver } from './reply-end.js';
 import { flawOf } from './request-form.js';
 import { requestIdOf } from './request-id.js';
@@ -29,8 +23,7 @@ export interface LoadSheddingParts {
   readonly callerOf: (authorization: string | undefined) => { readonly name: string | undefined } | undefined;
   /** Headers of every reply. */
   readonly headersOf: HeadersOf;
-  readonly errors: ErrorObserver;
-  readonly answers: Pick<AnswerObserver, 'answered'>;
+  readonly observer: Pick<HttpObserver, 'refused' | 'answered'>;
 }
 
 /** In front of `handle`, which has all requests that are not refused here. */
@@ -53,12 +46,12 @@ function refuse(
   known: KnownRequest,
   request: IncomingMessage,
   reply: ServerResponse,
-  { headersOf, errors, answers }: LoadSheddingParts,
+  { headersOf, observer }: LoadSheddingParts,
 ): void {
   const startedAtMs = performance.now();
   // It waits behind no other reply, so it is out as soon as its client takes it.
-  whenOver(reply, () => answers.answered(known, reply.statusCode, performance.now() - startedAtMs));
-  errors.refused(problem, known);
+  whenOver(reply, () => observer.answered(known, reply.statusCode, performance.now() - startedAtMs));
+  observer.refused(problem, known);
   answer(problemReply(problem, known.id, request.url as string), headersOf(known.id, request.headers.origin), reply);
 }
 

@@ -36,8 +36,7 @@ export async function warmUp(limits: HttpLimits): Promise<void> {
     draws,
     callerOf: () => ({ name: undefined }),
     headersOf: (requestId) => ({ 'x-request-id': requestId }),
-    errors: { refused: nothing, misrouted: nothing, unread: nothing },
-    answers: { answered: nothing },
+    observer: { refused: nothing, answered: nothing },
   });
   const { server } = httpServer(limits, refuse);
   server.listen(0, loopback);

@@ -17,19 +17,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['json/', ['errors.ts', 'runtime/', 'node:']],
   ['access/', ['errors.ts', 'fastify', '@fastify/bearer-auth', 'pino', 'node:']],
   ['schemas/', ['errors.ts', 'json/', 'runtime/', 'zod']],
-  [
-    'http/',
-    [
-      'errors.ts',
-      'config.ts',
-      'json/',
-      'runtime/',
-      'schemas/problem.ts',
-      'observability/request-log.ts',
-      'fastify',
-      'node:',
-    ],
-  ],
+  ['http/', ['errors.ts', 'config.ts', 'json/', 'runtime/', 'schemas/problem.ts', 'fastify', 'node:']],
   [
     'routes/',
     [
@@ -56,10 +44,9 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     'observability/',
     [
       'errors.ts',
-      'http/',
+      'http/observer.ts',
       'sampler/observer.ts',
       'sampler/sampler.ts',
-      'fastify',
       'pino',
       'prom-client',
       'sonic-boom',

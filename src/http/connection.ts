@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { BagItem } from '../runtime/bag.js';
-import type { Request } from './messages.js';
+import type { Request } from './node-messages.js';
 import { parsedUnseen } from './parser-body.js';
 import { shareReadBuffer } from './shared-read-buffer.js';
 

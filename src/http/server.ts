@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { Config } from '../config.js';
 import { connectionOf } from './connection.js';
 import { Connections } from './connections.js';
-import { Reply, Request } from './messages.js';
+import { Reply, Request } from './node-messages.js';
 import { whenOver } from './reply-end.js';
 import { originForm } from './request-form.js';
 

@@ -11,11 +11,13 @@ import { errorReplyOptions, installErrorReplies } from './http/error-replies.js'
 import { type LoadSheddingParts, refuseWhenFull } from './http/load-shedding.js';
 import { budgetMemory, MemoryBudget } from './http/memory-budget.js';
 import { observeAnswers } from './http/observer.js';
+import { type HeadersOf, ProblemWriter } from './http/problem-writer.js';
 import { requestIdHeader, requestIdOf } from './http/request-id.js';
 import { RouteTable } from './http/route-table.js';
 import { httpServer } from './http/server.js';
 import type { Metrics } from './observability/metrics.js';
 import { observeRequests } from './observability/request-log.js';
+import { inferErrors } from './open-inference/error-body.js';
 import { inferRoutes } from './open-inference/infer-route.js';
 import { modelRoutes } from './open-inference/model-routes.js';
 import { inferencesByModel } from './open-inference/openapi.js';
@@ -29,7 +31,7 @@ import { metricsRoute } from './routes/metrics.js';
 import { problemRoute } from './routes/problems.js';
 import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
-import { toProblem } from './schemas/issue.js';
+import { validationProblem } from './schemas/issue.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -50,41 +52,46 @@ const safeHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };
 
-/** Adds the routes of `app` that come to a table. */
-function learnPaths(app: FastifyInstance, paths: RouteTable): void {
-  app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
-}
-
-export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, sampler, lifecycle, logger, metrics, callers, version } = parts;
-  const observer = observeRequests(metrics, logger);
+function replyHeaders({ sampler, lifecycle }: AppParts, cors: Cors): HeadersOf {
   // A device's name comes from its driver, and a header holds printable ASCII.
   const printable = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
   const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': printable };
-  const cors = new Cors(config.corsOrigins);
-  const headersOf = (requestId: string, origin: string | undefined) => ({
+  return (requestId, origin) => ({
     [requestIdHeader]: requestId,
     ...constantHeaders,
     ...cors.headersFor(origin),
     ...(lifecycle.draining && { connection: 'close' }),
   });
+}
+
+/** Adds the routes of `app` that come to a table. */
+function learnPaths(app: FastifyInstance, paths: RouteTable): void {
+  app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
+}
+
+/** In the order of a request's life. */
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const { config, sampler, metrics, callers, version } = parts;
+  const logger: FastifyBaseLogger = parts.logger;
+  const cors = new Cors(config.corsOrigins);
+  const headersOf = replyHeaders(parts, cors);
+  const problems = new ProblemWriter(headersOf, [inferErrors]);
+  const observer = observeRequests(metrics, parts.logger);
   const draws = new RouteTable();
-  const fullQueue: LoadSheddingParts = {
+
+  // A connection brings a request; while the queue is full, a draw goes no further.
+  const { serve, connections } = httpServer(config);
+  const shedding: LoadSheddingParts = {
     mayRefuse: () => sampler.mayRefuse(),
     refusal: (caller) => sampler.refusal(caller),
     draws,
     callerOf: callerFinder(callers),
-    headersOf,
+    problems,
     observer,
   };
-  let connections: Connections | undefined;
   const app: FastifyInstance = fastify({
-    serverFactory: (handle) => {
-      const made = httpServer(config, refuseWhenFull(handle, fullQueue));
-      connections = made.connections;
-      return made.server;
-    },
-    loggerInstance: logger as FastifyBaseLogger,
+    serverFactory: (handle) => serve(refuseWhenFull(handle, shedding)),
+    loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for every request would cost more than the draw of a small one; lines about a request name its id.
     childLoggerFactory: (parent) => parent,
@@ -92,23 +99,29 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     bodyLimit: config.jsonBodyBytesMax,
     // A drain answers what still arrives; it is Connection: close that sends clients away.
     return503OnClosing: false,
-    ...errorReplyOptions(observer, headersOf),
+    ...errorReplyOptions({ problems, observer }),
   });
-  app.decorate('connections', connections as unknown as Connections);
-  app.setValidatorCompiler(({ schema }) => (data) => {
-    const parsed = (schema as ZodType).safeParse(data);
-    return parsed.success ? { value: parsed.data } : { error: toProblem(parsed.error) };
-  });
-  app.setSerializerCompiler(() => JSON.stringify);
+  app.decorate('connections', connections);
+
+  // Before the body is read: headers, paths and methods, the observer, memory, the key.
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headersOf(request.id, request.headers.origin));
     done();
   });
-  installErrorReplies(app, observer, headersOf, cors);
+  installErrorReplies(app, { problems, observer }, cors);
   observeAnswers(app, observer);
   budgetMemory(app, new MemoryBudget(config.bodyBytesInFlightMax));
   await describeRoutes(app, parts, inferencesByModel);
   await guardRoutes(app, callers);
+
+  // The body is checked: Fastify throws the problem in `error`, and the error replies answer with it.
+  app.setValidatorCompiler<ZodType>(({ schema }) => (data) => {
+    const parsed = schema.safeParse(data);
+    return parsed.success ? { value: parsed.data } : { error: validationProblem(parsed.error) };
+  });
+  app.setSerializerCompiler(() => JSON.stringify);
+
+  // Routes that draw.
   await app.register(async (json) => {
     readJsonBodies(json, config);
     learnPaths(json, draws);
@@ -120,6 +133,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     learnPaths(infer, draws);
     inferRoutes(infer, parts);
   });
+
+  // Routes that say something of the service.
   modelRoutes(app, parts);
   healthRoutes(app, parts);
   problemRoute(app);

@@ -7,6 +7,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { Problem } from '../errors.js';
 import { refuseWhenFull } from './load-shedding.js';
+import { ProblemWriter } from './problem-writer.js';
+import { requestIdHeader } from './request-id.js';
 import { RouteTable } from './route-table.js';
 import { type HttpLimits, httpServer } from './server.js';
 
@@ -35,10 +37,10 @@ export async function warmUp(limits: HttpLimits): Promise<void> {
     refusal: () => problem,
     draws,
     callerOf: () => ({ name: undefined }),
-    headersOf: (requestId) => ({ 'x-request-id': requestId }),
+    problems: new ProblemWriter((requestId) => ({ [requestIdHeader]: requestId })),
     observer: { refused: nothing, answered: nothing },
   });
-  const { server } = httpServer(limits, refuse);
+  const server = httpServer(limits).serve(refuse);
   server.listen(0, loopback);
   try {
     await once(server, 'listening');

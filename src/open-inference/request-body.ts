@@ -3,9 +3,9 @@
  * as they arrive, into one buffer in which the first of them is aligned, so that they can be used where they lie.
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
+import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
-import { formRefusal, parseMediaType } from '../http/body-form.js';
+import { parseMediaType, refuseOtherMediaTypes } from '../http/body-form.js';
 import { readBody } from '../http/body-reader.js';
 import { BodyFields } from '../json/body-fields.js';
 import { MalformedJsonError } from '../json/malformed-json-error.js';
@@ -25,10 +25,6 @@ const fields = new BodyFields(
 
 /** No header at all is how tritonclient sends both forms. */
 const form = { types: ['application/json', 'application/octet-stream'], typeMayBeAbsent: true };
-
-function refuseOtherForms(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  done(formRefusal(request.headers, form));
-}
 
 const lengthHeader = 'Inference-Header-Content-Length';
 
@@ -118,7 +114,5 @@ export function readInferBodies(app: FastifyInstance, limits: InferBodyLimits): 
   app.addContentTypeParser('*', (request: FastifyRequest, payload: RequestPayload, done: Done) =>
     readInferBody(request, payload, limits, done),
   );
-  app.addHook('onRoute', (route) => {
-    if (route.method === 'POST') route.onRequest = [route.onRequest ?? [], refuseOtherForms].flat();
-  });
+  refuseOtherMediaTypes(app, form);
 }

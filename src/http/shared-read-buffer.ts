@@ -35,8 +35,9 @@ export function shareReadBuffer(socket: Socket, read: (piece: Buffer) => void): 
   const { _handle: handle } = socket as Socket & { readonly _handle?: Handle };
   const names = symbols ?? findSymbols(socket);
   if (!names || !handle?.useUserBuffer) return;
-  const own = socket as unknown as Record<symbol, unknown>;
-  own[names.buffer] = bytes;
-  own[names.callback] = (length: number) => read(length === bytes.length ? bytes : bytes.subarray(0, length));
+  Object.assign(socket, {
+    [names.buffer]: bytes,
+    [names.callback]: (length: number) => read(length === bytes.length ? bytes : bytes.subarray(0, length)),
+  });
   handle.useUserBuffer(bytes);
 }

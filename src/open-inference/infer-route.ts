@@ -1,6 +1,5 @@
 /** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for gumbel_softmax and gumbel_softmax_vjp. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
 import type { Memory } from '../json/array-reader.js';
 import { printPieces } from '../json/print-body.js';
@@ -22,7 +21,7 @@ import type { Job, JobResult, OutputName } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import { type Draw, drawAxes } from '../schemas/draw.js';
 import { readSampleInference, readVjpInference } from './draw.js';
-import { modelParams, readModel, versionParams } from './model-param.js';
+import { type ModelParams, modelParams, readModel, versionParams } from './model-param.js';
 import { type ModelName, modelVersion } from './models.js';
 import { inferErrorResponses, inferReply } from './reply.js';
 import { type InferHead, type Output, piecesOf, sendBinary } from './reply-body.js';
@@ -66,7 +65,8 @@ export function inferRoutes(
     return sendBinary(http, reply, sampler, drawn, { pieces, outputs, printed });
   };
   for (const { url, params, summary, operationId } of paths) {
-    app.withTypeProvider<ZodTypeProvider>().post(
+    // Not typed by the schema: it describes the JSON, and the body is what request-body.ts makes of that and the tensors.
+    app.post<{ Params: ModelParams; Body: InferBody | undefined }>(
       url,
       {
         schema: {
@@ -86,7 +86,7 @@ export function inferRoutes(
         },
         // Before the body is read.
         onRequest: (request, _reply, done) => {
-          readModel(request.params as Parameters<typeof readModel>[0]);
+          readModel(request.params);
           done();
         },
         // The body is read in slices by the handler, since a large one would hold the thread.
@@ -95,7 +95,7 @@ export function inferRoutes(
       async (request, reply) => {
         const model = readModel(request.params);
         if (!request.body) throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
-        return infer(model, request.body as unknown as InferBody, request, reply);
+        return infer(model, request.body, request, reply);
       },
     );
   }

@@ -98,7 +98,7 @@ export function modelRoutes(app: FastifyInstance, context: RouteContext): void {
       ['unknown-model', 'not-found', ...unreadyCodes],
     );
     typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {
-      const name = readModel(request.params as { model: string; version?: string });
+      const name = readModel(request.params);
       assertReady(context);
       return { name, ready: true as const };
     });

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
 import { component } from './component.js';
-import { type IssueSink, report } from './issue.js';
+import { report } from './issue.js';
 
 /** Bounds of a temperature, compared in float32 as those of a plain number are. */
 const temperatureMin = 1e-6;
@@ -94,21 +94,17 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
  * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant, and
  * the others would rise from below a value that is called their minimum.
  */
-export function readSchedule(value: object, sink: IssueSink): number | undefined {
+export function readSchedule(value: object, context: z.RefinementCtx): number | undefined {
   const { data, error } = scheduleSchema.safeParse(value);
   if (error) {
-    for (const issue of error.issues.slice(0, fieldErrorsMax)) forward(issue, sink);
+    for (const issue of error.issues.slice(0, fieldErrorsMax)) context.addIssue({ ...issue });
     return undefined;
   }
   if (data.minimum > data.initial) {
-    report(sink, 'validation', ['minimum'], 'must be at most initial: a schedule cools down');
+    report(context, 'validation', ['minimum'], 'must be at most initial: a schedule cools down');
     return undefined;
   }
   return temperatureAt(data);
-}
-
-function forward(issue: z.core.$ZodIssue, sink: IssueSink): void {
-  sink.addIssue(issue as never);
 }
 
 /**

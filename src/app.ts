@@ -64,12 +64,12 @@ function replyHeaders({ sampler, lifecycle }: AppParts, cors: Cors): HeadersOf {
   });
 }
 
-/** Adds the routes of `app` that come to a table. */
+/** Adds every route that `app` gets from now on to a table. */
 function learnPaths(app: FastifyInstance, paths: RouteTable): void {
   app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 }
 
-/** In the order of a request's life. */
+/** Sets everything up in the order in which a request meets it. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, sampler, metrics, callers, version } = parts;
   const logger: FastifyBaseLogger = parts.logger;
@@ -79,7 +79,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const observer = observeRequests(metrics, parts.logger);
   const draws = new RouteTable();
 
-  // A connection brings a request; while the queue is full, a draw goes no further.
+  // Node's server reads a request. While the queue is full, a draw goes no further.
   const { serve, connections } = httpServer(config);
   const shedding: LoadSheddingParts = {
     mayRefuse: () => sampler.mayRefuse(),
@@ -103,7 +103,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   app.decorate('connections', connections);
 
-  // Before the body is read: headers, paths and methods, the observer, memory, the key.
+  // Before the body is read: the reply's headers, path and method, the memory for the body, the key.
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headersOf(request.id, request.headers.origin));
     done();
@@ -114,7 +114,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await describeRoutes(app, parts, inferencesByModel);
   await guardRoutes(app, callers);
 
-  // The body is checked: Fastify throws the problem in `error`, and the error replies answer with it.
+  // The body is checked. Fastify throws what is in `error`, and the error handler answers with it.
   app.setValidatorCompiler<ZodType>(({ schema }) => (data) => {
     const parsed = schema.safeParse(data);
     return parsed.success ? { value: parsed.data } : { error: validationProblem(parsed.error) };
@@ -134,7 +134,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     inferRoutes(infer, parts);
   });
 
-  // Routes that say something of the service.
+  // Routes about the service itself.
   modelRoutes(app, parts);
   healthRoutes(app, parts);
   problemRoute(app);

@@ -1,4 +1,7 @@
-/** In which form a body comes, as its headers say: the media type by the grammar of RFC 9110 (section 8.3.1), its charset, its codings. */
+/**
+ * In which form a body comes, as its headers say: the media type by the grammar of RFC 9110 (section 8.3.1), its
+ * charset, its codings.
+ */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { Problem } from '../errors.js';
@@ -15,7 +18,9 @@ const quoted = '"(?:[^"\\\\\\x00-\\x08\\x0a-\\x1f\\x7f]|\\\\[^\\x00-\\x08\\x0a-\
 // Blanks around "=" are not in the grammar, but some clients write them.
 const parameter = `(${token})[ \\t]*=[ \\t]*(${token}|${quoted})`;
 const essence = new RegExp(`[ \\t]*(${token}/${token})[ \\t]*`, 'y');
-/** A semicolon, and a parameter or nothing. What matches is never ambiguous, so it takes time in proportion to the text. */
+/**
+ * A semicolon, and a parameter or nothing. What matches is never ambiguous, so it takes time in proportion to the text.
+ */
 const nextParameter = new RegExp(`;[ \\t]*(?:${parameter}[ \\t]*)?`, 'y');
 
 /** The media type that a header says; undefined where it is none. */

@@ -1,6 +1,12 @@
 /**
- * Answers every error with a problem: a Problem as it is, Fastify's and Node's own errors by the code that fits, any other as `internal`,
- * whose cause goes to the observer and never to the client. http/problem-writer.ts writes the replies.
+ * Answers every error with a problem: a Problem as it is, Fastify's and Node's own errors by the code that fits, any
+ * other as `internal`, whose cause goes to the observer and never to the client.
+ *
+ * - An error of a hook or a handler comes to the error handler of `installErrorReplies`.
+ * - An error of Fastify's router, or of Node's parser, comes to `errorReplyOptions`.
+ * - A refused draw of a full queue does not come here: load-shedding.ts answers it.
+ *
+ * Each then goes to its observer and to problem-writer.ts.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -16,7 +22,7 @@ import { flawOf } from './request-form.js';
 import { RouteTable } from './route-table.js';
 
 /** Fastify's errors that a client can cause. */
-const ofFastify: Readonly<Record<string, ProblemCode>> = {
+const codeOfFastify: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
@@ -28,7 +34,7 @@ const ofFastify: Readonly<Record<string, ProblemCode>> = {
 };
 
 /** Node's errors on a connection whose request never reached Fastify. */
-const ofNode: Readonly<Record<string, ProblemCode>> = {
+const codeOfNode: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
 };
@@ -49,7 +55,7 @@ function problemOf(error: FastifyError): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof MalformedJsonError) return new Problem('malformed-json', error.message);
   const { code, statusCode } = error;
-  const known = ofFastify[code];
+  const known = codeOfFastify[code];
   if (known) return explained(known);
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? explained('bad-request') : undefined;
 }
@@ -70,8 +76,8 @@ function answerError(
 type ClientError = Error & { readonly code?: string };
 
 /**
- * Answers on the raw socket when Node could not read a request at all, unless nobody is left to hear it. Every earlier request of the
- * connection has been answered: it is only then that Node gets the bytes of the next.
+ * Answers on the raw socket when Node could not read a request at all, unless nobody is left to hear it. Every earlier
+ * request of the connection has been answered: it is only then that Node gets the bytes of the next.
  */
 function answerUnread(error: ClientError, socket: Socket, { problems, observer }: ErrorReplyParts): void {
   // What comes after the head of a reply would be read as part of it.
@@ -79,7 +85,7 @@ function answerUnread(error: ClientError, socket: Socket, { problems, observer }
     socket.destroy();
     return;
   }
-  const problem = explained(ofNode[error.code ?? ''] ?? 'bad-request');
+  const problem = explained(codeOfNode[error.code ?? ''] ?? 'bad-request');
   problems.write(problem, socket);
   observer.unread(problem);
 }
@@ -107,9 +113,7 @@ export function errorReplyOptions(parts: ErrorReplyParts) {
   };
 }
 
-/**
- * Installs the error replies. Call it before any route is added: it learns the routes as they come.
- */
+/** Installs the error replies. Call it before any route is added: it learns the routes as they come. */
 export function installErrorReplies(app: FastifyInstance, parts: ErrorReplyParts, cors: Cors): void {
   const { problems, observer } = parts;
   // Node would close the connection without a word.

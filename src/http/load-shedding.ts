@@ -1,7 +1,7 @@
 /**
- * Refuses draws of a caller for whom the queue is full, before the app hears of them. As a request like any other, with its hooks, a refusal
- * takes so much code that a replica which has never refused before, and has none of it compiled, answers the first hundreds of a storm
- * late.
+ * Refuses draws of a caller for whom the queue is full, before the app hears of them. As a request like any other, with
+ * its hooks, a refusal takes so much code that a replica which has never refused before, and has none of it compiled,
+ * answers the first hundreds of a storm late.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Problem } from '../errors.js';

@@ -1,4 +1,7 @@
-/** What http/ tells whoever counts and logs requests. observability/request-log.ts implements it; sampler/observer.ts is its twin. */
+/**
+ * What http/ tells whoever counts and logs requests. observability/request-log.ts implements it; sampler/observer.ts is
+ * its twin.
+ */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors.js';
 import { whenOver } from './reply-end.js';

@@ -1,6 +1,7 @@
 /**
- * The one writer of problem replies (RFC 9457). A problem becomes a status, headers and a body in one place, and goes out in one of three
- * ways: through Fastify, in front of Fastify, or on the raw socket where Node could not read a request.
+ * The one writer of problem replies (RFC 9457). A problem becomes a status, headers and a body in one place, and goes
+ * out in one of three ways: through Fastify, in front of Fastify, or on the raw socket where Node could not read a
+ * request.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -42,7 +42,8 @@ export function httpServer(limits: HttpLimits): HttpServer {
     // Node would refuse with an empty body; the error replies do it with a problem.
     requireHostHeader: false,
   });
-  // Node would send 100 to a request before anybody has looked at it, and 417 with an empty body. Whoever reads the body sends the 100.
+  // Node would send 100 to a request before anybody has looked at it, and 417 with an empty body. Whoever reads the
+  // body sends the 100.
   for (const event of ['checkContinue', 'checkExpectation']) {
     server.on(event, (request, reply) => server.emit('request', request, reply));
   }

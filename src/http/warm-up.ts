@@ -1,7 +1,7 @@
 /**
- * Practises before the service is ready: some hundred refusals over real connections of its own, so that V8 has compiled what a storm needs
- * by the time the first one comes. It runs while the workers start on threads of their own, which this thread only waits for, and on
- * a server that nobody else can know of.
+ * Practises before the service is ready: some hundred refusals over real connections of its own, so that V8 has
+ * compiled what a storm needs by the time the first one comes. It runs while the workers start on threads of their own,
+ * which this thread only waits for, and on a server that nobody else can know of.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
@@ -16,7 +16,9 @@ import { type HttpLimits, httpServer } from './server.js';
 const connections = 100;
 const requestsEach = 6;
 
-/** Each takes two of the process's open files, which are few in places, and the workers that start meanwhile need some. */
+/**
+ * Each takes two of the process's open files, which are few in places, and the workers that start meanwhile need some.
+ */
 const connectionsAtOnce = 20;
 
 /** Nothing here may hold up a start, or fail it. */

@@ -1,7 +1,8 @@
 /**
- * What is counted and logged of every request: an answer by route and status, an error reply by its code, a line for each
- * reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body, header or key.
- * Of an overload, which refuses thousands a second, a line a second is enough: it says how many it stands for.
+ * What is counted and logged of every request: an answer by route and status, an error reply by its code, a line for
+ * each reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body,
+ * header or key. Of an overload, which refuses thousands a second, a line a second is enough: it says how many it
+ * stands for.
  */
 import type { Logger } from 'pino';
 import { type Problem, problemKind } from '../errors.js';

@@ -4,8 +4,8 @@ import { inferExamples } from './examples.js';
 import { type ModelName, models } from './models.js';
 
 /**
- * Describes inference once for each model, under its own path: an example of one model is wrong for the other, and a document cannot
- * say that of a parameter and a body.
+ * Describes inference once for each model, under its own path: an example of one model is wrong for the other, and a
+ * document cannot say that of a parameter and a body.
  */
 export function inferencesByModel(paths: Paths): Paths {
   const described = Object.entries(paths).flatMap(([path, operations]) => {

@@ -1,6 +1,7 @@
 /**
- * How the inference routes read their bodies: JSON, or JSON with binary tensors behind it, or a raw tensor. Binary tensors are copied once,
- * as they arrive, into one buffer in which the first of them is aligned, so that they can be used where they lie.
+ * How the inference routes read their bodies: JSON, or JSON with binary tensors behind it, or a raw tensor. Binary
+ * tensors are copied once, as they arrive, into one buffer in which the first of them is aligned, so that they can be
+ * used where they lie.
  */
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
@@ -28,7 +29,10 @@ const form = { types: ['application/json', 'application/octet-stream'], typeMayB
 
 const lengthHeader = 'Inference-Header-Content-Length';
 
-/** Of a body that has more than its JSON, and no header that says where that ends: its sender knows the header, or does not. */
+/**
+ * Of a body that has more than its JSON, and no header that says where that ends: its sender knows the header, or does
+ * not.
+ */
 const missingHeader =
   `If binary tensors follow the JSON, say in the header ${lengthHeader} how many bytes the JSON has; ` +
   '0 stands for a body that is one raw tensor.';
@@ -108,7 +112,9 @@ function parse(
   else done(null, { json, binary });
 }
 
-/** Installs the parser for every route of `app`, in place of those it has; routes with a body refuse other media types. */
+/**
+ * Installs the parser for every route of `app`, in place of those it has; routes with a body refuse other media types.
+ */
 export function readInferBodies(app: FastifyInstance, limits: InferBodyLimits): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request: FastifyRequest, payload: RequestPayload, done: Done) =>

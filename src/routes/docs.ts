@@ -64,8 +64,8 @@ export async function describeRoutes(
 }
 
 /**
- * Serves the document, and the page that shows it; call it after the routes are described. The document is printed once, when the app is
- * ready: each time it would take the HTTP thread milliseconds.
+ * Serves the document, and the page that shows it; call it after the routes are described. The document is printed
+ * once, when the app is ready: each time it would take the HTTP thread milliseconds.
  */
 export function docsRoutes(app: FastifyInstance, context: RouteContext): void {
   const documents: Record<string, ConstantReply> = {};

@@ -1,4 +1,6 @@
-/** GET /livez and /readyz, the Kubernetes probes. Liveness ignores load; readiness says whether to send requests here. */
+/**
+ * GET /livez and /readyz, the Kubernetes probes. Liveness ignores load; readiness says whether to send requests here.
+ */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';

@@ -39,7 +39,9 @@ const form = { types: ['application/json'], typeMayBeAbsent: false };
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** Hands the parsed body on at once when it is parsed at once: a promise costs a small request more than its parsing. */
+/**
+ * Hands the parsed body on at once when it is parsed at once: a promise costs a small request more than its parsing.
+ */
 function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, done: Done): void {
   let body: unknown;
   try {

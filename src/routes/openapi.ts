@@ -1,10 +1,10 @@
 /**
- * Makes of the document that @fastify/swagger collects from the routes one that generators of clients accept. Schemas that carry a name
- * become components; every number says how wide it is.
+ * Makes of the document that @fastify/swagger collects from the routes one that generators of clients accept. Schemas
+ * that carry a name become components; every number says how wide it is.
  *
- * Generators have no common rules. Those that `npm run test:generated` and `.ci/nightly` run refuse lists of types, `const` on booleans
- * and `default` beside `oneOf`, and read an integer without a format as 32 bits. openapi-typescript makes every field with a default a
- * required one, so defaults are told in descriptions.
+ * Generators have no common rules. Those that `npm run test:generated` and `.ci/nightly` run refuse lists of types,
+ * `const` on booleans and `default` beside `oneOf`, and read an integer without a format as 32 bits. openapi-typescript
+ * makes every field with a default a required one, so defaults are told in descriptions.
  */
 /** Part of a document. */
 export interface Part {

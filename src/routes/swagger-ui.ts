@@ -1,6 +1,6 @@
 /**
- * Swagger UI at /docs, from the files of swagger-ui-dist. The page is ours, so that it needs no script in its text, shows no box for
- * the address of another document, and no padlock where keys are off.
+ * Swagger UI at /docs, from the files of swagger-ui-dist. The page is ours, so that it needs no script in its text,
+ * shows no box for the address of another document, and no padlock where keys are off.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,8 +9,8 @@ import { constantReply, serveConstant } from '../http/constant-reply.js';
 import type { RouteContext } from './context.js';
 
 /**
- * What the page may do: its own scripts, styles and pictures, and requests to this service. The style attributes are Swagger
- * UI's own. Nothing here asks for HTTPS, which a service inside a cluster does not have.
+ * What the page may do: its own scripts, styles and pictures, and requests to this service. The style attributes are
+ * Swagger UI's own. Nothing here asks for HTTPS, which a service inside a cluster does not have.
  */
 export const pageHeaders = {
   'content-security-policy':

@@ -1,7 +1,10 @@
 /** Loads the WebAssembly kernels that `npm run build:wasm` puts beside the files that use them. */
 import { readFileSync } from 'node:fs';
 
-/** The part of the JavaScript API of WebAssembly that the service uses. TypeScript declares it only with the globals of a browser. */
+/**
+ * The part of the JavaScript API of WebAssembly that the service uses. TypeScript declares it only with the globals of
+ * a browser.
+ */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
   Memory: new (descriptor: { initial: number; maximum: number }) => WasmMemory;
@@ -26,8 +29,8 @@ export function newMemory(pages: number, pagesMax: number): WasmMemory {
 }
 
 /**
- * Reads and compiles a module; call it once a thread. It returns what makes an instance of the module: all instances share the compiled
- * code.
+ * Reads and compiles a module; call it once a thread. It returns what makes an instance of the module: all instances
+ * share the compiled code.
  *
  * @returns makes an instance, on a memory where the module imports one
  */

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a field, in this service's words: one text for each kind of issue that zod raises. zod's own texts never reach a
- * client: they would repeat what was sent, and change with its versions.
+ * What is wrong with a field, in this service's words: one text for each kind of issue that zod raises. zod's own texts
+ * never reach a client: they would repeat what was sent, and change with its versions.
  */
 import { z } from 'zod';
 
@@ -17,8 +17,8 @@ const nouns: Readonly<Record<string, string>> = {
 };
 
 /**
- * The text of an issue that its schema has none for. On an issue about unknown fields it also notes the fields that there are: zod keeps what is on an
- * issue, but for the schema that raised it.
+ * The text of an issue that its schema has none for. On an issue about unknown fields it also notes the fields that
+ * there are: zod keeps what is on an issue, but for the schema that raised it.
  */
 export function issueText(issue: RawIssue): string {
   switch (issue.code) {

@@ -1,6 +1,6 @@
 /**
- * Temperature schedules: a temperature as a function of the training step, in place of a number. Leaves rounding to float32,
- * and where a schedule may stand, to `temperature.ts`.
+ * Temperature schedules: a temperature as a function of the training step, in place of a number. Leaves rounding to
+ * float32, and where a schedule may stand, to `temperature.ts`.
  */
 import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
@@ -91,8 +91,8 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
 /**
  * The temperature of a schedule, or undefined once what is wrong has been reported, at paths relative to the schedule.
  *
- * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant, and
- * the others would rise from below a value that is called their minimum.
+ * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant,
+ * and the others would rise from below a value that is called their minimum.
  */
 export function readSchedule(value: object, context: z.RefinementCtx): number | undefined {
   const { data, error } = scheduleSchema.safeParse(value);
@@ -114,9 +114,10 @@ export function readSchedule(value: object, context: z.RefinementCtx): number | 
  *   linear        initial + (minimum - initial) p                      p = min(step / steps, 1)
  *   cosine        minimum + (initial - minimum) (1 + cos(pi p)) / 2
  *
- * The last two are evaluated as initial w + minimum (1 - w) with w = q and w = sin(pi q / 2)^2, q = 1 - p = (steps - step) / steps:
- * the same numbers, but exact at both ends and with a relative error below 30 * 2^-53 between, also from 1e6 down to 1e-6.
- * The first is that accurate too: where it is above its minimum, rate step < 28.
+ * The last two are evaluated as initial w + minimum (1 - w) with w = q and w = sin(pi q / 2)^2,
+ * q = 1 - p = (steps - step) / steps: the same numbers, but exact at both ends and with a relative error below
+ * 30 * 2^-53 between, also from 1e6 down to 1e-6. The first is that accurate too: where it is above its minimum,
+ * rate step < 28.
  */
 export function temperatureAt(schedule: Schedule): number {
   const { initial, minimum, step } = schedule;

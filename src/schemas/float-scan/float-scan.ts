@@ -1,6 +1,6 @@
 /**
- * Whether float32 values hold anything that logits are changed or refused for. Most tensors hold nothing of it, and to know that at a
- * tenth of what a loop over them costs spares the loop.
+ * Whether float32 values hold anything that logits are changed or refused for. Most tensors hold nothing of it, and to
+ * know that at a tenth of what a loop over them costs spares the loop.
  */
 import { loadWasm, type WasmConstant, type WasmMemory } from '../../runtime/wasm.js';
 

@@ -1,14 +1,14 @@
 /**
- * The one way in which this process ends by itself. Ending is entered once, whoever asks first decides the exit code, and nothing that
- * happens from then on starts it again: it writes the rest of the log, within a second, and exits.
+ * The one way in which this process ends by itself. Ending is entered once, whoever asks first decides the exit code,
+ * and nothing that happens from then on starts it again: it writes the rest of the log, within a second, and exits.
  */
 import type { Log } from './observability/log.js';
 
 /**
- * Ends the process now, whatever its threads do. `process.exit` ends or waits for them first: ONNX Runtime aborts the process when that
- * happens in the middle of its work, and a thread that hangs in a read is waited for without end. Replacing the program ends them without
- * their noticing, but Node.js can do that only from 22.15 on; before, a process that must not exit kills itself, and where it cannot
- * (process 1 of a container ignores its own signals) it aborts.
+ * Ends the process now, whatever its threads do. `process.exit` ends or waits for them first: ONNX Runtime aborts the
+ * process when that happens in the middle of its work, and a thread that hangs in a read is waited for without end.
+ * Replacing the program ends them without their noticing, but Node.js can do that only from 22.15 on; before, a process
+ * that must not exit kills itself, and where it cannot (process 1 of a container ignores its own signals) it aborts.
  */
 function exitNow(code: number, holdsThreads: boolean): never {
   const { execve } = process as { execve?: (file: string, args: string[], environment: object) => never };

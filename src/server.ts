@@ -1,9 +1,10 @@
 /**
- * Process entry: configuration, signals, exit codes. With `process-end.ts` the only file that touches `process`, but for
- * `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
- * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration, an execution provider or a limit on open files that
- * cannot work, 70 (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, a stop takes too long or there is a bug, 128 + n after
- * a second signal.
+ * Process entry: configuration, signals, exit codes. With `process-end.ts` the only file that touches `process`, but
+ * for `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
+ *
+ * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration, an execution provider or a limit
+ * on open files that cannot work, 70 (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, a stop takes too
+ * long or there is a bug, 128 + n after a second signal.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -21,9 +22,9 @@ const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as con
 type StopSignal = (typeof stopSignals)[number];
 
 /**
- * A signal that comes again so soon is the same one. At Ctrl-C, or when a process manager signals a whole process group, npm passes on
- * SIGINT and SIGTERM to a service that has had them already (https://github.com/npm/cli/issues/5021), and so does timeout(1). Can go when
- * neither does.
+ * A signal that comes again so soon is the same one. At Ctrl-C, or when a process manager signals a whole process
+ * group, npm passes on SIGINT and SIGTERM to a service that has had them already
+ * (https://github.com/npm/cli/issues/5021), and so does timeout(1). Can go when neither does.
  */
 const repeatMs = 1000;
 
@@ -50,11 +51,15 @@ class Run {
   /** The first signal, and when it came. */
   #first: { readonly signal: StopSignal; readonly ms: number } | undefined;
 
-  /** Takes over signals and errors. First of all: a signal during the start waits for the workers, which must not be ended meanwhile. */
+  /**
+   * Takes over signals and errors. First of all: a signal during the start waits for the workers, which must not be
+   * ended meanwhile.
+   */
   listen(): void {
     // Process 1 of a container would not hear a signal that nobody listens to.
     for (const signal of stopSignals) process.on(signal, () => this.#hear(signal));
-    // Node.js opens its inspector at SIGUSR1 unless somebody listens: whoever then connects to port 9229 runs code here.
+    // Node.js opens its inspector at SIGUSR1 unless somebody listens: whoever then connects to port 9229 runs code
+    // here.
     process.on('SIGUSR1', () => {});
     process.on('uncaughtException', (error) =>
       this.#fail(error, 'the process ends because of an error that nothing caught'),
@@ -158,7 +163,10 @@ class Run {
     }
   }
 
-  /** A stuck worker keeps the process from ever working whole or ending by itself: what it holds is answered, then it ends. */
+  /**
+   * A stuck worker keeps the process from ever working whole or ending by itself: what it holds is answered, then it
+   * ends.
+   */
   #giveUp(): void {
     this.#log?.logger.fatal('a worker thread is stuck: unready now, then ending with code 70');
     setTimeout(() => this.#end.begin(exitCodes.software), answersLeaveMs);

@@ -1,6 +1,6 @@
 /**
- * The service as a whole: starts the workers, builds the app, listens, and stops without losing a request. Knows nothing of
- * the process it runs in: signals, exit codes and time limits on all of this are for `server.ts`.
+ * The service as a whole: starts the workers, builds the app, listens, and stops without losing a request. Knows
+ * nothing of the process it runs in: signals, exit codes and time limits on all of this are for `server.ts`.
  */
 import { once } from 'node:events';
 import { type AddressInfo, Server as NetServer } from 'node:net';
@@ -11,7 +11,7 @@ import { buildApp } from './app.js';
 import { type Config, ConfigError } from './config.js';
 import { warmUp } from './http/warm-up.js';
 import type { Metrics } from './observability/metrics.js';
-import type { Lifecycle } from './routes/lifecycle.js';
+import type { Lifecycle } from './routes/context.js';
 import { ProviderError } from './sampler/onnx/provider.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
@@ -66,7 +66,8 @@ export class Service {
   /**
    * Starts the workers and builds the app; nobody can reach it yet.
    *
-   * @throws {ConfigError} when the key file or the execution provider cannot work; whatever is thrown, the workers have ended
+   * @throws {ConfigError} when the key file or the execution provider cannot work; whatever is thrown, the workers have
+   * ended
    */
   static async create(options: ServiceOptions): Promise<Service> {
     const { config, logger, metrics, version, onStuck } = options;
@@ -114,8 +115,8 @@ export class Service {
   }
 
   /**
-   * Whether a thread may be where ending it ends badly: inside ONNX Runtime, which aborts the process, or inside a read of the key file
-   * that hangs, for which the exit would wait.
+   * Whether a thread may be where ending it ends badly: inside ONNX Runtime, which aborts the process, or inside a read
+   * of the key file that hangs, for which the exit would wait.
    */
   get holdsThreads(): boolean {
     return this.#sampler.inRuntime() || (this.#access?.reading() ?? false);
@@ -143,9 +144,9 @@ export class Service {
   }
 
   /**
-   * Resolves when every connection has ended. Node's own close would at once reset idle connections on which a request may
-   * be on its way, and no longer look for slow ones; so this only stops listening, and closes what stays idle. Clients that are still
-   * sending, or do not take their replies, have what time the stop has.
+   * Resolves when every connection has ended. Node's own close would at once reset idle connections on which a request
+   * may be on its way, and no longer look for slow ones; so this only stops listening, and closes what stays idle.
+   * Clients that are still sending, or do not take their replies, have what time the stop has.
    */
   async #closeConnections(): Promise<void> {
     const { server, connections } = this.#app;
@@ -170,9 +171,10 @@ interface Listening {
 }
 
 /**
- * Resolves after a turn of the event loop in which nobody connected: closing a socket that listens resets the connections that the kernel
- * has taken and the process has not. Those are taken first; and the kernel is told to keep no more than one that waits, so that few
- * come meanwhile: it answers no others, whose clients try again and are refused, which loses nothing.
+ * Resolves after a turn of the event loop in which nobody connected: closing a socket that listens resets the
+ * connections that the kernel has taken and the process has not. Those are taken first; and the kernel is told to keep
+ * no more than one that waits, so that few come meanwhile: it answers no others, whose clients try again and are
+ * refused, which loses nothing.
  */
 async function quietTurn(server: NetServer): Promise<void> {
   const endMs = performance.now() + quietMsMax;

@@ -1,5 +1,9 @@
-/** In which form a body comes, as its headers say: the media type by the grammar of RFC 9110 (section 8.3.1), its charset, its codings. */
+/**
+ * In which form a body comes, as its headers say: the media type by the grammar of RFC 9110 (section 8.3.1), its
+ * charset, its codings.
+ */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { Problem } from '../errors.js';
 
 export interface MediaType {
@@ -14,7 +18,9 @@ const quoted = '"(?:[^"\\\\\\x00-\\x08\\x0a-\\x1f\\x7f]|\\\\[^\\x00-\\x08\\x0a-\
 // Blanks around "=" are not in the grammar, but some clients write them.
 const parameter = `(${token})[ \\t]*=[ \\t]*(${token}|${quoted})`;
 const essence = new RegExp(`[ \\t]*(${token}/${token})[ \\t]*`, 'y');
-/** A semicolon, and a parameter or nothing. What matches is never ambiguous, so it takes time in proportion to the text. */
+/**
+ * A semicolon, and a parameter or nothing. What matches is never ambiguous, so it takes time in proportion to the text.
+ */
 const nextParameter = new RegExp(`;[ \\t]*(?:${parameter}[ \\t]*)?`, 'y');
 
 /** The media type that a header says; undefined where it is none. */
@@ -48,8 +54,16 @@ export interface BodyForm {
 
 const json = 'application/json';
 
+/** Has every route with a body that `app` gets from now on refuse other forms, before the body is read. */
+export function refuseOtherMediaTypes(app: FastifyInstance, form: BodyForm): void {
+  const refuse: onRequestHookHandler = (request, _reply, done) => done(formRefusal(request.headers, form));
+  app.addHook('onRoute', (route) => {
+    if (route.schema?.body) route.onRequest = [route.onRequest ?? [], refuse].flat();
+  });
+}
+
 /** Why a body in this form is not taken; undefined where it is. */
-export function formRefusal(headers: IncomingHttpHeaders, { types, typeMayBeAbsent }: BodyForm): Problem | undefined {
+function formRefusal(headers: IncomingHttpHeaders, { types, typeMayBeAbsent }: BodyForm): Problem | undefined {
   const { 'content-type': contentType, 'content-encoding': contentEncoding } = headers;
   if (contentEncoding !== undefined && !isIdentity(contentEncoding)) {
     return refusal('The body has a Content-Encoding. Send it uncompressed, without one.');

@@ -1,6 +1,7 @@
 /**
- * Reads a body into one buffer, from the chunks as they arrive. What a client only announces takes no memory, and however small its chunks
- * are, what is kept is at most sixteen times what has arrived, and no more than the body's limit.
+ * Reads a body into one buffer, from the chunks as they arrive. What a client only announces takes no memory, and
+ * however small its chunks are, what is kept is at most sixteen times what has arrived, and no more than the body's
+ * limit.
  */
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
@@ -10,13 +11,16 @@ import { connectionOf } from './connection.js';
 export interface BodyLimits {
   readonly bytesMax: number;
   /**
-   * Bytes in front of what must lie on a multiple of eight in memory. Undefined where nothing must: then a body that comes in one
-   * chunk is not copied.
+   * Bytes in front of what must lie on a multiple of eight in memory. Undefined where nothing must: then a body that
+   * comes in one chunk is not copied.
    */
   readonly alignedFrom?: number | undefined;
 }
 
-/** Called once, with an error or the bytes of the body. They lie on a buffer of the request's memory, unless they came in one chunk. */
+/**
+ * Called once, with an error or the bytes of the body. They lie on a buffer of the request's memory, unless they came
+ * in one chunk.
+ */
 export type BodyRead = (error: Error | null, bytes?: Buffer) => void;
 
 /** The largest element of a tensor. */
@@ -120,8 +124,8 @@ class BodyReader {
 }
 
 /**
- * Reads the body of a request. Errors are Problems: `body-too-large`, `bad-request` when it ends too early, `overloaded` when there is no
- * memory for it.
+ * Reads the body of a request. Errors are Problems: `body-too-large`, `bad-request` when it ends too early,
+ * `overloaded` when there is no memory for it.
  */
 export function readBody(request: FastifyRequest, payload: Readable, limits: BodyLimits, done: BodyRead): void {
   let reader: BodyReader;

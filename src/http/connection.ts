@@ -1,12 +1,13 @@
 /**
- * A connection of a client, with the gate between its socket and Node's HTTP parser. Node parses all of a read, 64 KiB and thousands
- * of requests sent ahead (pipelined), before anything can stop it; so the gate hands it one request at a time. What is
- * behind a request that has not been answered waits unparsed, as the bytes it came in, and reading stops while too much waits.
+ * A connection of a client, with the gate between its socket and Node's HTTP parser. Node parses all of a read, 64 KiB
+ * and thousands of requests sent ahead (pipelined), before anything can stop it; so the gate hands it one request at a
+ * time. What is behind a request that has not been answered waits unparsed, as the bytes it came in, and reading stops
+ * while too much waits.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { BagItem } from '../runtime/bag.js';
-import type { Request } from './messages.js';
+import type { Request } from './node-messages.js';
 import { parsedUnseen } from './parser-body.js';
 import { shareReadBuffer } from './shared-read-buffer.js';
 
@@ -19,8 +20,8 @@ const shortHeadBytes = 1024;
 const uncountedBytesMax = 2 ** 14;
 
 /**
- * A chunked body is parsed in pieces of so many bytes, after each of which it is asked whether more is wanted. This is a little more than the
- * one-byte chunks that a body may have, which take about a millisecond; 64 KiB of them took 12.
+ * A chunked body is parsed in pieces of so many bytes, after each of which it is asked whether more is wanted. This is
+ * a little more than the one-byte chunks that a body may have, which take about a millisecond; 64 KiB of them took 12.
  */
 const chunkedBytesMax = 6400;
 
@@ -33,8 +34,9 @@ const lingerSilenceMs = 1000;
 
 /**
  * What a connection is doing. `busy`: a request has come whose reply is not out, or bytes wait to be parsed.
- * `headless`: no complete head has come, or after a reply no complete body; the client is silent, or has stopped in the middle of one. `idle`: its last request has been
- * answered, and nothing has come since. `lingering`: all has been said; what still comes is thrown away.
+ * `headless`: no complete head has come, or after a reply no complete body; the client is silent, or has stopped in the
+ * middle of one. `idle`: its last request has been answered, and nothing has come since. `lingering`: all has been
+ * said; what still comes is thrown away.
  */
 export type Activity = 'busy' | 'headless' | 'idle' | 'lingering';
 
@@ -93,8 +95,8 @@ export class Connection implements BagItem {
   constructor(socket: Socket & { [ownConnection]?: Connection }, parts: ConnectionParts) {
     this.socket = socket;
     this.#parts = parts;
-    // Node's listeners, of _http_server.js, connectionListenerInternal, are the only ones yet. With one of ours, Node reads from
-    // the socket itself, and no longer with its parser in one go (`parser.consume`).
+    // Node's listeners, of _http_server.js, connectionListenerInternal, are the only ones yet. With one of ours, Node
+    // reads from the socket itself, and no longer with its parser in one go (`parser.consume`).
     this.#parse = takeListener(socket, 'data');
     this.#parseEnd = takeListener(socket, 'end');
     socket[ownConnection] = this;
@@ -157,16 +159,19 @@ export class Connection implements BagItem {
     return this.#reply && this.#request?.headers.origin;
   }
 
-  /** Tells a client that holds its body back until it hears whether anybody wants it (RFC 9110, section 10.1.1) that somebody does. */
+  /**
+   * Tells a client that holds its body back until it hears whether anybody wants it (RFC 9110, section 10.1.1) that
+   * somebody does.
+   */
   askForBody(request: IncomingMessage): void {
     if (request.headers.expect === undefined || request.httpVersion !== '1.1') return;
     if (request === this.#request && !request.complete) this.#reply?.writeContinue();
   }
 
   /**
-   * Hands the body of `request` to `take`, piece by piece as it is read, and nothing of it to the stream, which only ends; false where
-   * that cannot be, and the stream has it. A piece is overwritten once `take` returns. Node copies each piece for the stream into memory of
-   * its own, and V8 marks its heap for that, up to 10 ms at a time.
+   * Hands the body of `request` to `take`, piece by piece as it is read, and nothing of it to the stream, which only
+   * ends; false where that cannot be, and the stream has it. A piece is overwritten once `take` returns. Node copies
+   * each piece for the stream into memory of its own, and V8 marks its heap for that, up to 10 ms at a time.
    */
   takeBody(request: IncomingMessage, take: (piece: Buffer) => void): boolean {
     const direct =
@@ -225,8 +230,9 @@ export class Connection implements BagItem {
   }
 
   /**
-   * Ends the connection once what has been written is out. What still comes is not parsed but thrown away, within limits: closing at once
-   * would reset the connection, and a client that is still sending would never see why. Many clients do not look before they have sent all.
+   * Ends the connection once what has been written is out. What still comes is not parsed but thrown away, within
+   * limits: closing at once would reset the connection, and a client that is still sending would never see why. Many
+   * clients do not look before they have sent all.
    */
   linger(): void {
     if (this.#lingering) return;
@@ -246,7 +252,9 @@ export class Connection implements BagItem {
     return this.#bodyBytesLeft === 0 || (this.#request as IncomingMessage).complete;
   }
 
-  /** Whether the request has been answered, or will be, and no other will come: its connection closes with the reply. */
+  /**
+   * Whether the request has been answered, or will be, and no other will come: its connection closes with the reply.
+   */
   #restIsUnwanted(): boolean {
     const reply = this.#reply;
     if (!reply || this.#bodyIsOver()) return false;
@@ -307,7 +315,10 @@ export class Connection implements BagItem {
     return end;
   }
 
-  /** Where the next end of a head ends, which may have begun in what was parsed before; the end of `bytes` if it does not come. */
+  /**
+   * Where the next end of a head ends, which may have begun in what was parsed before; the end of `bytes` if it does
+   * not come.
+   */
   #afterHeadEnd(bytes: Buffer, start: number): number {
     if (this.#lastBytes !== 0) {
       const mostBytes = Math.min(bytes.length, start + headEnd.length - 1);

@@ -1,6 +1,6 @@
 /**
- * The connections of a server: how many there may be, which of them has to go when there are too many, how long each may take, and in which
- * order they are served what they have sent ahead.
+ * The connections of a server: how many there may be, which of them has to go when there are too many, how long each
+ * may take, and in which order they are served what they have sent ahead.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -21,13 +21,14 @@ const checkIntervalMs = 1000;
 
 /**
  * How long one turn of the event loop reads large pieces: libuv reads each socket up to 32 times in a row
- * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, and eight bodies at once held the thread for 30 ms.
+ * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, and eight bodies at once held the
+ * thread for 30 ms.
  */
 const turnReadMsMax = 1;
 
 /**
- * A client that was answered may go on sending so much, far more than any body that is let in; a turn throws away what a
- * millisecond is enough for.
+ * A client that was answered may go on sending so much, far more than any body that is let in; a turn throws away what
+ * a millisecond is enough for.
  */
 const lingerBytesMax = 2 ** 30;
 
@@ -98,9 +99,9 @@ export class Connections {
   }
 
   /**
-   * Closes a connection that lingers, or else the one on which nothing has come for the longest time, be it idle, without a complete head or
-   * in the middle of a body; never one with a complete request in flight. Idle ones first would be worse: a thousand silent
-   * connections would close those of clients that have just been served.
+   * Closes a connection that lingers, or else the one on which nothing has come for the longest time, be it idle,
+   * without a complete head or in the middle of a body; never one with a complete request in flight. Idle ones first
+   * would be worse: a thousand silent connections would close those of clients that have just been served.
    */
   #makeRoom(newcomer: Connection): void {
     const nowMs = performance.now();

@@ -1,7 +1,7 @@
 /**
- * Replies that are the same for everybody for as long as the process runs: pages, their files, the OpenAPI document. Each is one buffer
- * with a strong ETag, made once; every reply sends that buffer, so replies that wait for their clients take no memory of their own, and no
- * file is opened for a request.
+ * Replies that are the same for everybody for as long as the process runs: pages, their files, the OpenAPI document.
+ * Each is one buffer with a strong ETag, made once; every reply sends that buffer, so replies that wait for their
+ * clients take no memory of their own, and no file is opened for a request.
  */
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
@@ -26,8 +26,8 @@ export function constantReply(
 }
 
 /**
- * Whether a client that sends this If-None-Match has the content already (RFC 9110, 13.1.2). An ETag here has neither quotes nor commas
- * inside, so it is in the list if it is in the text.
+ * Whether a client that sends this If-None-Match has the content already (RFC 9110, 13.1.2). An ETag here has neither
+ * quotes nor commas inside, so it is in the list if it is in the text.
  */
 function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
   return ifNoneMatch !== undefined && (ifNoneMatch.trim() === '*' || ifNoneMatch.includes(etag));

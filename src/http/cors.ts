@@ -1,7 +1,8 @@
 /**
- * Cross-origin resource sharing (WHATWG Fetch, section 3.2): which pages of other origins a browser lets read replies. A module of our own
- * and no plugin of Fastify, because errors that are answered in front of Fastify, or on the raw socket, need the headers too: without them
- * a page sees a failed request instead of a 503 and its Retry-After. Never allows credentials: keys are in a header that scripts set.
+ * Cross-origin resource sharing (WHATWG Fetch, section 3.2): which pages of other origins a browser lets read replies.
+ * A module of our own and no plugin of Fastify, because errors that are answered in front of Fastify, or on the raw
+ * socket, need the headers too: without them a page sees a failed request instead of a 503 and its Retry-After. Never
+ * allows credentials: keys are in a header that scripts set.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -42,7 +43,10 @@ export class Cors {
     return (origin === undefined ? undefined : this.#origins.get(origin)) ?? this.#others;
   }
 
-  /** Headers of the reply to a preflight of a path that takes these methods; undefined for any other request, or where its origin is not allowed. */
+  /**
+   * Headers of the reply to a preflight of a path that takes these methods; undefined for any other request, or where
+   * its origin is not allowed.
+   */
   preflightFor(method: string, headers: IncomingHttpHeaders, methods: string): Headers | undefined {
     const { origin, 'access-control-request-method': wanted } = headers;
     if (method !== 'OPTIONS' || origin === undefined || wanted === undefined) return undefined;

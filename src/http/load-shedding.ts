@@ -1,18 +1,12 @@
 /**
- * Refuses draws of a caller for whom the queue is full, before the app hears of them. As a request like any other, with its hooks, a refusal
- * takes so much code that a replica which has never refused before, and has none of it compiled, answers the first hundreds of a storm
- * late.
+ * Refuses draws of a caller for whom the queue is full, before the app hears of them. As a request like any other, with
+ * its hooks, a refusal takes so much code that a replica which has never refused before, and has none of it compiled,
+ * answers the first hundreds of a storm late.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Problem } from '../errors.js';
-import type { AnswerObserver } from '../observability/request-log.js';
-import {
-  type ErrorObserver,
-  type HeadersOf,
-  type KnownRequest,
-  type ProblemReply,
-  problemReply,
-} from './error-replies.js';
+import type { HttpObserver, KnownRequest } from './observer.js';
+import type { ProblemWriter } from './problem-writer.js';
 import { whenOver } from './reply-end.js';
 import { flawOf } from './request-form.js';
 import { requestIdOf } from './request-id.js';
@@ -27,10 +21,8 @@ export interface LoadSheddingParts {
   readonly draws: RouteTable;
   /** Who asks, by the value of the header Authorization; undefined for whoever may not, where keys are needed. */
   readonly callerOf: (authorization: string | undefined) => { readonly name: string | undefined } | undefined;
-  /** Headers of every reply. */
-  readonly headersOf: HeadersOf;
-  readonly errors: ErrorObserver;
-  readonly answers: Pick<AnswerObserver, 'answered'>;
+  readonly problems: ProblemWriter;
+  readonly observer: Pick<HttpObserver, 'refused' | 'answered'>;
 }
 
 /** In front of `handle`, which has all requests that are not refused here. */
@@ -53,24 +45,11 @@ function refuse(
   known: KnownRequest,
   request: IncomingMessage,
   reply: ServerResponse,
-  { headersOf, errors, answers }: LoadSheddingParts,
+  { problems, observer }: LoadSheddingParts,
 ): void {
   const startedAtMs = performance.now();
   // It waits behind no other reply, so it is out as soon as its client takes it.
-  whenOver(reply, () => answers.answered(known, reply.statusCode, performance.now() - startedAtMs));
-  errors.refused(problem, known);
-  answer(problemReply(problem, known.id, request.url as string), headersOf(known.id, request.headers.origin), reply);
-}
-
-function answer(
-  { status, headers, body }: ProblemReply,
-  constantHeaders: Readonly<Record<string, string>>,
-  reply: ServerResponse,
-): void {
-  reply.statusCode = status;
-  for (const [name, value] of Object.entries(constantHeaders)) reply.setHeader(name, value);
-  for (const [name, value] of Object.entries(headers)) reply.setHeader(name, value);
-  reply.setHeader('content-length', Buffer.byteLength(body));
-  // Of text Node makes one write with the head; bytes would be a second.
-  reply.end(body);
+  whenOver(reply, () => observer.answered(known, reply.statusCode, performance.now() - startedAtMs));
+  observer.refused(problem, known);
+  problems.end(problem, known.id, request, reply);
 }

@@ -1,7 +1,7 @@
 /**
- * One account of the memory that requests hold: their bodies as they lie in buffers, the numbers read from them, the results of their draws,
- * and the replies that wait for their clients, as text or bytes. However many clients there are, it stays below a limit. What is
- * only announced takes no room: a body counts as it arrives.
+ * One account of the memory that requests hold: their bodies as they lie in buffers, the numbers read from them, the
+ * results of their draws, and the replies that wait for their clients, as text or bytes. However many clients there
+ * are, it stays below a limit. What is only announced takes no room: a body counts as it arrives.
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
@@ -16,7 +16,10 @@ declare module 'fastify' {
   }
 }
 
-/** An eighth of the budget is for those who ask for so little at a time, so that a few large replies that nobody reads keep no small draw out. */
+/**
+ * An eighth of the budget is for those who ask for so little at a time, so that a few large replies that nobody reads
+ * keep no small draw out.
+ */
 const smallBytesMax = 16_384;
 const smallShare = 8;
 
@@ -52,8 +55,8 @@ export class MemoryBudget {
 }
 
 /**
- * What one request holds, until its reply is out or its client gone. The parts that come from its body (`take`, `holdBody`) are given back
- * earlier, once nothing reads them (`settle`).
+ * What one request holds, until its reply is out or its client gone. The parts that come from its body (`take`,
+ * `holdBody`) are given back earlier, once nothing reads them (`settle`).
  */
 export class RequestMemory {
   readonly #budget: MemoryBudget;
@@ -113,7 +116,9 @@ export class RequestMemory {
     this.#add(-bytes);
   }
 
-  /** A buffer of at least `bytes` for the body or what is read from it, which may hold anything. Throws as `hold` does. */
+  /**
+   * A buffer of at least `bytes` for the body or what is read from it, which may hold anything. Throws as `hold` does.
+   */
   take(bytes: number): ArrayBuffer {
     if (!this.hasRoom(bytes)) throw overloaded();
     const buffer = requestBuffers.take(bytes);
@@ -132,7 +137,10 @@ export class RequestMemory {
     requestBuffers.give(buffer);
   }
 
-  /** Says that nothing reads the body, or what was read from it, any more. Where nobody says so, the garbage collector has its buffers. */
+  /**
+   * Says that nothing reads the body, or what was read from it, any more. Where nobody says so, the garbage collector
+   * has its buffers.
+   */
   settle(): void {
     for (const buffer of this.#buffers ?? []) requestBuffers.give(buffer);
     this.#buffers = undefined;
@@ -150,7 +158,10 @@ export class RequestMemory {
   }
 }
 
-/** Gives every request of `app` its part of the budget; a body that cannot be let in is refused before a byte of it is kept. */
+/**
+ * Gives every request of `app` its part of the budget; a body that cannot be let in is refused before a byte of it is
+ * kept.
+ */
 export function budgetMemory(app: FastifyInstance, budget: MemoryBudget): void {
   app.decorateRequest('memory');
   app.addHook('preParsing', (request, reply, payload, done) => {

@@ -1,7 +1,8 @@
 /**
- * Has Node's HTTP parser count the bytes of a body without a look at them. For each piece of a body it calls `parserOnBody` with a copy in
- * memory of its own; without a function in that place it makes none
- * (https://github.com/nodejs/node/blob/v24.11.0/src/node_http_parser.cc, on_body). It can go once Node hands over bodies uncopied.
+ * Has Node's HTTP parser count the bytes of a body without a look at them. For each piece of a body it calls
+ * `parserOnBody` with a copy in memory of its own; without a function in that place it makes none
+ * (https://github.com/nodejs/node/blob/v24.11.0/src/node_http_parser.cc, on_body). It can go once Node hands over
+ * bodies uncopied.
  */
 import type { Socket } from 'node:net';
 
@@ -12,7 +13,10 @@ interface Parser {
   [kOnBody]: unknown;
 }
 
-/** Whether this version of Node has it there; where not, the parser copies, and the stream of the request drops the copies. */
+/**
+ * Whether this version of Node has it there; where not, the parser copies, and the stream of the request drops the
+ * copies.
+ */
 function isOnBody(listener: unknown): boolean {
   return typeof listener === 'function' && listener.name === 'parserOnBody';
 }

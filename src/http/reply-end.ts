@@ -1,10 +1,13 @@
 /**
- * The end of a reply: it is out, or its client has gone. Whatever a request keeps is given back then, so the end has to come for every
- * reply, and once. Node's 'close' alone is not enough: who listens after it waits for ever.
+ * The end of a reply: it is out, or its client has gone. Whatever a request keeps is given back then, so the end has to
+ * come for every reply, and once. Node's 'close' alone is not enough: who listens after it waits for ever.
  */
 import type { ServerResponse } from 'node:http';
 
-/** What to call when a reply is over. One listener for all of them: every reply has several, and listeners cost more than the calls. */
+/**
+ * What to call when a reply is over. One listener for all of them: every reply has several, and listeners cost more
+ * than the calls.
+ */
 const ends = Symbol('ends');
 
 type Ending = ServerResponse & { [ends]?: ((reply: ServerResponse) => void)[] };

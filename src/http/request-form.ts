@@ -1,6 +1,6 @@
 /**
- * What HTTP/1.1 asks of a request beyond what Node's parser looks at (RFC 9112, section 3). It takes any version from 0.9 to 2.0, keeps the
- * first of several Host headers and does not look at it.
+ * What HTTP/1.1 asks of a request beyond what Node's parser looks at (RFC 9112, section 3). It takes any version from
+ * 0.9 to 2.0, keeps the first of several Host headers and does not look at it.
  */
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../errors.js';

@@ -1,4 +1,7 @@
-/** The path patterns of routes and the methods each takes, for those who look before the router does, or where it found nothing. */
+/**
+ * The path patterns of routes and the methods each takes, for those who look before the router does, or where it found
+ * nothing.
+ */
 
 export interface KnownRoute {
   /** As the route has it, such as /v2/models/:model. */

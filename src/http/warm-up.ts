@@ -1,12 +1,14 @@
 /**
- * Practises before the service is ready: some hundred refusals over real connections of its own, so that V8 has compiled what a storm needs
- * by the time the first one comes. It runs while the workers start on threads of their own, which this thread only waits for, and on
- * a server that nobody else can know of.
+ * Practises before the service is ready: some hundred refusals over real connections of its own, so that V8 has
+ * compiled what a storm needs by the time the first one comes. It runs while the workers start on threads of their own,
+ * which this thread only waits for, and on a server that nobody else can know of.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { Problem } from '../errors.js';
 import { refuseWhenFull } from './load-shedding.js';
+import { ProblemWriter } from './problem-writer.js';
+import { requestIdHeader } from './request-id.js';
 import { RouteTable } from './route-table.js';
 import { type HttpLimits, httpServer } from './server.js';
 
@@ -14,7 +16,9 @@ import { type HttpLimits, httpServer } from './server.js';
 const connections = 100;
 const requestsEach = 6;
 
-/** Each takes two of the process's open files, which are few in places, and the workers that start meanwhile need some. */
+/**
+ * Each takes two of the process's open files, which are few in places, and the workers that start meanwhile need some.
+ */
 const connectionsAtOnce = 20;
 
 /** Nothing here may hold up a start, or fail it. */
@@ -35,11 +39,10 @@ export async function warmUp(limits: HttpLimits): Promise<void> {
     refusal: () => problem,
     draws,
     callerOf: () => ({ name: undefined }),
-    headersOf: (requestId) => ({ 'x-request-id': requestId }),
-    errors: { refused: nothing, misrouted: nothing, unread: nothing },
-    answers: { answered: nothing },
+    problems: new ProblemWriter((requestId) => ({ [requestIdHeader]: requestId })),
+    observer: { refused: nothing, answered: nothing },
   });
-  const { server } = httpServer(limits, refuse);
+  const server = httpServer(limits).serve(refuse);
   server.listen(0, loopback);
   try {
     await once(server, 'listening');

@@ -2,34 +2,24 @@
  * The WebAssembly half of the codec: one instance per thread, its memory map and its tables of powers. Nothing stays in its
  * memory from one call to the next; whoever calls copies in, calls and copies out without giving up the thread.
  */
-import { readFileSync } from 'node:fs';
-
-/** The part of the WebAssembly API used here; the es2023 library has no types for it. */
-declare const WebAssembly: {
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { readonly exports: unknown };
-};
-
-interface Constant {
-  readonly value: number;
-}
+import { loadWasm, type WasmConstant, type WasmMemory } from '../runtime/wasm.js';
 
 interface CodecExports {
   /** The memory map of assembly/layout.ts. */
-  readonly FIELDS: Constant;
-  readonly HARD_TOKENS: Constant;
-  readonly HARD_TOKENS_MAX: Constant;
-  readonly HIGHEST_POWER_F64: Constant;
-  readonly LOWEST_POWER_F64: Constant;
-  readonly POWERS_F64: Constant;
-  readonly POWERS_G: Constant;
-  readonly POWERS_U32: Constant;
-  readonly POWERS_U64: Constant;
-  readonly TEXT: Constant;
-  readonly TEXT_BYTES: Constant;
-  readonly VALUES: Constant;
-  readonly VALUES_MAX: Constant;
-  memory: { readonly buffer: ArrayBuffer };
+  readonly FIELDS: WasmConstant;
+  readonly HARD_TOKENS: WasmConstant;
+  readonly HARD_TOKENS_MAX: WasmConstant;
+  readonly HIGHEST_POWER_F64: WasmConstant;
+  readonly LOWEST_POWER_F64: WasmConstant;
+  readonly POWERS_F64: WasmConstant;
+  readonly POWERS_G: WasmConstant;
+  readonly POWERS_U32: WasmConstant;
+  readonly POWERS_U64: WasmConstant;
+  readonly TEXT: WasmConstant;
+  readonly TEXT_BYTES: WasmConstant;
+  readonly VALUES: WasmConstant;
+  readonly VALUES_MAX: WasmConstant;
+  readonly memory: WasmMemory;
   parseSlice(length: number): void;
   printFloatSlice(count: number, opening: number, column: number, row: number, columns: number, rows: number): number;
   printIntegerSlice(
@@ -43,8 +33,7 @@ interface CodecExports {
   ): number;
 }
 
-const module = new WebAssembly.Module(readFileSync(new URL('./codec.wasm', import.meta.url)));
-export const codec = new WebAssembly.Instance(module).exports as CodecExports;
+export const codec = loadWasm<CodecExports>(new URL('./codec.wasm', import.meta.url))();
 
 const { buffer } = codec.memory;
 export const textBytesMax = codec.TEXT_BYTES.value;

@@ -22,25 +22,25 @@ interface Nesting {
 }
 
 export function printFloats(data: Float32Array, shape: Shape): string {
-  return printWhole(data, shape, floatSlice);
+  return printMatrix(data, shape, floatSlice);
 }
 
 export function printFloatSlices(data: Float32Array, shape: Shape): Generator<Buffer, void> {
-  return printSlices(data, shape, floatSlice);
+  return printMatrixSlices(data, shape, floatSlice);
 }
 
 export function printIntegers(data: Integers, shape: Shape): string {
-  return printWhole(data, shape, integerSlice);
+  return printMatrix(data, shape, integerSlice);
 }
 
 export function printIntegerSlices(data: Integers, shape: Shape): Generator<Buffer, void> {
-  return printSlices(data, shape, integerSlice);
+  return printMatrixSlices(data, shape, integerSlice);
 }
 
 /** Prints into the codec's text from element `start` on and returns how many elements fitted. */
 type PrintSlice<Data> = (data: Data, start: number, nesting: Nesting) => number;
 
-function printWhole<Data extends { readonly length: number }>(
+function printMatrix<Data extends { readonly length: number }>(
   data: Data,
   shape: Shape,
   printSlice: PrintSlice<Data>,
@@ -56,7 +56,7 @@ function printWhole<Data extends { readonly length: number }>(
   return json + closings[nesting.rank];
 }
 
-function* printSlices<Data extends { readonly length: number }>(
+function* printMatrixSlices<Data extends { readonly length: number }>(
   data: Data,
   shape: Shape,
   printSlice: PrintSlice<Data>,

@@ -1,7 +1,7 @@
 /**
  * The log: JSON lines by pino on stdout. It never makes a request wait: lines are written in the background, and when
- * nobody reads stdout they are kept up to a limit, then dropped and counted, and the count is logged once lines flow again.
- * Bodies, headers and keys are not logged anywhere; redaction is there for the day somebody forgets.
+ * nobody reads stdout they are kept up to a limit, then dropped and counted, and the count is logged once lines flow
+ * again. Bodies, headers and keys are not logged anywhere; redaction is there for the day somebody forgets.
  */
 import { type Logger, pino } from 'pino';
 import sonicBoom from 'sonic-boom';
@@ -23,8 +23,9 @@ export interface LogOptions {
 export interface Log {
   readonly logger: Logger;
   /**
-   * Writes what is left and ends the log; what is logged later is lost. Every call gets the same promise, which never rejects and resolves
-   * within a second to whether everything was written. If not, a write may still hold a thread, and the process does not end by itself.
+   * Writes what is left and ends the log; what is logged later is lost. Every call gets the same promise, which never
+   * rejects and resolves within a second to whether everything was written. If not, a write may still hold a thread,
+   * and the process does not end by itself.
    */
   readonly close: () => Promise<boolean>;
 }
@@ -38,8 +39,8 @@ export function openLog({ level, fd, lineDropped }: LogOptions): Log {
   // pino's own destination writes the rest synchronously when the process exits, for ever if nobody reads.
   const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax });
   let closed: Promise<boolean> | undefined;
-  // pino gets nothing but `write`: with a `flushSync` it would write fatal lines synchronously, which is for ever if nobody reads
-  // (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js). And a stream that has ended throws.
+  // pino gets nothing but `write`: with a `flushSync` it would write fatal lines synchronously, which is for ever if
+  // nobody reads (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js). And a stream that has ended throws.
   const write = (line: string) => {
     if (!closed) destination.write(line);
   };

@@ -1,8 +1,8 @@
 /**
- * What the service counts and measures, in Prometheus' terms: one registry for each app, so that two apps in one process
- * never mix. Names begin with `gumbel_`, units are seconds, elements and lines; process metrics keep prom-client's names.
- * Label values are bounded whatever is asked for: registered route patterns, methods of HTTP, codes of the catalogue, names
- * in the key file. docs/observability.md says what each metric means and when to worry.
+ * What the service counts and measures, in Prometheus' terms: one registry for each app, so that two apps in one
+ * process never mix. Names begin with `gumbel_`, units are seconds, elements and lines; process metrics keep
+ * prom-client's names. Label values are bounded whatever is asked for: registered route patterns, methods of HTTP,
+ * codes of the catalogue, names in the key file. docs/observability.md says what each metric means and when to worry.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -30,8 +30,8 @@ export interface BuildInfo {
 }
 
 /**
- * Codes with which a sound request is turned away: too much at once, too late or too early. A lost worker is a fault and not
- * a decision, and `draining` is only what probes say.
+ * Codes with which a sound request is turned away: too much at once, too late or too early. A lost worker is a fault
+ * and not a decision, and `draining` is only what probes say.
  */
 export const shedReasons: ReadonlySet<ProblemCode> = new Set(
   (Object.keys(catalogue) as ProblemCode[]).filter(
@@ -193,7 +193,10 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** Every metric in the text format of Prometheus, read after this call; those who ask while one is being waited for share it. */
+  /**
+   * Every metric in the text format of Prometheus, read after this call; those who ask while one is being waited for
+   * share it.
+   */
   text(): Promise<Buffer> {
     return this.#text.ask();
   }

@@ -1,9 +1,13 @@
 /**
- * Something that takes the HTTP thread milliseconds to make and must never be old, for however many ask at once: all who ask while it waits
- * get the same one, made after they asked, and making takes at most a bounded share of the thread's time.
+ * Something that takes the HTTP thread milliseconds to make and must never be old, for however many ask at once: all
+ * who ask while it waits get the same one, made after they asked, and making takes at most a bounded share of the
+ * thread's time.
  */
 
-/** After one took t ms the next begins about 20 t later, so all of them together take at most a twenty-first of the time. */
+/**
+ * After one took t ms the next begins about 20 t later, so all of them together take at most a twenty-first of the
+ * time.
+ */
 const pauseFactor = 20;
 
 /** If the process stood still while one was made, the next is not to wait for that. */

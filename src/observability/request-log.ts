@@ -1,13 +1,12 @@
 /**
- * What is counted and logged of every request: an answer by route and status, an error reply by its code, a line for each
- * reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body, header or key.
- * Of an overload, which refuses thousands a second, a line a second is enough: it says how many it stands for.
+ * What is counted and logged of every request: an answer by route and status, an error reply by its code, a line for
+ * each reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body,
+ * header or key. Of an overload, which refuses thousands a second, a line a second is enough: it says how many it
+ * stands for.
  */
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type Problem, problemKind } from '../errors.js';
-import { type ErrorObserver, type KnownRequest, knownRequest } from '../http/error-replies.js';
-import { whenOver } from '../http/reply-end.js';
+import type { HttpObserver, KnownRequest } from '../http/observer.js';
 import { clientClosedRequest, type Metrics } from './metrics.js';
 
 /** What every line about a request says. */
@@ -18,7 +17,8 @@ function lineOf({ id, method, route, key }: KnownRequest) {
 /** How often a refusal for overload is logged. */
 const overloadLineMs = 1000;
 
-export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
+export function observeRequests(metrics: Metrics, logger: Logger): HttpObserver {
+  const logsAnswers = logger.isLevelEnabled('debug');
   let overloadLineAtMs = Number.NEGATIVE_INFINITY;
   let overloadsUnlogged = 0;
   /** How many refusals the line for this one stands for, or 0 when it gets none. */
@@ -53,43 +53,12 @@ export function observeErrors(metrics: Metrics, logger: Logger): ErrorObserver {
       const { status } = problemKind(code);
       metrics.answered({ method: undefined, route: undefined, status, durationMs: undefined });
     },
+    answered: (request, status, durationMs) => {
+      const { method, route } = request;
+      metrics.answered({ method, route, status, durationMs });
+      if (logsAnswers) logger.debug({ ...lineOf(request), status, durationMs }, 'request answered');
+    },
+    left: ({ method, route }) =>
+      metrics.answered({ method, route, status: clientClosedRequest, durationMs: undefined }),
   };
-}
-
-/** Counts, and with LOG_LEVEL=debug logs, the answer of a request, or that its client left before. */
-export class AnswerObserver {
-  readonly #metrics: Metrics;
-  readonly #logger: Logger;
-  readonly #logged: boolean;
-
-  constructor(metrics: Metrics, logger: Logger) {
-    this.#metrics = metrics;
-    this.#logger = logger;
-    this.#logged = logger.isLevelEnabled('debug');
-  }
-
-  answered(request: KnownRequest, status: number, durationMs: number): void {
-    const { method, route } = request;
-    this.#metrics.answered({ method, route, status, durationMs });
-    if (this.#logged) this.#logger.debug({ ...lineOf(request), status, durationMs }, 'request answered');
-  }
-
-  left({ method, route }: KnownRequest): void {
-    this.#metrics.answered({ method, route, status: clientClosedRequest, durationMs: undefined });
-  }
-}
-
-/** Observes every request that the app sees. */
-export function observeAnswers(app: FastifyInstance, observer: AnswerObserver): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    observer.answered(knownRequest(request), reply.statusCode, reply.elapsedTime);
-    done();
-  });
-  // Fastify's own hook for this sees only clients that leave before their body is read.
-  app.addHook('onRequest', (request, reply, done) => {
-    whenOver(reply.raw, () => {
-      if (!reply.raw.writableFinished) observer.left(knownRequest(request));
-    });
-    done();
-  });
 }

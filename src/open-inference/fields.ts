@@ -5,6 +5,7 @@ import { NumberMatrix } from '../json/number-matrix.js';
 import { decimalOf } from '../json/seed-list.js';
 import { readSeeds } from '../json/seed-reader.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
+import { scanFloats } from '../schemas/float-scan/float-scan.js';
 import { type IssueSink, isEnough } from '../schemas/issue.js';
 import type { InferIssues } from '../schemas/issue-list.js';
 import {
@@ -21,7 +22,6 @@ import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import type { InputTensor } from './input-tensors.js';
 import { isFloat } from './tensors/datatypes.js';
 import { floatsOf } from './tensors/floats.js';
-import { scanFloats } from './tensors/scan.js';
 
 /** Elements looked at in one turn of the event loop, at up to four nanoseconds each. */
 const turnElements = 2 ** 18;

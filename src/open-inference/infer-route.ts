@@ -1,14 +1,14 @@
 /** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for gumbel_softmax and gumbel_softmax_vjp. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
 import type { Memory } from '../json/array-reader.js';
-import { type OnPrinted, printPieces } from '../json/print-body.js';
+import { printPieces } from '../json/print-body.js';
+import type { RouteContext } from '../routes/context.js';
 import { randomSeed, sampleJob, vjpJob } from '../routes/draw-job.js';
 import { logitsCodes } from '../routes/draw-problems.js';
 import { refuseOverflow } from '../routes/gradient-overflow.js';
 import { type Drawn, drawFor, sendDrawn } from '../routes/run-draw.js';
-import { type DeadlineLimit, termsOf } from '../routes/terms.js';
+import { termsOf } from '../routes/terms.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
 import { sumGradients } from '../sampler/gradient.js';
 import type { Job, JobResult } from '../sampler/job.js';
@@ -16,7 +16,7 @@ import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
 import { shapesOf } from '../schemas/outputs.js';
 import { readSampleInference, readVjpInference } from './draw.js';
-import { modelParams, readModel, versionParams } from './model-param.js';
+import { type ModelParams, modelParams, readModel, versionParams } from './model-param.js';
 import { type ModelName, modelVersion } from './models.js';
 import { inferErrorResponses, inferReply } from './reply.js';
 import { type InferHead, type Output, piecesOf, sendBinary } from './reply-body.js';
@@ -28,7 +28,7 @@ import {
   type RequestedOutput,
   readInferRequest,
 } from './request.js';
-import { type InferBodyLimits, readInferBodies } from './request-body.js';
+import { readInferBodies } from './request-body.js';
 
 const inferCodes = [
   ...logitsCodes,
@@ -42,9 +42,7 @@ const inferCodes = [
 
 export function inferRoutes(
   app: FastifyInstance,
-  limits: InferLimits & InferBodyLimits & DeadlineLimit,
-  sampler: Sampler,
-  printed: OnPrinted,
+  { config: limits, sampler, metrics: { printed } }: RouteContext,
 ): void {
   readInferBodies(app, limits);
   const requestSchema = inferRequest(limits);
@@ -62,7 +60,8 @@ export function inferRoutes(
     return sendBinary(http, reply, sampler, drawn, { pieces, outputs, printed });
   };
   for (const { url, params, summary, operationId } of paths) {
-    app.withTypeProvider<ZodTypeProvider>().post(
+    // Not typed by the schema: it describes the JSON, and the body is what request-body.ts makes of that and the tensors.
+    app.post<{ Params: ModelParams; Body: InferBody | undefined }>(
       url,
       {
         schema: {
@@ -82,7 +81,7 @@ export function inferRoutes(
         },
         // Before the body is read.
         onRequest: (request, _reply, done) => {
-          readModel(request.params as Parameters<typeof readModel>[0]);
+          readModel(request.params);
           done();
         },
         // The body is read in slices by the handler, since a large one would hold the thread.
@@ -91,7 +90,7 @@ export function inferRoutes(
       async (request, reply) => {
         const model = readModel(request.params);
         if (!request.body) throw new Problem('malformed-json', 'The body is empty. Send one JSON object.');
-        return infer(model, request.body as unknown as InferBody, request, reply);
+        return infer(model, request.body, request, reply);
       },
     );
   }

@@ -10,11 +10,17 @@ const version = z.string().meta({ description: 'Version of the model.', examples
 export const modelParams = z.object({ model });
 export const versionParams = z.object({ model, version });
 
+/** Either of them, as a request has it. */
+export interface ModelParams {
+  readonly model: string;
+  readonly version?: string;
+}
+
 /** Paths of the protocol's extensions that look like a model: Triton's statistics of all models. */
 const reserved = new Set(['stats']);
 
 /** @throws {Problem} `unknown-model`, or `not-found` where the path names no model at all */
-export function readModel({ model: name, version: wanted }: { model: string; version?: string }): ModelName {
+export function readModel({ model: name, version: wanted }: ModelParams): ModelName {
   if (name === '' || reserved.has(name))
     throw new Problem('not-found', 'No route has this path. See /docs for those there are.');
   if (!isModelName(name)) {

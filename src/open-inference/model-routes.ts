@@ -3,9 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ZodType } from 'zod';
 import type { ProblemCode } from '../errors.js';
+import type { RouteContext } from '../routes/context.js';
 import { assertReady, unreadyCodes } from '../routes/health.js';
-import type { Lifecycle } from '../routes/lifecycle.js';
-import type { Sampler } from '../sampler/sampler.js';
 import { modelParams, readModel, versionParams } from './model-param.js';
 import { modelMetadata } from './models.js';
 import {
@@ -37,9 +36,10 @@ function described<Reply extends ZodType>(
   };
 }
 
-export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle, version: string): void {
+export function modelRoutes(app: FastifyInstance, context: RouteContext): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
-  const { noiseVersion, provider, device } = sampler;
+  const { version } = context;
+  const { noiseVersion, provider, device } = context.sampler;
   const parameters = { noise_version: noiseVersion, provider, device };
   const server = { name: 'gumbel-sampler', version, extensions: ['binary_tensor_data'], parameters };
   typed.get(
@@ -74,7 +74,7 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
       ),
     },
     () => {
-      assertReady(sampler, lifecycle);
+      assertReady(context);
       return { ready: true as const };
     },
   );
@@ -98,8 +98,8 @@ export function modelRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: L
       ['unknown-model', 'not-found', ...unreadyCodes],
     );
     typed.get(`${path}/ready`, { schema: { ...ready, params } }, (request) => {
-      const name = readModel(request.params as { model: string; version?: string });
-      assertReady(sampler, lifecycle);
+      const name = readModel(request.params);
+      assertReady(context);
       return { name, ready: true as const };
     });
   }

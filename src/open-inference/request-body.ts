@@ -1,11 +1,12 @@
 /**
- * How the inference routes read their bodies: JSON, or JSON with binary tensors behind it, or a raw tensor. Binary tensors are copied once,
- * as they arrive, into one buffer in which the first of them is aligned, so that they can be used where they lie.
+ * How the inference routes read their bodies: JSON, or JSON with binary tensors behind it, or a raw tensor. Binary
+ * tensors are copied once, as they arrive, into one buffer in which the first of them is aligned, so that they can be
+ * used where they lie.
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
+import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
-import { formRefusal, parseMediaType } from '../http/body-form.js';
+import { parseMediaType, refuseOtherMediaTypes } from '../http/body-form.js';
 import { readBody } from '../http/body-reader.js';
 import { BodyFields } from '../json/body-fields.js';
 import { MalformedJsonError } from '../json/malformed-json-error.js';
@@ -26,13 +27,12 @@ const fields = new BodyFields(
 /** No header at all is how tritonclient sends both forms. */
 const form = { types: ['application/json', 'application/octet-stream'], typeMayBeAbsent: true };
 
-function refuseOtherForms(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  done(formRefusal(request.headers, form));
-}
-
 const lengthHeader = 'Inference-Header-Content-Length';
 
-/** Of a body that has more than its JSON, and no header that says where that ends: its sender knows the header, or does not. */
+/**
+ * Of a body that has more than its JSON, and no header that says where that ends: its sender knows the header, or does
+ * not.
+ */
 const missingHeader =
   `If binary tensors follow the JSON, say in the header ${lengthHeader} how many bytes the JSON has; ` +
   '0 stands for a body that is one raw tensor.';
@@ -112,13 +112,13 @@ function parse(
   else done(null, { json, binary });
 }
 
-/** Installs the parser for every route of `app`, in place of those it has; routes with a body refuse other media types. */
+/**
+ * Installs the parser for every route of `app`, in place of those it has; routes with a body refuse other media types.
+ */
 export function readInferBodies(app: FastifyInstance, limits: InferBodyLimits): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request: FastifyRequest, payload: RequestPayload, done: Done) =>
     readInferBody(request, payload, limits, done),
   );
-  app.addHook('onRoute', (route) => {
-    if (route.method === 'POST') route.onRequest = [route.onRequest ?? [], refuseOtherForms].flat();
-  });
+  refuseOtherMediaTypes(app, form);
 }

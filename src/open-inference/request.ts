@@ -7,7 +7,7 @@ import { Problem } from '../errors.js';
 import { dropNulls, nullableFields } from '../schemas/absent-null.js';
 import { component } from '../schemas/component.js';
 import { type DrawLimits, drawFields } from '../schemas/draw.js';
-import { toProblem } from '../schemas/issue.js';
+import { validationProblem } from '../schemas/issue.js';
 import { InferIssues } from '../schemas/issue-list.js';
 import { oneSeedJsonSchema } from '../schemas/seed.js';
 import { estimator } from '../schemas/vjp.js';
@@ -188,7 +188,7 @@ export function readInferRequest(
 ): InferRequest {
   dropAllNulls(json);
   const parsed = schema.safeParse(json === undefined ? rawRequest(model, binary) : json);
-  if (!parsed.success) throw toProblem(parsed.error);
+  if (!parsed.success) throw validationProblem(parsed.error);
   const issues = new InferIssues();
   const { model_name, parameters, inputs } = parsed.data;
   if (model_name !== undefined && model_name !== model) {

@@ -5,7 +5,8 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { stringify } from 'yaml';
 import { securityScheme } from '../access/guard.js';
 import { type ConstantReply, constantReply, sendConstant } from '../http/constant-reply.js';
-import { type CollectedDocument, finishDocument } from './openapi.js';
+import type { RouteContext } from './context.js';
+import { finishDocument, type Paths } from './openapi.js';
 import { pageHeaders, swaggerUiRoutes } from './swagger-ui.js';
 
 const description = `Draws Gumbel-softmax samples that can be replayed and trusted.
@@ -16,8 +17,16 @@ A sample is a pure function of its inputs and its seed: the same bits alone or i
 
 Errors are application/problem+json (RFC 9457); their \`type\` is a path of this service that explains the code.`;
 
-/** Registers the document's generator; call it before the routes it describes. */
-export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {
+/**
+ * Registers the document's generator; call it before the routes it describes.
+ *
+ * @param editPaths changes the operations that the routes describe
+ */
+export async function describeRoutes(
+  app: FastifyInstance,
+  { version }: RouteContext,
+  editPaths: (paths: Paths) => Paths,
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -49,16 +58,16 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
     convertConstToEnum: false,
     transformObject: (document) => {
       if (!('openapiObject' in document)) throw new Error('The document is not OpenAPI 3. This is a bug.');
-      return finishDocument(document.openapiObject as unknown as CollectedDocument) as typeof document.openapiObject;
+      return finishDocument(document.openapiObject, editPaths);
     },
   });
 }
 
 /**
- * Serves the document, and the page that shows it; call it after the routes are described. The document is printed once, when the app is
- * ready: each time it would take the HTTP thread milliseconds.
+ * Serves the document, and the page that shows it; call it after the routes are described. The document is printed
+ * once, when the app is ready: each time it would take the HTTP thread milliseconds.
  */
-export function docsRoutes(app: FastifyInstance, keys: boolean): void {
+export function docsRoutes(app: FastifyInstance, context: RouteContext): void {
   const documents: Record<string, ConstantReply> = {};
   app.addHook('onReady', async () => {
     const document = app.swagger();
@@ -75,5 +84,5 @@ export function docsRoutes(app: FastifyInstance, keys: boolean): void {
       sendConstant(request, reply, documents[url] as ConstantReply),
     );
   }
-  swaggerUiRoutes(app, keys);
+  swaggerUiRoutes(app, context);
 }

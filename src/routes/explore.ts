@@ -1,4 +1,6 @@
-/** The pages for readers: GET / names what there is, GET /explore shows what the draws are like. Built from explore/. */
+/**
+ * The pages for readers: GET / names what there is, GET /explore shows what the draws are like. Built from explore/.
+ */
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { constantReply, serveConstant } from '../http/constant-reply.js';
@@ -17,7 +19,10 @@ const files = [
   ['/explore/inter-latin-wght-normal.woff2', 'inter-latin-wght-normal.woff2', 'font/woff2'],
 ] as const;
 
-/** Instead of the policy that JSON replies have. The pages ask nobody but this service; none has a script or style in its text. */
+/**
+ * Instead of the policy that JSON replies have. The pages ask nobody but this service; none has a script or style in
+ * its text.
+ */
 const headers = {
   'content-security-policy':
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",

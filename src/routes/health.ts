@@ -1,14 +1,15 @@
-/** GET /livez and /readyz, the Kubernetes probes. Liveness ignores load; readiness says whether to send requests here. */
+/**
+ * GET /livez and /readyz, the Kubernetes probes. Liveness ignores load; readiness says whether to send requests here.
+ */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { Problem } from '../errors.js';
-import type { Sampler } from '../sampler/sampler.js';
 import { liveReply, readyReply } from '../schemas/health.js';
 import { problemResponses } from '../schemas/problem.js';
-import type { Lifecycle } from './lifecycle.js';
+import type { RouteContext } from './context.js';
 
 /** @throws {Problem} `draining`, `starting` or `worker-lost` when requests should go to another replica */
-export function assertReady(sampler: Sampler, lifecycle: Lifecycle): void {
+export function assertReady({ sampler, lifecycle }: RouteContext): void {
   if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
   const state = sampler.state();
   if (state === 'starting') throw new Problem('starting', 'No worker can draw yet: they are starting.');
@@ -19,7 +20,7 @@ export function assertReady(sampler: Sampler, lifecycle: Lifecycle): void {
 /** What assertReady throws. */
 export const unreadyCodes = ['draining', 'starting', 'worker-lost'] as const;
 
-export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: Lifecycle): void {
+export function healthRoutes(app: FastifyInstance, context: RouteContext): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
   typed.get(
     '/livez',
@@ -52,8 +53,8 @@ export function healthRoutes(app: FastifyInstance, sampler: Sampler, lifecycle: 
       },
     },
     () => {
-      assertReady(sampler, lifecycle);
-      return { status: 'ready' as const, provider: sampler.provider };
+      assertReady(context);
+      return { status: 'ready' as const, provider: context.sampler.provider };
     },
   );
 }

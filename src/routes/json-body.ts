@@ -1,7 +1,7 @@
 /** How routes read JSON bodies: media type checks, then the project's own parser straight from the bytes. */
-import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
+import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
-import { formRefusal } from '../http/body-form.js';
+import { refuseOtherMediaTypes } from '../http/body-form.js';
 import { readBody } from '../http/body-reader.js';
 import { BodyFields } from '../json/body-fields.js';
 import { NumberMatrix } from '../json/number-matrix.js';
@@ -37,13 +37,11 @@ function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
 
 const form = { types: ['application/json'], typeMayBeAbsent: false };
 
-function refuseOtherForms(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  done(formRefusal(request.headers, form));
-}
-
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** Hands the parsed body on at once when it is parsed at once: a promise costs a small request more than its parsing. */
+/**
+ * Hands the parsed body on at once when it is parsed at once: a promise costs a small request more than its parsing.
+ */
 function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, done: Done): void {
   let body: unknown;
   try {
@@ -84,7 +82,5 @@ export function readJsonBodies(app: FastifyInstance, limits: JsonBodyLimits): vo
       else done(error);
     });
   });
-  app.addHook('onRoute', (route) => {
-    if (route.schema?.body) route.onRequest = [route.onRequest ?? [], refuseOtherForms].flat();
-  });
+  refuseOtherMediaTypes(app, form);
 }

@@ -1,24 +1,21 @@
 /** POST /log-prob, the log-density of relaxed samples: body -> job -> sampler -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
+import { type Member, printBody } from '../json/print-body.js';
 import type { DensityJob } from '../sampler/job.js';
-import type { Sampler } from '../sampler/sampler.js';
 import { checkPoints, type LogProbRequest, logProbReply, logProbRequest } from '../schemas/log-prob.js';
-import type { LogitsLimits } from '../schemas/logits.js';
 import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
+import type { RouteContext } from './context.js';
 import { ofRows } from './draw-job.js';
 import { logitsCodes } from './draw-problems.js';
 import { temperatureMember } from './reply-members.js';
 import { drawFor, sendDrawn } from './run-draw.js';
-import { type DeadlineLimit, termsOf } from './terms.js';
+import { termsOf } from './terms.js';
 
 export function logProbRoute(
   app: FastifyInstance,
-  limits: LogitsLimits & DeadlineLimit,
-  sampler: Sampler,
-  printed: OnPrinted,
+  { config: limits, sampler, metrics: { printed } }: RouteContext,
 ): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/log-prob',

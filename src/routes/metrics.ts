@@ -2,14 +2,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { problemResponses } from '../schemas/problem.js';
+import type { RouteContext } from './context.js';
 
-/** Where the metrics come from. */
-export interface MetricsText {
-  readonly contentType: string;
-  readonly text: () => Promise<Buffer>;
-}
-
-export function metricsRoute(app: FastifyInstance, metrics: MetricsText): void {
+export function metricsRoute(app: FastifyInstance, { metrics }: RouteContext): void {
   app.get(
     '/metrics',
     {

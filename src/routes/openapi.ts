@@ -1,14 +1,11 @@
 /**
- * Makes of the document that @fastify/swagger collects from the routes one that generators of clients accept. Schemas that carry a name
- * become components; every number says how wide it is; inference is described for each model by itself, with its bytes.
+ * Makes of the document that @fastify/swagger collects from the routes one that generators of clients accept. Schemas
+ * that carry a name become components; every number says how wide it is.
  *
- * Generators have no common rules. Those that `npm run test:generated` and `.ci/nightly` run refuse lists of types, `const` on booleans
- * and `default` beside `oneOf`, and read an integer without a format as 32 bits. openapi-typescript makes every field with a default a
- * required one, so defaults are told in descriptions.
+ * Generators have no common rules. Those that `npm run test:generated` and `.ci/nightly` run refuse lists of types,
+ * `const` on booleans and `default` beside `oneOf`, and read an integer without a format as 32 bits. openapi-typescript
+ * makes every field with a default a required one, so defaults are told in descriptions.
  */
-import { inferExamples } from '../open-inference/examples.js';
-import { type ModelName, models } from '../open-inference/models.js';
-
 /** Part of a document. */
 export interface Part {
   readonly [key: string]: unknown;
@@ -19,9 +16,9 @@ interface MediaType extends Part {
   readonly examples?: unknown;
 }
 
-type Content = Readonly<Record<string, MediaType>>;
+export type Content = Readonly<Record<string, MediaType>>;
 
-interface Operation extends Part {
+export interface Operation extends Part {
   readonly operationId: string;
   readonly summary: string;
   readonly parameters?: readonly Part[];
@@ -29,17 +26,29 @@ interface Operation extends Part {
   readonly responses: Readonly<Record<string, Part & { readonly content?: Content }>>;
 }
 
-type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+export type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 
-export interface CollectedDocument extends Part {
+interface CollectedDocument extends Part {
   readonly components: Part;
   readonly paths: Paths;
 }
 
-/** The document as it is served. */
-export function finishDocument(collected: CollectedDocument): CollectedDocument {
+function isCollected(document: object): document is CollectedDocument {
+  return 'components' in document && 'paths' in document;
+}
+
+/**
+ * The document as it is served.
+ *
+ * @param editPaths changes the operations first
+ */
+export function finishDocument<Document extends object>(
+  collected: Document,
+  editPaths: (paths: Paths) => Paths,
+): Document {
+  if (!isCollected(collected)) throw new Error('The document has no components, or no paths. This is a bug.');
   const components = new Components();
-  const paths = mapValues(inferencesByModel(collected.paths), (operations) =>
+  const paths = mapValues(editPaths(collected.paths), (operations) =>
     mapValues(operations, (operation) => describeOperation(operation, components)),
   );
   const document = { ...collected, components: { ...collected.components, ...components.all() }, paths };
@@ -162,53 +171,4 @@ function formatOf({ type, minimum, maximum }: Part): string | undefined {
   if (type !== 'integer') return undefined;
   const isNarrow = Number(minimum ?? -Infinity) >= -(2 ** 31) && Number(maximum ?? Infinity) < 2 ** 31;
   return isNarrow ? 'int32' : 'int64';
-}
-
-/**
- * Describes inference once for each model, under its own path: an example of one model is wrong for the other, and a document cannot
- * say that of a parameter and a body.
- */
-function inferencesByModel(paths: Paths): Paths {
-  const described = Object.entries(paths).flatMap(([path, operations]) => {
-    const { post } = operations;
-    if (!path.endsWith('/infer') || !post) return [[path, operations] as const];
-    return modelNames.map((model) => [path.replace('{model}', model), { post: inferenceOf(model, post) }] as const);
-  });
-  return Object.fromEntries(described);
-}
-
-const modelNames = Object.keys(models) as ModelName[];
-
-function inferenceOf(model: ModelName, operation: Operation): Operation {
-  const { operationId, summary, parameters = [], requestBody, responses } = operation;
-  const { requests, replies } = inferExamples[model];
-  const reply = responses['200'];
-  if (!requestBody || !reply?.content) throw new Error('Inference has no body, or no reply. This is a bug.');
-  const ofModel = model.split('_').map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`);
-  return {
-    ...operation,
-    operationId: `${operationId}${ofModel.join('')}`,
-    summary: `${model}: ${summary}`,
-    parameters: [...parameters.filter(({ name }) => name !== 'model'), jsonLength],
-    requestBody: { ...requestBody, content: withBytes(requestBody.content, requests) },
-    responses: { ...responses, '200': { ...reply, content: withBytes(reply.content, replies) } },
-  };
-}
-
-/** The header that tells JSON and tensors apart. */
-const jsonLength = {
-  name: 'Inference-Header-Content-Length',
-  in: 'header',
-  description:
-    'Bytes of JSON in front of the binary tensors; 0 for a body that is one row of FP32 logits. Without it all of the body is JSON.',
-  schema: { type: 'integer', minimum: 0, maximum: 10 ** 15 - 1 },
-};
-
-/** JSON, with its examples, or bytes. No body is empty: `minLength` counts bytes here. */
-function withBytes(content: Content, examples: Readonly<Record<string, object>>): Content {
-  const bytes = { type: 'string', format: 'binary', minLength: 1 };
-  return {
-    'application/json': { ...content['application/json'], examples },
-    'application/octet-stream': { schema: bytes },
-  };
 }

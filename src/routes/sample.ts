@@ -1,26 +1,24 @@
 /** POST /sample: body -> job -> sampler -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
+import { type Member, printBody } from '../json/print-body.js';
 import type { JobResult, SampleJob } from '../sampler/job.js';
 import { type OutputName, outputs } from '../sampler/outputs.js';
 import type { Sampler } from '../sampler/sampler.js';
-import type { DrawLimits } from '../schemas/draw.js';
 import { checkMasks } from '../schemas/masks.js';
 import { sampleOutputNames, sampleOutputs, shapesOf } from '../schemas/outputs.js';
 import { problemResponses } from '../schemas/problem.js';
 import { type SampleRequest, sampleReply, sampleRequest } from '../schemas/sample.js';
+import type { RouteContext } from './context.js';
 import { randomSeed, sampleJob } from './draw-job.js';
 import { logitsCodes } from './draw-problems.js';
 import { drawMembers } from './reply-members.js';
 import { drawFor, sendDrawn } from './run-draw.js';
-import { type DeadlineLimit, termsOf } from './terms.js';
+import { termsOf } from './terms.js';
 
 export function sampleRoute(
   app: FastifyInstance,
-  limits: DrawLimits & DeadlineLimit,
-  sampler: Sampler,
-  printed: OnPrinted,
+  { config: limits, sampler, metrics: { printed } }: RouteContext,
 ): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/sample',

@@ -1,15 +1,16 @@
 /**
- * Swagger UI at /docs, from the files of swagger-ui-dist. The page is ours, so that it needs no script in its text, shows no box for
- * the address of another document, and no padlock where keys are off.
+ * Swagger UI at /docs, from the files of swagger-ui-dist. The page is ours, so that it needs no script in its text,
+ * shows no box for the address of another document, and no padlock where keys are off.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { FastifyInstance } from 'fastify';
 import { constantReply, serveConstant } from '../http/constant-reply.js';
+import type { RouteContext } from './context.js';
 
 /**
- * What the page may do: its own scripts, styles and pictures, and requests to this service. The style attributes are Swagger
- * UI's own. Nothing here asks for HTTPS, which a service inside a cluster does not have.
+ * What the page may do: its own scripts, styles and pictures, and requests to this service. The style attributes are
+ * Swagger UI's own. Nothing here asks for HTTPS, which a service inside a cluster does not have.
  */
 export const pageHeaders = {
   'content-security-policy':
@@ -72,15 +73,14 @@ const initializer = `SwaggerUIBundle({
 const pageCss = 'body { margin: 0; background: #fafafa; }\n';
 const noPadlocks = '.swagger-ui .auth-wrapper, .swagger-ui .authorization__btn { display: none; }\n';
 
-/** @param keys whether the service asks for API keys */
-export function swaggerUiRoutes(app: FastifyInstance, keys: boolean): void {
+export function swaggerUiRoutes(app: FastifyInstance, { callers }: RouteContext): void {
   const hidden = { schema: { hide: true } };
   const serve = (path: string, body: Buffer | string, type: string) =>
     app.get(`/docs${path}`, hidden, serveConstant(constantReply(body, type, pageHeaders)));
   serve('', pageHtml('./docs/static'), 'text/html; charset=utf-8');
   serve('/', pageHtml('./static'), 'text/html; charset=utf-8');
   serve('/static/swagger-initializer.js', initializer, javascript);
-  serve('/static/index.css', keys ? pageCss : pageCss + noPadlocks, css);
+  serve('/static/index.css', callers ? pageCss : pageCss + noPadlocks, css);
   const { resolve } = createRequire(import.meta.url);
   for (const [file, type] of distFiles) {
     serve(`/static/${file}`, readFileSync(resolve(`swagger-ui-dist/${file}`)), type);

@@ -1,27 +1,22 @@
 /** POST /sample/vjp, the backward pass of a draw: body -> job -> sampler -> sums -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { type Member, type OnPrinted, printBody } from '../json/print-body.js';
+import { type Member, printBody } from '../json/print-body.js';
 import { nextTurn } from '../runtime/event-loop-turns.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
 import type { Sampler } from '../sampler/sampler.js';
-import type { DrawLimits } from '../schemas/draw.js';
 import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
 import { checkCotangent, type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
+import type { RouteContext } from './context.js';
 import { vjpJob } from './draw-job.js';
 import { logitsCodes } from './draw-problems.js';
 import { refuseOverflow } from './gradient-overflow.js';
 import { drawMembers } from './reply-members.js';
 import { drawFor, sendDrawn } from './run-draw.js';
-import { type DeadlineLimit, termsOf } from './terms.js';
+import { termsOf } from './terms.js';
 
-export function vjpRoute(
-  app: FastifyInstance,
-  limits: DrawLimits & DeadlineLimit,
-  sampler: Sampler,
-  printed: OnPrinted,
-): void {
+export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metrics: { printed } }: RouteContext): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     '/sample/vjp',
     {

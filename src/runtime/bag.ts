@@ -1,7 +1,7 @@
 /**
- * A set for objects that live as long as a request. A JavaScript Set that objects go through moves to a new table again and again, and
- * what an old table still names outlives every collection but that of the whole heap: with Sets, a quarter of all that draws allocated
- * did, and V8 spent a third of a small draw's CPU on copying it.
+ * A set for objects that live as long as a request. A JavaScript Set that objects go through moves to a new table again
+ * and again, and what an old table still names outlives every collection but that of the whole heap: with Sets, a
+ * quarter of all that draws allocated did, and V8 spent a third of a small draw's CPU on copying it.
  */
 
 /** Belongs to at most one set. */

@@ -1,6 +1,7 @@
 /**
- * Large buffers, used again: allocating a quarter of a megabyte for each request has V8 collect garbage a dozen times a second, at a
- * third of the process's CPU. Whoever takes a buffer gives it back once nothing reads it any more, or lets it go.
+ * Large buffers, used again: allocating a quarter of a megabyte for each request has V8 collect garbage a dozen times a
+ * second, at a third of the process's CPU. Whoever takes a buffer gives it back once nothing reads it any more, or lets
+ * it go.
  */
 
 /** Smaller ones cost less to allocate than to keep. */
@@ -16,8 +17,8 @@ export class BufferPool {
 
   /**
    * @param idleBytesMax bytes of all buffers that wait to be taken
-   * @param sizesPerOctave sizes between one power of two and the next: with 1 a buffer is up to twice as large as what was asked for,
-   *   with 4 up to a quarter larger, but one that fits is found less often. Default 1
+   * @param sizesPerOctave sizes between one power of two and the next: with 1 a buffer is up to twice as large as what
+   * was asked for, with 4 up to a quarter larger, but one that fits is found less often. Default 1
    */
   constructor(idleBytesMax: number, sizesPerOctave = 1) {
     this.#idleBytesMax = idleBytesMax;

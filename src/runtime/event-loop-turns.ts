@@ -1,7 +1,7 @@
 /**
- * Turns of the event loop, shared by everything that works in slices: however many large bodies and replies are under way,
- * each turn of the loop does one slice of one of them, in the order they asked. Without this, thirty replies that each yield
- * after half a millisecond still hold the loop for fifteen.
+ * Turns of the event loop, shared by everything that works in slices: however many large bodies and replies are under
+ * way, each turn of the loop does one slice of one of them, in the order they asked. Without this, thirty replies that
+ * each yield after half a millisecond still hold the loop for fifteen.
  */
 
 const waiting: (() => void)[] = [];
@@ -20,7 +20,9 @@ export function nextTurn(): Promise<void> {
   });
 }
 
-/** What one turn may do of work that comes all at once: replies of a quarter of a megabyte are printed in about 2 ms. */
+/**
+ * What one turn may do of work that comes all at once: replies of a quarter of a megabyte are printed in about 2 ms.
+ */
 const turnBytesMax = 2 ** 18;
 let turnBytes = 0;
 
@@ -29,8 +31,8 @@ function beginTurn(): void {
 }
 
 /**
- * Undefined where this turn has room for work on so many bytes, which is counted; else a promise of a turn that has. A batch resolves
- * dozens of draws at once, whose replies would all be printed in the same turn.
+ * Undefined where this turn has room for work on so many bytes, which is counted; else a promise of a turn that has. A
+ * batch resolves dozens of draws at once, whose replies would all be printed in the same turn.
  */
 export function roomInTurn(bytes: number): Promise<void> | undefined {
   if (turnBytes > 0 && turnBytes + bytes > turnBytesMax) return nextTurn();
@@ -39,7 +41,10 @@ export function roomInTurn(bytes: number): Promise<void> | undefined {
   return undefined;
 }
 
-/** Does `step` over [0, count) in one turn, where that is at most `sliceMax`, or in a turn for each slice; `step` returns true to stop. */
+/**
+ * Does `step` over [0, count) in one turn, where that is at most `sliceMax`, or in a turn for each slice; `step`
+ * returns true to stop.
+ */
 export function inSlices(
   count: number,
   sliceMax: number,

@@ -1,6 +1,6 @@
 /**
- * Lets the thread that calls give way where CPUs are short. A refusal or a probe takes the HTTP thread a fraction of a millisecond, which
- * must not wait for a draw to use up its time slice; draws take all the CPU that is left either way.
+ * Lets the thread that calls give way where CPUs are short. A refusal or a probe takes the HTTP thread a fraction of a
+ * millisecond, which must not wait for a draw to use up its time slice; draws take all the CPU that is left either way.
  * Only Linux gives threads a niceness of their own; elsewhere nothing happens.
  */
 import { readlinkSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /** Collects what is wrong with an inference request, at the places of its JSON, and throws it as one Problem. */
 import { z } from 'zod';
 import type { ProblemCode } from '../errors.js';
-import { type IssueSink, report, toProblem } from './issue.js';
+import { type IssueSink, report, validationProblem } from './issue.js';
 
 type Path = readonly (string | number)[];
 
@@ -43,6 +43,6 @@ export class InferIssues implements IssueSink {
 
   /** @throws {Problem} if anything has been reported; its code is that of what was reported first */
   throwIfAny(): void {
-    if (this.#issues.length > 0) throw toProblem(new z.ZodError(this.#issues));
+    if (this.#issues.length > 0) throw validationProblem(new z.ZodError(this.#issues));
   }
 }

@@ -1,8 +1,8 @@
 /**
- * What is wrong with a field, in this service's words: one text for each kind of issue that zod raises. zod's own texts never reach a
- * client: they would repeat what was sent, and change with its versions.
+ * What is wrong with a field, in this service's words: one text for each kind of issue that zod raises. zod's own texts
+ * never reach a client: they would repeat what was sent, and change with its versions.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 
 type RawIssue = z.core.$ZodRawIssue;
 
@@ -17,8 +17,8 @@ const nouns: Readonly<Record<string, string>> = {
 };
 
 /**
- * The text of an issue that its schema has none for. On an issue about unknown fields it also notes the fields that there are: zod keeps what is on an
- * issue, but for the schema that raised it.
+ * The text of an issue that its schema has none for. On an issue about unknown fields it also notes the fields that
+ * there are: zod keeps what is on an issue, but for the schema that raised it.
  */
 export function issueText(issue: RawIssue): string {
   switch (issue.code) {
@@ -35,7 +35,7 @@ export function issueText(issue: RawIssue): string {
     case 'not_multiple_of':
       return `must be a multiple of ${issue.divisor}`;
     case 'unrecognized_keys':
-      issue.legal = Object.keys((issue.inst as unknown as z.ZodObject)._zod.def.shape);
+      if (issue.inst instanceof z.core.$ZodObject) issue.legal = Object.keys(issue.inst._zod.def.shape);
       return 'has a field that is not known here';
     default:
       return 'must have the form that /docs says';

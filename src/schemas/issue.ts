@@ -51,7 +51,7 @@ function errorsOf(issue: z.core.$ZodIssue): FieldError[] {
  * The Problem of a failed validation. Its code is that of the first issue, in the order of the field table, with unknown
  * fields last; `errors` names up to ten.
  */
-export function toProblem(error: z.ZodError): Problem {
+export function validationProblem(error: z.ZodError): Problem {
   const [first] = error.issues;
   if (!first) throw new Error('A validation failed without an issue. This is a bug.');
   const code = codeOf(first);

@@ -4,9 +4,9 @@
  */
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
-import { scanFloats } from '../open-inference/tensors/scan.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { component } from './component.js';
+import { scanFloats } from './float-scan/float-scan.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 import { scalar } from './nested.js';
 
@@ -16,7 +16,9 @@ export interface Logits {
   readonly rank: 1 | 2;
   readonly rows: number;
   readonly categories: number;
-  /** float32 [rows, categories]; masked is -Infinity, every row has a finite logit, no magnitude lies in (0, 2^-100). */
+  /**
+   * float32 [rows, categories]; masked is -Infinity, every row has a finite logit, no magnitude lies in (0, 2^-100).
+   */
   readonly data: Float32Array;
 }
 
@@ -25,7 +27,10 @@ export interface LogitsLimits {
   readonly categoriesMax: number;
 }
 
-/** Logits smaller in magnitude become +0: then no difference of two logits is a denormal, which GPUs flush (design, section 2). */
+/**
+ * Logits smaller in magnitude become +0: then no difference of two logits is a denormal, which GPUs flush (design,
+ * section 2).
+ */
 const smallestLogit = 2 ** -100;
 
 function logitsRow({ categoriesMax }: LogitsLimits) {
@@ -108,8 +113,8 @@ export class ScannedMatrix {
 }
 
 /**
- * Makes logits of the numbers of a JSON array, in place and in turns of the event loop: null, which is NaN here, becomes -Infinity, and
- * tiny ones +0. The schema does the same to an array that it gets unscanned, in one go.
+ * Makes logits of the numbers of a JSON array, in place and in turns of the event loop: null, which is NaN here,
+ * becomes -Infinity, and tiny ones +0. The schema does the same to an array that it gets unscanned, in one go.
  */
 export function scanLogits(matrix: NumberMatrix): ScannedMatrix | Promise<ScannedMatrix> {
   const { data, infiniteCount, raggedRow, rank, columns } = matrix;
@@ -165,7 +170,9 @@ function isUsable({ matrix, infinites }: ScannedMatrix, limits: LogitsLimits, si
   return false;
 }
 
-/** Whether there is a logit and there are not too many rows or categories; false once what is wrong has been reported. */
+/**
+ * Whether there is a logit and there are not too many rows or categories; false once what is wrong has been reported.
+ */
 export function isLegalShape(rows: number, categories: number, limits: LogitsLimits, sink: IssueSink): boolean {
   if (rows === 0 || categories === 0) {
     report(sink, 'empty-input', [], 'must hold at least one row with at least one category');
@@ -194,8 +201,8 @@ export function reportMaskedRows(rows: readonly number[], pathOf: (row: number) 
 }
 
 /**
- * Turns null, which is NaN here, into -Infinity and tiny logits into +0, in place and a slice after another, and finds the rows without
- * a finite logit. None may be +Infinity.
+ * Turns null, which is NaN here, into -Infinity and tiny logits into +0, in place and a slice after another, and finds
+ * the rows without a finite logit. None may be +Infinity.
  */
 export class Masking {
   readonly #data: Float32Array;

@@ -1,11 +1,11 @@
 /**
- * Temperature schedules: a temperature as a function of the training step, in place of a number. Leaves rounding to float32,
- * and where a schedule may stand, to `temperature.ts`.
+ * Temperature schedules: a temperature as a function of the training step, in place of a number. Leaves rounding to
+ * float32, and where a schedule may stand, to `temperature.ts`.
  */
 import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
 import { component } from './component.js';
-import { type IssueSink, report } from './issue.js';
+import { report } from './issue.js';
 import { isInTemperatureRange, temperatureMax, temperatureMin, temperatureRange } from './temperature-bounds.js';
 
 function temperature(description: string) {
@@ -87,24 +87,20 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
 /**
  * The temperature of a schedule, or undefined once what is wrong has been reported, at paths relative to the schedule.
  *
- * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant, and
- * the others would rise from below a value that is called their minimum.
+ * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant,
+ * and the others would rise from below a value that is called their minimum.
  */
-export function readSchedule(value: object, sink: IssueSink): number | undefined {
+export function readSchedule(value: object, context: z.RefinementCtx): number | undefined {
   const { data, error } = scheduleSchema.safeParse(value);
   if (error) {
-    for (const issue of error.issues.slice(0, fieldErrorsMax)) forward(issue, sink);
+    for (const issue of error.issues.slice(0, fieldErrorsMax)) context.addIssue({ ...issue });
     return undefined;
   }
   if (data.minimum > data.initial) {
-    report(sink, 'validation', ['minimum'], 'must be at most initial: a schedule cools down');
+    report(context, 'validation', ['minimum'], 'must be at most initial: a schedule cools down');
     return undefined;
   }
   return temperatureAt(data);
-}
-
-function forward(issue: z.core.$ZodIssue, sink: IssueSink): void {
-  sink.addIssue(issue as never);
 }
 
 /**
@@ -114,9 +110,10 @@ function forward(issue: z.core.$ZodIssue, sink: IssueSink): void {
  *   linear        initial + (minimum - initial) p                      p = min(step / steps, 1)
  *   cosine        minimum + (initial - minimum) (1 + cos(pi p)) / 2
  *
- * The last two are evaluated as initial w + minimum (1 - w) with w = q and w = sin(pi q / 2)^2, q = 1 - p = (steps - step) / steps:
- * the same numbers, but exact at both ends and with a relative error below 30 * 2^-53 between, also from 1e6 down to 1e-6.
- * The first is that accurate too: where it is above its minimum, rate step < 28.
+ * The last two are evaluated as initial w + minimum (1 - w) with w = q and w = sin(pi q / 2)^2,
+ * q = 1 - p = (steps - step) / steps: the same numbers, but exact at both ends and with a relative error below
+ * 30 * 2^-53 between, also from 1e6 down to 1e-6. The first is that accurate too: where it is above its minimum,
+ * rate step < 28.
  */
 export function temperatureAt(schedule: Schedule): number {
   const { initial, minimum, step } = schedule;

@@ -1,7 +1,7 @@
 /** Every mistake in every field is told in this service's words: no text of zod reaches a client. */
 import t from 'tap';
 import { z } from 'zod';
-import { toProblem } from '../../src/schemas/issue.js';
+import { validationProblem } from '../../src/schemas/issue.js';
 import { startService } from '../support/service.js';
 
 const service = await startService();
@@ -193,7 +193,7 @@ t.test('every kind of issue that zod has is told in the same words', async (t) =
   for (const [code, schema, value] of kinds) {
     const { error } = schema.safeParse(value);
     t.equal(error?.issues[0]?.code, code);
-    for (const { message } of toProblem(error as z.ZodError).errors) t.notMatch(message, ofZod, code);
+    for (const { message } of validationProblem(error as z.ZodError).errors) t.notMatch(message, ofZod, code);
   }
 });
 

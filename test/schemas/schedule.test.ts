@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import t from 'tap';
 import { z } from 'zod';
 import type { Problem } from '../../src/errors.js';
-import { toProblem } from '../../src/schemas/issue.js';
+import { validationProblem } from '../../src/schemas/issue.js';
 import { readSchedule, type Schedule, scheduleJsonSchema, temperatureAt } from '../../src/schemas/schedule.js';
 
 /** As a field reads it: the temperature, or the Problem of a body whose `temperature` is this. */
 function read(value: object): number | Problem {
   const field = z.unknown().transform((given, context) => readSchedule(given as object, context) ?? z.NEVER);
   const result = z.object({ temperature: field }).safeParse({ temperature: value });
-  return result.success ? result.data.temperature : toProblem(result.error);
+  return result.success ? result.data.temperature : validationProblem(result.error);
 }
 
 /** Code, and pointers with messages, of what is wrong. */

@@ -5,7 +5,7 @@ import { type Access, openAccess } from '../../src/access/access.js';
 import { buildApp } from '../../src/app.js';
 import { readConfig } from '../../src/config.js';
 import { Metrics } from '../../src/observability/metrics.js';
-import type { Lifecycle } from '../../src/routes/lifecycle.js';
+import type { Lifecycle } from '../../src/routes/context.js';
 import { createSampler, type Sampler } from '../../src/sampler/sampler.js';
 import { testProvider } from './provider.js';
 

@@ -3,7 +3,7 @@
 // and when.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { loadWasm, newMemory, wasmPageBytes } from '../../runtime/wasm.js';
 
 /**
  * A kernel with a memory of its own: not shared between threads, and a call overwrites what an earlier one left. All views are fixed
@@ -74,13 +74,6 @@ export interface NoiseKernel {
   gumbelFromBits(b: number, r: number): number;
 }
 
-/** The part of the JavaScript API of WebAssembly that is used here; the libraries of the TypeScript set-up do not declare it. */
-declare const WebAssembly: {
-  Module: new (bytes: Uint8Array) => object;
-  Memory: new (descriptor: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-  Instance: new (module: object, imports: { env: { memory: object } }) => { readonly exports: unknown };
-};
-
 /** What kernel.ts exports; addresses are bytes of the memory. */
 interface KernelExports {
   setDraws(streams: number, rowCount: number, firstSample: number): void;
@@ -94,11 +87,10 @@ interface KernelExports {
   gumbelFromBits(b: number, r: number): number;
 }
 
-const PAGE_BYTES = 65536;
 const CACHE_LINE_BYTES = 64;
 
 /** Page 0 is the kernel's own; see assembly/memory.ts. */
-const NOISE_START_BYTES = PAGE_BYTES;
+const NOISE_START_BYTES = wasmPageBytes;
 
 /** 256 MiB of noise. A tile is a few hundred KiB; the limit keeps byte addresses below 2^31. */
 const ELEMENTS_MAX_LIMIT = 2 ** 26;
@@ -108,8 +100,7 @@ const STREAM_WORDS = 3;
 /** The kernel works on groups of 16 categories. */
 const GROUP = 16;
 
-/** Compiled once a thread: its code is shared by all kernels. */
-const module = new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)));
+const newInstance = loadWasm<KernelExports>(new URL('./kernel.wasm', import.meta.url));
 
 /** Where the views begin, in bytes. */
 interface Layout {
@@ -161,9 +152,9 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
     `A noise kernel of ${drawsMax} draws of ${elementsMax} elements was asked for. This is a bug.`,
   );
   const layout = layOut(elementsMax, drawsMax);
-  const pages = Math.ceil(layout.end / PAGE_BYTES);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const kernel = new WebAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
+  const pages = Math.ceil(layout.end / wasmPageBytes);
+  const memory = newMemory(pages, pages);
+  const kernel = newInstance(memory);
 
   return {
     noise: new Float32Array(memory.buffer, NOISE_START_BYTES, elementsMax),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
+import { newMemory } from '../../../src/runtime/wasm.js';
 import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { completeGraph } from '../../../src/sampler/onnx/graphs.js';
 import { openDrawGraphs } from '../../../src/sampler/onnx/session.js';
@@ -33,13 +34,6 @@ async function draw(
     hard: new Tensor('bool', flags, [rows, 1]),
   });
   return { samples: samples.data as Float32Array, indices: [...(index.data as BigInt64Array)].map(Number) };
-}
-
-/** TypeScript declares WebAssembly only together with the browser's globals. */
-function wasmMemory(pages: number): ArrayBuffer {
-  type Memory = new (descriptor: { initial: number }) => { buffer: ArrayBuffer };
-  const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: Memory } }).WebAssembly;
-  return new Memory({ initial: pages }).buffer;
 }
 
 /** z = (l - max l) + g, row by row, in float32. */
@@ -238,7 +232,7 @@ t.test('the workers give the samples of the complete graph but for one unit in t
 });
 
 t.test('exponentials are taken in place, of views on WebAssembly memory too, and nothing else changes', async (t) => {
-  const x = new Float32Array(wasmMemory(1), 64, 4096).fill(-1);
+  const x = new Float32Array(newMemory(1, 1).buffer, 64, 4096).fill(-1);
   await graphs.exponential(x.subarray(100, 200));
   t.ok(x.subarray(100, 200).every((value) => Math.abs(value - Math.exp(-1)) < 2 ** -24));
   t.equal(x.filter((value) => value === -1).length, 4096 - 100);

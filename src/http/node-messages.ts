@@ -6,9 +6,10 @@ import { Problem } from '../errors.js';
 const piecesMin = 1024;
 
 /**
- * More have to have so many bytes on average. Each piece costs about a microsecond and 350 bytes of memory, whatever is in it. A piece is
- * a chunk, or a part of one where a read ends in it, so chunks of twice as many bytes are always enough. Clients that stream send
- * their buffers, from 100 bytes for events to 64 KiB, and packets of TCP have 536 bytes or more.
+ * More have to have so many bytes on average. Each piece costs about a microsecond and 350 bytes of memory, whatever is
+ * in it. A piece is a chunk, or a part of one where a read ends in it, so chunks of twice as many bytes are always
+ * enough. Clients that stream send their buffers, from 100 bytes for events to 64 KiB, and packets of TCP have 536
+ * bytes or more.
  */
 const pieceBytesMin = 32;
 
@@ -41,7 +42,10 @@ export class Request extends IncomingMessage {
   }
 }
 
-/** A reply that closes its connection where more of the request's body is to come than is worth reading for the sake of that. */
+/**
+ * A reply that closes its connection where more of the request's body is to come than is worth reading for the sake of
+ * that.
+ */
 export class Reply extends ServerResponse<Request> {
   override writeHead(status: number, ...rest: never[]): this {
     const { complete, headers } = this.req;

@@ -1,29 +1,18 @@
 /**
- * Whether float32 values hold anything that logits are changed or refused for. Most tensors hold nothing of it, and to know that at a
- * tenth of what a loop over them costs spares the loop.
+ * Whether float32 values hold anything that logits are changed or refused for. Most tensors hold nothing of it, and to
+ * know that at a tenth of what a loop over them costs spares the loop.
  */
-import { readFileSync } from 'node:fs';
-
-/** The part of the WebAssembly API used here; the es2023 library has no types for it. */
-declare const WebAssembly: {
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { readonly exports: unknown };
-};
-
-interface Constant {
-  readonly value: number;
-}
+import { loadWasm, type WasmConstant, type WasmMemory } from '../../runtime/wasm.js';
 
 interface ScanExports {
-  readonly VALUES_MAX: Constant;
-  readonly NOT_FINITE: Constant;
-  readonly TINY: Constant;
-  memory: { readonly buffer: ArrayBuffer };
+  readonly VALUES_MAX: WasmConstant;
+  readonly NOT_FINITE: WasmConstant;
+  readonly TINY: WasmConstant;
+  readonly memory: WasmMemory;
   scan(count: number): number;
 }
 
-const module = new WebAssembly.Module(readFileSync(new URL('./scan.wasm', import.meta.url)));
-const kernel = new WebAssembly.Instance(module).exports as ScanExports;
+const kernel = loadWasm<ScanExports>(new URL('./float-scan.wasm', import.meta.url))();
 const valuesMax = kernel.VALUES_MAX.value;
 const values = new Float32Array(kernel.memory.buffer, 0, valuesMax);
 

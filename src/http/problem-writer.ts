@@ -1,0 +1,92 @@
+/**
+ * The one writer of problem replies (RFC 9457). A problem becomes a status, headers and a body in one place, and goes
+ * out in one of three ways: through Fastify, in front of Fastify, or on the raw socket where Node could not read a
+ * request.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Problem, problemKind } from '../errors.js';
+import { problemMediaType } from '../schemas/problem.js';
+import { connectionOf } from './connection.js';
+
+/** Headers of every reply, by the id of its request and the origin of the page that sent it. */
+export type HeadersOf = (requestId: string, origin: string | undefined) => Readonly<Record<string, string>>;
+
+/** How errors look under the paths of a protocol that has a form of its own. */
+export interface ErrorForm {
+  readonly isFor: (target: string) => boolean;
+  readonly mediaType: string;
+  readonly bodyOf: (problem: Problem, requestId: string) => string;
+}
+
+const problemJson: ErrorForm = { isFor: () => true, mediaType: problemMediaType, bodyOf: problemBodyOf };
+
+interface ProblemReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: string;
+}
+
+export class ProblemWriter {
+  readonly #headersOf: HeadersOf;
+  readonly #forms: readonly ErrorForm[];
+
+  /** @param forms those that go before problem+json */
+  constructor(headersOf: HeadersOf, forms: readonly ErrorForm[] = []) {
+    this.#headersOf = headersOf;
+    this.#forms = [...forms, problemJson];
+  }
+
+  /** Replies to a request that Fastify has. */
+  send(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { status, headers, body } = this.#reply(problem, request.id, request.url, request.headers.origin);
+    // Fastify adds a charset to the media type of text, not to that of bytes.
+    return reply.code(status).headers(headers).send(Buffer.from(body));
+  }
+
+  /** Replies to a request before Fastify has it. */
+  end(problem: Problem, requestId: string, { url = '', headers: sent }: IncomingMessage, reply: ServerResponse): void {
+    const { status, headers, body } = this.#reply(problem, requestId, url, sent.origin);
+    // Node writes text together with the head; bytes would be a second write.
+    reply.writeHead(status, headers).end(body);
+  }
+
+  /** Writes the last reply of a connection, to what Node could not read as a request. */
+  write(problem: Problem, socket: Socket): void {
+    const connection = connectionOf(socket);
+    const { status, headers, body } = this.#reply(problem, randomUUID(), '', connection?.origin);
+    const all = { ...headers, date: new Date().toUTCString(), connection: 'close' };
+    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 ${status} ${problemKind(problem.code).title}\r\n${lines.join('')}\r\n${body}`);
+    connection?.linger();
+  }
+
+  #reply(problem: Problem, requestId: string, target: string, origin: string | undefined): ProblemReply {
+    const form = this.#forms.find(({ isFor }) => isFor(target)) ?? problemJson;
+    const body = form.bodyOf(problem, requestId);
+    const headers: Record<string, string | number> = {
+      ...this.#headersOf(requestId, origin),
+      'content-type': form.mediaType,
+    };
+    if (problem.retryAfterSeconds !== undefined) headers['retry-after'] = problem.retryAfterSeconds;
+    if (problem.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="gumbel-sampler"';
+    headers['content-length'] = Buffer.byteLength(body);
+    return { status: problemKind(problem.code).status, headers, body };
+  }
+}
+
+function problemBodyOf({ code, message, errors }: Problem, requestId: string): string {
+  const { status, title } = problemKind(code);
+  return JSON.stringify({
+    type: `/problems/${code}`,
+    code,
+    title,
+    status,
+    detail: message,
+    instance: `/problems/${code}#${requestId}`,
+    request_id: requestId,
+    errors,
+  });
+}

@@ -50,7 +50,7 @@ function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Sche
   return settings;
 }
 
-/** Every option by its environment name. The README's table and `.env.example` are tested against this object. */
+/** Every option by its environment name. `docs/configuration.md` and `.env.example` are tested against this object. */
 export const options = {
   PORT: option({
     schema: integer({ min: 0, max: 65535 }),

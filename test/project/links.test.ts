@@ -79,6 +79,19 @@ t.test('every relative link and anchor resolves', async (t) => {
   );
 });
 
+t.test('every source that a document names by its path exists', async (t) => {
+  const named = documents.flatMap((document) =>
+    [...read(document).matchAll(/`((?:src|test|scripts|deploy|explore|bench|faults|examples)\/[\w./-]+)`/g)].map(
+      ([, path]) => [document, (path as string).replace(/\/$/, '')] as const,
+    ),
+  );
+  t.ok(named.length > 20, `${named.length} paths`);
+  const missing = named.filter(
+    ([, path]) => !path.endsWith('results') && !files.some((file) => file === path || file.startsWith(`${path}/`)),
+  );
+  t.same(missing, []);
+});
+
 t.test('every document that a source names exists', async (t) => {
   const sources = files.filter(
     (path) => /\.(ts|mjs|py|ya?ml|sh)$|(^|\/)(Dockerfile|run|nightly)$/.test(path) && path !== 'package-lock.json',

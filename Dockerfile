@@ -1,11 +1,13 @@
-# Stages: all packages; the built service; the packages production needs, for the target alone; the root file system; the image. Only the
-# first one asks the package registry. Every command runs on the machine that builds, whatever the image is for, so that nothing is
-# emulated: the stages of the target are copied from. docs/image-and-kubernetes.md says how to build it, also without an image registry.
+# Stages: all packages; the built service; the packages that production needs, for the target alone; the root file
+# system; the image. Only the first one asks the package registry. Every command runs on the machine that builds, whatever
+# the image is for, so that nothing is emulated: the stages of the target are only copied from.
+# docs/image-and-kubernetes.md says how to build it, also without an image registry.
 
 # Pin a release by digest: --build-arg NODE_IMAGE=docker.io/library/node@sha256:...
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# The target's own. First of all, since buildah 1.28 takes the platform of a stage for those behind it.
+# The target's own. It comes first, because buildah 1.28 (Debian 12) takes the platform of a stage for later ones:
+# https://github.com/podman-container-tools/buildah/issues/4742
 FROM ${NODE_IMAGE} AS base
 
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS packages
@@ -25,7 +27,8 @@ FROM packages AS production-packages
 # amd64 or arm64, as BuildKit and buildah set it for the target; Node.js and onnxruntime-node call the first one x64.
 ARG TARGETARCH
 # onnxruntime-node carries every platform, about 290 MB; one is enough. No other package has native files.
-# The bill of materials lists what is then installed; npm would call the development packages missing if package.json still named them.
+# The bill of materials lists what is then installed. `npm sbom` fails if package.json still names missing packages:
+# https://github.com/npm/cli/blob/v10.9.0/lib/commands/sbom.js#L57-L62
 RUN npm prune --omit=dev --offline \
  && npm pkg delete devDependencies \
  && npm sbom --sbom-format=cyclonedx > sbom.cdx.json \
@@ -39,7 +42,7 @@ RUN npm prune --omit=dev --offline \
 
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS root
 COPY --from=base / /image
-# The service runs node and nothing else; package managers would only be there for an intruder, and for scanners to report.
+# The service runs node and nothing else; package managers would only serve an intruder, and scanners would report them.
 RUN cd /image && rm -rf usr/local/lib/node_modules usr/local/include/node usr/local/bin/docker-entrypoint.sh opt/yarn-* \
  && find usr/local/bin -type l \( -name 'np[mx]' -o -name 'yarn*' -o -name corepack -o -name nodejs \) -delete
 
@@ -68,10 +71,12 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Node.js would open its inspector at SIGUSR1 in the moment before the service takes the signal over (Node.js 22.14 and later can be told not to).
+# Node.js would open its inspector at SIGUSR1 in the moment before the service has a listener (Node.js 22.14 and later:
+# https://github.com/nodejs/node/pull/56441).
 CMD ["node", "--disable-sigusr1", "dist/src/server.js"]
 
-# docker build --target cuda: the same service with ONNX Runtime's CUDA provider, for hosts with an NVIDIA GPU (docs/providers.md).
+# docker build --target cuda: the same service with ONNX Runtime's CUDA provider, for hosts with an NVIDIA GPU
+# (docs/providers.md).
 FROM production-packages AS cuda-packages
 ARG CUDA_SHA256SUMS=""
 RUN node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12 \

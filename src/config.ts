@@ -51,7 +51,8 @@ function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Sche
 }
 
 /**
- * Every option by its environment name: the one place where an option is stated. Config, docs/configuration.md and `.env.example` follow it.
+ * Every option by its environment name: the one place where an option is stated. Config is derived from it, and a test
+ * compares docs/configuration.md and `.env.example` with it.
  */
 export const options = {
   PORT: option({

@@ -28,14 +28,14 @@ export const catalogue = {
     status: 400,
     title: 'The binary body is not laid out as its header says',
     meaning:
-      'Inference-Header-Content-Length is no whole number or larger than the body, or the tensors take more or fewer bytes than follow the JSON.',
+      'Inference-Header-Content-Length is not a whole number or is larger than the body, or the tensors take more or fewer bytes than follow the JSON.',
     remedy:
       'Send the JSON, as many bytes as the header says, then the bytes of each tensor in the order of the inputs, without padding.',
   },
   'shape-size-mismatch': {
     status: 400,
     title: 'A tensor does not have the size of its shape',
-    meaning: 'The elements or bytes of a tensor are not as many as its shape and datatype make.',
+    meaning: 'The number of elements or bytes of a tensor does not match its shape and datatype.',
     remedy: 'Send a shape whose product is the number of elements, and binary_data_size in bytes.',
   },
   'bad-request': {
@@ -121,7 +121,7 @@ export const catalogue = {
     status: 422,
     title: 'A field is wrong',
     meaning: 'A field is missing, unknown, of the wrong type, outside its bounds, or an array has the wrong length.',
-    remedy: 'Mend the fields that `errors` points at; /docs lists every field.',
+    remedy: 'Fix the fields that `errors` points at; /docs lists every field.',
   },
   'non-finite-logits': {
     status: 422,

@@ -56,10 +56,11 @@ class Run {
    * ended meanwhile.
    */
   listen(): void {
-    // Process 1 of a container would not hear a signal that nobody listens to.
+    // Process 1 of a container does not get a signal without a listener:
+    // https://github.com/nodejs/docker-node/blob/main/docs/BestPractices.md#handling-kernel-signals
     for (const signal of stopSignals) process.on(signal, () => this.#hear(signal));
-    // Node.js opens its inspector at SIGUSR1 unless somebody listens: whoever then connects to port 9229 runs code
-    // here.
+    // Without a listener Node.js opens its inspector at SIGUSR1, and whoever connects to port 9229 runs code here.
+    // Can go when Node.js 22.14 is the oldest version: --disable-sigusr1 (https://github.com/nodejs/node/pull/56441).
     process.on('SIGUSR1', () => {});
     process.on('uncaughtException', (error) =>
       this.#fail(error, 'the process ends because of an error that nothing caught'),

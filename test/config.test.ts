@@ -5,6 +5,14 @@ import { ConfigError, options, readConfig } from '../src/config.js';
 const root = new URL('../../', import.meta.url);
 const text = (name: string) => readFileSync(new URL(name, root), 'utf8');
 
+/** Names and defaults in the table of options of a document. */
+function rowsOf(document: string): (string | undefined)[][] {
+  return [...text(document).matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \|/gm)].map(([, name, value]) => [
+    name,
+    value?.trim(),
+  ]);
+}
+
 t.test('an empty environment gives the documented defaults, frozen', async (t) => {
   const config = readConfig({});
   t.equal(config.port, 8080);
@@ -41,16 +49,20 @@ t.test('a value that cannot work is one clear line that names the option and wha
   t.throws(() => readConfig({ PORT: 'x' }), ConfigError);
 });
 
-t.test("the README's table and .env.example name every option with its default, and no other", async (t) => {
+t.test('docs/configuration.md and .env.example name every option with its default, and no other', async (t) => {
   const defaults = Object.entries(options).map(([name, { default: value }]) => [
     name,
     name === 'WORKERS' ? 'cores - 1' : value || 'none',
   ]);
-  const rows = [...text('README.md').matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \|/gm)].map(([, name, value]) => [
-    name,
-    value?.trim(),
-  ]);
-  t.same(rows, defaults);
+  t.same(rowsOf('docs/configuration.md'), defaults);
+  const few = rowsOf('README.md');
+  t.ok(few.length > 0);
+  for (const row of few)
+    t.strictSame(
+      row,
+      defaults.find(([name]) => name === row[0]),
+      `README.md: ${row[0]}`,
+    );
   const lines = [...text('.env.example').matchAll(/^# ?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
   t.same(
     lines,

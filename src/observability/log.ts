@@ -36,7 +36,8 @@ const redact = {
 };
 
 export function openLog({ level, fd, lineDropped }: LogOptions): Log {
-  // pino's own destination writes the rest synchronously when the process exits, for ever if nobody reads.
+  // pino's own destination writes the rest synchronously when the process exits, for ever if nobody reads: autoEnd in
+  // https://github.com/pinojs/pino/blob/v10.4.0/lib/tools.js#L302-L321. Can go when pino limits that time.
   const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax });
   let closed: Promise<boolean> | undefined;
   // pino gets nothing but `write`: with a `flushSync` it would write fatal lines synchronously, which is for ever if

@@ -26,10 +26,11 @@ for (const document of documents) {
   });
 }
 
-t.test('the frequencies of the README are what its command counts', async (t) => {
-  const body = /-d '(.*)' \| cut/.exec(readme)?.[1];
+t.test('the frequencies of docs/when-gumbel.md are what its command counts', async (t) => {
+  const text = readDocument('docs/when-gumbel.md');
+  const body = /-d '(.*)' \| cut/.exec(text)?.[1];
   const { reply } = await service.sample(body);
-  const [, zeros, ones] = /category 0 wins (\d+) and category 1 wins (\d+)/.exec(readme) ?? [];
+  const [, zeros, ones] = /category 0 wins (\d+) and category 1 wins (\d+)/.exec(text) ?? [];
   const wins = (reply.indices as number[]).filter((index) => index === 0).length;
   t.same([wins, 10_000 - wins], [Number(zeros), Number(ones)]);
 });

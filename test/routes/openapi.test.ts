@@ -376,9 +376,9 @@ t.test('the request schema describes exactly the fields that are taken', async (
   ]);
 });
 
-t.test('the README and the catalogue name the same codes with the same statuses', async (t) => {
-  const readme = readFileSync(new URL('README.md', root), 'utf8');
-  const rows = [...readme.matchAll(/^\| (\d{3}) \| `([a-z-]+)` \|/gm)].map(([, status, code]) => [
+t.test('docs/errors.md and the catalogue name the same codes with the same statuses', async (t) => {
+  const document = readFileSync(new URL('docs/errors.md', root), 'utf8');
+  const rows = [...document.matchAll(/^\| (\d{3}) \| `([a-z-]+)` \|/gm)].map(([, status, code]) => [
     code,
     Number(status),
   ]);

@@ -1,4 +1,6 @@
-/** A view that follows the reader: state -> requests -> replies -> picture. What is asked and drawn is its definition's. */
+/**
+ * A view that follows the reader: state -> requests -> replies -> picture. What is asked and drawn is its definition's.
+ */
 import { isKeyNeeded } from './api-key.js';
 import { countingCurlOf, curlOf } from './curl.js';
 import { Frame, type Table } from './frame.js';

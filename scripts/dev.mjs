@@ -1,6 +1,7 @@
 /**
- * `npm run dev`: builds, serves with a readable log, and does both again when a file below src or explore changes. A build that fails
- * prints its errors, and the service runs on as it was. The service is a process of its own, so that nothing of the old code is left.
+ * `npm run dev`: builds, serves with a readable log, and does both again when a file below src or explore changes. A
+ * build that fails prints its errors, and the service runs on as it was. The service is a process of its own, so that
+ * nothing of the old code is left.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +15,9 @@ import { build } from './build.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const watchedFolders = ['src', 'explore'];
 
-/** Editors write a file in several steps, and version control many files: a build waits for this long without a change. */
+/**
+ * Editors write a file in several steps, and version control many files: a build waits for this long without a change.
+ */
 const quietMs = 100;
 
 let stopping = false;
@@ -28,8 +31,8 @@ function foldersBelow(folder) {
 }
 
 /**
- * Watches from the call on, and resolves after a change or a stop. Each folder has a watcher of its own, which also sees files that an
- * editor replaces by renaming; Node.js 20 has no recursive watcher on Linux that does so reliably.
+ * Watches from the call on, and resolves after a change or a stop. Each folder has a watcher of its own, which also
+ * sees files that an editor replaces by renaming; Node.js 20 has no recursive watcher on Linux that does so reliably.
  */
 async function nextChange() {
   const watchers = [];
@@ -70,7 +73,8 @@ async function stopService(service, signal) {
 }
 
 let service;
-// Ctrl-C signals the service too, and npm passes on what it gets: the service takes the same signal within a second as one.
+// Ctrl-C signals the service too, and npm passes on what it gets: the service takes the same signal within a second as
+// one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     if (service) service.stopping = true;

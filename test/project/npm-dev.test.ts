@@ -1,6 +1,6 @@
 /**
- * `npm run dev` as a terminal sees it, in a copy of the project: a change restarts the service, one that does not compile shows its error
- * and stops nothing, and one Ctrl-C ends every process.
+ * `npm run dev` as a terminal sees it, in a copy of the project: a change restarts the service, one that does not
+ * compile shows its error and stops nothing, and one Ctrl-C ends every process.
  */
 import { once } from 'node:events';
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * `npm start` as a process manager and a terminal see it, in a copy of the project: the first one builds, for real, the second one does
- * not; a signal to npm, or to all of its processes, drains the service, and nothing is left.
+ * `npm start` as a process manager and a terminal see it, in a copy of the project: the first one builds, for real, the
+ * second one does not; a signal to npm, or to all of its processes, drains the service, and nothing is left.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** A copy of the project that the service can be built in, and npm's scripts run as a terminal or a process manager runs them. */
+/**
+ * A copy of the project that the service can be built in, and npm's scripts run as a terminal or a process manager runs
+ * them.
+ */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Looks through float32 values for what logits must be changed or refused for, four at a time, without moving any. Where the values
-// are, and what follows from the answer, is tensors/scan.ts's business.
+// Looks through float32 values for what logits must be changed or refused for, four at a time, without moving any.
+// Where the values are, and what follows from the answer, is tensors/scan.ts's business.
 
 /** Values that fit the memory; they begin at 0, below asconfig.json's memoryBase. */
 export const VALUES_MAX: i32 = 65536;
@@ -12,7 +12,10 @@ export const TINY: i32 = 2;
 const INFINITY_BITS: i32 = 0x7f800000;
 const TINY_BITS: i32 = 0x0d800000;
 
-/** Which of the bits hold for any of the first count values. Those behind the last are read up to a multiple of 4, and must be 0. */
+/**
+ * Which of the bits hold for any of the first count values. Those behind the last are read up to a multiple of 4, and
+ * must be 0.
+ */
 export function scan(count: u32): i32 {
   const magnitude = i32x4.splat(0x7fffffff);
   const infinity = i32x4.splat(INFINITY_BITS);

@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const inRoot = (path) => join(root, path);
-const readJson = (path) => JSON.parse(readFileSync(inRoot(path), 'utf8'));
+/** tsconfig.json has comments, each on lines of its own. */
+const readJson = (path) => JSON.parse(readFileSync(inRoot(path), 'utf8').replace(/^\s*\/\/.*$/gm, ''));
 
 /** What the last build of each step left: digests of its sources and results, and versions of its tools. */
 const stampsPath = 'dist/build.json';

@@ -9,7 +9,7 @@ import type { ServiceRequest } from './requests.js';
 import type { Reply } from './service.js';
 import type { State } from './state.js';
 
-export interface Asked {
+interface Asked {
   readonly request: ServiceRequest;
   /** What the reply is, above the command; a request without a label is not shown. */
   readonly label?: string;
@@ -17,7 +17,7 @@ export interface Asked {
   readonly counting?: boolean;
 }
 
-export interface Picture {
+interface Picture {
   readonly figure: Element;
   readonly says: string;
   readonly table: Table;

@@ -37,7 +37,7 @@ export interface Options {
 }
 
 /** Numbers stay numbers until they are printed. */
-export interface Table {
+interface Table {
   readonly headers: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
 }

@@ -2,7 +2,7 @@
  * Reads the text exposition format of Prometheus as a scraper does: every line is a comment or a sample, and samples
  * have a type.
  */
-export interface Sample {
+interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }

@@ -1,7 +1,7 @@
 /**
- * What is asked for: request bodies with realistic logits, and whether a reply is right. Logits are normal with standard
- * deviation 2 in float64 with up to 17 digits, spelled and spaced as Python's json module does it, since that is what the
- * callers of such a service send. Seeded, so that every run and every target sees the same bytes.
+ * What is asked for: request bodies with realistic logits, and whether a reply is right. Logits are normal with
+ * standard deviation 2 in float64 with up to 17 digits, spelled and spaced as Python's json module does it, since that
+ * is what the callers of such a service send. Seeded, so that every run and every target sees the same bytes.
  */
 import assert from 'node:assert/strict';
 
@@ -10,7 +10,10 @@ export interface Shape {
   readonly categories: number;
 }
 
-/** What a request wants back: soft samples and indices (the default), the same one-hot, indices alone, or the first in binary tensors. */
+/**
+ * What a request wants back: soft samples and indices (the default), the same one-hot, indices alone, or the first in
+ * binary tensors.
+ */
 export type Wanted = 'soft' | 'hard' | 'indices' | 'binary';
 
 /** What goes over the wire. */

@@ -1,6 +1,6 @@
 /**
- * Nanoseconds a number costs to parse and to print, against JSON.parse and JSON.stringify in the same process, as a Markdown
- * table. Every figure is the least of many rounds, since other work on the machine only ever adds to it.
+ * Nanoseconds a number costs to parse and to print, against JSON.parse and JSON.stringify in the same process, as a
+ * Markdown table. Every figure is the least of many rounds, since other work on the machine only ever adds to it.
  */
 import { BodyFields } from '../src/json/body-fields.js';
 import { parseBodySync } from '../src/json/parse-body.js';

@@ -1,7 +1,7 @@
 /**
- * One keep-alive connection that sends prepared bytes and counts what comes back, at a fraction of what an HTTP client library
- * costs: on a machine of two cores a client that parses every reply would set the pace of large ones. Knows as much of HTTP/1.1 as
- * the benchmarks need: a status line, Content-Length or chunked bodies, one request at a time.
+ * One keep-alive connection that sends prepared bytes and counts what comes back, at a fraction of what an HTTP client
+ * library costs: on a machine of two cores a client that parses every reply would set the pace of large ones. Knows as
+ * much of HTTP/1.1 as the benchmarks need: a status line, Content-Length or chunked bodies, one request at a time.
  */
 import { connect, type Socket } from 'node:net';
 import type { Sent } from './bodies.js';

@@ -1,4 +1,7 @@
-/** Fits weights to measurements: non-negative, and so that the largest ratio of model to measurement is as small as it gets. */
+/**
+ * Fits weights to measurements: non-negative, and so that the largest ratio of model to measurement is as small as it
+ * gets.
+ */
 import type { Weights } from '../src/sampler/cost.js';
 
 export interface Measurement {
@@ -27,8 +30,9 @@ function weightsOf(shape: Weights, list: readonly number[]): Weights {
 }
 
 /**
- * Minimises the sum of squares of the relative errors by coordinate descent within the non-negative numbers, then weighs each case by how far off
- * it is and does so again (Lawson's algorithm for the minimax fit). `shape` gives the names.
+ * Minimises the sum of squares of the relative errors by coordinate descent within the non-negative numbers, then
+ * weighs each case by how far off it is and does so again (Lawson's algorithm for the minimax fit). `shape` gives the
+ * names.
  */
 export function fitWeights(shape: Weights, measurements: readonly Measurement[]): Weights {
   const count = listOf(shape).length;

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:cost`: measures what a worker takes for each kind of draw, fits the weights of src/sampler/cost.ts to it, prints them for
- * pasting, and says how far the weights now in force are off, for each shape and set of outputs.
+ * `npm run bench:cost`: measures what a worker takes for each kind of draw, fits the weights of src/sampler/cost.ts to
+ * it, prints them for pasting, and says how far the weights now in force are off, for each shape and set of outputs.
  */
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
@@ -23,7 +23,10 @@ const help = `npm run bench:cost -- [options]
 const factorMax = 1.5;
 /** Elements of a case; a row may have more. */
 const caseElements = 2 ** 17;
-/** The fewest runs of a case in a pass. Of all runs the least counts: whatever else the machine does only ever adds time. */
+/**
+ * The fewest runs of a case in a pass. Of all runs the least counts: whatever else the machine does only ever adds
+ * time.
+ */
 const runsMin = 3;
 /** Cases take turns, so that neither cold code nor a disturbance falls on one of them alone. */
 const passes = 4;
@@ -110,7 +113,9 @@ function caseOf(name: string, jobs: readonly Job[]): Case {
   return { name, categories: (jobs[0] as Job).categories, jobs, batch: () => pack(jobs.map(wholeJob)) };
 }
 
-/** Every variant at each K as rows and as samples, the orders that top_k could mind, and many small jobs in one batch. */
+/**
+ * Every variant at each K as rows and as samples, the orders that top_k could mind, and many small jobs in one batch.
+ */
 function casesOf(categoriesList: readonly number[]): Case[] {
   return categoriesList.flatMap((categories) => {
     const draws = Math.max(1, Math.floor(caseElements / categories / 4));

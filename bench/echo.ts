@@ -1,6 +1,7 @@
 /**
- * The echo: the least that any Fastify service does with such a body. Fastify's own JSON parser reads it, JSON.stringify
- * prints its logits; bytes go back as they came. No validation, no schema, no sampling. A process of its own, started by the benchmark.
+ * The echo: the least that any Fastify service does with such a body. Fastify's own JSON parser reads it,
+ * JSON.stringify prints its logits; bytes go back as they came. No validation, no schema, no sampling. A process of its
+ * own, started by the benchmark.
  */
 import type { AddressInfo } from 'node:net';
 import fastify from 'fastify';

@@ -1,6 +1,6 @@
 /**
- * Whether large requests keep small ones waiting: the latency of /livez under three kinds of load without pause, and that of
- * a small request beside one draw of 2^27 elements.
+ * Whether large requests keep small ones waiting: the latency of /livez under three kinds of load without pause, and
+ * that of a small request beside one draw of 2^27 elements.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jsonPost, makeCase, requestBody, type Sent } from './bodies.js';

@@ -1,8 +1,8 @@
 /**
- * `npm run bench`: requests per second and latency of the built service, as ratios to the echo and, where it can be started,
- * beside the FastAPI peer. Each round starts every target anew and drives them in turn with the same bytes over the same number of
- * connections, so that whatever else the machine does falls on all of them; a ratio is taken within a round. Then the freedom of the
- * event loop. Prints Markdown and writes bench/results/http.json.
+ * `npm run bench`: requests per second and latency of the built service, as ratios to the echo and, where it can be
+ * started, beside the FastAPI peer. Each round starts every target anew and drives them in turn with the same bytes
+ * over the same number of connections, so that whatever else the machine does falls on all of them; a ratio is taken
+ * within a round. Then the freedom of the event loop. Prints Markdown and writes bench/results/http.json.
  */
 import { parseArgs } from 'node:util';
 import { type Case, makeCase, parseShape, shapeName, type Wanted } from './bodies.js';
@@ -157,7 +157,10 @@ async function measureRound(sent: Case, peer: Peer, load: LoadOptions): Promise<
   return round;
 }
 
-/** The figures of every request. Its rounds are spread over the run, so that no request has the machine's bad quarter of an hour to itself. */
+/**
+ * The figures of every request. Its rounds are spread over the run, so that no request has the machine's bad quarter of
+ * an hour to itself.
+ */
 async function measureCases(options: Options, peer: Peer): Promise<HttpFigures[]> {
   const { rounds: count, seconds, warmUpSeconds, connections, fewConnections } = options;
   const measured = makeCases(options).map((sent) => ({ sent, rounds: [] as Round[] }));

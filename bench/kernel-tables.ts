@@ -17,7 +17,7 @@ export interface KernelFigures {
   readonly both: Nanoseconds;
 }
 
-export interface TorchFigures extends Nanoseconds {
+interface TorchFigures extends Nanoseconds {
   readonly shape: string;
   readonly wanted: Wanted;
 }

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:kernel`: nanoseconds per element of the noise, of the graph and of both as a worker runs them, on one
- * thread and in this process, by shape and by what is wanted. Beside them the same draw by torch in process, where a Python
- * with torch is given. Prints Markdown and writes bench/results/kernel.json.
+ * thread and in this process, by shape and by what is wanted. Beside them the same draw by torch in process, where a
+ * Python with torch is given. Prints Markdown and writes bench/results/kernel.json.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';

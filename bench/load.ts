@@ -10,8 +10,8 @@ import { cpuMs, type Target } from './targets.js';
 export interface Connections {
   readonly connections: number;
   /**
-   * Fewer for binary tensors and for draws of 1.6 million elements: 32 bodies of 6.4 MB and as large replies are more than
-   * BODY_BYTES_IN_FLIGHT_MAX, and 32 such draws more than QUEUE_ELEMENTS_MAX.
+   * Fewer for binary tensors and for draws of 1.6 million elements: 32 bodies of 6.4 MB and as large replies are more
+   * than BODY_BYTES_IN_FLIGHT_MAX, and 32 such draws more than QUEUE_ELEMENTS_MAX.
    */
   readonly fewConnections: number;
 }

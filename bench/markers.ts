@@ -1,4 +1,7 @@
-/** Prints figures into a document, between markers that say which command prints them. What stands around them is written by hand. */
+/**
+ * Prints figures into a document, between markers that say which command prints them. What stands around them is
+ * written by hand.
+ */
 
 /**
  * Replaces what stands between the markers of `name`.

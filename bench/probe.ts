@@ -1,6 +1,7 @@
 /**
- * A light client on a thread of its own: one request at a time over one connection, a short pause between them, the latency
- * of each kept. What loads the service meanwhile is left to the caller; on its own thread the probe is not held up by it.
+ * A light client on a thread of its own: one request at a time over one connection, a short pause between them, the
+ * latency of each kept. What loads the service meanwhile is left to the caller; on its own thread the probe is not held
+ * up by it.
  */
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';

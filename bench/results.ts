@@ -1,7 +1,7 @@
 /**
- * What a benchmark leaves behind: one JSON file each under bench/results, with the machine, the versions, the date and the
- * command, and the same figures as Markdown tables. The tables of docs/benchmarks.md are printed from these files, so no
- * figure is ever typed.
+ * What a benchmark leaves behind: one JSON file each under bench/results, with the machine, the versions, the date and
+ * the command, and the same figures as Markdown tables. The tables of docs/benchmarks.md are printed from these files,
+ * so no figure is ever typed.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:start`: how long the built service takes to be ready, what memory it holds when idle, whether memory grows
- * with num_samples, and whether it stays flat over mixed requests. Reads /proc, so it runs on Linux. Prints Markdown and
- * writes bench/results/start.json.
+ * `npm run bench:start`: how long the built service takes to be ready, what memory it holds when idle, whether memory
+ * grows with num_samples, and whether it stays flat over mixed requests. Reads /proc, so it runs on Linux. Prints
+ * Markdown and writes bench/results/start.json.
  */
 import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * Starts and stops the processes that are measured: the built service, the echo, and the FastAPI peer where a Python with
- * its packages is given. Whatever happens, none of them outlives the benchmark.
+ * Starts and stops the processes that are measured: the built service, the echo, and the FastAPI peer where a Python
+ * with its packages is given. Whatever happens, none of them outlives the benchmark.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -149,7 +149,8 @@ export async function startFastapi(python: PeerPython): Promise<Target[]> {
 /** CPU time of a process so far, all its threads, in milliseconds; undefined where there is no /proc. */
 export function cpuMs(pid: number): number | undefined {
   try {
-    // Fields 14 and 15 of proc(5), in ticks of 10 ms; the name, field 2, may hold spaces but ends at the last parenthesis.
+    // Fields 14 and 15 of proc(5), in ticks of 10 ms; the name, field 2, may hold spaces but ends at the last
+    // parenthesis.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) * 10;

@@ -1,4 +1,7 @@
-/** The reader's API key, for a service that asks for one. It lives in memory: never in the address, a command or storage. */
+/**
+ * The reader's API key, for a service that asks for one. It lives in memory: never in the address, a command or
+ * storage.
+ */
 import { byId } from './dom.js';
 
 /** What a header can hold; anything else is no key of this service. */

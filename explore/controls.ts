@@ -1,4 +1,6 @@
-/** The form: shows a state, and says what the reader changed. What cannot be is marked in its field and changes nothing. */
+/**
+ * The form: shows a state, and says what the reader changed. What cannot be is marked in its field and changes nothing.
+ */
 import { byId, html } from './dom.js';
 import { exact, grouped, short } from './format.js';
 import {

@@ -1,4 +1,7 @@
-/** The controls on a phone: a bar at the bottom that stays while the pictures move, and opens one group of controls above itself. */
+/**
+ * The controls on a phone: a bar at the bottom that stays while the pictures move, and opens one group of controls
+ * above itself.
+ */
 import { byId } from './dom.js';
 
 /** The style sheet shows the bar, and hides the groups that are not open, where the page is narrow. */

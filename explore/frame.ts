@@ -1,4 +1,7 @@
-/** What all views have in common: a figure, a sentence, a table of the numbers, the requests as curl, and what went wrong. */
+/**
+ * What all views have in common: a figure, a sentence, a table of the numbers, the requests as curl, and what went
+ * wrong.
+ */
 import { byId, html } from './dom.js';
 
 export interface Table {
@@ -129,7 +132,10 @@ function requestOf(): HTMLElement {
   return html('div', { class: 'request' }, head, html('pre', { tabindex: 0, role: 'region' }, code));
 }
 
-/** Pages that are not served over TLS or from localhost have no clipboard: there the text is selected, ready for the key. */
+/**
+ * Pages that are not served over TLS or from localhost have no clipboard: there the text is selected, ready for the
+ * key.
+ */
 async function copy(code: HTMLElement): Promise<{ readonly done: string; readonly announcement: string }> {
   try {
     await navigator.clipboard.writeText(code.textContent ?? '');

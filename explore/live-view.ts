@@ -1,4 +1,6 @@
-/** A view that follows the reader: state -> requests -> replies -> picture. What is asked and drawn is its definition's. */
+/**
+ * A view that follows the reader: state -> requests -> replies -> picture. What is asked and drawn is its definition's.
+ */
 import { isKeyNeeded } from './api-key.js';
 import { countingCurlOf, curlOf } from './curl.js';
 import { Frame, type Table } from './frame.js';
@@ -7,7 +9,7 @@ import type { ServiceRequest } from './requests.js';
 import type { Reply } from './service.js';
 import type { State } from './state.js';
 
-export interface Asked {
+interface Asked {
   readonly request: ServiceRequest;
   /** What the reply is, above the command; a request without a label is not shown. */
   readonly label?: string;
@@ -15,7 +17,7 @@ export interface Asked {
   readonly counting?: boolean;
 }
 
-export interface Picture {
+interface Picture {
   readonly figure: Element;
   readonly says: string;
   readonly table: Table;

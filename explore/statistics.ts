@@ -53,7 +53,9 @@ export function chiSquareTail(x: number, degreesOfFreedom: number): number {
   return tail;
 }
 
-/** The complementary error function for x >= 0; relative error below 1.2e-7 (Press et al., Numerical Recipes, erfcc). */
+/**
+ * The complementary error function for x >= 0; relative error below 1.2e-7 (Press et al., Numerical Recipes, erfcc).
+ */
 export function erfc(x: number): number {
   const t = 1 / (1 + x / 2);
   const coefficients = [

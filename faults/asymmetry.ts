@@ -1,6 +1,7 @@
 /**
- * What each kind of legal request costs the service beside what it costs its sender: CPU of the process and of the HTTP thread, and
- * memory at its peak, for each KB sent. For draws whose size is a field and not a body the largest that is let in is taken.
+ * What each kind of legal request costs the service beside what it costs its sender: CPU of the process and of the HTTP
+ * thread, and memory at its peak, for each KB sent. For draws whose size is a field and not a body the largest that is
+ * let in is taken.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';

@@ -1,4 +1,7 @@
-/** A load and, beside it, another caller: its small draws and a probe. What H and I of the limits are about: who is hurt by whom. */
+/**
+ * A load and, beside it, another caller: its small draws and a probe. What H and I of the limits are about: who is hurt
+ * by whom.
+ */
 import { Bystander, type BystanderResult } from './bystander.js';
 import { afterSeconds, closedLoop } from './closed-loop.js';
 import { drawBytes } from './requests.js';
@@ -25,7 +28,10 @@ export interface BesideResult {
   readonly livez: BystanderResult;
 }
 
-/** Runs a load in a closed loop, whose clients ask again at once whatever they are told, beside small draws with the given headers. */
+/**
+ * Runs a load in a closed loop, whose clients ask again at once whatever they are told, beside small draws with the
+ * given headers.
+ */
 export async function beside(
   service: Service,
   load: Load,

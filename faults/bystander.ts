@@ -1,7 +1,8 @@
 /**
- * Somebody who asks the service something small all the time, on connections of its own, while others do their worst: how late its
- * replies are shows what the others cost everybody. It runs on a thread of its own, so that it measures the service and not
- * the event loop that plays the attackers. And what the process of the service has used of the CPU meanwhile.
+ * Somebody who asks the service something small all the time, on connections of its own, while others do their worst:
+ * how late its replies are shows what the others cost everybody. It runs on a thread of its own, so that it measures
+ * the service and not the event loop that plays the attackers. And what the process of the service has used of the CPU
+ * meanwhile.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -31,7 +32,10 @@ interface Task {
 /** How long the bystander waits for a reply before it counts it as lost and connects again. */
 const replyMsMax = 30_000;
 
-/** So many probes may wait at a time, as those of independent callers do; on a single one each would count the waits of those before it. */
+/**
+ * So many probes may wait at a time, as those of independent callers do; on a single one each would count the waits of
+ * those before it.
+ */
 const connectionsUsual = 8;
 
 export class Bystander {
@@ -42,7 +46,8 @@ export class Bystander {
   }
 
   /**
-   * Asks once every `intervalMs` from now on; resolves once it has been answered for the first time, which it does not count.
+   * Asks once every `intervalMs` from now on; resolves once it has been answered for the first time, which it does not
+   * count.
    *
    * @param request a path to GET, or the bytes of a request that keeps its connection
    * @param connections how many it has, all in use

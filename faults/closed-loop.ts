@@ -1,4 +1,7 @@
-/** Asks again as soon as it has its reply, over a fixed number of connections: the most the service can do, without a queue of note. */
+/**
+ * Asks again as soon as it has its reply, over a fixed number of connections: the most the service can do, without a
+ * queue of note.
+ */
 import { isReply, WireConnection } from './wire.js';
 
 export interface ClosedLoopResult {

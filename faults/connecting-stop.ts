@@ -1,6 +1,6 @@
 /**
- * SIGTERM while clients open one connection after another without a pause, as no client behind a balancer would: closing a socket that
- * listens resets the connections that the kernel has taken and the process has not.
+ * SIGTERM while clients open one connection after another without a pause, as no client behind a balancer would:
+ * closing a socket that listens resets the connections that the kernel has taken and the process has not.
  */
 import { getBytes } from './requests.js';
 import type { Checks } from './scenario.js';

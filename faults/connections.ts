@@ -1,4 +1,7 @@
-/** All connections taken by clients that ask for nothing: silent, stopped in the middle of a head or a body, or idle. A new one gets in. */
+/**
+ * All connections taken by clients that ask for nothing: silent, stopped in the middle of a head or a body, or idle. A
+ * new one gets in.
+ */
 import { RawSocket } from './raw-socket.js';
 import { getBytes, smallBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';

@@ -1,7 +1,7 @@
 /**
- * What any reply of the service must be, whatever was asked: an answer, or an error of the catalogue with the status of its code,
- * at most 4 KiB, in the form of its path, with Retry-After where the catalogue has it, and without a word of the request
- * but for its own x-request-id and the names of fields that are not known.
+ * What any reply of the service must be, whatever was asked: an answer, or an error of the catalogue with the status of
+ * its code, at most 4 KiB, in the form of its path, with Retry-After where the catalogue has it, and without a word of
+ * the request but for its own x-request-id and the names of fields that are not known.
  */
 import { isProblemCode, problemKind } from '../src/errors.js';
 import { problemBody } from '../src/schemas/problem.js';
@@ -12,7 +12,9 @@ const strictProblem = problemBody.strict();
 const errorBytesMax = 4096;
 const inferErrorKeys = 'code,error,errors,request_id';
 
-/** How a reply was judged: the code of an error or the status of an answer, and what is wrong with it if anything is. */
+/**
+ * How a reply was judged: the code of an error or the status of an answer, and what is wrong with it if anything is.
+ */
 export interface Verdict {
   readonly kind: string;
   readonly wrong: string | undefined;

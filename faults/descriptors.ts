@@ -1,4 +1,6 @@
-/** Few open files: more connections than the process may have. It refuses some, and is itself again once they have gone. */
+/**
+ * Few open files: more connections than the process may have. It refuses some, and is itself again once they have gone.
+ */
 import { smallBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';

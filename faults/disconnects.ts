@@ -1,6 +1,6 @@
 /**
- * Clients that go away while their draws wait: nothing of them is computed. A module in the worker holds it inside a batch until
- * the clients have gone, and reports every batch that follows, so nothing here depends on timing.
+ * Clients that go away while their draws wait: nothing of them is computed. A module in the worker holds it inside a
+ * batch until the clients have gone, and reports every batch that follows, so nothing here depends on timing.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,10 @@ import { Service } from './service.js';
 import { pause, until } from './time.js';
 import { isReply, WireConnection } from './wire.js';
 
-/** Everything sent before is read by the service once it has answered this often: each answer takes a turn of its event loop. */
+/**
+ * Everything sent before is read by the service once it has answered this often: each answer takes a turn of its event
+ * loop.
+ */
 async function settleTurns(service: Service): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await service.get('/livez');
 }
@@ -41,7 +44,8 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
       else leaver.reset();
     }
     await settleTurns(service);
-    // The service looks 20 times a second whose clients have gone, also of the few batches that the worker has in advance.
+    // The service looks 20 times a second whose clients have gone, also of the few batches that the worker has in
+    // advance.
     await pause(500);
     writeFileSync(release, '');
 

@@ -1,6 +1,6 @@
 /**
- * `npm run test:faults:document`: prints the last results of the full fault tests into docs/operations.md, between the markers
- * that name them. The text around them is written by hand, the figures never are.
+ * `npm run test:faults:document`: prints the last results of the full fault tests into docs/operations.md, between the
+ * markers that name them. The text around them is written by hand, the figures never are.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * Ends, at any time and in any way: one to four signals at random moments, from the first millisecond of the process on, with draws under
- * way or not, with a log that is read, stalls or has lost its reader, and with errors that come while it ends.
+ * Ends, at any time and in any way: one to four signals at random moments, from the first millisecond of the process
+ * on, with draws under way or not, with a log that is read, stalls or has lost its reader, and with errors that come
+ * while it ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +23,10 @@ const faults = ['none', 'rejections', 'timer'] as const;
 const logs = ['read', 'stalled', 'without a reader'] as const;
 const moments = ['start', 'idle', 'draws'] as const;
 
-/** Of CPU from the first signal to the end: a start that is finished first takes about two seconds, the log at most one more. */
+/**
+ * Of CPU from the first signal to the end: a start that is finished first takes about two seconds, the log at most one
+ * more.
+ */
 const cpuMsMax = 5000;
 /** What a process that spins allocates in a second or two; a start that is finished first is let off. */
 const grownMiBMax = 60;
@@ -136,8 +140,9 @@ async function endBy(plan: Plan): Promise<End> {
 }
 
 /**
- * Whether the plan allows this end. By one of its signals: before the first line of the service, or while the program is being replaced,
- * they do what they do to any process. By SIGKILL: before Node.js 22.15, while a worker is inside ONNX Runtime.
+ * Whether the plan allows this end. By one of its signals: before the first line of the service, or while the program
+ * is being replaced, they do what they do to any process. By SIGKILL: before Node.js 22.15, while a worker is inside
+ * ONNX Runtime.
  */
 function allowed({ code, signal }: End, plan: Plan): boolean {
   const sent = plan.signals.map(({ signal }) => signal);

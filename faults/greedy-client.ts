@@ -1,4 +1,7 @@
-/** One client with many connections and draws as large as they may be, which never waits, beside another with small draws; with keys and without. */
+/**
+ * One client with many connections and draws as large as they may be, which never waits, beside another with small
+ * draws; with keys and without.
+ */
 import { type BesideResult, beside, besideHeaders, besideRow, type Load } from './beside.js';
 import { type Keys, writeKeys } from './keys.js';
 import { drawBytes } from './requests.js';

@@ -1,6 +1,7 @@
 /**
- * Requests that are wrong in every way, over the wire: bytes, JSON, numbers, headers, framing. Every reply is in the contract, none
- * is a 500, nothing hangs, nothing crashes, and memory stays flat. A seed and a number make one request again.
+ * Requests that are wrong in every way, over the wire: bytes, JSON, numbers, headers, framing. Every reply is in the
+ * contract, none is a 500, nothing hangs, nothing crashes, and memory stays flat. A seed and a number make one request
+ * again.
  */
 import { judge } from './contract.js';
 import { type Shot, Shots } from './mutate/shot.js';
@@ -89,8 +90,8 @@ function judgeShot(shot: Shot, answer: Answer | typeof hang, tally: Tally): void
 }
 
 /**
- * A new connection. One that is reset before anything was sent is counted and tried again a few times; a service that takes none
- * is wrong, whatever came before.
+ * A new connection. One that is reset before anything was sent is counted and tried again a few times; a service that
+ * takes none is wrong, whatever came before.
  */
 async function openFor(service: Service, shot: Shot, tally: Tally): Promise<WireConnection | undefined> {
   for (let attempt = 1; ; attempt++) {

@@ -1,6 +1,7 @@
 /**
- * Numbers in unlucky nests: megabytes of arrays of one number each, eight bodies at once, some of clients that leave in the middle. What is
- * nested too deep is refused at the bracket, what is legal costs memory by its text, and all of it comes back.
+ * Numbers in unlucky nests: megabytes of arrays of one number each, eight bodies at once, some of clients that leave in
+ * the middle. What is nested too deep is refused at the bracket, what is legal costs memory by its text, and all of it
+ * comes back.
  */
 import { Bystander, cpuMs } from './bystander.js';
 import { postBytes } from './requests.js';
@@ -12,11 +13,15 @@ const clients = 8;
 const bodyBytes = 4_100_000;
 
 /**
- * Each body of 4.1 MB lies in one buffer (4 MiB) and may make 8 bytes of memory for each of its own: 8 x 36 MB are 282 MiB, which the
- * budget of 256 MiB cuts; it is stated here for the process as a whole, with a quarter for what the C library and V8 keep.
+ * Each body of 4.1 MB lies in one buffer (4 MiB) and may make 8 bytes of memory for each of its own: 8 x 36 MB are 282
+ * MiB, which the budget of 256 MiB cuts; it is stated here for the process as a whole, with a quarter for what the C
+ * library and V8 keep.
  */
 const growthMiBMax = 320;
-/** HTTP-thread time of one body: some 64 reads of a tenth of a millisecond, and at most 20 ns a byte to parse it into numbers. */
+/**
+ * HTTP-thread time of one body: some 64 reads of a tenth of a millisecond, and at most 20 ns a byte to parse it into
+ * numbers.
+ */
 const httpMsMax = 90;
 
 interface Nest {

@@ -1,7 +1,7 @@
 /**
- * Offers load at a fixed rate whatever the service does: requests arrive by a schedule drawn in advance (a seeded Poisson
- * process), and a latency counts from the scheduled time. So a service that stalls is charged for every request that
- * would have come meanwhile, which a client that waits for replies would not send (coordinated omission).
+ * Offers load at a fixed rate whatever the service does: requests arrive by a schedule drawn in advance (a seeded
+ * Poisson process), and a latency counts from the scheduled time. So a service that stalls is charged for every request
+ * that would have come meanwhile, which a client that waits for replies would not send (coordinated omission).
  */
 import { uniforms } from '../bench/bodies.js';
 import { type Outcome, OutcomeLog } from './outcome-log.js';
@@ -37,7 +37,10 @@ export class OpenLoop {
     this.#timer = setInterval(() => this.#tick(), 1);
   }
 
-  /** Sends nothing more that is scheduled from now on; resolves once everything sent has settled, and closes the connections. */
+  /**
+   * Sends nothing more that is scheduled from now on; resolves once everything sent has settled, and closes the
+   * connections.
+   */
   async stop(): Promise<readonly Outcome[]> {
     this.#tick();
     this.#over = true;

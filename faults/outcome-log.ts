@@ -1,11 +1,11 @@
 /**
- * What became of the requests of a run, kept as numbers in one buffer: hundreds of thousands of objects would make the garbage collector
- * pause the client, and a client that pauses charges the service for it.
+ * What became of the requests of a run, kept as numbers in one buffer: hundreds of thousands of objects would make the
+ * garbage collector pause the client, and a client that pauses charges the service for it.
  */
 
 /**
- * What became of a request: the status of its reply; `refused`, when no connection could be made and so nothing was sent;
- * `lost`, when it was sent and the connection closed without a reply.
+ * What became of a request: the status of its reply; `refused`, when no connection could be made and so nothing was
+ * sent; `lost`, when it was sent and the connection closed without a reply.
  */
 export interface Outcome {
   readonly became: number | 'refused' | 'lost';

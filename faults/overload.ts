@@ -1,6 +1,6 @@
 /**
- * Ten times what the service can do, offered in an open loop. What it cannot do it refuses at once with 503 and Retry-After;
- * what it accepts it does as fast as ever; and when the load ends it is as before.
+ * Ten times what the service can do, offered in an open loop. What it cannot do it refuses at once with 503 and
+ * Retry-After; what it accepts it does as fast as ever; and when the load ends it is as before.
  */
 import { percentile } from '../bench/statistics.js';
 import { afterSeconds, closedLoop } from './closed-loop.js';
@@ -16,7 +16,10 @@ const timesOver = { full: 10, short: 4 } as const;
 const recoveryMsMax = 1000;
 /** A refusal later than this is late. */
 const refusalMsMax = 50;
-/** The first moments of an overload are shown apart: refusing is code that has never run before, and the client connects. */
+/**
+ * The first moments of an overload are shown apart: refusing is code that has never run before, and the client
+ * connects.
+ */
 const onsetSeconds = 2;
 /** The queue, the bodies that arrive and the replies that leave, with room for the garbage collector. */
 const growthMiBMax = 400;

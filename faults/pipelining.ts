@@ -1,6 +1,7 @@
 /**
- * Requests sent ahead (pipelining): thousands in one packet, from one connection and several, and replies that nobody reads. What a connection
- * has sent ahead waits unparsed, so neither time nor memory of the service is that of thousands.
+ * Requests sent ahead (pipelining): thousands in one packet, from one connection and several, and replies that nobody
+ * reads. What a connection has sent ahead waits unparsed, so neither time nor memory of the service is that of
+ * thousands.
  */
 import { RawSocket } from './raw-socket.js';
 import { getBytes, postBytes } from './requests.js';
@@ -21,8 +22,9 @@ const unreadMs = { full: 10_000, short: 1500 } as const;
 const draw = postBytes('/sample', '{"logits":[0,0.3],"num_samples":2047,"return":["log_samples"]}');
 
 /**
- * Stated before: every request of a packet costs the HTTP thread at most 8 ms, the dearest of them; replies that nobody reads cost one each, and
- * a connection holds its read of 64 KiB, as much that waits in the stream, and one reply of at most a megabyte.
+ * Stated before: every request of a packet costs the HTTP thread at most 8 ms, the dearest of them; replies that nobody
+ * reads cost one each, and a connection holds its read of 64 KiB, as much that waits in the stream, and one reply of at
+ * most a megabyte.
  */
 const requestMsMax = 8;
 const connectionMiBMax = 1.5;

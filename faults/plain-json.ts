@@ -1,6 +1,7 @@
 /**
- * JSON in unlucky shapes outside the arrays of numbers: nested deep, in millions of members, in huge strings, keys and runs of white space.
- * Each is cheap or refused, and none holds the HTTP thread. Small chunks of a chunked body take no memory beside their bytes.
+ * JSON in unlucky shapes outside the arrays of numbers: nested deep, in millions of members, in huge strings, keys and
+ * runs of white space. Each is cheap or refused, and none holds the HTTP thread. Small chunks of a chunked body take no
+ * memory beside their bytes.
  */
 import { Bystander, cpuMs } from './bystander.js';
 import { turnMsOf } from './preload/turn-line.js';
@@ -10,9 +11,15 @@ import { Service } from './service.js';
 import { pause } from './time.js';
 import { isReply, WireConnection } from './wire.js';
 
-/** Bodies of 4 MB are read in at most 4 MiB + 1 MiB of buffers each; there is one at a time, and V8 may let garbage of 64 MiB lie. */
+/**
+ * Bodies of 4 MB are read in at most 4 MiB + 1 MiB of buffers each; there is one at a time, and V8 may let garbage of
+ * 64 MiB lie.
+ */
 const growthMiBMax = 96;
-/** HTTP-thread time of one body: 4 MB arrive in some 64 reads of a tenth of a millisecond, and are walked at 10 ns a byte. */
+/**
+ * HTTP-thread time of one body: 4 MB arrive in some 64 reads of a tenth of a millisecond, and are walked at 10 ns a
+ * byte.
+ */
 const httpMsMax = 60;
 /** And of a draw of 65,536 rows with its reply. */
 const drawnHttpMsMax = 150;
@@ -70,12 +77,18 @@ const shapes: readonly Shape[] = [
   infer('a shape of a million', `}],"x":[${'1,'.repeat(million)}1]}`, 413),
 ];
 
-/** No part of a body takes longer at a time; more is the system's, which takes the CPU away, so it is a check of the full form only. */
+/**
+ * No part of a body takes longer at a time; more is the system's, which takes the CPU away, so it is a check of the
+ * full form only.
+ */
 const turnMsMax = 2;
 /** But the rows of a draw go to a worker in one turn, 65,536 of them here. */
 const drawnTurnMsMax = 5;
 
-/** How often each body is sent to find its longest turn: the least of these counts, since whatever else happens only adds to a turn. */
+/**
+ * How often each body is sent to find its longest turn: the least of these counts, since whatever else happens only
+ * adds to a turn.
+ */
 const turnAttempts = 10;
 
 interface Row {
@@ -92,7 +105,10 @@ async function send(service: Service, { path, body }: Shape): Promise<number | s
   return isReply(answer) ? answer.status : answer.closed;
 }
 
-/** The longest turn of the event loop while each body is read, parsed and answered, in a service of its own that does nothing else. */
+/**
+ * The longest turn of the event loop while each body is read, parsed and answered, in a service of its own that does
+ * nothing else.
+ */
 async function longestTurns(): Promise<readonly number[]> {
   const service = await Service.start({ preload: 'turns' });
   const longest: number[] = [];
@@ -129,8 +145,8 @@ async function sendChunks(service: Service): Promise<(number | string)[]> {
 }
 
 /**
- * What two bodies of 2 MiB in small chunks add: buffers of at most 2 x 7 MiB while they grow, and some 300 bytes for each of 65,536 chunks
- * until V8 collects them.
+ * What two bodies of 2 MiB in small chunks add: buffers of at most 2 x 7 MiB while they grow, and some 300 bytes for
+ * each of 65,536 chunks until V8 collects them.
  */
 const chunkedMiBMax = 48;
 

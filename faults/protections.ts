@@ -1,6 +1,6 @@
 /**
- * What each protection against an overload buys by itself: a storm meets a replica that has just started, once with everything and
- * once without each. What buys nothing here has no place in the service.
+ * What each protection against an overload buys by itself: a storm meets a replica that has just started, once with
+ * everything and once without each. What buys nothing here has no place in the service.
  */
 import { median, percentile } from '../bench/statistics.js';
 import { afterSeconds, closedLoop } from './closed-loop.js';

@@ -26,7 +26,10 @@ export function drawBytes(
   return postBytes('/sample', JSON.stringify({ logits: Array(categories).fill(0), ...more }), headers);
 }
 
-/** A million elements, a few milliseconds for one worker, whose request and reply are small: a client can offer far too many. */
+/**
+ * A million elements, a few milliseconds for one worker, whose request and reply are small: a client can offer far too
+ * many.
+ */
 export function workBytes(): Buffer {
   return drawBytes(1000, { num_samples: 1000, seed: 42, return: ['indices'] });
 }

@@ -1,4 +1,7 @@
-/** What the full form of a scenario leaves behind: one JSON file each under faults/results, from which the document is printed. */
+/**
+ * What the full form of a scenario leaves behind: one JSON file each under faults/results, from which the document is
+ * printed.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Run } from '../bench/results.js';

@@ -1,7 +1,7 @@
 /**
- * `npm run test:faults`: what the service does when it is overloaded, stopped, broken and lied to. The built service runs in a
- * process of its own; every check is printed, and one that fails makes the exit code 1. The full form also leaves its
- * figures in faults/results, from which `npm run test:faults:document` prints docs/operations.md.
+ * `npm run test:faults`: what the service does when it is overloaded, stopped, broken and lied to. The built service
+ * runs in a process of its own; every check is printed, and one that fails makes the exit code 1. The full form also
+ * leaves its figures in faults/results, from which `npm run test:faults:document` prints docs/operations.md.
  */
 import { parseArgs } from 'node:util';
 import { describeRun } from '../bench/results.js';

@@ -37,7 +37,7 @@ export interface Options {
 }
 
 /** Numbers stay numbers until they are printed. */
-export interface Table {
+interface Table {
   readonly headers: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
 }
@@ -54,7 +54,10 @@ export interface Scenario {
   readonly run: (options: Options, checks: Checks) => Promise<Figures>;
 }
 
-/** Collects what held and what did not. A check is a status, a count, an exit code or a bound on memory or CPU; a latency only in the full form. */
+/**
+ * Collects what held and what did not. A check is a status, a count, an exit code or a bound on memory or CPU; a
+ * latency only in the full form.
+ */
 export class Checks {
   #passed = 0;
   readonly #failures: string[] = [];

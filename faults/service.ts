@@ -1,6 +1,6 @@
 /**
- * The built service as a process of its own, and what can be seen of it from outside: its log, its memory, how it ended.
- * None of these processes outlives the tests.
+ * The built service as a process of its own, and what can be seen of it from outside: its log, its memory, how it
+ * ended. None of these processes outlives the tests.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -111,7 +111,10 @@ export class Service {
     return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
-  /** Limits its open files from now on, by prlimit of util-linux: a start reads more modules at once than the limits tried here. */
+  /**
+   * Limits its open files from now on, by prlimit of util-linux: a start reads more modules at once than the limits
+   * tried here.
+   */
   limitDescriptors(count: number): void {
     execFileSync('prlimit', [`--pid=${this.pid}`, `--nofile=${count}:${count}`]);
   }
@@ -120,7 +123,10 @@ export class Service {
     this.#child.kill(signal);
   }
 
-  /** Sends SIGTERM and resolves with how the process ended; one that does not end in time is killed, which shows in the exit. */
+  /**
+   * Sends SIGTERM and resolves with how the process ended; one that does not end in time is killed, which shows in the
+   * exit.
+   */
   async stop(): Promise<Exit> {
     this.signal('SIGTERM');
     const force = setTimeout(() => this.signal('SIGKILL'), stopMsMax);

@@ -1,6 +1,6 @@
 /**
- * SIGTERM under load, again and again. The client behaves as the clients of a Kubernetes service do: a load balancer that
- * asks /readyz and looks away once it is told to, and connections that honour Connection: close. Every request
+ * SIGTERM under load, again and again. The client behaves as the clients of a Kubernetes service do: a load balancer
+ * that asks /readyz and looks away once it is told to, and connections that honour Connection: close. Every request
  * that was sent must be answered.
  */
 import { percentile } from '../bench/statistics.js';
@@ -34,7 +34,10 @@ interface Form {
 const shortForm: Form = { rounds: 4, drainDelayMs: 500, balancerPeriodMs: 50 };
 const fullForm: Form = { rounds: 20, drainDelayMs: 5000, balancerPeriodMs: 250 };
 
-/** A machine so busy that the balancer needs longer than the drain delay shows nothing about the service: such a round is repeated. */
+/**
+ * A machine so busy that the balancer needs longer than the drain delay shows nothing about the service: such a round
+ * is repeated.
+ */
 const repeatsMax = 10;
 
 /** Asks /readyz as a load balancer does, and resolves when it would look away. */

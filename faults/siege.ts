@@ -1,11 +1,16 @@
-/** A bystander, the CPU and the memory of the service while something is done to it. Bounds on them are stated before. */
+/**
+ * A bystander, the CPU and the memory of the service while something is done to it. Bounds on them are stated before.
+ */
 import { Bystander, type BystanderResult, cpuMs } from './bystander.js';
 import type { Checks } from './scenario.js';
 import type { Service } from './service.js';
 import { every } from './time.js';
 
-/** Everybody else is answered within so long, of 99 in a hundred; a check of the full form only, on a machine that does nothing else. */
-export const bystanderP99MsMax = 20;
+/**
+ * Everybody else is answered within so long, of 99 in a hundred; a check of the full form only, on a machine that does
+ * nothing else.
+ */
+const bystanderP99MsMax = 20;
 
 const watchMs = 20;
 

@@ -1,6 +1,6 @@
 /**
- * Many clients that take their time: they send headers or a body a byte at a time, or do not read what they asked for. Each is
- * closed at its limit, memory stays bounded, and good clients beside them notice nothing.
+ * Many clients that take their time: they send headers or a body a byte at a time, or do not read what they asked for.
+ * Each is closed at its limit, memory stays bounded, and good clients beside them notice nothing.
  */
 import { percentile } from '../bench/statistics.js';
 import { countOutcomes, latenciesOf, OpenLoop } from './open-loop.js';
@@ -40,7 +40,10 @@ const goodPerSecond = 200;
 const goodConnectionsMax = 16;
 /** Node looks at its connections every second; the rest is for a busy machine. */
 const lateMsMax = 5000;
-/** What a reader that does not read holds of the service: the 500,000 numbers of its draw, and the text that has been printed. */
+/**
+ * What a reader that does not read holds of the service: the 500,000 numbers of its draw, and the text that has been
+ * printed.
+ */
 const growthMiBEach = 3;
 /** For everything else. */
 const growthMiBMax = 200;
@@ -111,8 +114,8 @@ async function startReader(service: Service): Promise<SlowClient> {
 }
 
 /**
- * Starts one client after another, `count` over the time that each has: from then on so many are there, since one that is closed makes
- * way for the next. All at the same moment they would be an overload, which is another test.
+ * Starts one client after another, `count` over the time that each has: from then on so many are there, since one that
+ * is closed makes way for the next. All at the same moment they would be an overload, which is another test.
  */
 async function startClients(
   service: Service,

@@ -11,8 +11,8 @@ import { checkSiege, type Siege, siege, siegeHeaders, siegeRow } from './siege.j
 const wireMegabytes = 17;
 
 /**
- * Stated before, for each body: 100 ms of the HTTP thread, where parsing it all took 3 to 6 s, and 8 MiB, the chunks that are taken and
- * what of a read is being parsed.
+ * Stated before, for each body: 100 ms of the HTTP thread, where parsing it all took 3 to 6 s, and 8 MiB, the chunks
+ * that are taken and what of a read is being parsed.
  */
 const httpThreadMsMax = 100;
 const bodyMiBMax = 8;

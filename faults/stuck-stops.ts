@@ -1,4 +1,6 @@
-/** Stops that cannot come to their end, because a worker is inside a batch: a second signal and the hard limit end them. */
+/**
+ * Stops that cannot come to their end, because a worker is inside a batch: a second signal and the hard limit end them.
+ */
 import { batchLine, marks } from './preload/marks.js';
 import { drawBytes } from './requests.js';
 import type { Checks } from './scenario.js';

@@ -1,11 +1,17 @@
-/** Waiting in the fault tests: load takes time to be offered. No check depends on how long anything took on a busy machine. */
+/**
+ * Waiting in the fault tests: load takes time to be offered. No check depends on how long anything took on a busy
+ * machine.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export function pause(ms: number): Promise<void> {
   return sleep(ms);
 }
 
-/** Runs `action` again and again, `periodMs` after it has ended. The function that comes back ends that, and rethrows what it threw. */
+/**
+ * Runs `action` again and again, `periodMs` after it has ended. The function that comes back ends that, and rethrows
+ * what it threw.
+ */
 export function every(periodMs: number, action: () => Promise<void>): () => Promise<void> {
   let over = false;
   const running = (async () => {

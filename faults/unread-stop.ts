@@ -1,4 +1,7 @@
-/** SIGTERM while clients do not read their replies, send slowly, or keep idle connections: the stop ends in its time, with code 0. */
+/**
+ * SIGTERM while clients do not read their replies, send slowly, or keep idle connections: the stop ends in its time,
+ * with code 0.
+ */
 import { RawSocket } from './raw-socket.js';
 import { drawBytes, getBytes, postBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';

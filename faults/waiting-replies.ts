@@ -1,6 +1,7 @@
 /**
- * Replies that nobody reads: many connections send small draws ahead whose replies are long, and take none. What waits counts in the bytes it
- * takes, so the process stays below what BODY_BYTES_IN_FLIGHT_MAX allows, and small draws of others are still served.
+ * Replies that nobody reads: many connections send small draws ahead whose replies are long, and take none. What waits
+ * counts in the bytes it takes, so the process stays below what BODY_BYTES_IN_FLIGHT_MAX allows, and small draws of
+ * others are still served.
  */
 import { connect, type Socket } from 'node:net';
 import { Bystander, cpuMs } from './bystander.js';
@@ -15,8 +16,9 @@ const requestsEach = 439;
 const budgetBytes = 64 * 2 ** 20;
 
 /**
- * The budget counts a reply's text once. Node holds it a second time while the kernel's buffer is full, and each request in flight has some
- * 8 KB of objects: 40 connections x 8. What V8 and the C library keep of garbage comes to another 64 MiB.
+ * The budget counts a reply's text once. Node holds it a second time while the kernel's buffer is full, and each
+ * request in flight has some 8 KB of objects: 40 connections x 8. What V8 and the C library keep of garbage comes to
+ * another 64 MiB.
  */
 const growthMiBMax = (2 * budgetBytes) / 2 ** 20 + 64;
 

@@ -1,6 +1,7 @@
 /**
- * HTTP/1.1 from the client's side, byte by byte: a connection that sends whatever bytes it is given and reads what comes back.
- * An HTTP client library would refuse to send most of what is tried here, and would hide how a connection ends.
+ * HTTP/1.1 from the client's side, byte by byte: a connection that sends whatever bytes it is given and reads what
+ * comes back. An HTTP client library would refuse to send most of what is tried here, and would hide how a connection
+ * ends.
  */
 import { connect, type Socket } from 'node:net';
 
@@ -186,8 +187,8 @@ export class WireConnection {
   }
 
   /**
-   * From now on reads no more than the beginning of a reply, so that the rest piles up on the service's side. Resolves when a
-   * reply has begun that is longer than what came at once.
+   * From now on reads no more than the beginning of a reply, so that the rest piles up on the service's side. Resolves
+   * when a reply has begun that is longer than what came at once.
    */
   stallAtReply(): Promise<void> {
     return new Promise((resolve) => {

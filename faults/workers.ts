@@ -1,6 +1,7 @@
 /**
- * Worker threads that throw, run out of heap and hang. A lost worker fails only the batch it held and is replaced, while other
- * callers notice nothing; many losses make the service unready; a worker that never comes back ends the process with code 70.
+ * Worker threads that throw, run out of heap and hang. A lost worker fails only the batch it held and is replaced,
+ * while other callers notice nothing; many losses make the service unready; a worker that never comes back ends the
+ * process with code 70.
  */
 import { type ClosedLoopResult, closedLoop } from './closed-loop.js';
 import { marks } from './preload/marks.js';

@@ -1,9 +1,9 @@
 /**
- * `npm run build`: runs the steps of the build whose sources, tools or results are not those of the last build. JavaScript, because it
- * runs before there is a compiler, and Node.js 20 does not run TypeScript.
+ * `npm run build`: runs the steps of the build whose sources, tools or results are not those of the last build.
+ * JavaScript, because it runs before there is a compiler, and Node.js 20 does not run TypeScript.
  *
- * Everything is compared by content, since a checkout changes times of files that are the same. Another Node.js counts as another
- * tool. A result whose source has gone is removed, so that no deleted test runs on.
+ * Everything is compared by content, since a checkout changes times of files that are the same. Another Node.js counts
+ * as another tool. A result whose source has gone is removed, so that no deleted test runs on.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const inRoot = (path) => join(root, path);
-const readJson = (path) => JSON.parse(readFileSync(inRoot(path), 'utf8'));
+/** tsconfig.json has comments, each on lines of its own. */
+const readJson = (path) => JSON.parse(readFileSync(inRoot(path), 'utf8').replace(/^\s*\/\/.*$/gm, ''));
 
 /** What the last build of each step left: digests of its sources and results, and versions of its tools. */
 const stampsPath = 'dist/build.json';
@@ -51,7 +52,8 @@ const steps = [
   {
     script: 'build:explore',
     sources: () => ['tsconfig.json', ...filesIn('explore')],
-    // What the bundler writes is its own affair; so the folder is emptied first, and all that is in it then is a result.
+    // What the bundler writes is its own affair; so the folder is emptied first, and all that is in it then is a
+    // result.
     results: () => filesIn('dist/public'),
     folder: 'dist/public',
   },
@@ -68,7 +70,10 @@ function digestOf(paths) {
   return hash.digest('hex');
 }
 
-/** Versions of what builds, by name. What is not installed cannot build: production runs on what was built before `npm prune`. */
+/**
+ * Versions of what builds, by name. What is not installed cannot build: production runs on what was built before
+ * `npm prune`.
+ */
 function toolsOf({ devDependencies = {} }) {
   const names = Object.keys(devDependencies).filter((name) => existsSync(inRoot(`node_modules/${name}/package.json`)));
   const installed = names.map((name) => [name, readJson(`node_modules/${name}/package.json`).version]);
@@ -114,8 +119,8 @@ function removeOrphans() {
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
- * Runs a command as npm would. Its processes are a group of their own, so that a signal ends all of them, and then this process: a shell
- * alone would leave its children running.
+ * Runs a command as npm would. Its processes are a group of their own, so that a signal ends all of them, and then this
+ * process: a shell alone would leave its children running.
  * @returns {Promise<boolean>} whether it succeeded
  */
 function run(command) {

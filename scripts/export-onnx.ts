@@ -1,5 +1,6 @@
 /**
- * Writes the graphs as .onnx files, for other runtimes and for looking at: `npm run export:onnx [-- folder]`, default ./onnx.
+ * Writes the graphs as .onnx files, for other runtimes and for looking at: `npm run export:onnx [-- folder]`, default
+ * ./onnx.
  *
  * The service does not read these files; it builds its graphs at start-up.
  */

@@ -1,8 +1,9 @@
 /**
- * `npm run install:cuda`: fetches ONNX Runtime's CUDA provider, which is too large for the npm registry, and prints the SHA-256 of every
- * file that arrived. For CUDA 12 with onnxruntime-node's own script; with `-- --from-wheel` for CUDA 13, out of the wheel onnxruntime-gpu of
- * the same version, which pip downloads. `-- --check=FILE` compares them with a list that was kept, in the format
- * of sha256sum, and takes the files away again if one differs. docs/providers.md says what comes from where.
+ * `npm run install:cuda`: fetches ONNX Runtime's CUDA provider, which is too large for the npm registry, and prints the
+ * SHA-256 of every file that arrived. For CUDA 12 with onnxruntime-node's own script; with `-- --from-wheel` for CUDA
+ * 13, out of the wheel onnxruntime-gpu of the same version, which pip downloads. `-- --check=FILE` compares them with a
+ * list that was kept, in the format of sha256sum, and takes the files away again if one differs. docs/providers.md says
+ * what comes from where.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -53,7 +54,10 @@ function fetchWithScript(): void {
   execFileSync(process.execPath, args, { stdio: 'inherit' });
 }
 
-/** CUDA 13: two files from PyPI. pip checks the wheel against the sum of the index; any Python's wheel has the same libraries. */
+/**
+ * CUDA 13: two files from PyPI. pip checks the wheel against the sum of the index; any Python's wheel has the same
+ * libraries.
+ */
 function fetchFromWheel(): void {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const scratch = mkdtempSync(join(tmpdir(), 'onnxruntime-gpu-'));

@@ -1,12 +1,15 @@
 /**
- * Prints the SHA-256 of what the WebAssembly kernels compute, a line each: the same on every machine. `npm run verify:arm64` compares them
- * between processors. Needs neither onnxruntime-node nor any other package, so that it runs on a bare Node.js.
+ * Prints the SHA-256 of what the WebAssembly kernels compute, a line each: the same on every machine.
+ * `npm run verify:arm64` compares them between processors. Needs neither onnxruntime-node nor any other package, so
+ * that it runs on a bare Node.js.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createNoiseKernel, type NoiseKernel } from '../src/sampler/noise/noise.js';
 import { blockElementsMax, RowKernel } from '../src/sampler/row-kernel/row-kernel.js';
 
-/** Rows and categories: short draws that share groups, a vocabulary, and what fills no vector. 2 million values in all. */
+/**
+ * Rows and categories: short draws that share groups, a vocabulary, and what fills no vector. 2 million values in all.
+ */
 const shapes = [
   [64, 1],
   [64, 3],

@@ -78,8 +78,9 @@ export async function drawKnownRows(provider: Provider): Promise<KnownRowsDrawn>
 }
 
 /**
- * The bound of a gradient times its temperature, s (c - <s, c>), for cotangents c of at most 1: the error of s counts twice, as
- * |c - <s, c>| <= 2, and that of <s, c> is at most the sum of all errors of s, which are those of exponentials: 1e-6 of each s.
+ * The bound of a gradient times its temperature, s (c - <s, c>), for cotangents c of at most 1: the error of s counts
+ * twice, as |c - <s, c>| <= 2, and that of <s, c> is at most the sum of all errors of s, which are those of
+ * exponentials: 1e-6 of each s.
  */
 export const knownGradientErrorMax = 3 * knownRowErrorMax;
 
@@ -89,7 +90,10 @@ export interface KnownGradientsDrawn {
   readonly errorMax: number;
 }
 
-/** The gradients of <c, soft sample> with respect to the logits of the known rows, beside those of the exact samples in float64. */
+/**
+ * The gradients of <c, soft sample> with respect to the logits of the known rows, beside those of the exact samples in
+ * float64.
+ */
 export async function drawKnownGradients(): Promise<KnownGradientsDrawn> {
   const drawer = await openDrawer({ provider: 'cpu', categoriesMax, batchElementsMax: categoriesMax });
   const gradients: Float64Array[] = [];

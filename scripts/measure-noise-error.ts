@@ -1,5 +1,5 @@
-// Measures the largest error of the noise kernel: `npm run build && node dist/scripts/measure-noise-error.js`. Takes some 20 s.
-// Every v of at least 2^-8 (2^26 numbers), and 2^24 rare values. docs/noise-contract.md quotes its output.
+// Measures the largest error of the noise kernel: `npm run build && node dist/scripts/measure-noise-error.js`. Takes
+// some 20 s. Every v of at least 2^-8 (2^26 numbers), and 2^24 rare values. docs/noise-contract.md quotes its output.
 
 import { createNoiseKernel } from '../src/sampler/noise/noise.js';
 import { gumbelFromUniform, uniformFromBits } from '../test/support/reference/noise-float64.js';
@@ -41,7 +41,9 @@ function* everyCommon(): Generator<readonly [number, number]> {
   }
 }
 
-/** Rare words whose sizes are spread evenly over the exponents, so that the smallest v are met as often as the largest. */
+/**
+ * Rare words whose sizes are spread evenly over the exponents, so that the smallest v are met as often as the largest.
+ */
 function* someRare(): Generator<readonly [number, number]> {
   for (const b of [0, 1, 2 ** 24 - 1]) for (const r of [0, 1, 2 ** 32 - 1]) yield [b, r];
   for (let i = 0; i < 2 ** 24; i++) {

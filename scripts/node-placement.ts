@@ -1,6 +1,6 @@
 /**
- * Where ONNX Runtime places the nodes of the workers' graph when it may choose between a provider and the CPU, taken from its profile of a
- * run. The service itself refuses a provider for a graph of which a node would fall to the CPU.
+ * Where ONNX Runtime places the nodes of the workers' graph when it may choose between a provider and the CPU, taken
+ * from its profile of a run. The service itself refuses a provider for a graph of which a node would fall to the CPU.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

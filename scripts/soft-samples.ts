@@ -1,6 +1,7 @@
 /**
- * Draws the known rows and their gradients on this processor, writes the soft samples one after another to a file, as float32, and ends
- * with 1 if a sample or a gradient is further from the exact one than it may be. Run by `npm run verify:cpu-features` and `verify:arm64`.
+ * Draws the known rows and their gradients on this processor, writes the soft samples one after another to a file, as
+ * float32, and ends with 1 if a sample or a gradient is further from the exact one than it may be. Run by
+ * `npm run verify:cpu-features` and `verify:arm64`.
  */
 import { writeFileSync } from 'node:fs';
 import { drawKnownGradients, drawKnownRows, knownGradientErrorMax, knownRowErrorMax } from './known-rows.js';

@@ -1,6 +1,6 @@
 /**
- * `npm run test:webgpu`: the tests of sampling on WebGPU, and those that compare it with the CPU. Installs nothing: the Vulkan
- * loader finds the driver by its usual variables (VK_DRIVER_FILES) and folders.
+ * `npm run test:webgpu`: the tests of sampling on WebGPU, and those that compare it with the CPU. Installs nothing: the
+ * Vulkan loader finds the driver by its usual variables (VK_DRIVER_FILES) and folders.
  */
 import { spawnSync } from 'node:child_process';
 import { openDrawGraphs } from '../src/sampler/onnx/session.js';

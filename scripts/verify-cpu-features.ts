@@ -1,7 +1,7 @@
 /**
- * `npm run verify:cpu-features`: soft samples on this processor, and under qemu on one with AVX2 and one with SSE4.2 alone, for which ONNX
- * Runtime has other kernels: each within 1e-6 of the exact samples, and of each other. Needs Debian's qemu-user-static. Exit codes: 0
- * within, 1 not, 78 what it needs is missing.
+ * `npm run verify:cpu-features`: soft samples on this processor, and under qemu on one with AVX2 and one with SSE4.2
+ * alone, for which ONNX Runtime has other kernels: each within 1e-6 of the exact samples, and of each other. Needs
+ * Debian's qemu-user-static. Exit codes: 0 within, 1 not, 78 what it needs is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

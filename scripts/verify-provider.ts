@@ -1,6 +1,7 @@
 /**
- * `npm run verify:provider -- --provider=cuda`: proves on this machine that a provider draws what the CPU draws, lists where its
- * nodes run, measures it beside the CPU, and prints one table. Exit codes: 0 equal, 1 something differs, 78 it cannot be used here.
+ * `npm run verify:provider -- --provider=cuda`: proves on this machine that a provider draws what the CPU draws, lists
+ * where its nodes run, measures it beside the CPU, and prints one table. Exit codes: 0 equal, 1 something differs, 78
+ * it cannot be used here.
  */
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
@@ -65,7 +66,9 @@ async function compare(provider: Provider, requests: number): Promise<{ device: 
   }
 }
 
-/** Draws random requests on both, eight at a time so that they share batches, and collects each output's differences. */
+/**
+ * Draws random requests on both, eight at a time so that they share batches, and collects each output's differences.
+ */
 async function compareSamplers(cpu: Sampler, other: Sampler, requests: number): Promise<Map<string, Checked>> {
   const jobs = fc.sample(anyJob, { numRuns: requests, seed: 20_261_125 });
   const checked = new Map<string, Checked>();

@@ -1,6 +1,7 @@
-// Writes test/fixtures/golden_gumbel_philox4x32-10_1.json: the exact float32 bits of g for a few draws and for the extremes of the words.
-// Run once, when the version was frozen: `npm run build && node dist/scripts/write-golden-gumbel.js`. It refuses to overwrite the file;
-// a change of any value is a new version with a file of its own.
+// Writes test/fixtures/golden_gumbel_philox4x32-10_1.json: the exact float32 bits of g for a few draws and for the
+// extremes of the words. Run once, when the version was frozen:
+// `npm run build && node dist/scripts/write-golden-gumbel.js`. It refuses to overwrite the file; a change of any value
+// is a new version with a file of its own.
 
 import { writeFileSync } from 'node:fs';
 import { createNoiseKernel } from '../src/sampler/noise/noise.js';

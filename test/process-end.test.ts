@@ -1,6 +1,6 @@
 /**
- * The end of the process: it comes, once, with the code of whoever asked first, whatever happens meanwhile. Each test that ends proves
- * that the process did; a bound on its CPU time says that it did not spin.
+ * The end of the process: it comes, once, with the code of whoever asked first, whatever happens meanwhile. Each test
+ * that ends proves that the process did; a bound on its CPU time says that it did not spin.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +29,10 @@ process.once('SIGTERM', () => {
   });
 });`;
 
-/** The log is given a second to be written, in which an error a millisecond may keep one thread busy; the rest is the stop itself. */
+/**
+ * The log is given a second to be written, in which an error a millisecond may keep one thread busy; the rest is the
+ * stop itself.
+ */
 const endCpuMsMax = 2500;
 
 function cpuMs(stderr: string): number {

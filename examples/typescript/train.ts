@@ -1,12 +1,12 @@
 /**
- * Fits a small categorical model by gradient descent through the service, with nothing but fetch: the model, the loss and
- * the figures of examples/python/fit_categorical.py. With the service running,
+ * Fits a small categorical model by gradient descent through the service, with nothing but fetch: the model, the loss
+ * and the figures of examples/python/fit_categorical.py. With the service running,
  *
  *     npm run build && node dist/examples/typescript/train.js http://localhost:8080
  *
  * Three variables with four categories each; softmax(logits) shall become the target. All that is seen of the model is
- * one-hot samples. With a and b the means of two independent halves of them, E[<a - target, b - target>] = |softmax(logits) -
- * target|^2: the expected loss, whose minimum is 0 at the target.
+ * one-hot samples. With a and b the means of two independent halves of them, E[<a - target, b - target>] =
+ * |softmax(logits) - target|^2: the expected loss, whose minimum is 0 at the target.
  */
 const target = [
   [0.7, 0.1, 0.1, 0.1],

@@ -1,4 +1,7 @@
-/** Mutations of a body: of its bytes, of the structure of its JSON, of its numbers. The head goes on saying the body's true length. */
+/**
+ * Mutations of a body: of its bytes, of the structure of its JSON, of its numbers. The head goes on saying the body's
+ * true length.
+ */
 import { headerValue, jsonLengthHeader, type Message, withHeader } from './message.js';
 import type { Random } from './random.js';
 

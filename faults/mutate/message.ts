@@ -1,4 +1,6 @@
-/** A request before it is put on the wire, and the legal ones that mutations start from: every route, JSON and binary. */
+/**
+ * A request before it is put on the wire, and the legal ones that mutations start from: every route, JSON and binary.
+ */
 import { encode, type Tensor } from '../../test/support/inference.js';
 import type { Random } from './random.js';
 

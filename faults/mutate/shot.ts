@@ -1,6 +1,6 @@
 /**
- * From a seed and a number to the bytes of a mutated request and what may come of it. Framing is mutated here: where the
- * request ends, how its body is cut into chunks, and whether all of it is sent at all.
+ * From a seed and a number to the bytes of a mutated request and what may come of it. Framing is mutated here: where
+ * the request ends, how its body is cut into chunks, and whether all of it is sent at all.
  */
 import { mutateBytes, mutateNumbers, mutateStructure } from './body.js';
 import { mutateHead } from './head.js';
@@ -16,8 +16,8 @@ export interface Shot {
   /** Whether it is plain where the request ends, so that it must be answered, and the connection may be used again. */
   readonly framed: boolean;
   /**
-   * What the client does once it has sent the bytes: waits for the reply; waits a while and then says that no more will come;
-   * says so at once, where the service would wait for more; or resets the connection.
+   * What the client does once it has sent the bytes: waits for the reply; waits a while and then says that no more will
+   * come; says so at once, where the service would wait for more; or resets the connection.
    */
   readonly after: 'wait' | 'linger' | 'end' | 'reset';
 }
@@ -88,7 +88,10 @@ function sent(pieces: readonly Buffer[], after: Shot['after'] = 'linger'): Pick<
   return { bytes: Buffer.concat(pieces), after };
 }
 
-/** Ways to be unclear about where a request ends. After each the client says that it has no more to send, or just vanishes. */
+/**
+ * Ways to be unclear about where a request ends. After each the client says that it has no more to send, or just
+ * vanishes.
+ */
 const frames: Readonly<Record<string, Frame>> = {
   'a length that lies': (random, message) => {
     const { length } = message.body;

@@ -1,6 +1,6 @@
 /**
- * Loaded before the service's own code. The time of day jumps by an hour forth, a day back, a year forth, 400 days back and so
- * on each time the process gets SIGWINCH, as it does when a clock is set. Time that only ever runs forward
+ * Loaded before the service's own code. The time of day jumps by an hour forth, a day back, a year forth, 400 days back
+ * and so on each time the process gets SIGWINCH, as it does when a clock is set. Time that only ever runs forward
  * (performance.now, process.hrtime, timers) goes on, as it does then.
  */
 import { isMainThread } from 'node:worker_threads';

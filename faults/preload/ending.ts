@@ -1,6 +1,6 @@
 /**
- * Loaded before the service's own code. From the first signal on the main thread has what FAULT says: a promise that is rejected every
- * millisecond, or a timer without end, which keeps a process that should end by itself.
+ * Loaded before the service's own code. From the first signal on the main thread has what FAULT says: a promise that is
+ * rejected every millisecond, or a timer without end, which keeps a process that should end by itself.
  */
 import { isMainThread } from 'node:worker_threads';
 

@@ -1,6 +1,6 @@
 /**
- * Requests that trigger a fault say so by their number of categories, which no other request of these tests has. Shared by
- * the preloads, which run inside the service, and the scenarios, which send the requests.
+ * Requests that trigger a fault say so by their number of categories, which no other request of these tests has. Shared
+ * by the preloads, which run inside the service, and the scenarios, which send the requests.
  */
 export const marks = {
   /** The worker throws. */

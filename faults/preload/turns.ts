@@ -1,6 +1,6 @@
 /**
- * Measures each turn of the main thread's event loop from the start of the service on, and writes the longer ones to stderr. It keeps the loop
- * turning, so that no turn waits for anything.
+ * Measures each turn of the main thread's event loop from the start of the service on, and writes the longer ones to
+ * stderr. It keeps the loop turning, so that no turn waits for anything.
  */
 import { isMainThread } from 'node:worker_threads';
 import { turnLine, turnMsMin } from './turn-line.js';

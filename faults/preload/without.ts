@@ -1,6 +1,6 @@
 /**
- * Loaded before the service's own code. Replaces the module of the protection that WITHOUT names by one that does nothing, so that the
- * scenario `protections` can show what each buys. The service itself has no switch for them.
+ * Loaded before the service's own code. Replaces the module of the protection that WITHOUT names by one that does
+ * nothing, so that the scenario `protections` can show what each buys. The service itself has no switch for them.
  */
 import { existsSync } from 'node:fs';
 import { register } from 'node:module';

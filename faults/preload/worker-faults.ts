@@ -1,6 +1,7 @@
 /**
- * Loaded before the service's own code, in every thread; does something in worker threads only. Looks at each batch when the
- * worker begins it, and throws, fills the heap, hangs or waits when the batch has the categories that ask for it.
+ * Loaded before the service's own code, in every thread; does something in worker threads only. Looks at each batch
+ * when the worker begins it, and throws, fills the heap, hangs or waits when the batch has the categories that ask for
+ * it.
  */
 import { existsSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';

@@ -1,4 +1,6 @@
-/** API keys as clients and operators meet them: which routes ask, what is answered, quotas, and a key file that changes. */
+/**
+ * API keys as clients and operators meet them: which routes ask, what is answered, quotas, and a key file that changes.
+ */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

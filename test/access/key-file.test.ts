@@ -1,4 +1,7 @@
-/** The key file while it is written, when it is no file, and when reading it hangs: the keys in force are always those of a whole file. */
+/**
+ * The key file while it is written, when it is no file, and when reading it hangs: the keys in force are always those
+ * of a whole file.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -69,7 +69,8 @@ t.test('every example of every body gets 200', async (t) => {
     }
     await operation.locator('.opblock-summary-control').click();
   }
-  // Seven of POST /sample, three of /sample/vjp, two of /log-prob, and three of inference, each with a version and without.
+  // Seven of POST /sample, three of /sample/vjp, two of /log-prob, and three of inference, each with a version and
+  // without.
   t.equal(sent, 18);
   await page.context().close();
 });

@@ -1,4 +1,7 @@
-/** Where the official clients cannot be installed, test:clients says why in one line and never passes. Python is a script here. */
+/**
+ * Where the official clients cannot be installed, test:clients says why in one line and never passes. Python is a
+ * script here.
+ */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Installs the official clients into a folder of their own, a virtual environment, once for each change of their versions or of the Python. */
+/**
+ * Installs the official clients into a folder of their own, a virtual environment, once for each change of their
+ * versions or of the Python.
+ */
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

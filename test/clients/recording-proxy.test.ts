@@ -1,4 +1,7 @@
-/** The proxy that writes down what clients send: all of it, connection by connection, and the replies come back unchanged. */
+/**
+ * The proxy that writes down what clients send: all of it, connection by connection, and the replies come back
+ * unchanged.
+ */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import t from 'tap';

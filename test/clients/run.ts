@@ -1,7 +1,8 @@
 /**
- * npm run test:clients: the official clients of the Open Inference Protocol, and the example that uses one, against the real service.
- * Prints a table of what was shown. With --record it writes the bytes that the clients send to test/fixtures/clients.json instead.
- * Exit codes: 0 when all is right, 1 when anything is not, 75 (EX_TEMPFAIL of sysexits.h) when there was nothing to run it with.
+ * npm run test:clients: the official clients of the Open Inference Protocol, and the example that uses one, against the
+ * real service. Prints a table of what was shown. With --record it writes the bytes that the clients send to
+ * test/fixtures/clients.json instead. Exit codes: 0 when all is right, 1 when anything is not, 75 (EX_TEMPFAIL of
+ * sysexits.h) when there was nothing to run it with.
  */
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

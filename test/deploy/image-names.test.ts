@@ -1,6 +1,6 @@
 /**
- * The names of images: what the documents build is what they load and run, and what the manifests ask for. All of them carry the version of
- * package.json.
+ * The names of images: what the documents build is what they load and run, and what the manifests ask for. All of them
+ * carry the version of package.json.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';

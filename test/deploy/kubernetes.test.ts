@@ -1,6 +1,6 @@
 /**
- * deploy/kubernetes: every overlay renders, is typed as Kubernetes has it, and hangs together with itself and with the service. Where
- * neither kubectl nor kustomize is installed, the test says so, and that is all it asserts.
+ * deploy/kubernetes: every overlay renders, is typed as Kubernetes has it, and hangs together with itself and with the
+ * service. Where neither kubectl nor kustomize is installed, the test says so, and that is all it asserts.
  */
 import { readFileSync } from 'node:fs';
 import type { Deployment } from 'kubernetes-types/apps/v1.js';
@@ -55,7 +55,9 @@ if (renderer === undefined) {
   testExtensions();
 }
 
-/** The only object of a kind. The compiler has checked the rendered text against the type, so the type is believed here. */
+/**
+ * The only object of a kind. The compiler has checked the rendered text against the type, so the type is believed here.
+ */
 function only<Kind extends { kind?: string }>(folder: string, kind: NonNullable<Kind['kind']>): Kind {
   const [found] = (rendered.get(folder) ?? []).filter((manifest) => manifest.kind === kind);
   if (found === undefined) throw new Error(`${folder} renders no ${kind}`);
@@ -70,7 +72,10 @@ function deploymentOf(folder: string) {
   return { spec, pod, labels: spec?.template.metadata?.labels ?? {}, container: pod.containers[0] as Container };
 }
 
-/** What the container finds in its environment, from its ConfigMap and its own list; WORKERS as Kubernetes would fill it in. */
+/**
+ * What the container finds in its environment, from its ConfigMap and its own list; WORKERS as Kubernetes would fill it
+ * in.
+ */
 function environmentOf(container: Container, data: ConfigMap['data'] = {}): Record<string, string> {
   const own = (container.env ?? []).map(({ name, value }) => [name, value ?? container.resources?.limits?.cpu]);
   return { ...data, ...Object.fromEntries(own) };

@@ -1,6 +1,6 @@
 /**
- * examples/python against the real service, where Python has torch and requests. Where it has not, the test says which package
- * is missing, and that is all it asserts.
+ * examples/python against the real service, where Python has torch and requests. Where it has not, the test says which
+ * package is missing, and that is all it asserts.
  */
 import t from 'tap';
 import { lossBound, lossesOf } from '../support/fitted-loss.js';

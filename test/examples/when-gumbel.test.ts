@@ -1,6 +1,7 @@
 /**
- * The three models of docs/when-gumbel.md, shortened, against the real service: what softmax cannot reach, and samples do. Each
- * runs where Python has its packages; where it has not, the test says which are missing, and that is all it asserts.
+ * The three models of docs/when-gumbel.md, shortened, against the real service: what softmax cannot reach, and samples
+ * do. Each runs where Python has its packages; where it has not, the test says which are missing, and that is all it
+ * asserts.
  */
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -8,7 +9,10 @@ import { runPython, startForPython } from '../support/python-example.js';
 
 const packages = ['torch', 'requests', 'matplotlib'];
 
-/** Runs an example of examples/python and returns its output, once it has been seen to plot. Undefined where it cannot run. */
+/**
+ * Runs an example of examples/python and returns its output, once it has been seen to plot. Undefined where it cannot
+ * run.
+ */
 async function runExample(t: Test, name: string, steps: number, ...needed: string[]): Promise<string | undefined> {
   const url = await startForPython(t, [...packages, ...needed]);
   if (url === undefined) return undefined;
@@ -27,9 +31,9 @@ function numbersIn(t: Test, output: string, pattern: RegExp): number[] {
 }
 
 /**
- * Two speakers at the distance 1, 0.7 and 0.3 of the recordings, without scatter, kernel exp(-r^2). A voice at t has the squared
- * discrepancy 1 - 2 (0.7 exp(-t^2) + 0.3 exp(-(1 - t)^2)) + 0.58 + 0.42 / e. Its minimum, looked for on a grid, which owes
- * nothing to the equation that the example solves.
+ * Two speakers at the distance 1, 0.7 and 0.3 of the recordings, without scatter, kernel exp(-r^2). A voice at t has
+ * the squared discrepancy 1 - 2 (0.7 exp(-t^2) + 0.3 exp(-(1 - t)^2)) + 0.58 + 0.42 / e. Its minimum, looked for on a
+ * grid, which owes nothing to the equation that the example solves.
  */
 function bestVoice() {
   const distanceAt = (t: number) =>
@@ -44,8 +48,9 @@ t.test('softmax learns the best hybrid voice and no better; samples learn both s
   if (output === undefined) return;
   const best = bestVoice();
   const [floor, place] = numbersIn(t, output, /no single voice comes nearer than (\S+); the one that does is (\S+) of/);
-  // Recordings scatter by 0.05: the kernel's mean falls by the factor exp(-0.05^2) to a voice, and by its square between two,
-  // so the distance rises by 0.05^2 times 1.66 - 2 * 0.73 = 0.2. The last digit printed is rounded by 0.0005.
+  // Recordings scatter by 0.05: the kernel's mean falls by the factor exp(-0.05^2) to a voice, and by its square
+  // between two, so the distance rises by 0.05^2 times 1.66 - 2 * 0.73 = 0.2. The last digit printed is rounded by
+  // 0.0005.
   const rounding = 0.0005 + 1e-9;
   const scatter = 0.2 * 0.05 ** 2;
   t.ok(Math.abs((place as number) - best.t) < rounding + 0.0001, `the place ${place}, derived ${best.t}`);
@@ -61,9 +66,9 @@ t.test('softmax learns the best hybrid voice and no better; samples learn both s
   const softmax = numbersIn(t, output, judged('softmax'));
   const samples = numbersIn(t, output, judged('samples'));
   t.same(softmax.slice(0, 3), [0, 0, 100], 'no output of softmax is a speaker');
-  // The mean of 140 recordings strays from its speaker, along the line between the two, by 0.05 / sqrt(80 * 140) = 0.0005, that
-  // of 60 by 0.0007. The hybrid moves by 1.09 of the first and 0.09 of the second, and the distance by at most 0.51 of each: five
-  // times that is below 0.006.
+  // The mean of 140 recordings strays from its speaker, along the line between the two, by 0.05 / sqrt(80 * 140) =
+  // 0.0005, that of 60 by 0.0007. The hybrid moves by 1.09 of the first and 0.09 of the second, and the distance by at
+  // most 0.51 of each: five times that is below 0.006.
   t.ok(
     Math.abs((softmax[3] as number) - best.t) < 0.006 + rounding,
     `the hybrid lies at ${softmax[3]}, derived ${best.t}`,
@@ -85,7 +90,8 @@ t.test(
     t.equal(compared, 100, 'a hundred steps are compared');
     t.ok((apart as number) < 1e-3, `losses differ by ${apart}`);
     const [first] = numbersIn(t, output, /step +0 +loss: samples +(\S+),/);
-    // An untrained network leaves each of 64 pixels at about 1/2: 64 log 2 nats, and the KL of nearly uniform posteriors.
+    // An untrained network leaves each of 64 pixels at about 1/2: 64 log 2 nats, and the KL of nearly uniform
+    // posteriors.
     t.ok(Math.abs((first as number) - 64 * Math.LN2) < 1, `starts at ${first}`);
     const [samples, constant, softmax] = ['samples', 'always', 'softmax'].map(
       (name) => numbersIn(t, output, new RegExp(`^(?:trained on|same image) ${name} +(\\S+)$`, 'm'))[0],
@@ -103,7 +109,8 @@ t.test('the softmax actor is promised what no road can give; the actor of sample
     new RegExp(`^${name} +promised (\\S+), arrives by lot (\\S+), greedily (\\S+)$`, 'm');
   const softmax = numbersIn(t, output, judged('softmax')) as [number, number, number];
   const samples = numbersIn(t, output, judged('samples')) as [number, number, number];
-  // The maximum of <a, u> <a, v> is 1/4 wherever u and v add up to less than 1 on the third road. Half of the last digit printed.
+  // The maximum of <a, u> <a, v> is 1/4 wherever u and v add up to less than 1 on the third road. Half of the last
+  // digit printed.
   t.ok(softmax[0] > optimum && softmax[0] <= 0.25005, `softmax is promised ${softmax[0]}`);
   t.equal(softmax[2], 0, 'its likeliest road is closed in every weather');
   t.ok(softmax[1] < optimum / 3, `by lot ${softmax[1]}, less than before training, when roads were equally likely`);

@@ -13,7 +13,8 @@ import {
 const relative = 2e-7;
 
 t.test('the tail of chi-square is that of the tables', async (t) => {
-  // Critical values at 5 % and 0.1 %, to the four decimals of the NIST handbook; one unit of the last is 5e-4 of a tail.
+  // Critical values at 5 % and 0.1 %, to the four decimals of the NIST handbook; one unit of the last is 5e-4 of a
+  // tail.
   const fivePercent = [3.8415, 5.9915, 7.8147, 9.4877, 11.0705, 12.5916, 14.0671];
   const onePerMille = [10.8276, 13.8155, 16.2662, 18.4668, 20.515, 22.4577, 24.3219];
   for (const [at, x] of fivePercent.entries()) t.ok(Math.abs(chiSquareTail(x, at + 1) / 0.05 - 1) < 5e-4, `${at + 1}`);

@@ -1,4 +1,6 @@
-/** The client of the fault tests: it must not be mistaken about replies, or it would find faults where there are none. */
+/**
+ * The client of the fault tests: it must not be mistaken about replies, or it would find faults where there are none.
+ */
 import { createServer, type Socket } from 'node:net';
 import t from 'tap';
 import { judge } from '../../faults/contract.js';

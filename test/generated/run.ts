@@ -1,7 +1,7 @@
 /**
- * npm run test:generated [-- CLIENT ...]: generators make clients from openapi.yaml; each is compiled, and calls the started service.
- * Without names those of the gate run, typescript and go; python, java and schemathesis are for `.ci/nightly`. What is generated stays
- * in .generated. Exit codes: 0 when all is right, 1 when anything is not.
+ * npm run test:generated [-- CLIENT ...]: generators make clients from openapi.yaml; each is compiled, and calls the
+ * started service. Without names those of the gate run, typescript and go; python, java and schemathesis are for
+ * `.ci/nightly`. What is generated stays in .generated. Exit codes: 0 when all is right, 1 when anything is not.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';

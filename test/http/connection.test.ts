@@ -1,4 +1,7 @@
-/** The gate between sockets and Node's parser: requests sent ahead are answered in their order, one at a time. Real sockets. */
+/**
+ * The gate between sockets and Node's parser: requests sent ahead are answered in their order, one at a time. Real
+ * sockets.
+ */
 import type { IncomingMessage } from 'node:http';
 import t from 'tap';
 import { chunked, get, listening, post, RawClient } from '../support/raw-client.js';

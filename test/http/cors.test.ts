@@ -1,4 +1,7 @@
-/** Calls from pages of other origins: off by default, and where they are on every reply says so, whoever wrote it. Real sockets. */
+/**
+ * Calls from pages of other origins: off by default, and where they are on every reply says so, whoever wrote it. Real
+ * sockets.
+ */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * A refusal is heard by clients that are still sending: they get the reply, and not a reset of their connection. Real sockets, and the
- * clients that people have: fetch, node:http, curl and Python where they are installed.
+ * A refusal is heard by clients that are still sending: they get the reply, and not a reset of their connection. Real
+ * sockets, and the clients that people have: fetch, node:http, curl and Python where they are installed.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { request } from 'node:http';

@@ -1,4 +1,7 @@
-/** What a draw meets while the queue is full: the same refusal as inside the app, before any of its body is read. Real sockets. */
+/**
+ * What a draw meets while the queue is full: the same refusal as inside the app, before any of its body is read. Real
+ * sockets.
+ */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The container image, built and run for real: `npm run test:image`. Not part of `npm test`, as it needs podman and builds for
- * minutes; docs/image-and-kubernetes.md says what to install.
+ * The container image, built and run for real: `npm run test:image`. Not part of `npm test`, as it needs podman and
+ * builds for minutes; docs/image-and-kubernetes.md says what to install.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -144,7 +144,10 @@ function checkStop(container: Container) {
   });
 }
 
-/** Process 1 of a container does not hear signals of its own, and ONNX Runtime aborts a process that exits while it draws. */
+/**
+ * Process 1 of a container does not hear signals of its own, and ONNX Runtime aborts a process that exits while it
+ * draws.
+ */
 function checkSecondSignal() {
   return t.test('a second signal, SIGINT, ends it at once with 130, while it draws', async (t) => {
     const container = await startContainer();

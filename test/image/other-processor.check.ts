@@ -1,7 +1,7 @@
 /**
- * The image for the other processor, arm64 on amd64 and the other way round: built without running anything of it, and whole. Part of
- * `npm run test:image`. Where qemu is installed its Node.js is run, too, and from qemu 10 on the whole service: ONNX Runtime's library for
- * arm64 crashes under older ones.
+ * The image for the other processor, arm64 on amd64 and the other way round: built without running anything of it, and
+ * whole. Part of `npm run test:image`. Where qemu is installed its Node.js is run, too, and from qemu 10 on the whole
+ * service: ONNX Runtime's library for arm64 crashes under older ones.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,10 @@ const { machine, node, ...names } = processors[other];
 const qemu = process.env.QEMU ?? names.qemu;
 const tag = `${image}-${other}`;
 
-/** The machine that an ELF file is for; undefined for other files. Multi-byte numbers are little-endian on both processors. */
+/**
+ * The machine that an ELF file is for; undefined for other files. Multi-byte numbers are little-endian on both
+ * processors.
+ */
 function machineOf(path: string): number | undefined {
   const head = Buffer.alloc(20);
   const file = openSync(path, 'r');

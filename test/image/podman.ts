@@ -1,6 +1,6 @@
 /**
- * The container image through podman: what is missing to build it, the build, and containers as Kubernetes would confine them.
- * Needs no daemon and no image registry; what the image must be is left to `image.check.ts`.
+ * The container image through podman: what is missing to build it, the build, and containers as Kubernetes would
+ * confine them. Needs no daemon and no image registry; what the image must be is left to `image.check.ts`.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,11 +17,16 @@ const makeBaseImage = fileURLToPath(new URL('../../../test/image/make-base-image
 export type Architecture = 'amd64' | 'arm64';
 export const ownArchitecture: Architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
-/** Made here when NODE_IMAGE names no image of a registry; the same node, user and paths as the original, for both processors. */
+/**
+ * Made here when NODE_IMAGE names no image of a registry; the same node, user and paths as the original, for both
+ * processors.
+ */
 const localBase = 'localhost/gumbel-sampler-base:24-bookworm-slim';
 export const image = 'localhost/gumbel-sampler:check';
 
-/** As a pod of deploy/kubernetes is confined; no writable /tmp either. Limits are stated, since podman would raise them. */
+/**
+ * As a pod of deploy/kubernetes is confined; no writable /tmp either. Limits are stated, since podman would raise them.
+ */
 const confinement = [
   '--read-only',
   '--read-only-tmpfs=false',

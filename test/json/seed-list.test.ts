@@ -11,7 +11,10 @@ const fields = new BodyFields({
   'inputs[].data': { holds: 'elements', axesMax: 3 },
 });
 
-/** What is right of an array of seeds: its words and its JSON, or the rows that are no seeds; undefined for another array. */
+/**
+ * What is right of an array of seeds: its words and its JSON, or the rows that are no seeds; undefined for another
+ * array.
+ */
 function expected(values: readonly unknown[]): unknown {
   if (!values.every((value) => typeof value === 'number' || typeof value === 'string')) return undefined;
   const isSeed = (value: number | string) =>

@@ -239,8 +239,8 @@ t.test('an unready probe is an error reply, not a shed', async (t) => {
 });
 
 /**
- * Loaded into the service before anything else: a worker thread throws on a batch whose second logit is 42. In front of it lie the header,
- * a part, a stream, a temperature and the first logit: see messages.ts.
+ * Loaded into the service before anything else: a worker thread throws on a batch whose second logit is 42. In front of
+ * it lie the header, a part, a stream, a temperature and the first logit: see messages.ts.
  */
 const fragileWorkers = `import { isMainThread, parentPort } from 'node:worker_threads';
 if (!isMainThread) parentPort.on('message', (message) => {

@@ -1,8 +1,14 @@
-/** What /metrics is made by: one generation for all who ask meanwhile, never older than the question, at a bounded share of the time. */
+/**
+ * What /metrics is made by: one generation for all who ask meanwhile, never older than the question, at a bounded share
+ * of the time.
+ */
 import t from 'tap';
 import { PacedGeneration } from '../../src/observability/paced-generation.js';
 
-/** Under a clock that only this test moves; each generation takes `tookMs` of it and is the number of what had happened when it began. */
+/**
+ * Under a clock that only this test moves; each generation takes `tookMs` of it and is the number of what had happened
+ * when it began.
+ */
 function paced(tookMs: number) {
   let nowMs = 0;
   let generations = 0;

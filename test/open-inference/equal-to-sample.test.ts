@@ -1,6 +1,6 @@
 /**
- * Inference requests at random: whichever tensors travel as bytes and whichever as JSON, the answer is the same; and whatever is
- * done to the bytes of a legal request, it gets a 4xx or an answer.
+ * Inference requests at random: whichever tensors travel as bytes and whichever as JSON, the answer is the same; and
+ * whatever is done to the bytes of a legal request, it gets a 4xx or an answer.
  */
 import fc from 'fast-check';
 import t from 'tap';

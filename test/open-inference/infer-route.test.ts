@@ -1,4 +1,7 @@
-/** POST /v2/models/{model}/infer gives what POST /sample and POST /sample/vjp give, bit for bit, and refuses what it cannot. */
+/**
+ * POST /v2/models/{model}/infer gives what POST /sample and POST /sample/vjp give, bit for bit, and refuses what it
+ * cannot.
+ */
 import t from 'tap';
 import { type Answer, decode, encode, type Inference, type Payload, type Tensor } from '../support/inference.js';
 import { testProvider } from '../support/provider.js';

@@ -1,6 +1,7 @@
 /**
- * The exact bytes that the official clients of the Open Inference Protocol send, each request on a connection of its own, against the
- * real app: the reply holds what POST /sample or /sample/vjp gives, bit for bit, or the refusal. `npm run test:clients` runs the clients.
+ * The exact bytes that the official clients of the Open Inference Protocol send, each request on a connection of its
+ * own, against the real app: the reply holds what POST /sample or /sample/vjp gives, bit for bit, or the refusal.
+ * `npm run test:clients` runs the clients.
  */
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';

@@ -1,6 +1,6 @@
 /**
- * `npm run build`: each step runs when something that it depends on has changed, and not otherwise. The script is the real one, in a small
- * project whose steps copy their sources and say that they ran.
+ * `npm run build`: each step runs when something that it depends on has changed, and not otherwise. The script is the
+ * real one, in a small project whose steps copy their sources and say that they ran.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -165,7 +165,8 @@ t.test('a signal during a step ends all of its processes and the build', async (
     write('ran', '');
     child.kill(signal);
     t.same(await once(child, 'exit'), [null, signal]);
-    // The pipe closes when the last process that holds it has ended; one that went on would hold this test until its limit.
+    // The pipe closes when the last process that holds it has ended; one that went on would hold this test until its
+    // limit.
     if (!child.stderr.closed) await once(child.stderr, 'close');
     t.equal(readFileSync(at('ran'), 'utf8'), '', 'what would have come next does not');
   }

@@ -9,7 +9,10 @@ const source = fileURLToPath(new URL('../../../src', import.meta.url));
 /** What others may import of the sampler. */
 const samplerApi = ['sampler/sampler.ts', 'sampler/job.ts', 'sampler/cost.ts', 'sampler/gradient.ts'];
 
-/** The rule with the longest matching name holds for a file. Inside its own folder a file imports what it likes, unless a longer rule says otherwise. */
+/**
+ * The rule with the longest matching name holds for a file. Inside its own folder a file imports what it likes, unless
+ * a longer rule says otherwise.
+ */
 const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
   ['config.ts', ['zod', 'node:os']],
@@ -149,7 +152,9 @@ t.test('every import follows an arrow of the house', async (t) => {
   }
 });
 
-/** The page in the browser knows nothing of the service's sources, nor of any package; what is pure touches no document. */
+/**
+ * The page in the browser knows nothing of the service's sources, nor of any package; what is pure touches no document.
+ */
 const pageArrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['dom.ts', []],
   ['format.ts', []],

@@ -1,33 +1,15 @@
 /**
- * `npm start` as a process manager and a terminal see it, in a copy of the project: the first one builds, for real, the second one does
- * not; a signal to npm, or to all of its processes, drains the service, and nothing is left.
+ * `npm start` as a process manager and a terminal see it, in a copy of the project: the first one builds, for real, the
+ * second one does not; a signal to npm, or to all of its processes, drains the service, and nothing is left.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { copyProject } from '../support/project-copy.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const copy = mkdtempSync(join(tmpdir(), 'npm-start-'));
-t.teardown(() => rmSync(copy, { recursive: true, force: true }));
-// Only what the service is built from: the compiler does not mind folders of tsconfig.json that are not there.
-for (const path of [
-  'package.json',
-  'package-lock.json',
-  '.npmrc',
-  'tsconfig.json',
-  'src',
-  'explore',
-  'scripts/build.mjs',
-  'scripts/start.mjs',
-]) {
-  cpSync(join(root, path), join(copy, path), { recursive: true });
-}
-symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+const copy = copyProject();
+t.teardown(copy.remove);
 
 interface Npm {
   readonly child: ChildProcess;
@@ -39,11 +21,9 @@ interface Npm {
   readonly exit: Promise<unknown[]>;
 }
 
-/** Runs `npm start` in a process group of its own, as a terminal would; resolves once the service serves. */
+/** Runs `npm start`; resolves once the service serves. */
 async function npmStart(): Promise<Npm> {
-  // tap puts its hooks into every Node.js process that it can see.
-  const env = { ...process.env, NODE_OPTIONS: '', HOST: '127.0.0.1', PORT: '0', WORKERS: '1' };
-  const child = spawn('env', ['--unset=NODE_OPTIONS', 'npm', 'start'], { cwd: copy, env, detached: true });
+  const child = copy.npm('start');
   let stderr = '';
   child.stderr.on('data', (chunk) => {
     stderr += chunk;

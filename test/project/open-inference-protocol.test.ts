@@ -1,4 +1,7 @@
-/** docs/open-inference-protocol.md beside the service: its binary bodies, its tables, and the clients it names. Its curls: readme.test.ts. */
+/**
+ * docs/open-inference-protocol.md beside the service: its binary bodies, its tables, and the clients it names. Its
+ * curls: readme.test.ts.
+ */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { agree, headersOf } from '../support/exchanges.js';

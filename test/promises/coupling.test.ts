@@ -56,9 +56,9 @@ interface Outputs {
 }
 
 /**
- * exp(log_sample) against the soft sample. The graph's scaled logit x is off by 3 * 2^-24 |x| (two roundings and that of
- * 1 / tau), its exponential and sum by some 2^-21 for 40 terms; log_sample is rounded to float32, 2^-24 |x|. Below the
- * smallest normal float32 the sample is 0. A masked one is 0 and null.
+ * exp(log_sample) against the soft sample. The graph's scaled logit x is off by 3 * 2^-24 |x| (two roundings and that
+ * of 1 / tau), its exponential and sum by some 2^-21 for 40 terms; log_sample is rounded to float32, 2^-24 |x|. Below
+ * the smallest normal float32 the sample is 0. A masked one is 0 and null.
  */
 function agrees(y: number, logY: number | null, temperature: number): boolean {
   if (logY === null) return y === 0;

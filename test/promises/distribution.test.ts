@@ -114,9 +114,9 @@ t.test(
 );
 
 t.test('rare categories are drawn as often as they should be: 4 x 10^8 chances of probability 1e-7', async (t) => {
-  // One common category beside 1000 rare ones, each of probability close to 1e-7, in 400,000 draws. Wins of the rare ones
-  // together are Poisson with mean 40.0 up to 1e-4; below 16 or above 67 has probability 4e-5 (four standard deviations).
-  // The gap is 16.1: noise from 24-bit uniforms ends at 16.6 and could not reach most of these wins.
+  // One common category beside 1000 rare ones, each of probability close to 1e-7, in 400,000 draws. Wins of the rare
+  // ones together are Poisson with mean 40.0 up to 1e-4; below 16 or above 67 has probability 4e-5 (four standard
+  // deviations). The gap is 16.1: noise from 24-bit uniforms ends at 16.6 and could not reach most of these wins.
   const rare = 1000;
   const samples = 400_000;
   const gap = Math.log((1 - rare * 1e-7) / 1e-7);

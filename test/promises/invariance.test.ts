@@ -1,6 +1,6 @@
 /**
- * Promise 1: a sample is a pure function of noise version, seed, row, sample, category, logits and temperature. Bytes are
- * compared, not numbers: there is no tolerance.
+ * Promise 1: a sample is a pure function of noise version, seed, row, sample, category, logits and temperature. Bytes
+ * are compared, not numbers: there is no tolerance.
  */
 import fc from 'fast-check';
 import t from 'tap';

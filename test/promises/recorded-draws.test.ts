@@ -1,4 +1,7 @@
-/** Draws recorded from an earlier version: what is exact comes back byte for byte, what is not within its documented bounds. */
+/**
+ * Draws recorded from an earlier version: what is exact comes back byte for byte, what is not within its documented
+ * bounds.
+ */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { startService } from '../support/service.js';
@@ -20,9 +23,10 @@ t.teardown(service.close);
 const draws = JSON.parse(readFileSync('test/fixtures/recorded_draws.json', 'utf8')) as Recorded[];
 
 /**
- * How far a value may be from the recorded one. Soft samples and gradients take their exponentials from ONNX Runtime, whose last bits belong to
- * the CPU: samples are within 1e-6 (docs/providers.md); a gradient is a sum of samples times cotangents of at most 2, over a temperature,
- * here 1e-3 or more. Logarithms are the kernel's own and have the same bits everywhere.
+ * How far a value may be from the recorded one. Soft samples and gradients take their exponentials from ONNX Runtime,
+ * whose last bits belong to the CPU: samples are within 1e-6 (docs/providers.md); a gradient is a sum of samples times
+ * cotangents of at most 2, over a temperature, here 1e-3 or more. Logarithms are the kernel's own and have the same
+ * bits everywhere.
  */
 function toleranceOf(name: string, recorded: Recorded): number {
   if (name === 'samples') return isHard(recorded) ? 0 : 1e-6;

@@ -1,6 +1,6 @@
 /**
- * Soft samples and log-samples against 60-digit arithmetic, at every length of row up to the longest that the service takes: what the
- * exponential, the sum and the quotient do to them. Without noise, so that z is known.
+ * Soft samples and log-samples against 60-digit arithmetic, at every length of row up to the longest that the service
+ * takes: what the exponential, the sum and the quotient do to them. Without noise, so that z is known.
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
@@ -87,7 +87,8 @@ t.test(
       for (const [run, [, count]] of given.runs.entries()) {
         const exact = given.log_samples[run] as number;
         const own = logSamples.subarray(first, first + count);
-        // Half a unit of float32, and what float64 loses before: 4 ln K + 8 and 4 |log y| units of 2^-53, far below 2^-49 (|log y| + 8).
+        // Half a unit of float32, and what float64 loses before: 4 ln K + 8 and 4 |log y| units of 2^-53, far below
+        // 2^-49 (|log y| + 8).
         const bound = 2 ** -24 * Math.abs(exact) + 2 ** -49 * (Math.abs(exact) + 8);
         const wrong = own.findIndex((value) => !(Math.abs(value - exact) <= bound));
         t.equal(wrong, -1, `K = ${logSamples.length}: ${own[Math.max(0, wrong)]} for ${exact}`);

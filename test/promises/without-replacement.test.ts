@@ -1,7 +1,7 @@
 /**
- * top_k draws without replacement: each place from softmax over the categories that are left, as exactly as the first, also beside logits
- * that leave no room for noise in a float32. Seeds are fixed; thresholds are the 99.9 % quantiles of chi-square (Abramowitz and Stegun,
- * table 26.8; those above 30 degrees of freedom are not needed).
+ * top_k draws without replacement: each place from softmax over the categories that are left, as exactly as the first,
+ * also beside logits that leave no room for noise in a float32. Seeds are fixed; thresholds are the 99.9 % quantiles of
+ * chi-square (Abramowitz and Stegun, table 26.8; those above 30 degrees of freedom are not needed).
  */
 import t from 'tap';
 import { createSampler } from '../../src/sampler/sampler.js';
@@ -26,7 +26,10 @@ t.teardown(sampler.close);
 const quantiles: Readonly<Record<number, number>> = { 1: 10.828, 2: 13.816, 5: 20.515, 11: 31.264, 23: 49.728 };
 const samples = 120_000;
 
-/** The orders of k of the categories with their probabilities: Plackett-Luce over weights of which the largest has been taken out. */
+/**
+ * The orders of k of the categories with their probabilities: Plackett-Luce over weights of which the largest has been
+ * taken out.
+ */
 function orders(weights: readonly number[], k: number, taken: readonly number[] = [], p = 1): [number[], number][] {
   if (taken.length === k) return [[[...taken], p]];
   const left = weights.map((weight, index) => (taken.includes(index) ? 0 : weight));

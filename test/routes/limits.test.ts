@@ -1,4 +1,7 @@
-/** The limits that keep a service standing: deadlines, bodies in flight, connections, slow clients. Real sockets, small values. */
+/**
+ * The limits that keep a service standing: deadlines, bodies in flight, connections, slow clients. Real sockets, small
+ * values.
+ */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';

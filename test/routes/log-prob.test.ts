@@ -8,7 +8,8 @@ t.teardown(service.close);
 const logProb = (body: unknown) => service.post('/log-prob', body);
 
 t.test('for two categories it is the density worked by hand', async (t) => {
-  // p(y) = tau exp(l1 + l2) (y1 y2)^(-tau-1) / (exp(l1) y1^-tau + exp(l2) y2^-tau)^2; with l = 0, y = 1/2: tau 4 / 4 = tau.
+  // p(y) = tau exp(l1 + l2) (y1 y2)^(-tau-1) / (exp(l1) y1^-tau + exp(l2) y2^-tau)^2; with l = 0, y = 1/2: tau 4 / 4 =
+  // tau.
   for (const temperature of [0.25, 1, 3]) {
     const { reply } = await logProb({ logits: [0, 0], temperature, samples: [0.5, 0.5] });
     t.ok(Math.abs((reply.log_prob as number) - Math.log(temperature)) < 1e-12);

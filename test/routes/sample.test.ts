@@ -10,7 +10,8 @@ t.test('the least request draws one soft sample and says how to replay it', asyn
   t.equal(status, 200);
   const samples = reply.samples as number[];
   t.equal(samples.length, 3);
-  // Three float32 values that sum to 1 are each off by at most half an ulp of 1, 2^-25; the division adds one more each.
+  // Three float32 values that sum to 1 are each off by at most half an ulp of 1, 2^-25; the division adds one more
+  // each.
   t.ok(Math.abs(samples.reduce((a, b) => a + b, 0) - 1) <= 6 * 2 ** -25);
   t.equal(samples[reply.indices as number], Math.max(...samples));
   t.match(reply.seed, /^(0|[1-9][0-9]{0,19})$/);

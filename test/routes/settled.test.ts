@@ -1,4 +1,7 @@
-/** What the documents leave no doubt about: rounding before bounds, tiny logits, counters, single seeds, and positive values at a mask. */
+/**
+ * What the documents leave no doubt about: rounding before bounds, tiny logits, counters, single seeds, and positive
+ * values at a mask.
+ */
 import t from 'tap';
 import { startService } from '../support/service.js';
 

@@ -1,6 +1,6 @@
 /**
- * Bodies, batches and replies lie in memory that is used again. No reply may show what another request left there: many clients at once,
- * some of which leave in the middle, get byte for byte what each gets alone.
+ * Bodies, batches and replies lie in memory that is used again. No reply may show what another request left there: many
+ * clients at once, some of which leave in the middle, get byte for byte what each gets alone.
  */
 import { connect } from 'node:net';
 import fc from 'fast-check';

@@ -1,4 +1,7 @@
-/** The backward pass over HTTP: against finite differences of the very draw it replays, and how its shapes follow the draw's. */
+/**
+ * The backward pass over HTTP: against finite differences of the very draw it replays, and how its shapes follow the
+ * draw's.
+ */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { referenceDraw } from '../support/reference/gumbel-softmax.js';
@@ -35,8 +38,8 @@ t.test('the gradient is that of the draw with the same seed, by central differen
     const { status, reply } = await vjp({ ...draw, cotangent });
     t.equal(status, 200);
     const step = 1e-4 * temperature;
-    // Central differences are off by about step^2 f''' / 6 <= 1e-8 |f| / temperature, and float32 gradients by about 100 of
-    // their roundings, 6e-6 of the largest term, 3 / temperature.
+    // Central differences are off by about step^2 f''' / 6 <= 1e-8 |f| / temperature, and float32 gradients by about
+    // 100 of their roundings, 6e-6 of the largest term, 3 / temperature.
     const tolerance = 2e-5 / temperature;
     for (const k of logits.keys()) {
       const at = (shift: number) => loss(logits.with(k, (logits[k] as number) + shift), noise, temperature, cotangent);
@@ -145,7 +148,8 @@ t.test('gradients of samples that all but cancel are added in float64, and round
     const found = (reply.grad_logits as number[]).map(Math.fround);
     const terms = cotangent.reduce((sum, own) => sum + Math.max(...own.map(Math.abs)), 0) / temperature;
     for (const [k, value] of exact.entries()) {
-      // One rounding to float32, and float64 sums of S + K terms, each off by 2^-53 at most. Samples rounded one by one are off by 2^-26.
+      // One rounding to float32, and float64 sums of S + K terms, each off by 2^-53 at most. Samples rounded one by one
+      // are off by 2^-26.
       const bound = 2 ** -24 * Math.abs(value) + 2 ** -48 * terms;
       const off = Math.abs((found[k] as number) - value);
       if (!(off <= bound))
@@ -163,8 +167,8 @@ t.test('gradients of samples that all but cancel are added in float64, and round
     ],
   });
   const [first] = reply.grad_logits as [number];
-  // mpmath has -1.365e-8 for the exact softmax of these z. Each term is 0.19 and its exponentials are float32: 2^-26 of it, more would be the
-  // rounding of the terms, which leaves 0 or multiples of 2^-27.
+  // mpmath has -1.365e-8 for the exact softmax of these z. Each term is 0.19 and its exponentials are float32: 2^-26 of
+  // it, more would be the rounding of the terms, which leaves 0 or multiples of 2^-27.
   t.ok(Math.abs(first + 1.365e-8) < 0.19 * 2 ** -26 && (first * 2 ** 27) % 1 !== 0, `${first}`);
 });
 
@@ -299,7 +303,8 @@ for (const [title, body, code, pointer] of [
     '/logits/1',
   ],
   [
-    // y (1 - y) 2 v / tau = 1.7e38 for the logits and -2.2e38 for the temperature of each row: only their sum is too large.
+    // y (1 - y) 2 v / tau = 1.7e38 for the logits and -2.2e38 for the temperature of each row: only their sum is too
+    // large.
     'a gradient of the temperature that rows share',
     {
       logits: [

@@ -1,7 +1,7 @@
 /**
- * What a request allocates is gone with it. V8 collects young objects at almost no cost, but one that something old still names, be that
- * dead, it copies twice and keeps until it marks the whole heap. Once that was a quarter of all that draws allocated, and a small draw
- * took half as much time again. No test of behaviour sees it.
+ * What a request allocates is gone with it. V8 collects young objects at almost no cost, but one that something old
+ * still names, be that dead, it copies twice and keeps until it marks the whole heap. Once that was a quarter of all
+ * that draws allocated, and a small draw took half as much time again. No test of behaviour sees it.
  */
 import t from 'tap';
 import { readExposition } from '../support/exposition.js';
@@ -16,8 +16,9 @@ const warmUpRequests = 3000;
 const requests = 4000;
 
 /**
- * Bytes of each request that outlive it. Here a sound build leaves up to 0.4 KB, of compiled code and other things that come to an end.
- * With the Sets that were the cause it was 8 KB, with objects made by spreading others 2 KB, and 2 KB with V8's pretenuring alone.
+ * Bytes of each request that outlive it. Here a sound build leaves up to 0.4 KB, of compiled code and other things that
+ * come to an end. With the Sets that were the cause it was 8 KB, with objects made by spreading others 2 KB, and 2 KB
+ * with V8's pretenuring alone.
  */
 const bytesMax = 1000;
 
@@ -44,8 +45,8 @@ async function oldObjects(url: string): Promise<{ bytes: number; marked: number 
 }
 
 /**
- * Bytes of old objects that each request left, measured where the heap was not marked meanwhile: the least of up to five attempts, since what
- * a process does once may fall into one, and what every request leaves is in all of them.
+ * Bytes of old objects that each request left, measured where the heap was not marked meanwhile: the least of up to
+ * five attempts, since what a process does once may fall into one, and what every request leaves is in all of them.
  */
 async function bytesLeft(flood: Flood, url: string, sent: Sent): Promise<number> {
   let least = Number.POSITIVE_INFINITY;

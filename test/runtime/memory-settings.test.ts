@@ -1,6 +1,6 @@
 /**
- * The buffers of bodies and results are used again by the C library: on Linux, where page faults are counted. Their number, unlike their
- * price, is no matter of speed.
+ * The buffers of bodies and results are used again by the C library: on Linux, where page faults are counted. Their
+ * number, unlike their price, is no matter of speed.
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
@@ -16,8 +16,8 @@ const warmUpRequests = 1500;
 const requests = 500;
 
 /**
- * Pages of 4 KiB that each request has mapped. With the setting it is 0 to 1; without, 9 to 80 of the 130 pages that Node.js and ONNX
- * Runtime allocate for it.
+ * Pages of 4 KiB that each request has mapped. With the setting it is 0 to 1; without, 9 to 80 of the 130 pages that
+ * Node.js and ONNX Runtime allocate for it.
  */
 const faultsMax = 2;
 
@@ -37,7 +37,10 @@ const sent: Sent = {
   body: Buffer.concat([json, tensor]),
 };
 
-/** Minor page faults of a process so far: field 10 of proc(5), the eighth behind the name, which ends with the last parenthesis. */
+/**
+ * Minor page faults of a process so far: field 10 of proc(5), the eighth behind the name, which ends with the last
+ * parenthesis.
+ */
 function pageFaults(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[7]);
@@ -49,7 +52,8 @@ if (process.platform === 'linux') {
     t.teardown(() => child.kill('SIGKILL'));
     const flood = new Flood(url, connections);
     await flood.post(sent, warmUpRequests);
-    // The least of up to three attempts: while the process still grows it maps what it will keep, and without the setting all are alike.
+    // The least of up to three attempts: while the process still grows it maps what it will keep, and without the
+    // setting all are alike.
     let least = Number.POSITIVE_INFINITY;
     for (let attempt = 0; attempt < 3 && least >= faultsMax; attempt++) {
       const before = pageFaults(child.pid as number);

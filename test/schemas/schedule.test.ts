@@ -24,17 +24,20 @@ const linear: Schedule = { schedule: 'linear', initial: 2, minimum: 0.5, steps: 
 const cosine: Schedule = { ...linear, schedule: 'cosine' };
 
 t.test('the exponential schedule follows values worked by hand at the constants of Jang et al.', async (t) => {
-  // With x = rate * step, e^-x = 1 - x + x^2/2 - x^3/6 + x^4/24 - ..., and the minimum 0.5 is reached at x = log 2 = 0.693147.
+  // With x = rate * step, e^-x = 1 - x + x^2/2 - x^3/6 + x^4/24 - ..., and the minimum 0.5 is reached at x = log 2 =
+  // 0.693147.
   for (const [rate, step, expected] of [
     // x = 0.005: 1 - 0.005 + 0.0000125 - 0.0000000208333 + 0.000000000026 = 0.9950124791927
     [1e-5, 500, 0.9950124791927],
     // x = 0.01: 1 - 0.01 + 0.00005 - 0.000000166667 + 0.000000000417 - 0.000000000001 = 0.990049833749
     [1e-5, 1000, 0.990049833749],
-    // x = 0.1: 1 - 0.1 + 0.005 - 0.000166666667 + 0.000004166667 - 0.000000083333 + 0.000000001389 - 0.00000000002 = 0.904837418036
+    // x = 0.1: 1 - 0.1 + 0.005 - 0.000166666667 + 0.000004166667 - 0.000000083333 + 0.000000001389 - 0.00000000002 =
+    // 0.904837418036
     [1e-5, 10_000, 0.904837418036],
     // x = 1: 1/e = 0.3679 is below the minimum.
     [1e-5, 100_000, 0.5],
-    // x = 0.05: 1 - 0.05 + 0.00125 - 0.0000208333333 + 0.0000002604167 - 0.0000000026042 + 0.0000000000217 = 0.9512294245009
+    // x = 0.05: 1 - 0.05 + 0.00125 - 0.0000208333333 + 0.0000002604167 - 0.0000000026042 + 0.0000000000217 =
+    // 0.9512294245009
     [1e-4, 500, 0.9512294245009],
     // x = 0.1, as above.
     [1e-4, 1000, 0.904837418036],
@@ -69,7 +72,8 @@ t.test('the linear schedule goes from initial to minimum in a straight line, and
 });
 
 t.test('the cosine schedule goes from initial to minimum along half a cosine, and stays', async (t) => {
-  // 0.5 + 1.5 (1 + cos(pi p)) / 2 with cos(pi / 3) = 1/2, cos(pi / 2) = 0, cos(2 pi / 3) = -1/2, cos(pi / 4) = 0.70710678118654752.
+  // 0.5 + 1.5 (1 + cos(pi p)) / 2 with cos(pi / 3) = 1/2, cos(pi / 2) = 0, cos(2 pi / 3) = -1/2, cos(pi / 4) =
+  // 0.70710678118654752.
   for (const [steps, step, expected] of [
     [900, 0, 2],
     [900, 300, 1.625],

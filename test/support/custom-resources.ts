@@ -1,6 +1,7 @@
 /**
- * Types of the custom resources that deploy/kubernetes uses, as far as it uses them: KServe's serving.kserve.io (v1alpha1
- * ServingRuntime, v1beta1 InferenceService) and Prometheus Operator's monitoring.coreos.com/v1. Kubernetes' own are in kubernetes-types.
+ * Types of the custom resources that deploy/kubernetes uses, as far as it uses them: KServe's serving.kserve.io
+ * (v1alpha1 ServingRuntime, v1beta1 InferenceService) and Prometheus Operator's monitoring.coreos.com/v1. Kubernetes'
+ * own are in kubernetes-types.
  */
 import type { DeploymentStrategy } from 'kubernetes-types/apps/v1.js';
 import type { Container, PodSpec } from 'kubernetes-types/core/v1.js';

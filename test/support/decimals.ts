@@ -1,6 +1,6 @@
 /**
- * Decimals that are hard to round, made from a seeded generator so that a failure can be repeated. Each list aims at one way of
- * getting a number wrong; the reference in every test is Math.fround(JSON.parse(text)).
+ * Decimals that are hard to round, made from a seeded generator so that a failure can be repeated. Each list aims at
+ * one way of getting a number wrong; the reference in every test is Math.fround(JSON.parse(text)).
  */
 
 /** xorshift32 (Marsaglia 2003): good enough to scatter test values, and the same on every machine. */
@@ -53,7 +53,9 @@ function anyFloat64(random: Random): string {
   return Number.isFinite(float64[0]) ? String(float64[0]) : '0';
 }
 
-/** A float64 within the exponents of float32 and a little beyond, spelled by its shortest decimal of up to 17 digits. */
+/**
+ * A float64 within the exponents of float32 and a little beyond, spelled by its shortest decimal of up to 17 digits.
+ */
 function float64NearFloat32(random: Random): string {
   words[0] = random.uint32();
   words[1] =
@@ -80,7 +82,10 @@ function exactDecimal(numerator: bigint, exponent2: number): string {
   return `${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-/** A decimal halfway between two float32, or with `bits` 54 between two float64, and its nearest neighbours on both sides. */
+/**
+ * A decimal halfway between two float32, or with `bits` 54 between two float64, and its nearest neighbours on both
+ * sides.
+ */
 function halfway(random: Random, bits: number): string {
   const significand =
     (1n << BigInt(bits - 1)) |
@@ -97,7 +102,9 @@ function halfway(random: Random, bits: number): string {
   return String(Number(exact));
 }
 
-/** A float32 halfway case pushed off by less than half a float64: float64 rounding makes a tie of it (double rounding). */
+/**
+ * A float32 halfway case pushed off by less than half a float64: float64 rounding makes a tie of it (double rounding).
+ */
 function doubleRounding(random: Random): string {
   const odd = BigInt(0x1000000 + random.below(0x1000000)) | 1n;
   const exponent2 = random.below(250) - 150;

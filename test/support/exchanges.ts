@@ -23,8 +23,9 @@ export function headersOf(options: string): Record<string, string> {
 }
 
 /**
- * Whether two replies are the same but for the last digits of soft samples, gradients and log-densities, which may differ by 1e-6
- * between processors with other vector instructions (docs/guarantees.md). Everything else is equal, and in the same order.
+ * Whether two replies are the same but for the last digits of soft samples, gradients and log-densities, which may
+ * differ by 1e-6 between processors with other vector instructions (docs/guarantees.md). Everything else is equal, and
+ * in the same order.
  */
 export function agree(actual: unknown, printed: unknown): boolean {
   if (typeof actual === 'number' && typeof printed === 'number') {

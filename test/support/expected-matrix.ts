@@ -59,7 +59,9 @@ export function canonical(value: unknown): string {
   });
 }
 
-/** Whether a text opens more than `most` arrays inside one another, or arrays and objects, as far as its brackets tell. */
+/**
+ * Whether a text opens more than `most` arrays inside one another, or arrays and objects, as far as its brackets tell.
+ */
 export function opensDeeper(text: string, most: number, brackets = '[]'): boolean {
   let depth = 0;
   let string = false;

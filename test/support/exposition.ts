@@ -1,5 +1,8 @@
-/** Reads the text exposition format of Prometheus as a scraper does: every line is a comment or a sample, and samples have a type. */
-export interface Sample {
+/**
+ * Reads the text exposition format of Prometheus as a scraper does: every line is a comment or a sample, and samples
+ * have a type.
+ */
+interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }

@@ -1,4 +1,6 @@
-/** The same request again and again, over many connections that are kept: for tests of what many requests leave behind. */
+/**
+ * The same request again and again, over many connections that are kept: for tests of what many requests leave behind.
+ */
 import { Agent, request } from 'node:http';
 
 export interface Sent {

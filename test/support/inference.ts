@@ -1,4 +1,6 @@
-/** Requests and replies of the Open Inference Protocol for tests: tensors to bytes or JSON and back, and nothing of src. */
+/**
+ * Requests and replies of the Open Inference Protocol for tests: tensors to bytes or JSON and back, and nothing of src.
+ */
 
 export interface Tensor {
   readonly name: string;

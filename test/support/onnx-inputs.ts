@@ -1,4 +1,7 @@
-/** Inputs for the tests of the graphs: the same numbers for the same seed. What is expected of the graphs is left to the tests. */
+/**
+ * Inputs for the tests of the graphs: the same numbers for the same seed. What is expected of the graphs is left to the
+ * tests.
+ */
 
 /** Widths around the vector lengths of the kernels (4, 8, 16 lanes and multiples), and a vocabulary. */
 export const WIDTHS = [1, 2, 3, 7, 10, 16, 17, 50, 1000, 1024, 1025, 50257];

@@ -1,5 +1,6 @@
 /**
- * The execution provider that tests of sampling run on: `npm run test:webgpu` sets TEST_PROVIDER, plain `npm test` runs them on the CPU.
+ * The execution provider that tests of sampling run on: `npm run test:webgpu` sets TEST_PROVIDER, plain `npm test` runs
+ * them on the CPU.
  */
 import { readConfig } from '../../src/config.js';
 

@@ -1,4 +1,6 @@
-/** Python for the tests of examples/python: EXAMPLES_PYTHON, else python3; which packages it lacks; running a script. */
+/**
+ * Python for the tests of examples/python: EXAMPLES_PYTHON, else python3; which packages it lacks; running a script.
+ */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -25,7 +27,9 @@ async function missing(packages: readonly string[]): Promise<string[]> {
   }
 }
 
-/** The address of the real service, stopped after the test; or, where packages are missing, a comment that says which. */
+/**
+ * The address of the real service, stopped after the test; or, where packages are missing, a comment that says which.
+ */
 export async function startForPython(t: Test, packages: readonly string[]): Promise<string | undefined> {
   const lacking = await missing(packages);
   t.ok(

@@ -1,6 +1,7 @@
 /**
- * Renders deploy/kubernetes with kustomize and checks what comes out against the types of Kubernetes: every object is written into
- * a TypeScript file as a literal that `satisfies` the type of its kind, so that a misspelt, missing or mistyped field fails the compiler.
+ * Renders deploy/kubernetes with kustomize and checks what comes out against the types of Kubernetes: every object is
+ * written into a TypeScript file as a literal that `satisfies` the type of its kind, so that a misspelt, missing or
+ * mistyped field fails the compiler.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -44,7 +45,10 @@ export async function render([command, ...options]: Renderer, folder: string): P
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
 }
 
-/** The module that declares the type of a kind: kubernetes-types for Kubernetes' own groups, or the one beside this file. */
+/**
+ * The module that declares the type of a kind: kubernetes-types for Kubernetes' own groups, or the one beside this
+ * file.
+ */
 function moduleOf({ apiVersion }: Manifest): string {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion];
   const own = /^[a-z]+(\.k8s\.io)?$/.test(group as string);
@@ -72,7 +76,8 @@ export async function typeErrors(name: string, manifests: readonly Manifest[]): 
   ];
   const options = ['--module', 'nodenext', '--target', 'es2023', '--allowImportingTsExtensions', '--types', '', file];
   try {
-    // By way of `env`, as tap puts its hooks into every process that is spawned, and the compiler does not load under them.
+    // By way of `env`, as tap puts its hooks into every process that is spawned, and the compiler does not load under
+    // them.
     await execute('env', ['--unset=NODE_OPTIONS', process.execPath, ...compiler, ...options]);
     return '';
   } catch (error) {

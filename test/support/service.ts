@@ -22,14 +22,14 @@ export interface Service {
   readonly close: () => Promise<void>;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly reply: Reply;
   readonly text: string;
 }
 
 /** A reply of a route that computes, or a problem. */
-export interface Reply {
+interface Reply {
   samples: never;
   indices: never;
   noise: never;

@@ -1,6 +1,6 @@
 /**
- * Faults for the built service: given to it as NODE_OPTIONS=--import=<this file>, it makes a worker thread fail on a batch that
- * holds the logit `faultLogit`, in the way that the variable WORKER_FAULT says. No product code knows of it.
+ * Faults for the built service: given to it as NODE_OPTIONS=--import=<this file>, it makes a worker thread fail on a
+ * batch that holds the logit `faultLogit`, in the way that the variable WORKER_FAULT says. No product code knows of it.
  */
 import { isMainThread, parentPort } from 'node:worker_threads';
 

@@ -1,7 +1,8 @@
 /**
- * Where everything lies in the codec's linear memory. The module exports these numbers, and src/json/codec-instance.ts makes
- * its views of the memory from them. All of it lies below asconfig.json's memoryBase, where the compiler's own data would begin.
- * There is no allocator: text and values have one fixed place each, used by whichever call is running.
+ * Where everything lies in the codec's linear memory. The module exports these numbers, and src/json/codec-instance.ts
+ * makes its views of the memory from them. All of it lies below asconfig.json's memoryBase, where the compiler's own
+ * data would begin. There is no allocator: text and values have one fixed place each, used by whichever call is
+ * running.
  */
 
 /** i32 fields a call reads and writes; see codec-instance.ts for who writes which. */
@@ -16,7 +17,10 @@ export const POWERS_G: usize = 1024;
 /** 10^0 .. 10^16 as u64, written by the host. */
 export const POWERS_U64: usize = 1792;
 
-/** The JSON text, read by the parser and written by the printers, with room behind it for loads and stores that overhang. */
+/**
+ * The JSON text, read by the parser and written by the printers, with room behind it for loads and stores that
+ * overhang.
+ */
 export const TEXT: usize = 2048;
 export const TEXT_BYTES: usize = 65536;
 

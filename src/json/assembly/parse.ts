@@ -1,7 +1,7 @@
 /**
- * Parses one slice of a JSON array of numbers and nulls, nested up to three deep, into float32 values that follow one another, and
- * checks its shape on the way. It leaves to the host: the tokens it cannot round for certain, tokens longer than a slice, and
- * everything that is no such array.
+ * Parses one slice of a JSON array of numbers and nulls, nested up to three deep, into float32 values that follow one
+ * another, and checks its shape on the way. It leaves to the host: the tokens it cannot round for certain, tokens
+ * longer than a slice, and everything that is no such array.
  *
  * A number is rounded to float64 first and to float32 second, because that is what Math.fround(JSON.parse(text)) does.
  */
@@ -39,8 +39,8 @@ const SAMPLE_ROWS: usize = FIELDS + 52;
 /** How deep the array may be nested, 1 to 3. */
 const AXES_MAX: usize = FIELDS + 56;
 
-// What may come next. DONE and above end the array; OTHER means it is no number matrix, perhaps not even JSON, and DEEP that the
-// next byte opens more arrays than AXES_MAX.
+// What may come next. DONE and above end the array; OTHER means it is no number matrix, perhaps not even JSON, and DEEP
+// that the next byte opens more arrays than AXES_MAX.
 const OPENED: i32 = 0;
 const VALUE: i32 = 1;
 const AFTER_VALUE: i32 = 2;
@@ -64,7 +64,9 @@ const SPACE: u32 = 0x20;
 const NULL_TEXT: u32 = 0x6c6c756e;
 const NAN_BITS: u32 = 0x7fc00000;
 const INFINITY_BITS: u32 = 0x7f800000;
-/** An exponent this large decides the result whatever 2^31 bytes of digits come before it, and does not overflow an i32. */
+/**
+ * An exponent this large decides the result whatever 2^31 bytes of digits come before it, and does not overflow an i32.
+ */
 const EXPONENT_MAX: i32 = 100000000;
 const SIGNIFICANT_DIGITS_MAX: i32 = 19;
 
@@ -79,8 +81,8 @@ function isSpace(byte: u32): bool {
 }
 
 /**
- * The number spelled by the last bytes of a vector of digits 0..9, the other bytes being 0. Neighbours are joined to numbers of
- * two, four and eight digits, all lanes at once.
+ * The number spelled by the last bytes of a vector of digits 0..9, the other bytes being 0. Neighbours are joined to
+ * numbers of two, four and eight digits, all lanes at once.
  */
 @inline
 function sixteenDigits(digits: v128): u64 {
@@ -101,8 +103,8 @@ function powerF64(exponent: i32): f64 {
 /**
  * Stores the float32 of significand * 10^exponent. The float64 product below is within 4 units in the last place of the
  * float64 that JSON.parse would give, dropped digits included; since rounding never reorders numbers, both ends of an
- * interval twice as wide agreeing on a float32 settles it. Otherwise the product must be exact (Clinger 1990: both factors
- * are exact float64), or the host rounds the token.
+ * interval twice as wide agreeing on a float32 settles it. Otherwise the product must be exact (Clinger 1990: both
+ * factors are exact float64), or the host rounds the token.
  */
 @inline
 function storeRounded(significand: u64, exponent: i32, truncated: bool, sign: u32, start: usize, end: usize, out: usize): void {
@@ -138,7 +140,10 @@ function roundHard(significand: u64, exponent: i32, truncated: bool, start: usiz
   return 0;
 }
 
-/** The significand of a number with more than 19 digits, leading zeros counted: the first 19 that matter, and where the point is. */
+/**
+ * The significand of a number with more than 19 digits, leading zeros counted: the first 19 that matter, and where the
+ * point is.
+ */
 function storeLong(start: usize, digitsStart: usize, digitsEnd: usize, end: usize, exponent: i32, sign: u32, out: usize): void {
   let significand: u64 = 0;
   let digits = 0;
@@ -160,8 +165,9 @@ function storeLong(start: usize, digitsStart: usize, digitsEnd: usize, end: usiz
 }
 
 /**
- * Parses the number at `start` into `out` and returns where it ends, or 0 if the grammar forbids what is there. Signs and the
- * number of digits are data no processor can predict, so neither has a branch in a number of up to 16 digits behind the point.
+ * Parses the number at `start` into `out` and returns where it ends, or 0 if the grammar forbids what is there. Signs
+ * and the number of digits are data no processor can predict, so neither has a branch in a number of up to 16 digits
+ * behind the point.
  */
 @inline
 function parseNumber(start: usize, out: usize): usize {
@@ -222,7 +228,9 @@ function parseNumber(start: usize, out: usize): usize {
   return p;
 }
 
-/** Whether nothing but bytes a number may hold stand between `p` and the end of the slice: then the slice cut the token. */
+/**
+ * Whether nothing but bytes a number may hold stand between `p` and the end of the slice: then the slice cut the token.
+ */
 function isCut(p: usize, end: usize): bool {
   while (p < end) {
     const byte = <u32>load<u8>(p);
@@ -302,8 +310,8 @@ function afterPunctuation(byte: u32, state: i32, column: i32): i32 {
 }
 
 /**
- * Parses the first `length` bytes of TEXT from the state in the fields. A token the slice may have cut is not consumed: the
- * next slice starts with it. The byte behind the text must be 0.
+ * Parses the first `length` bytes of TEXT from the state in the fields. A token the slice may have cut is not consumed:
+ * the next slice starts with it. The byte behind the text must be 0.
  */
 export function parseSlice(length: i32): void {
   const end = TEXT + <usize>length;

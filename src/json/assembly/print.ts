@@ -1,10 +1,10 @@
 /**
- * Prints float32 and 32-bit integers as nested JSON arrays. It leaves to the host: the closing brackets of the whole, empty
- * arrays, and where to go on after a full slice.
+ * Prints float32 and 32-bit integers as nested JSON arrays. It leaves to the host: the closing brackets of the whole,
+ * empty arrays, and where to go on after a full slice.
  *
  * A float is printed as the shortest decimal that reads back to the same float32, the nearest one if there are several,
- * by Schubfach (Giulietti, "The Schubfach way to render doubles", 2020; constants for float32 as in A. Bolz' Drachennest),
- * in the notation ECMA-262 Number::toString gives that decimal.
+ * by Schubfach (Giulietti, "The Schubfach way to render doubles", 2020; constants for float32 as in A. Bolz'
+ * Drachennest), in the notation ECMA-262 Number::toString gives that decimal.
  */
 import { FIELDS, LOWEST_POWER_G, POWERS_G, POWERS_U32, TEXT, TEXT_BYTES, VALUES } from "./layout";
 
@@ -35,7 +35,9 @@ function digitCount(value: u32): i32 {
   return guess + i32((value | 1) >= powerU32(guess));
 }
 
-/** Eight decimal digits as bytes 0..9, the first in the lowest byte: halves, then pairs, then digits, all lanes at once. */
+/**
+ * Eight decimal digits as bytes 0..9, the first in the lowest byte: halves, then pairs, then digits, all lanes at once.
+ */
 @inline
 function digitBytes(value: u32): u64 {
   const high = value / 10000;
@@ -205,9 +207,9 @@ function writeRowBreak(p: usize, rows: i32): usize {
 }
 
 /**
- * Prints up to `count` floats from VALUES to TEXT and returns how many fitted. Every element is preceded by what separates
- * it from the last one, so a slice may end anywhere. `opening` is the rank for the first slice and -1 for the others;
- * `column` counts the elements of the current row already printed.
+ * Prints up to `count` floats from VALUES to TEXT and returns how many fitted. Every element is preceded by what
+ * separates it from the last one, so a slice may end anywhere. `opening` is the rank for the first slice and -1 for the
+ * others; `column` counts the elements of the current row already printed.
  */
 export function printFloatSlice(count: i32, opening: i32, column: i32, row: i32, columns: i32, rows: i32): i32 {
   const limit = TEXT + TEXT_BYTES - ELEMENT_BYTES_MAX;

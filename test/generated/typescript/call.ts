@@ -1,4 +1,7 @@
-/** Calls the service through the client that openapi-typescript generates; compiles only if its types are the ones people expect. */
+/**
+ * Calls the service through the client that openapi-typescript generates; compiles only if its types are the ones
+ * people expect.
+ */
 import createClient from 'openapi-fetch';
 import type { components, paths } from './schema.js';
 

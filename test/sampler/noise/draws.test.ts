@@ -1,4 +1,5 @@
-// Many draws in one call: each has the bits it has alone and those of the contract's mirror, whatever it shares a call with.
+// Many draws in one call: each has the bits it has alone and those of the contract's mirror, whatever it shares a call
+// with.
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -12,7 +13,10 @@ const RARE_BELOW = 2 ** 24;
 /** What no draw gives. */
 const UNTOUCHED = -99;
 
-/** Every 31st value is held to the mirror, whose BigInt words are slow; the step is prime, so that every category has its turn. */
+/**
+ * Every 31st value is held to the mirror, whose BigInt words are slow; the step is prime, so that every category has
+ * its turn.
+ */
 const MIRROR_STEP = 31;
 
 interface Stream {

@@ -34,8 +34,8 @@ function drawn(
 /** Most categories a fixture's single points ask for. */
 const CATEGORIES_MAX = 3_600_000;
 
-// The contract's promise: |g - g64| <= 3 * 2^-24 * max(1, |g64|), and at most 2 ulp where |g64| >= 1. The fixture's and the
-// reference's own float64 error is below 2^-50, which the comparison leaves out.
+// The contract's promise: |g - g64| <= 3 * 2^-24 * max(1, |g64|), and at most 2 ulp where |g64| >= 1. The fixture's and
+// the reference's own float64 error is below 2^-50, which the comparison leaves out.
 function withinContract(g: number, exact: number): boolean {
   const size = Math.abs(exact);
   const ulp = 2 ** (Math.floor(Math.log2(size)) - 23);

@@ -65,7 +65,8 @@ t.test('Two million rare values and the edges of all octaves equal the scalar mi
   t.end();
 });
 
-// 3 * 2^-24 and 2 ulp are the contract; scripts/measure-noise-error.ts takes every v and finds 2.495 * 2^-24 and 1.403 ulp.
+// 3 * 2^-24 and 2 ulp are the contract; scripts/measure-noise-error.ts takes every v and finds 2.495 * 2^-24 and 1.403
+// ulp.
 t.test('The error stays within 3 * 2^-24 max(1, |g|), and within 2 ulp where |g| is at least 1', (t) => {
   const { gumbelFromBits } = createNoiseKernel(1);
   let largest = 0;
@@ -139,7 +140,8 @@ t.test('The document lists the coefficients of the mirror', (t) => {
 });
 
 t.test('v has 24 significant bits down to 2^-41, then fewer: 16 values in the binade around g = 41', async (t) => {
-  // Below 2^-40 the first word is 0, so v = f32(r) 2^-64: all 24 bits where r >= 2^23, v >= 2^-41; a bit less for each binade below.
+  // Below 2^-40 the first word is 0, so v = f32(r) 2^-64: all 24 bits where r >= 2^23, v >= 2^-41; a bit less for each
+  // binade below.
   const kernel = createNoiseKernel(1);
   for (const [exponent, values] of [
     [31, 2 ** 23],

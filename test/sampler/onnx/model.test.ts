@@ -1,14 +1,20 @@
 import t from 'tap';
 import { GraphBuilder } from '../../../src/sampler/onnx/model.js';
 
-/** The model of the first test as onnx 1.23.2 for Python writes it: helper.make_model(..., ir_version=8), SerializeToString. */
+/**
+ * The model of the first test as onnx 1.23.2 for Python writes it: helper.make_model(..., ir_version=8),
+ * SerializeToString.
+ */
 const TINY_MODEL_HEX =
   '0808120e67756d62656c2d73616d706c65723ac5010a4d0a017812135468726573686f6c64656452656c755f305f301a115468726573686f' +
   '6c64656452656c755f30220f5468726573686f6c64656452656c752a0f0a05616c706861150000003fa001010a420a135468726573686f6c' +
   '64656452656c755f305f301201791a09536f66746d61785f312207536f66746d61782a140a046178697318ffffffffffffffffff01a00102' +
   '120474696e795a140a0178120f0a0d080112090a0312014e0a02080362140a0179120f0a0d080112090a0312014e0a02080342040a001012';
 
-/** numpy_helper.from_array(array([-1, 258], int64), 'constant_0') of the same package, but with packed dims as in onnx.proto3. */
+/**
+ * numpy_helper.from_array(array([-1, 258], int64), 'constant_0') of the same package, but with packed dims as in
+ * onnx.proto3.
+ */
 const TENSOR_HEX = '0a010210074a10ffffffffffffffff0201000000000000';
 
 t.test("a model has the bytes that ONNX's own writer gives it", async (t) => {

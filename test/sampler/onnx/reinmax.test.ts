@@ -59,7 +59,9 @@ t.test('a masked category gets +0, and no cotangent makes NaN', async (t) => {
   }
 });
 
-/** A quadratic f(D) = D A D + b D of one-hot vectors, its derivative at each of them, and the exact gradient of E[f(D)]. */
+/**
+ * A quadratic f(D) = D A D + b D of one-hot vectors, its derivative at each of them, and the exact gradient of E[f(D)].
+ */
 function quadratic(categories: number, p: Float64Array, seed: number) {
   const next = uniform(seed);
   const a = Array.from({ length: categories }, () => Array.from({ length: categories }, () => 4 * (next() - 0.5)));
@@ -73,10 +75,11 @@ function quadratic(categories: number, p: Float64Array, seed: number) {
 }
 
 /**
- * ReinMax is accurate to second order, the paper's theorem, so at temperature 1 it is unbiased for quadratic functions: averaging
- * (f'(D) + f'(D')) (D - D') / 2 = f(D) - f(D') over both draws gives the gradient. The error of the mean is at most the mean of
- * the tolerances, and the derivative's rounding to float32, u max |v|, which the estimate multiplies by at most 5 (q and p are
- * at most 1, and |v_k - <v, q>| at most 2 max |v|: 2 * 2 + 0.5 * 2 for both terms).
+ * ReinMax is accurate to second order, the paper's theorem, so at temperature 1 it is unbiased for quadratic functions:
+ * averaging (f'(D) + f'(D')) (D - D') / 2 = f(D) - f(D') over both draws gives the gradient. The error of the mean is
+ * at most the mean of the tolerances, and the derivative's rounding to float32, u max |v|, which the estimate
+ * multiplies by at most 5 (q and p are at most 1, and |v_k - <v, q>| at most 2 max |v|: 2 * 2 + 0.5 * 2 for both
+ * terms).
  */
 t.test(
   'averaged over the draws, the gradient of a quadratic function is exact, and straight-through is not',

@@ -67,11 +67,11 @@ t.test('samples and indices follow the float64 reference', async (t) => {
 });
 
 /**
- * With u = 2^-24: z - max z, 1 / tau and their product are rounded once each, so x = (z - max z) / tau is off by at most
- * 3 u |x| and exp(x) by that much relatively, plus 4 u for the kernel's polynomial (documented as within 2 ulp). The sum is off
- * by the mean of those over the softmax, at most 3 u ln K + 4 u as sum y |x| <= ln K; it and the quotient are float64, so one
- * rounding is left. Together under (3 |x| + 3 ln K + 9) u, doubled for terms of second order. Values up to 2^-126 become 0. The
- * contract grants 1e-6 at most.
+ * With u = 2^-24: z - max z, 1 / tau and their product are rounded once each, so x = (z - max z) / tau is off by at
+ * most 3 u |x| and exp(x) by that much relatively, plus 4 u for the kernel's polynomial (documented as within 2 ulp).
+ * The sum is off by the mean of those over the softmax, at most 3 u ln K + 4 u as sum y |x| <= ln K; it and the
+ * quotient are float64, so one rounding is left. Together under (3 |x| + 3 ln K + 9) u, doubled for terms of second
+ * order. Values up to 2^-126 become 0. The contract grants 1e-6 at most.
  */
 function tolerance(soft: number, scaled: number, categories: number): number {
   if (soft === 0) return 0;
@@ -215,7 +215,10 @@ async function soft(rows: number, categories: number, z: Float32Array, temperatu
   return kernel.samples;
 }
 
-/** Both sum in float64, in another order: the quotients differ by K 2^-52 before they are rounded, so by one float32 at most. */
+/**
+ * Both sum in float64, in another order: the quotients differ by K 2^-52 before they are rounded, so by one float32 at
+ * most.
+ */
 t.test('the workers give the samples of the complete graph but for one unit in the last place', async (t) => {
   for (const categories of WIDTHS) {
     const rows = 6;

@@ -67,8 +67,9 @@ function softened(d: Float64Array, tau: number, cotangent: ArrayLike<number>): n
 const STEP = 1e-4;
 
 /**
- * As a function of one exponent x alone the sum is w + (v_k - w) sigmoid(x - c), whose third derivative is at most |v_k - w| / 8,
- * so the difference is off by STEP^2 / 6 of that; and by the rounding of the sums, K 2^-52 max |v|, over STEP.
+ * As a function of one exponent x alone the sum is w + (v_k - w) sigmoid(x - c), whose third derivative is at most |v_k
+ * - w| / 8, so the difference is off by STEP^2 / 6 of that; and by the rounding of the sums, K 2^-52 max |v|, over
+ * STEP.
  */
 t.test('grad_logits is the central difference of <cotangent, soft>', async () => {
   const property = fc.asyncProperty(
@@ -98,8 +99,8 @@ t.test('grad_logits is the central difference of <cotangent, soft>', async () =>
 });
 
 /**
- * In beta = 1 / tau the third derivative of the sum is the joint cumulant of v, d, d and d under y, at most
- * 2 max |v| (m3 + 3 m1 m2) with the absolute central moments m of d; doubled, since they are taken in the middle of the step.
+ * In beta = 1 / tau the third derivative of the sum is the joint cumulant of v, d, d and d under y, at most 2 max |v|
+ * (m3 + 3 m1 m2) with the absolute central moments m of d; doubled, since they are taken in the middle of the step.
  */
 t.test('grad_temperature is the central difference of <cotangent, soft>', async () => {
   const property = fc.asyncProperty(
@@ -182,7 +183,10 @@ t.test('one category has no gradient', async (t) => {
   t.ok([...gradLogits, ...gradTemperature].every(isPositiveZero));
 });
 
-/** What adding 2^20 to a cotangent of multiples of 2^-3 may change: the rounding of float64 sums, K 2^-51 of 2^20, over tau. */
+/**
+ * What adding 2^20 to a cotangent of multiples of 2^-3 may change: the rounding of float64 sums, K 2^-51 of 2^20, over
+ * tau.
+ */
 t.test('a constant added to the cotangent changes nothing that float32 would lose', async (t) => {
   const [rows, categories] = [20, 10];
   const input = testRows(rows, categories, 24);

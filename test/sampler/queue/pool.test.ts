@@ -43,7 +43,10 @@ function workerOf(source: string, early = ''): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(module)}`);
 }
 
-/** In the text of a worker: whether the last logit of oneBatch() is 1, behind 6 fields of its header, 5 of its part, 3 of its stream and a temperature. */
+/**
+ * In the text of a worker: whether the last logit of oneBatch() is 1, behind 6 fields of its header, 5 of its part, 3
+ * of its stream and a temperature.
+ */
 const isDeadly = 'new Float32Array(message)[18] === 1';
 
 /** Dies on a batch whose last logit is 1, answers every other, stops when told. */

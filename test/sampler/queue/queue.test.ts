@@ -1,4 +1,7 @@
-/** Who is let into the queue and in which order: small and large jobs, callers, and counts that always come back to zero. */
+/**
+ * Who is let into the queue and in which order: small and large jobs, callers, and counts that always come back to
+ * zero.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import { jobUnits, weights } from '../../../src/sampler/cost.js';

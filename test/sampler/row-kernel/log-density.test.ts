@@ -180,9 +180,9 @@ t.test('log y in float32 is taken as it is', async (t) => {
 
 t.test('the density of two categories integrates to 1 over the simplex', async (t) => {
   // In v = tau log(y_1 / y_2) the density is a logistic density: analytic for |Im v| < pi, tails e^-|v - shift|. So the
-  // trapezoidal rule of step h errs by about 2 e^(-2 pi^2 / h) = 1e-17 at h = 1/2, and leaving out |v| > 60 with a shift of
-  // at most 10 by 2 e^-50. What remains is the density's own error, at most its bound at the edge of the window, and the
-  // errors of log y and of the sum, together at most as much again.
+  // trapezoidal rule of step h errs by about 2 e^(-2 pi^2 / h) = 1e-17 at h = 1/2, and leaving out |v| > 60 with a
+  // shift of at most 10 by 2 e^-50. What remains is the density's own error, at most its bound at the edge of the
+  // window, and the errors of log y and of the sum, together at most as much again.
   const h = 1 / 2;
   for (const logits of [
     [0, 0],
@@ -205,8 +205,9 @@ t.test('the density of two categories integrates to 1 over the simplex', async (
 });
 
 t.test('the density of three categories integrates to 1 over the simplex', async (t) => {
-  // As above, in v_k = tau log(y_k / y_3), k = 1, 2: the integrand is 2 s_1 s_2 s_3 with s a softmax of l - v, whose poles
-  // lie at |Im v| = pi and which falls as e^-|.| in every direction; at least 40 to the edge, which is 320 long: 320 e^-40 = 1e-15.
+  // As above, in v_k = tau log(y_k / y_3), k = 1, 2: the integrand is 2 s_1 s_2 s_3 with s a softmax of l - v, whose
+  // poles lie at |Im v| = pi and which falls as e^-|.| in every direction; at least 40 to the edge, which is 320 long:
+  // 320 e^-40 = 1e-15.
   const h = 1 / 2;
   for (const logits of [
     [0, 0, 0],

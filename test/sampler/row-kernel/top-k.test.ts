@@ -23,7 +23,10 @@ function drawn(logits: Float32Array, noise: Float32Array): number {
   return z.indexOf(z.reduce((a, b) => Math.max(a, b)));
 }
 
-/** What the result must be: the category drawn, then the others by l + g added without any rounding, the lowest first on a tie. */
+/**
+ * What the result must be: the category drawn, then the others by l + g added without any rounding, the lowest first on
+ * a tie.
+ */
 function ordered(logits: Float32Array, noise: Float32Array): number[] {
   const sums = Array.from(logits, (logit, k) =>
     logit === masked ? undefined : fixed(logit) + fixed(noise[k] as number),

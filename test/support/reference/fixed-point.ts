@@ -38,7 +38,10 @@ export function exp(x: bigint): bigint {
   return sum;
 }
 
-/** log x for x from 1e-6 to e^15, within 2^-100: float64's logarithm y, then a step of Halley's method on e^y, which cubes its error. */
+/**
+ * log x for x from 1e-6 to e^15, within 2^-100: float64's logarithm y, then a step of Halley's method on e^y, which
+ * cubes its error.
+ */
 export function log(x: bigint): bigint {
   const start = fixed(Math.log(float(x)));
   const reached = exp(start);
@@ -58,7 +61,9 @@ function logSumExp(values: readonly bigint[]): bigint {
   return largest + log(values.reduce((sum, value) => sum + exp(value - largest), 0n));
 }
 
-/** lgamma(K) + (K - 1) log tau - K logsumexp(l - tau log y) + sum_k (l_k - (tau + 1) log y_k), term by term. No masks. */
+/**
+ * lgamma(K) + (K - 1) log tau - K logsumexp(l - tau log y) + sum_k (l_k - (tau + 1) log y_k), term by term. No masks.
+ */
 export function referenceLogDensity(logits: Iterable<number>, temperature: number, logY: Iterable<number>): bigint {
   const tau = fixed(temperature);
   const ys = Array.from(logY, fixed);

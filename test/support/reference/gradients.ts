@@ -1,6 +1,6 @@
 /**
- * The backward pass of one row in float64, written from the formulas of the design and of the ReinMax paper alone and sharing
- * no code with the graphs. z is rounded to float32 as the contract prescribes; see `gumbel-softmax.ts`.
+ * The backward pass of one row in float64, written from the formulas of the design and of the ReinMax paper alone and
+ * sharing no code with the graphs. z is rounded to float32 as the contract prescribes; see `gumbel-softmax.ts`.
  */
 
 import { referenceDraw } from './gumbel-softmax.js';

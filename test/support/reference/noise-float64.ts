@@ -1,4 +1,5 @@
-// The noise contract once more, for tests: plain TypeScript, BigInt words and float64 logarithms. Shares nothing with the kernel.
+// The noise contract once more, for tests: plain TypeScript, BigInt words and float64 logarithms. Shares nothing with
+// the kernel.
 //
 // Philox4x32-10 after Salmon et al. 2011; test/fixtures/README.md says which known answers it is held against.
 

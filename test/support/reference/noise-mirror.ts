@@ -1,5 +1,6 @@
-// The kernel's transform, operation by operation, with Math.fround after each: the bits of docs/noise-contract.md in scalar TypeScript.
-// float64 + - * of two float32 numbers, rounded to float32, equals the float32 operation (53 >= 2 * 24 + 2, Figueroa 1995).
+// The kernel's transform, operation by operation, with Math.fround after each: the bits of docs/noise-contract.md in
+// scalar TypeScript. float64 + - * of two float32 numbers, rounded to float32, equals the float32 operation (53 >= 2 *
+// 24 + 2, Figueroa 1995).
 
 const f = Math.fround;
 const float = new Float32Array(1);

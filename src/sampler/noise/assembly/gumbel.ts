@@ -1,8 +1,9 @@
-// Standard Gumbel noise from 32-bit words: g = -log(-log1p(-v)), v in (0, 1) uniform, in float32. docs/noise-contract.md lists
-// every operation. Leaves the words to philox.ts, and to kernel.ts which values are rare.
+// Standard Gumbel noise from 32-bit words: g = -log(-log1p(-v)), v in (0, 1) uniform, in float32.
+// docs/noise-contract.md lists every operation. Leaves the words to philox.ts, and to kernel.ts which values are rare.
 //
-// Only + - * and conversions that every machine rounds alike: no relaxed SIMD, no fused multiply-add, no division. Both logarithms
-// subtract whole multiples of log 2 first, exactly, and take a minimax polynomial of the rest. Error over every v: see the document.
+// Only + - * and conversions that every machine rounds alike: no relaxed SIMD, no fused multiply-add, no division. Both
+// logarithms subtract whole multiples of log 2 first, exactly, and take a minimax polynomial of the rest. Error over
+// every v: see the document.
 
 import { constant } from './memory';
 
@@ -30,8 +31,8 @@ const HIGH_LEADING = memory.data<u32>([0x43000000]);
 const BOTH_LEADING = memory.data<f32>([128.001953125]);
 const LOW_LEADING = memory.data<u32>([0x3b000000]);
 
-// Minimax (Remez) coefficients, rounded to float32 and then varied by a few units in the last place until the largest error of g was
-// smallest. A is relative to -log1p(-x), B is absolute.
+// Minimax (Remez) coefficients, rounded to float32 and then varied by a few units in the last place until the largest
+// error of g was smallest. A is relative to -log1p(-x), B is absolute.
 const A0 = memory.data<f32>([0.49999529123306274]); // 0x3effff62
 const A1 = memory.data<f32>([0.3336319029331207]); // 0x3eaad1cd
 const A2 = memory.data<f32>([0.24368219077587128]); // 0x3e7987d3
@@ -62,7 +63,9 @@ export function uniform(b: v128): v128 {
   return f32x4.pmin(f32x4.add(high, low), constant(V_MAX));
 }
 
-/** v of a rare value, b < 2^24, whose low bits come from a second word r: (f32(b) + f32(r) 2^-32) 2^-32, at least 2^-65. */
+/**
+ * v of a rare value, b < 2^24, whose low bits come from a second word r: (f32(b) + f32(r) 2^-32) 2^-32, at least 2^-65.
+ */
 @inline
 export function rareUniform(b: u32, r: u32): f32 {
   const v = (<f32>b + <f32>r * <f32>2.3283064365386963e-10) * <f32>2.3283064365386963e-10;
@@ -70,14 +73,15 @@ export function rareUniform(b: u32, r: u32): f32 {
 }
 
 /**
- * t = -log1p(-v), v in [2^-65, 1 - 2^-24]. 1 - v is in [2^(-n-1), 2^-n) for an n from 0 to 23, where n is 0 for the v so small
- * that 1 - v rounds to 1. Then t = n log 2 - log1p(-x) with x = 1 - 2^n (1 - v) in [0, 1/2], which is exact: v itself for n = 0,
- * and for n > 0 both 1 - v and x are multiples of 2^-24.
+ * t = -log1p(-v), v in [2^-65, 1 - 2^-24]. 1 - v is in [2^(-n-1), 2^-n) for an n from 0 to 23, where n is 0 for the v
+ * so small that 1 - v rounds to 1. Then t = n log 2 - log1p(-x) with x = 1 - 2^n (1 - v) in [0, 1/2], which is exact: v
+ * itself for n = 0, and for n > 0 both 1 - v and x are multiples of 2^-24.
  */
 @inline
 export function firstLog(v: v128): v128 {
   const field = v128.and(f32x4.sub(constant(ONE), v), constant(EXPONENT));
-  // The fields' low halves are 0, so 16-bit lanes subtract 32-bit ones; they saturate, so that n is 0, not -1, where 1 - v is 1.
+  // The fields' low halves are 0, so 16-bit lanes subtract 32-bit ones; they saturate, so that n is 0, not -1, where 1
+  // - v is 1.
   const nField = i16x8.sub_sat_u(constant(ONE_HALF_BITS), field);
   const scale = i32x4.add(nField, constant(ONE));
   const x = f32x4.add(f32x4.mul(v, scale), f32x4.sub(constant(ONE), scale));
@@ -96,7 +100,10 @@ export function secondLog(t: v128): v128 {
   return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(eField), constant(MINUS_LN2_FIELD)), rest);
 }
 
-/** A(x) = (-log1p(-x) - x) / x^2 on [0, 1/2]: even and odd powers apart, because two short chains finish sooner than one long. */
+/**
+ * A(x) = (-log1p(-x) - x) / x^2 on [0, 1/2]: even and odd powers apart, because two short chains finish sooner than one
+ * long.
+ */
 @inline
 function polynomialA(x: v128, xx: v128): v128 {
   const even = step(step(step(constant(A6), xx, A4), xx, A2), xx, A0);

@@ -1,10 +1,10 @@
-// The noise kernel: what noise.ts calls. Draws the Gumbel noise of rows and samples, version philox4x32-10/1.
-// Words come from philox.ts, their transform from gumbel.ts, what is done with the noise is in rows.ts; this file keeps the order, the
-// rare values and what does not fill a group.
+// The noise kernel: what noise.ts calls. Draws the Gumbel noise of rows and samples, version philox4x32-10/1. Words
+// come from philox.ts, their transform from gumbel.ts, what is done with the noise is in rows.ts; this file keeps the
+// order, the rare values and what does not fill a group.
 //
-// A chunk goes through four loops, words, uniforms and two logarithms, rather than one: each has few enough constants and steps that
-// V8 keeps them in registers and the processor overlaps iterations. One loop for all took 0.3 ns more an element. Short draws share a
-// chunk, each in a whole number of blocks.
+// A chunk goes through four loops, words, uniforms and two logarithms, rather than one: each has few enough constants
+// and steps that V8 keeps them in registers and the processor overlaps iterations. One loop for all took 0.3 ns more an
+// element. Short draws share a chunk, each in a whole number of blocks.
 
 import { BITS, CHUNK, constant, RARE, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
@@ -17,7 +17,10 @@ export { exponents, normalize } from './softmax';
 const RARE_BELOW: u32 = 1 << 24;
 const RARE_BELOWS = memory.data<u32>([RARE_BELOW]);
 
-/** Draws of at most so many words share groups: alone they would leave too many lanes of their last group unused. Measured. */
+/**
+ * Draws of at most so many words share groups: alone they would leave too many lanes of their last group unused.
+ * Measured.
+ */
 const SHARED_MAX: u32 = 40;
 
 let streams: usize = 0;
@@ -30,8 +33,8 @@ let stream: usize = 0;
 let sample: u32 = 0;
 
 /**
- * What the draws 0, 1, ... that follow are: draw d is of the row d % rowCount, whose seed and row number are the three words at
- * streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount.
+ * What the draws 0, 1, ... that follow are: draw d is of the row d % rowCount, whose seed and row number are the three
+ * words at streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount.
  */
 export function setDraws(newStreams: usize, newRowCount: u32, newFirstSample: u32): void {
   streams = newStreams;
@@ -40,7 +43,10 @@ export function setDraws(newStreams: usize, newRowCount: u32, newFirstSample: u3
   firstSample = newFirstSample;
 }
 
-/** Writes g of each draw's categories to the floats at `to`, draw after draw, and nothing else there. draws, categories >= 1. */
+/**
+ * Writes g of each draw's categories to the floats at `to`, draw after draw, and nothing else there. draws, categories
+ * >= 1.
+ */
 export function fillDraws(to: usize, draws: u32, categories: u32): void {
   const stride = (categories + 3) & ~3;
   if (stride > CHUNK / 2) {
@@ -96,7 +102,10 @@ function drawSharing(draw: u32, count: u32, stride: u32): void {
   drawLanes(BITS, (lanes + 3) >> 2);
 }
 
-/** Words of draws that begin a group each. Their last groups are written whole; the next draw overwrites what is too much. */
+/**
+ * Words of draws that begin a group each. Their last groups are written whole; the next draw overwrites what is too
+ * much.
+ */
 function drawApart(draw: u32, count: u32, stride: u32): void {
   const groups = (stride + 15) >> 4;
   const end = BITS + <usize>(count * stride) * 4;
@@ -129,7 +138,10 @@ function setStream(): void {
   setCall(load<u32>(stream, 8), sample, load<u32>(stream), load<u32>(stream, 4));
 }
 
-/** t of whole groups of words, in UNIFORMS. The first word is the given draw's and category's; each draw has stride words. */
+/**
+ * t of whole groups of words, in UNIFORMS. The first word is the given draw's and category's; each draw has stride
+ * words.
+ */
 function firstHalf(groups: u32, draw: u32, category: u32, stride: u32): void {
   drawUniforms(groups, draw, category, stride);
   firstLogs(groups);
@@ -146,7 +158,10 @@ function write(to: usize, count: u32): void {
   }
 }
 
-/** Each draw's categories of g in UNIFORMS. In whole vectors while they stay within the draws: the next overwrites what is too much. */
+/**
+ * Each draw's categories of g in UNIFORMS. In whole vectors while they stay within the draws: the next overwrites what
+ * is too much.
+ */
 function writeEach(to: usize, count: u32, categories: u32, stride: u32): void {
   const bytes = <usize>categories * 4;
   const strideBytes = <usize>stride * 4;
@@ -171,8 +186,9 @@ function drawUniforms(groups: u32, draw: u32, category: u32, stride: u32): void 
 }
 
 /**
- * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at RARE the groups that hold a rare value and returns the list's
- * end. Each group's number is stored, and kept or not by moving the end: a branch would be mispredicted 6 times in 100.
+ * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at RARE the groups that hold a rare value and
+ * returns the list's end. Each group's number is stored, and kept or not by moving the end: a branch would be
+ * mispredicted 6 times in 100.
  */
 function commonUniforms(groups: u32): usize {
   let rareEnd = RARE;
@@ -215,7 +231,10 @@ function replaceRare(rareEnd: usize, draw: u32, category: u32, stride: u32): voi
   } while (at < rareEnd);
 }
 
-/** t = -log1p(-v) of whole groups, in place. All loads come before all stores, so that V8 interleaves four chains of operations. */
+/**
+ * t = -log1p(-v) of whole groups, in place. All loads come before all stores, so that V8 interleaves four chains of
+ * operations.
+ */
 function firstLogs(groups: u32): void {
   let at = UNIFORMS;
   const end = at + <usize>groups * 64;

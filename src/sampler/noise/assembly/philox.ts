@@ -1,8 +1,9 @@
-// Philox4x32-10: 32-bit words from (seed, row, sample, category) with a counter and no state.
-// Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"; rounds and constants as in Random123.
-// Leaves to gumbel.ts what becomes of the words.
+// Philox4x32-10: 32-bit words from (seed, row, sample, category) with a counter and no state. Source: Salmon, Moraes,
+// Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"; rounds and constants as in Random123. Leaves to
+// gumbel.ts what becomes of the words.
 //
-// Key (seedLow, seedHigh); counter [c0, c1, c2, c3] = [category >> 2, sample, row, 0 or 1]; word (category & 3) of the output. One round:
+// Key (seedLow, seedHigh); counter [c0, c1, c2, c3] = [category >> 2, sample, row, 0 or 1]; word (category & 3) of the
+// output. One round:
 //
 //     c0' = high(M1 c2) ^ c1 ^ k0      c1' = low(M1 c2)      c2' = high(M0 c0) ^ c3 ^ k1      c3' = low(M0 c0)
 //
@@ -35,7 +36,10 @@ export function setCall(newRow: u32, newSample: u32, newSeedLow: u32, newSeedHig
   seedHigh = newSeedHigh;
 }
 
-/** One word of one block of the call set last: what the vectors below give, and any c3. Used for the second word of rare values. */
+/**
+ * One word of one block of the call set last: what the vectors below give, and any c3. Used for the second word of rare
+ * values.
+ */
 export function word(category: u32, c3: u32): u32 {
   let c0 = category >> 2;
   let c1 = sample;
@@ -57,8 +61,9 @@ export function word(category: u32, c3: u32): u32 {
 }
 
 /**
- * Words of whole groups of the call set last with c3 = 0, in the order of the categories: 16 words from 4 blocks a group, block numbers
- * block, block + 1, ... They stay below 2^30, so multiples of M0 are carried on by 64-bit additions.
+ * Words of whole groups of the call set last with c3 = 0, in the order of the categories: 16 words from 4 blocks a
+ * group, block numbers block, block + 1, ... They stay below 2^30, so multiples of M0 are carried on by 64-bit
+ * additions.
  */
 export function drawBits(to: usize, block: u32, groups: u32): void {
   const k0 = i32x4.splat(seedLow);
@@ -78,8 +83,8 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
   let products23 = i64x2.add(products01, i64x2.splat(2 * <u64>M0));
   const pairsEnd = end - 64;
   if (to < pairsEnd) {
-    // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A loop that
-    // runs at least once, because only then does V8 keep the constants out of it.
+    // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A
+    // loop that runs at least once, because only then does V8 keep the constants out of it.
     do {
       drawGroup(to, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
       products01 = i64x2.add(products01, group);
@@ -93,7 +98,10 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
   if (to < end) drawGroup(to, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
 }
 
-/** Gives the lanes from the given one to the blocks of the call set last. Writes up to 3 lanes more, which the next draw overwrites. */
+/**
+ * Gives the lanes from the given one to the blocks of the call set last. Writes up to 3 lanes more, which the next draw
+ * overwrites.
+ */
 export function assignLanes(lane: u32, blocks: u32): void {
   const k0 = i32x4.splat(seedLow);
   const k1 = i32x4.splat(seedHigh);
@@ -138,8 +146,8 @@ export function drawLanes(to: usize, groups: u32): void {
   } while (to < end);
 }
 
-// Only c0 differs between the blocks of a draw, so half of the first three rounds is the same for all of them and is done once:
-// c0 of round 1, and what is combined with c0 and c2 of round 2 and with c2 of round 3.
+// Only c0 differs between the blocks of a draw, so half of the first three rounds is the same for all of them and is
+// done once: c0 of round 1, and what is combined with c0 and c2 of round 2 and with c2 of round 3.
 
 /** c0 after round 1: high(M1 c2) ^ c1 ^ k0. */
 @inline
@@ -196,8 +204,9 @@ function low(x: v128, m: v128): v128 {
 }
 
 /**
- * 16 words from four blocks, one block a lane until the last round. products01 and products23 are M0 times the block numbers; a0, a2 and
- * b2 are secondKey0, secondKey2 and thirdKey2. No loads here: they would have to wait for the stores of the group before.
+ * 16 words from four blocks, one block a lane until the last round. products01 and products23 are M0 times the block
+ * numbers; a0, a2 and b2 are secondKey0, secondKey2 and thirdKey2. No loads here: they would have to wait for the
+ * stores of the group before.
  */
 @inline
 function drawGroup(
@@ -249,7 +258,10 @@ function drawGroup(
   lastRounds(to, x0, x1, x2, x3, i32x4.add(k0, w0), i32x4.add(k1, w1), m0, m1, w0, w1, lowHalves);
 }
 
-/** Round 9 keeps its products, and round 10 combines them: a transposition to the order of the categories comes with the shuffles. */
+/**
+ * Round 9 keeps its products, and round 10 combines them: a transposition to the order of the categories comes with the
+ * shuffles.
+ */
 @inline
 function lastRounds(
   to: usize, x0: v128, x1: v128, x2: v128, x3: v128, k0: v128, k1: v128,
@@ -265,7 +277,8 @@ function lastRounds(
   const r23 = multiply23(v0, m0);
   const s01 = multiply01(v2, m1);
   const s23 = multiply23(v2, m1);
-  // The low halves of round 9's products are c1 and c3 of round 10; they take its keys here, and lose their high halves in finish.
+  // The low halves of round 9's products are c1 and c3 of round 10; they take its keys here, and lose their high halves
+  // in finish.
   k0 = i32x4.add(k0, w0);
   k1 = i32x4.add(k1, w1);
   const c1s01 = v128.xor(q01, i64x2.extend_low_i32x4_u(k0));
@@ -279,8 +292,8 @@ function lastRounds(
 }
 
 /**
- * The four words of one block. products10 = (high(M1 c2), low(M1 c2), high(M0 c0), low(M0 c0)) of round 10; the even lanes of keyed are
- * c1 ^ k0 and c3 ^ k1, which are combined with the high halves only.
+ * The four words of one block. products10 = (high(M1 c2), low(M1 c2), high(M0 c0), low(M0 c0)) of round 10; the even
+ * lanes of keyed are c1 ^ k0 and c3 ^ k1, which are combined with the high halves only.
  */
 @inline
 function finish(products10: v128, keyed: v128, lowHalves: v128): v128 {

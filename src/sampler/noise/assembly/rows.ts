@@ -1,12 +1,12 @@
-// What is done with the noise of many draws: perturbed logits and the index of each draw's largest. Plain float32 operations, one rounding
-// each, so that the bits are the same on every machine. Leaves the noise itself to kernel.ts.
+// What is done with the noise of many draws: perturbed logits and the index of each draw's largest. Plain float32
+// operations, one rounding each, so that the bits are the same on every machine. Leaves the noise itself to kernel.ts.
 //
-// The maximum is pmax, a < b ? b : a, a single instruction where max would take care of NaN and of the sign of 0. There is no NaN here, and
-// the sign of 0 changes neither a comparison nor (l - max) + g, because g is never -0.
+// The maximum is pmax, a < b ? b : a, a single instruction where max would take care of NaN and of the sign of 0. There
+// is no NaN here, and the sign of 0 changes neither a comparison nor (l - max) + g, because g is never -0.
 
 /**
- * Adds (l - max l) to each draw's noise, in place; draw d takes row d % rowCount of the logits, of which at least one is finite.
- * Overwrites the rows with l - max l. draws, categories, rowCount >= 1.
+ * Adds (l - max l) to each draw's noise, in place; draw d takes row d % rowCount of the logits, of which at least one
+ * is finite. Overwrites the rows with l - max l. draws, categories, rowCount >= 1.
  */
 export function perturb(noise: usize, logits: usize, draws: u32, categories: u32, rowCount: u32): void {
   const rows = min(draws, rowCount);

@@ -1,13 +1,14 @@
-// The parts of a softmax that are the same on every machine: the exponents before the exponential, and the division by the sum after it.
-// The exponential itself is left to the graph. Sums are float64, in one fixed order that does not depend on where a row lies.
+// The parts of a softmax that are the same on every machine: the exponents before the exponential, and the division by
+// the sum after it. The exponential itself is left to the graph. Sums are float64, in one fixed order that does not
+// depend on where a row lies.
 
 /** 2^-126: what is not above it becomes 0, as a GPU flushes such numbers anyway. */
 const SMALLEST_NORMAL: f64 = 1.1754943508222875e-38;
 
 /**
- * Writes x = (z - max z) (1 / tau) of each draw to the floats at `to`: three float32 operations. max z is subtracted first, since z / tau
- * can be as large as 4.5e7, where float32 steps by 4. A masked category gives -Infinity. `indices` are those of the largest z, as argmax
- * writes them, and temperatures are float32, one of each a draw.
+ * Writes x = (z - max z) (1 / tau) of each draw to the floats at `to`: three float32 operations. max z is subtracted
+ * first, since z / tau can be as large as 4.5e7, where float32 steps by 4. A masked category gives -Infinity. `indices`
+ * are those of the largest z, as argmax writes them, and temperatures are float32, one of each a draw.
  */
 export function exponents(to: usize, z: usize, indices: usize, temperatures: usize, draws: u32, categories: u32): void {
   const rowBytes = <usize>categories * 4;

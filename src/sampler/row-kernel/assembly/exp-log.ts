@@ -1,7 +1,7 @@
-// Exponential and logarithm of two float64 lanes: the algorithms and constants of fdlibm (Sun Microsystems 1993, e_exp.c and e_log.c),
-// without their branches. Each error is below 1 ulp; test/sampler/row-kernel/exp-log.test.ts compares them with 192-bit arithmetic. Only
-// + - * / and integer operations, each rounded as IEEE 754 prescribes, so that the bits are the same on every machine and in every
-// version of Node.js.
+// Exponential and logarithm of two float64 lanes: the algorithms and constants of fdlibm (Sun Microsystems 1993,
+// e_exp.c and e_log.c), without their branches. Each error is below 1 ulp; test/sampler/row-kernel/exp-log.test.ts
+// compares them with 192-bit arithmetic. Only + - * / and integer operations, each rounded as IEEE 754 prescribes, so
+// that the bits are the same on every machine and in every version of Node.js.
 //
 // V8 of Node.js 24 builds a vector constant anew at each use; a load is one instruction. So constants lie in memory.
 

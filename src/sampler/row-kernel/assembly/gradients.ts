@@ -1,11 +1,13 @@
-// The gradients of one draw, in float64 throughout, from the exponentials of its row. y is the sample before it is rounded to float32:
-// e / sum e, and 0 where it is not above 2^-126. Such a category contributes nothing and gets exactly 0, whatever its cotangent. Sums are
-// taken in one fixed order, even and odd categories apart. No product or sum of float32 numbers leaves float64.
+// The gradients of one draw, in float64 throughout, from the exponentials of its row. y is the sample before it is
+// rounded to float32: e / sum e, and 0 where it is not above 2^-126. Such a category contributes nothing and gets
+// exactly 0, whatever its cotangent. Sums are taken in one fixed order, even and odd categories apart. No product or
+// sum of float32 numbers leaves float64.
 
 import { share, sum } from '../../noise/assembly/softmax';
 
 /**
- * The vector-Jacobian product of the soft draw, which is the straight-through gradient of the hard one. With d = z - max z:
+ * The vector-Jacobian product of the soft draw, which is the straight-through gradient of the hard one. With d = z -
+ * max z:
  *
  *     grad_logits = y (v - <v, y>) / tau      grad_temperature = -sum_k v_k y_k (d_k - <d, y>) / tau^2
  *
@@ -31,16 +33,18 @@ export function vjp(to: usize, z: usize, e: usize, v: usize, categories: u32, mo
 }
 
 /**
- * ReinMax, an estimator for hard draws that is exact on average for quadratic functions at tau = 1 (Liu et al. 2023, "Bridging
- * Discrete and Backpropagation: Straight-Through and Beyond", Algorithm 2). With D = one_hot(index), p = softmax(l) and
- * q = (softmax(l / tau) + D) / 2:
+ * ReinMax, an estimator for hard draws that is exact on average for quadratic functions at tau = 1 (Liu et al. 2023,
+ * "Bridging Discrete and Backpropagation: Straight-Through and Beyond", Algorithm 2). With D = one_hot(index), p =
+ * softmax(l) and q = (softmax(l / tau) + D) / 2:
  *
  *     grad_logits = 2 q (v - <v, q>) - p (v - <v, p>) / 2
  *
- * The authors' code (https://github.com/microsoft/ReinMax, reinmax/reinmax.py) computes this, too, then subtracts the mean over
- * the categories. It is 0 but for rounding, and would give masked categories a gradient, so it is left out here.
+ * The authors' code (https://github.com/microsoft/ReinMax, reinmax/reinmax.py) computes this, too, then subtracts the
+ * mean over the categories. It is 0 but for rounding, and would give masked categories a gradient, so it is left out
+ * here.
  *
- * Writes grad_logits to the float64 at `to`. unit and scaled are the exponentials of l - max l and of that over tau, float32 [K].
+ * Writes grad_logits to the float64 at `to`. unit and scaled are the exponentials of l - max l and of that over tau,
+ * float32 [K].
  */
 export function reinmax(to: usize, unit: usize, scaled: usize, v: usize, categories: u32, index: u32): void {
   const unitFactor = 1 / sum(unit, categories);

@@ -1,6 +1,7 @@
-// The float64 arithmetic of a draw that the float32 graph cannot do: the logarithm of its soft sample, and the log-density of a soft
-// sample. Right where the sample itself underflows. A result depends on nothing but the row: sums are taken in one fixed order, even and
-// odd categories apart. Which rows, whose noise and where results go are left to row-kernel.ts.
+// The float64 arithmetic of a draw that the float32 graph cannot do: the logarithm of its soft sample, and the
+// log-density of a soft sample. Right where the sample itself underflows. A result depends on nothing but the row: sums
+// are taken in one fixed order, even and odd categories apart. Which rows, whose noise and where results go are left to
+// row-kernel.ts.
 //
 // exp, log and log1p are within 1 ulp: those of exp-log.ts, and AssemblyScript's own log1p, which is musl's.
 
@@ -11,18 +12,18 @@ const MINUS_FLOAT32_MAX = memory.data<f64>([-3.4028234663852886e38]);
 const MINUS_INFINITY = memory.data<u64>([0xfff0000000000000]);
 
 /**
- * log y = d - log sum exp d with d = (z - max z) / tau, the log-softmax of z / tau, in float64 to `out`, which has room for an even number
- * of categories; a place too many is -Infinity. The maximum is subtracted before the division, so no temperature overflows. z is what
- * `perturbRow` wrote; where it left float32, z is l - max l in float64, beside which no noise counts. A masked category stays -Infinity.
- * tau is in 1e-6 .. 1e6.
+ * log y = d - log sum exp d with d = (z - max z) / tau, the log-softmax of z / tau, in float64 to `out`, which has room
+ * for an even number of categories; a place too many is -Infinity. The maximum is subtracted before the division, so no
+ * temperature overflows. z is what `perturbRow` wrote; where it left float32, z is l - max l in float64, beside which no
+ * noise counts. A masked category stays -Infinity. tau is in 1e-6 .. 1e6.
  *
  * Accuracy, against the exact log-softmax of these z and tau, with u = 2^-53:
  *   |error| <= u (4 |log y| + 4 ln K + 8)
  * Derivation: d has 2 roundings, relative. They reach the logarithm of the sum as 2 u sum_k y_k |d_k| <= 2 u ln K; exp,
- * compensated sum and log1p add 3 u + 2 u ln K; the subtraction u |log y|. exp is 0 below -708: that leaves out less than K 2^-1021.
- * At the largest entry the error is relative, u |log y| (2 |d'| + 2 ln K + 6) with d' the second largest d while d' > -708, since
- * log1p takes the sum without its 1.
- * Limit: a value below -3.4e38 stops there, so that it is finite in float32 too and -Infinity always means masked.
+ * compensated sum and log1p add 3 u + 2 u ln K; the subtraction u |log y|. exp is 0 below -708: that leaves out less
+ * than K 2^-1021. At the largest entry the error is relative, u |log y| (2 |d'| + 2 ln K + 6) with d' the second
+ * largest d while d' > -708, since log1p takes the sum without its 1. Limit: a value below -3.4e38 stops there, so that
+ * it is finite in float32 too and -Infinity always means masked.
  */
 export function logSamples(out: usize, z: usize, logits: usize, categories: u32, most: f32, mostZ: f32, temperature: f64): void {
   normalize(out, exponents(out, z, logits, categories, most, mostZ, temperature), categories);
@@ -106,7 +107,10 @@ function belowPeak(z: v128, logits: v128, top: v128, peak: v128, taus: v128): v1
   return f64x2.div(f64x2.sub(value, peak), taus);
 }
 
-/** Writes log y of points to `to`, with room for an even number: their logarithms, or the points where they are logarithms already. */
+/**
+ * Writes log y of points to `to`, with room for an even number: their logarithms, or the points where they are
+ * logarithms already.
+ */
 export function logOfPoints(to: usize, points: usize, categories: u32, areLogs: bool): void {
   const end = points + <usize>categories * 4;
   for (; points < end; points += 8, to += 16) {
@@ -116,8 +120,8 @@ export function logOfPoints(to: usize, points: usize, categories: u32, areLogs: 
 }
 
 /**
- * The log-density of a relaxed one-hot sample y (Maddison et al. 2016, "The Concrete Distribution", equation 10; torch's
- * RelaxedOneHotCategorical.log_prob) from log y, in float64, with respect to K - 1 of the coordinates of y:
+ * The log-density of a relaxed one-hot sample y (Maddison et al. 2016, "The Concrete Distribution", equation 10;
+ * torch's RelaxedOneHotCategorical.log_prob) from log y, in float64, with respect to K - 1 of the coordinates of y:
  *
  *   log p(y) = lgamma(K) + (K - 1) log tau - K logsumexp(l - tau log y) + sum_k (l_k - (tau + 1) log y_k)
  *
@@ -125,25 +129,27 @@ export function logOfPoints(to: usize, points: usize, categories: u32, areLogs: 
  *
  *   sum_k (a_k - logsumexp a) - sum_k log y_k
  *
- * which is what is computed, from l_k - max l: a constant added to all l is added to all a and to logsumexp a, and drops
- * out of every difference. Nothing overflows in float64 for float32 logits, and no large terms cancel that need not.
+ * which is what is computed, from l_k - max l: a constant added to all l is added to all a and to logsumexp a, and
+ * drops out of every difference. Nothing overflows in float64 for float32 logits, and no large terms cancel that need
+ * not.
  *
- * Domain: logits float32 [K], -Infinity where masked, `most` the largest of them, finite; tau in 1e-6 .. 1e6; log y float64 [K], finite
- * or -Infinity, with room for an even number of categories, overwritten. y is taken as given: multiplying it by c adds -K log c.
+ * Domain: logits float32 [K], -Infinity where masked, `most` the largest of them, finite; tau in 1e-6 .. 1e6; log y
+ * float64 [K], finite or -Infinity, with room for an even number of categories, overwritten. y is taken as given:
+ * multiplying it by c adds -K log c.
  *
- * Limits. One unmasked category: 0, since the simplex is a point, which has probability 1. A positive y at a masked place:
- * -Infinity, density 0. y = 0 at an unmasked place: -Infinity, since the density lives on the open simplex. It has no
- * value on the boundary: towards one zero it tends to 0 where (K - 1) tau > 1 and to infinity where (K - 1) tau < 1, and
- * towards several the limit depends on the path. Requests with such a y are refused before this, and `logSamples` never
- * writes one. Never NaN, never +Infinity.
+ * Limits. One unmasked category: 0, since the simplex is a point, which has probability 1. A positive y at a masked
+ * place: -Infinity, density 0. y = 0 at an unmasked place: -Infinity, since the density lives on the open simplex. It
+ * has no value on the boundary: towards one zero it tends to 0 where (K - 1) tau > 1 and to infinity where (K - 1) tau
+ * < 1, and towards several the limit depends on the path. Requests with such a y are refused before this, and
+ * `logSamples` never writes one. Never NaN, never +Infinity.
  *
  * Accuracy, against the exact value for these inputs, with u = 2^-53, M = max_k (|l_k - max l| + tau |log y_k|) and
  * Y = sum_k |log y_k|, to first order in u:
  *   |error| <= u (16 K M + 4 Y + 16 K (1 + ln K + |ln tau|))
- * Derivation: a_k and a_k - max a err by at most 4 u M, which reaches the sum of log-softmaxes 2 K times; its compensated
- * sum by u times its size, at most 2 K M, in all 10 K M. K log1p(rest): 4 u K from the exponentials and their sum, 3 roundings of
- * at most K ln K. lgamma(K) and (K - 1) log tau: 8 and 3 roundings. Compensated sums make the roundings of additions part
- * of these, whatever K is; the last ones add u times the result.
+ * Derivation: a_k and a_k - max a err by at most 4 u M, which reaches the sum of log-softmaxes 2 K times; its
+ * compensated sum by u times its size, at most 2 K M, in all 10 K M. K log1p(rest): 4 u K from the exponentials and
+ * their sum, 3 roundings of at most K ln K. lgamma(K) and (K - 1) log tau: 8 and 3 roundings. Compensated sums make the
+ * roundings of additions part of these, whatever K is; the last ones add u times the result.
  */
 export function logDensity(logits: usize, logY: usize, categories: u32, most: f32, temperature: f64): f64 {
   const top = f64x2.splat(<f64>most);

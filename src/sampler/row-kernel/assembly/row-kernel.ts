@@ -1,5 +1,6 @@
-// What row-kernel.ts of the folder above calls: the float64 outputs of many draws, and top-k. Draws lie one after another in logits, noise
-// and outputs; draw d takes row d % rowCount of the logits and the temperatures. The mathematics is left to log-density.ts and top-k.ts.
+// What row-kernel.ts of the folder above calls: the float64 outputs of many draws, and top-k. Draws lie one after
+// another in logits, noise and outputs; draw d takes row d % rowCount of the logits and the temperatures. The
+// mathematics is left to log-density.ts and top-k.ts.
 
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
@@ -10,7 +11,10 @@ import { topK } from './top-k';
 
 export { logFactorial };
 
-/** Writes k categories of each draw to the words at `to`. z is scratch for one row, `entries` for 16 bytes a category, at least 192. False where a row has fewer. */
+/**
+ * Writes k categories of each draw to the words at `to`. z is scratch for one row, `entries` for 16 bytes a category,
+ * at least 192. False where a row has fewer.
+ */
 export function topIndices(
   to: usize, logits: usize, noise: usize, draws: u32, categories: u32, rowCount: u32, k: u32, z: usize, entries: usize,
 ): bool {
@@ -26,8 +30,9 @@ export function topIndices(
 }
 
 /**
- * Writes log y of each draw to the floats at `logSamplesTo`, and its log-density there to the float64 at `logProbTo`, unless that is 0.
- * False where a row has no finite logit. temperatures are float64; z and logY are scratch for one row of floats and of float64.
+ * Writes log y of each draw to the floats at `logSamplesTo`, and its log-density there to the float64 at `logProbTo`,
+ * unless that is 0. False where a row has no finite logit. temperatures are float64; z and logY are scratch for one row
+ * of floats and of float64.
  */
 export function logOutputs(
   logSamplesTo: usize, logProbTo: usize, logits: usize, noise: usize, temperatures: usize,
@@ -51,7 +56,10 @@ export function logOutputs(
   return true;
 }
 
-/** Writes the log-density of each draw's point, or of its logarithm, to the float64 at `to`. False where a row has no finite logit. */
+/**
+ * Writes the log-density of each draw's point, or of its logarithm, to the float64 at `to`. False where a row has no
+ * finite logit.
+ */
 export function logProbOfPoints(
   to: usize, logits: usize, points: usize, temperatures: usize, draws: u32, categories: u32, rowCount: u32, areLogs: bool, logY: usize,
 ): bool {
@@ -70,8 +78,9 @@ export function logProbOfPoints(
 }
 
 /**
- * Turns noise into z and logits into l - max l, both in place, and writes the exponents of a gradient: for vjp those of each draw, (z - max z) / tau,
- * to `scaled`; for reinmax those of each row, l - max l to `unit` and (l - max l) / tau to `scaled`.
+ * Turns noise into z and logits into l - max l, both in place, and writes the exponents of a gradient: for vjp those of
+ * each draw, (z - max z) / tau, to `scaled`; for reinmax those of each row, l - max l to `unit` and (l - max l) / tau
+ * to `scaled`.
  */
 export function gradientExponents(
   scaled: usize, unit: usize, logits: usize, noise: usize, temperatures: usize, draws: u32, categories: u32, rowCount: u32, ofRows: bool,

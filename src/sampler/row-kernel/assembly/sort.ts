@@ -1,10 +1,13 @@
-// Sorts 64-bit entries by their upper half; entries come in the order of their lower halves, and ties keep it. Takes time in proportion to
-// the number of entries whatever they are.
+// Sorts 64-bit entries by their upper half; entries come in the order of their lower halves, and ties keep it. Takes
+// time in proportion to the number of entries whatever they are.
 
 /** Up to so many entries, insertion. Measured. */
 const INSERTION_MAX: u32 = 16;
 
-/** Below so many, merging; from then on, digits of 8 bits, and of 11 from WIDE_MIN on: the larger counts take longer to add up. Measured. */
+/**
+ * Below so many, merging; from then on, digits of 8 bits, and of 11 from WIDE_MIN on: the larger counts take longer to
+ * add up. Measured.
+ */
 const DIGITS_MIN: u32 = 256;
 const WIDE_MIN: u32 = 4096;
 

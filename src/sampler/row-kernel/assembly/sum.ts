@@ -1,4 +1,5 @@
-// Float64 sums that carry what their additions round away (TwoSum: Knuth 1969, The Art of Computer Programming 2, 4.2.2).
+// Float64 sums that carry what their additions round away (TwoSum: Knuth 1969, The Art of Computer Programming 2,
+// 4.2.2).
 
 /** What a + b loses when it is rounded to `sum`, exactly, in each lane. */
 @inline

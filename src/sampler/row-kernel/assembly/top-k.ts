@@ -1,13 +1,18 @@
-// The k categories of a row that are drawn without replacement, in order (Gumbel-top-k, Kool et al. 2019): the first is the index of the
-// draw, the others follow by the exact sum l + g. z, a rounded float32, would leave no room for the noise beside a dominating logit.
+// The k categories of a row that are drawn without replacement, in order (Gumbel-top-k, Kool et al. 2019): the first is
+// the index of the draw, the others follow by the exact sum l + g. z, a rounded float32, would leave no room for the
+// noise beside a dominating logit.
 //
-// l + g of two float32 numbers is s + e without an error, with s their float32 sum and e what it lost, a float32 number too (TwoSum). As s
-// is monotone in the sum, the order is that of the pairs (s, e); equal ones keep the order of their categories. An entry to be sorted is a
-// 64-bit number, s or e above the category. Rows are sorted by s, and the runs of equal s by e.
+// l + g of two float32 numbers is s + e without an error, with s their float32 sum and e what it lost, a float32 number
+// too (TwoSum). As s is monotone in the sum, the order is that of the pairs (s, e); equal ones keep the order of their
+// categories. An entry to be sorted is a 64-bit number, s or e above the category. Rows are sorted by s, and the runs
+// of equal s by e.
 
 import { sort } from './sort';
 
-/** Up to so many places, the best so far stay in order as the row is gone through: 12 bytes each, their pair and category. Measured. */
+/**
+ * Up to so many places, the best so far stay in order as the row is gone through: 12 bytes each, their pair and
+ * category. Measured.
+ */
 const INSERTED_MAX: u32 = 16;
 const INSERTED_BYTES: usize = 12;
 
@@ -18,8 +23,8 @@ const SELECTED_MIN: u32 = 4096;
 const COUNTS: usize = 49152;
 
 /**
- * Writes the categories of the k places to the words at `to`. `entries` has room for 2 K of 8 bytes, at least 192 bytes.
- * False where fewer than k have a finite logit.
+ * Writes the categories of the k places to the words at `to`. `entries` has room for 2 K of 8 bytes, at least 192
+ * bytes. False where fewer than k have a finite logit.
  */
 export function topK(to: usize, logits: usize, noise: usize, categories: u32, k: u32, index: u32, entries: usize): bool {
   if (k == 1) {
@@ -85,7 +90,9 @@ function insert(to: usize, logits: usize, noise: usize, categories: u32, k: u32,
   return held == k && load<u32>(last, 4) < MASKED;
 }
 
-/** The s in place k as a descending number, or one after it: 11, 11 and 10 bits at a time, while that leaves out much. */
+/**
+ * The s in place k as a descending number, or one after it: 11, 11 and 10 bits at a time, while that leaves out much.
+ */
 function keyOfPlace(logits: usize, noise: usize, categories: u32, k: u32): u32 {
   let prefix: u32 = 0;
   let fixed: u32 = 0;
@@ -110,7 +117,10 @@ function keyOfPlace(logits: usize, noise: usize, categories: u32, k: u32): u32 {
   return prefix | ~fixed;
 }
 
-/** Lists the categories whose s is at most the threshold as a descending number, that of the index as 0. Returns how many. */
+/**
+ * Lists the categories whose s is at most the threshold as a descending number, that of the index as 0. Returns how
+ * many.
+ */
 function gather(logits: usize, noise: usize, categories: u32, index: u32, threshold: u32, entries: usize): u32 {
   let to = entries;
   for (let category: u32 = 0; category < categories; category++) {

@@ -1,0 +1,60 @@
+/** No line of a comment or a document is longer than 120 columns: the formatter wraps code, and neither of these. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const columnsMax = 120;
+const codeFolders = ['src', 'test', 'bench', 'faults', 'scripts', 'explore', 'examples'];
+const documentFolders = [...codeFolders, 'docs', 'deploy', '.github'];
+
+function filesBelow(folders: readonly string[], name: RegExp): string[] {
+  return folders
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) => `${folder}/${path}`),
+    )
+    .filter((path) => name.test(path) && !/\/(node_modules|\.venv|\.clients|\.generated)\//.test(path));
+}
+
+/** A link cannot be broken. */
+const hasUrl = (line: string) => /https?:\/\/\S/.test(line);
+const isLong = (line: string) => [...line].length > columnsMax && !hasUrl(line);
+
+/** Whether a line is a comment, or code with one behind it; a string that holds slashes is no comment. */
+const isComment = (line: string) => /^\s*(\/\/|\/\*|\*[ /])/.test(line) || /^[^'"`]*\s\/\/ /.test(line);
+
+/** Lines of a document that are wrapped: neither code nor tables. */
+function proseOf(text: string): [at: number, line: string][] {
+  let isCode = false;
+  return [...text.split('\n').entries()].filter(([, line]) => {
+    const isFence = /^\s*(```|~~~)/.test(line);
+    if (isFence) isCode = !isCode;
+    return !isFence && !isCode && !/^\s*\|/.test(line);
+  });
+}
+
+function check(t: Test, path: string, lines: readonly (readonly [at: number, line: string])[]): void {
+  const long = lines.filter(([, line]) => isLong(line));
+  if (long.length > 0) t.fail(`${path} has lines of more than ${columnsMax} columns: ${long.map(([at]) => at + 1)}`);
+}
+
+t.test('comments', async (t) => {
+  const files = filesBelow(codeFolders, /\.(ts|mjs)$/);
+  t.ok(files.length > 300);
+  for (const path of files) {
+    const lines = readFileSync(join(root, path), 'utf8').split('\n');
+    check(
+      t,
+      path,
+      [...lines.entries()].filter(([, line]) => isComment(line)),
+    );
+  }
+});
+
+t.test('documents', async (t) => {
+  const inRoot = readdirSync(root).filter((name) => name.endsWith('.md'));
+  const files = [...inRoot, ...filesBelow(documentFolders, /\.md$/)];
+  t.ok(files.length > 15);
+  for (const path of files) check(t, path, proseOf(readFileSync(join(root, path), 'utf8')));
+});

@@ -1,7 +1,7 @@
 /**
- * The catalogue of every error a client can meet: its code, HTTP status, title, meaning and remedy.
- * Routes and schemas raise `Problem`s by code; `error-replies.ts` turns them into replies; `GET /problems/{code}` explains them.
- * Imports nothing.
+ * The catalogue of every error a client can meet: its code, HTTP status, title, meaning and remedy. Routes and schemas
+ * raise `Problem`s by code; `error-replies.ts` turns them into replies; `GET /problems/{code}` explains them. Imports
+ * nothing.
  */
 
 export interface ProblemKind {
@@ -243,7 +243,10 @@ export interface FieldError {
 /** At most this many field errors are named in one reply, so that a reply stays below 4 KiB. */
 export const fieldErrorsMax = 10;
 
-/** An error meant for the client. Of its input `detail` and `errors` repeat names of unknown fields, cut and escaped, and where JSON breaks a character. */
+/**
+ * An error meant for the client. Of its input `detail` and `errors` repeat names of unknown fields, cut and escaped,
+ * and where JSON breaks a character.
+ */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[];

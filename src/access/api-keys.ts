@@ -1,6 +1,7 @@
 /**
- * API keys as an operator writes them down: a line of the key file is a name, the SHA-256 of the key, and perhaps a quota.
- * Keys are long and random, so a fast hash without salt protects them: nobody can guess through 2^128 of them. Pure; reads no file.
+ * API keys as an operator writes them down: a line of the key file is a name, the SHA-256 of the key, and perhaps a
+ * quota. Keys are long and random, so a fast hash without salt protects them: nobody can guess through 2^128 of them.
+ * Pure; reads no file.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
@@ -18,8 +19,8 @@ const keysMax = 1000;
 const line = /^([A-Za-z0-9._-]{1,64}):([0-9a-fA-F]{64})(?::(\d{1,15}))?$/;
 
 /**
- * Reads the text of a key file: `name:sha256` or `name:sha256:elements_per_minute` a line; empty lines and lines that begin
- * with # are skipped.
+ * Reads the text of a key file: `name:sha256` or `name:sha256:elements_per_minute` a line; empty lines and lines that
+ * begin with # are skipped.
  *
  * @throws {Error} that says which line is wrong and what would be right, and never repeats it
  */

@@ -1,6 +1,6 @@
 /**
- * Asks for an API key where one is needed: on every route that is not named here as open. Refuses before the body is read.
- * Who the caller is goes to the routes as `request.caller`; what may be drawn is left to them.
+ * Asks for an API key where one is needed: on every route that is not named here as open. Refuses before the body is
+ * read. Who the caller is goes to the routes as `request.caller`; what may be drawn is left to them.
  */
 import bearerAuth from '@fastify/bearer-auth';
 import type { FastifyInstance } from 'fastify';
@@ -17,8 +17,8 @@ declare module 'fastify' {
 export const securityScheme = 'apiKey';
 
 /**
- * Open to everybody: probes, since the kubelet has no key; metrics, which hold no data of requests; the pages, their document
- * and the explanations of errors.
+ * Open to everybody: probes, since the kubelet has no key; metrics, which hold no data of requests; the pages, their
+ * document and the explanations of errors.
  */
 const openRoutes = [
   /^\/(livez|readyz|metrics)?$/,
@@ -36,8 +36,8 @@ export function needsKey(route: string): boolean {
 const anybody = { name: undefined };
 
 /**
- * Finds who asks before the routes do, by the value of the header Authorization: undefined for whoever the guard will refuse, and
- * for a header of an unusual form, which is left to it.
+ * Finds who asks before the routes do, by the value of the header Authorization: undefined for whoever the guard will
+ * refuse, and for a header of an unusual form, which is left to it.
  */
 export function callerFinder(callers: Callers | undefined) {
   return (authorization: string | undefined): { readonly name: string | undefined } | undefined => {

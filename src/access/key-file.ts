@@ -1,7 +1,8 @@
 /**
- * Reads the key file and reads it again when its content changes, however it was changed: written in place, renamed over, or
- * by the swap of a symbolic link, as Kubernetes does with Secrets. A file that cannot be read or parsed leaves the keys as they are, and so
- * does one that is still being written: a change is taken over only once two looks in a row found the same.
+ * Reads the key file and reads it again when its content changes, however it was changed: written in place, renamed
+ * over, or by the swap of a symbolic link, as Kubernetes does with Secrets. A file that cannot be read or parsed leaves
+ * the keys as they are, and so does one that is still being written: a change is taken over only once two looks in a
+ * row found the same.
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -11,10 +12,15 @@ import { type ApiKey, parseApiKeys } from './api-keys.js';
 /** A thousand lines of the longest kind take 150 KB. */
 const keyFileBytesMax = 2 ** 18;
 
-/** Content is compared, since a time stamp can stay the same; reading a file this small every few seconds costs nothing. */
+/**
+ * Content is compared, since a time stamp can stay the same; reading a file this small every few seconds costs nothing.
+ */
 const checkIntervalMs = 5000;
 
-/** How long after a change was seen the file is read once more. Whoever writes a file in place does not pause for so long in the middle. */
+/**
+ * How long after a change was seen the file is read once more. Whoever writes a file in place does not pause for so
+ * long in the middle.
+ */
 const settleMs = 1000;
 
 /** So often is a file that keeps changing read before it is an error. */
@@ -123,8 +129,8 @@ export class KeyFile {
 }
 
 /**
- * Reads a file that may hang. A read that has begun cannot be taken back, and each that hangs holds one of the few threads that read files
- * for the whole process: so while one hangs no other is begun.
+ * Reads a file that may hang. A read that has begun cannot be taken back, and each that hangs holds one of the few
+ * threads that read files for the whole process: so while one hangs no other is begun.
  */
 class Reader {
   readonly #read: () => Promise<string>;

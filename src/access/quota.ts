@@ -1,6 +1,7 @@
 /**
- * A quota of elements a minute: a bucket that holds a minute's worth and fills evenly. A draw larger than the bucket is let
- * through when the bucket is full and leaves a debt, so that every legal draw has its turn and Retry-After is never a lie.
+ * A quota of elements a minute: a bucket that holds a minute's worth and fills evenly. A draw larger than the bucket is
+ * let through when the bucket is full and leaves a debt, so that every legal draw has its turn and Retry-After is never
+ * a lie.
  */
 export class Quota {
   readonly #elementsPerMinute: number;

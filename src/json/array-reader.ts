@@ -1,6 +1,8 @@
 /** What the readers of long arrays have in common, and where their values lie. */
 
-/** Memory for the values of long arrays. Whoever takes a buffer gives it back, or lets the garbage collector have it. */
+/**
+ * Memory for the values of long arrays. Whoever takes a buffer gives it back, or lets the garbage collector have it.
+ */
 export interface Memory {
   /**
    * A buffer of at least `bytes`, which may hold anything.

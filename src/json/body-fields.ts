@@ -11,8 +11,8 @@ export type ArrayField =
   | { readonly holds: 'seeds'; readonly countMax: number };
 
 /**
- * The long arrays of a body, each as `name` for a member of the body or `list[].name` for a member of each object in a list. Made
- * once a route.
+ * The long arrays of a body, each as `name` for a member of the body or `list[].name` for a member of each object in a
+ * list. Made once a route.
  */
 export class BodyFields {
   /** Fields and lists of the body. */

@@ -1,12 +1,12 @@
 /**
- * Walks the members of a body's top-level object and of the objects in its lists, hands the long arrays to their readers, and notes
- * the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts `null` where each array was
- * and lets JSON.parse judge what remains. That is little: what lies outside the arrays has limits on its bytes, its values and its
- * depth, and the walk stops where one of them is exceeded.
+ * Walks the members of a body's top-level object and of the objects in its lists, hands the long arrays to their
+ * readers, and notes the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts
+ * `null` where each array was and lets JSON.parse judge what remains. That is little: what lies outside the arrays has
+ * limits on its bytes, its values and its depth, and the walk stops where one of them is exceeded.
  *
- * Why that accepts exactly what JSON.parse accepts, within those limits: an array is replaced only if it is by itself a legal JSON array
- * that starts outside any string, and one legal value in the place of another changes nothing about the text around it; nor does
- * less white space next to punctuation.
+ * Why that accepts exactly what JSON.parse accepts, within those limits: an array is replaced only if it is by itself a
+ * legal JSON array that starts outside any string, and one legal value in the place of another changes nothing about
+ * the text around it; nor does less white space next to punctuation.
  */
 import { Problem, type ProblemCode, problemKind } from '../errors.js';
 import type { ArrayReader, Memory } from './array-reader.js';
@@ -43,13 +43,25 @@ const memberCost = 256;
 
 /** Limits of what JSON.parse, and the schemas behind it, see of a body. */
 export const plainLimits = {
-  /** The longest legal body has 15 KiB outside its arrays, most of it an id in escapes. JSON.parse reads so much in a millisecond. */
+  /**
+   * The longest legal body has 15 KiB outside its arrays, most of it an id in escapes. JSON.parse reads so much in a
+   * millisecond.
+   */
   bytesMax: 65_536,
-  /** Values of all objects and arrays together. Every tensor, output and parameter of the largest legal body make less than 200. */
+  /**
+   * Values of all objects and arrays together. Every tensor, output and parameter of the largest legal body make less
+   * than 200.
+   */
   valuesMax: 256,
-  /** Arrays and objects inside one another. The deepest legal ones are in the body, its inputs, a tensor, its shape: half as deep. */
+  /**
+   * Arrays and objects inside one another. The deepest legal ones are in the body, its inputs, a tensor, its shape:
+   * half as deep.
+   */
   depthMax: 8,
-  /** A long array that holds something else is left to JSON.parse up to this length, for its mistakes to be told one by one. */
+  /**
+   * A long array that holds something else is left to JSON.parse up to this length, for its mistakes to be told one by
+   * one.
+   */
   otherArrayBytesMax: 16_384,
 } as const;
 
@@ -61,10 +73,15 @@ export interface Span {
   readonly instead: string;
 }
 
-/** `null` and an array are both objects to V8, so putting the array in does not change how it stores the body's other fields. */
+/**
+ * `null` and an array are both objects to V8, so putting the array in does not change how it stores the body's other
+ * fields.
+ */
 const arrayPlaceholder = 'null';
 
-/** White space between members, or behind the body, is left out from this length on; one step looks at so much of it. */
+/**
+ * White space between members, or behind the body, is left out from this length on; one step looks at so much of it.
+ */
 const spaceBytesMin = 256;
 const spaceBytesMax = 65_536;
 
@@ -92,7 +109,9 @@ export class BodyScan {
   readonly #sliceBytesMax: number;
   readonly #memory: Memory;
   readonly spans: Span[] = [];
-  /** The last value of each field met, as JSON.parse keeps the last of several members of one name: an array, or none. */
+  /**
+   * The last value of each field met, as JSON.parse keeps the last of several members of one name: an array, or none.
+   */
   readonly arrays: Arrays = new Map();
   /** The same for each object of the last list of each name, by its place in the list. */
   readonly lists = new Map<string, Arrays[]>();
@@ -329,7 +348,9 @@ export class BodyScan {
     return end - start;
   }
 
-  /** @throws {MalformedJsonError} where an array is broken at `position`, and does not only hold something else there */
+  /**
+   * @throws {MalformedJsonError} where an array is broken at `position`, and does not only hold something else there
+   */
   #throwFaultInArray(position: number): void {
     const body = this.#body;
     const piece = body.toString('latin1', position, position + brokenArrayBytes);
@@ -355,7 +376,9 @@ export class BodyScan {
     else this.#position = position + 1;
   }
 
-  /** The walk ends at `position`: at the closing bracket, behind which there is but space, unless the text is malformed. */
+  /**
+   * The walk ends at `position`: at the closing bracket, behind which there is but space, unless the text is malformed.
+   */
   #end(position: number): void {
     this.#ended = true;
     this.#closed = this.#body[position] === OBJECT_CLOSE;

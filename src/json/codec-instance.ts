@@ -1,6 +1,6 @@
 /**
- * The WebAssembly half of the codec: one instance per thread, its memory map and its tables of powers. Nothing stays in its
- * memory from one call to the next; whoever calls copies in, calls and copies out without giving up the thread.
+ * The WebAssembly half of the codec: one instance per thread, its memory map and its tables of powers. Nothing stays in
+ * its memory from one call to the next; whoever calls copies in, calls and copies out without giving up the thread.
  */
 import { loadWasm, type WasmConstant, type WasmMemory } from '../runtime/wasm.js';
 
@@ -87,7 +87,10 @@ function fillDecimalPowers(): void {
   for (let index = 0; index < count; index++) powers[index] = Number(`1e${index + lowest}`);
 }
 
-/** ceil(10^k * 2^s) for k = -31 .. 45, with the s that makes it fill 64 bits: the multipliers Schubfach needs for float32. */
+/**
+ * ceil(10^k * 2^s) for k = -31 .. 45, with the s that makes it fill 64 bits: the multipliers Schubfach needs for
+ * float32.
+ */
 function fillSchubfachPowers(): void {
   const powers = new BigUint64Array(buffer, codec.POWERS_G.value, 77);
   for (let k = -31; k <= 45; k++) {

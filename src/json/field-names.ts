@@ -20,7 +20,10 @@ export class FieldNames {
     return undefined;
   }
 
-  /** A key such as "l\u006fgits" is decoded as JSON does; one that JSON refuses is no field, and the whole body will be refused. */
+  /**
+   * A key such as "l\u006fgits" is decoded as JSON does; one that JSON refuses is no field, and the whole body will be
+   * refused.
+   */
   #findEscaped(body: Buffer, start: number, end: number): string | undefined {
     // Six bytes spell at most one UTF-16 unit, so a longer key cannot be a field.
     if (end - start > 6 * Math.max(0, ...this.#names.map((name) => name.length))) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Finds the keys that could reach a prototype when a parsed body is copied or merged: `__proto__`, and `prototype` inside
- * `constructor`. The rule is the one Fastify's own JSON parser applies by default (secure-json-parse).
+ * Finds the keys that could reach a prototype when a parsed body is copied or merged: `__proto__`, and `prototype`
+ * inside `constructor`. The rule is the one Fastify's own JSON parser applies by default (secure-json-parse).
  */
 
 /** Whether the text may spell such a key. Cheap, and wrong only on the safe side. */

@@ -1,6 +1,6 @@
 /**
- * Walks a JSON array of plain values from element to element, a slice at a time, white space included. What an element is, and where
- * it goes, is for those who extend it.
+ * Walks a JSON array of plain values from element to element, a slice at a time, white space included. What an element
+ * is, and where it goes, is for those who extend it.
  */
 import type { ArrayReader } from './array-reader.js';
 

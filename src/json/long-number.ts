@@ -1,9 +1,12 @@
 /**
- * Reads a number token of any length, a part at a time, and spells it again in less than a thousand bytes so that it still
- * rounds to the same float64. It accepts exactly JSON's number grammar.
+ * Reads a number token of any length, a part at a time, and spells it again in less than a thousand bytes so that it
+ * still rounds to the same float64. It accepts exactly JSON's number grammar.
  */
 
-/** A float64 is decided by its first 767 significant digits and whether anything but zeros follows (IEEE 754 halfway cases). */
+/**
+ * A float64 is decided by its first 767 significant digits and whether anything but zeros follows (IEEE 754 halfway
+ * cases).
+ */
 const digitsMax = 800;
 /** Beyond this an exponent decides the result alone, unless a body of a billion digits makes up for it. */
 const exponentMax = 1e15;

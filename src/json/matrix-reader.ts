@@ -1,7 +1,8 @@
 /**
- * Reads one JSON array of numbers from a body into a NumberMatrix, a slice at a time, through the WebAssembly parser. However the
- * numbers are nested, they go into one buffer, of at most 2.5 bytes for each byte of text (5 while it grows). It keeps the state
- * between slices; whether the array ends up as a matrix or as plain JSON is body-scan.ts's business.
+ * Reads one JSON array of numbers from a body into a NumberMatrix, a slice at a time, through the WebAssembly parser.
+ * However the numbers are nested, they go into one buffer, of at most 2.5 bytes for each byte of text (5 while it
+ * grows). It keeps the state between slices; whether the array ends up as a matrix or as plain JSON is body-scan.ts's
+ * business.
  */
 import type { ArrayReader, Memory } from './array-reader.js';
 import { codec, Field, fields, floatValues, hardTokens, State, text, textBytesMax } from './codec-instance.js';
@@ -18,7 +19,10 @@ const hardTokenCost = 256;
 
 const MINUS = 0x2d;
 const NUL = 0;
-/** Fewer values than this are allocated for themselves: 32 KiB, below which a buffer costs less to allocate than to keep. */
+/**
+ * Fewer values than this are allocated for themselves: 32 KiB, below which a buffer costs less to allocate than to
+ * keep.
+ */
 const fewValues = 8192;
 const noValues = new Float32Array(0);
 
@@ -168,7 +172,10 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     return fields[Field.consumed];
   }
 
-  /** Takes over the values that the codec has just parsed. Most arrays are short: theirs need no memory to be used again. */
+  /**
+   * Takes over the values that the codec has just parsed. Most arrays are short: theirs need no memory to be used
+   * again.
+   */
   #take(count: number): void {
     const end = this.#valueCount + count;
     if (this.#valueCount === 0 && this.#state === State.done && count < fewValues) {
@@ -180,7 +187,10 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     this.#valueCount = end;
   }
 
-  /** Makes room for `needed` values and for as many more as the text behind them probably holds; it cannot hold more than half its bytes. */
+  /**
+   * Makes room for `needed` values and for as many more as the text behind them probably holds; it cannot hold more
+   * than half its bytes.
+   */
   #grow(needed: number, consumed: number): void {
     const read = this.#position - this.#start + consumed;
     const left = this.#body.length - this.#position;

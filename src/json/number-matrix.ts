@@ -1,6 +1,6 @@
 /**
- * What a JSON array of numbers, nested one to three deep, becomes: one Float32Array with its shape. It says what was met
- * on the way (nulls, infinities, ragged rows) and leaves the judgement to the schemas.
+ * What a JSON array of numbers, nested one to three deep, becomes: one Float32Array with its shape. It says what was
+ * met on the way (nulls, infinities, ragged rows) and leaves the judgement to the schemas.
  */
 export class NumberMatrix {
   readonly rank: 1 | 2 | 3;
@@ -10,14 +10,20 @@ export class NumberMatrix {
   readonly rows: number;
   /** The length of the first row. */
   readonly columns: number;
-  /** samples * rows * columns float32 values, row-major; `null` is NaN, which no JSON number becomes. Incomplete when ragged. */
+  /**
+   * samples * rows * columns float32 values, row-major; `null` is NaN, which no JSON number becomes. Incomplete when
+   * ragged.
+   */
   readonly data: Float32Array;
   readonly nullCount: number;
   /** How many numbers are infinite as float32, such as 1e39. */
   readonly infiniteCount: number;
   /** -1 when rectangular, else the first row (at rank 3 the first sample) whose shape differs from the first one's. */
   readonly raggedRow: number;
-  /** For an array of an object in a list: the text it was read from, since integers may have more digits than float32 keeps. */
+  /**
+   * For an array of an object in a list: the text it was read from, since integers may have more digits than float32
+   * keeps.
+   */
   readonly text: Buffer | undefined;
 
   constructor(fields: {

@@ -1,11 +1,11 @@
 /**
- * Parses a request body: JSON.parse, except that long arrays under the names that a route gives are read from the bytes at a fraction
- * of the cost and without holding the thread: numbers into NumberMatrix, by WebAssembly, seeds into SeedList, flags into FlagList.
- * Whether a value makes sense is for the schemas.
+ * Parses a request body: JSON.parse, except that long arrays under the names that a route gives are read from the bytes
+ * at a fraction of the cost and without holding the thread: numbers into NumberMatrix, by WebAssembly, seeds into
+ * SeedList, flags into FlagList. Whether a value makes sense is for the schemas.
  *
- * As with JSON.parse the last of several members of one name wins. Unlike JSON.parse, a body that is not UTF-8 is malformed,
- * and so is one with a key that could reach a prototype (forbidden-keys.ts); a byte order mark is passed over; and what is not in those
- * arrays has limits (`plainLimits`), since JSON.parse reads it in one turn.
+ * As with JSON.parse the last of several members of one name wins. Unlike JSON.parse, a body that is not UTF-8 is
+ * malformed, and so is one with a key that could reach a prototype (forbidden-keys.ts); a byte order mark is passed
+ * over; and what is not in those arrays has limits (`plainLimits`), since JSON.parse reads it in one turn.
  */
 import { isUtf8 } from 'node:buffer';
 import { CallerGone } from '../errors.js';
@@ -25,7 +25,10 @@ export interface ParseOptions {
   readonly memory?: Memory;
   /** Bytes of text given to WebAssembly at once. Default and maximum 65,536; tests make it small. */
   readonly sliceBytesMax?: number;
-  /** Bytes of text parsed in one turn of the event loop. Default 128 KiB: 0.5 to 1.5 ms, the longer the shorter the numbers. */
+  /**
+   * Bytes of text parsed in one turn of the event loop. Default 128 KiB: 0.5 to 1.5 ms, the longer the shorter the
+   * numbers.
+   */
   readonly turnBytesMax?: number;
 }
 
@@ -35,7 +38,8 @@ const turnBytesDefault = 131_072;
  * Gives the value at once, without a promise, if the body is small.
  *
  * @throws {MalformedJsonError} when the body is no JSON
- * @throws {Problem} `body-too-large` or `validation` when it is above a limit, `overloaded` when there is no memory for its arrays
+ * @throws {Problem} `body-too-large` or `validation` when it is above a limit, `overloaded` when there is no memory for
+ *   its arrays
  * @throws {CallerGone} when whoever sent it has gone
  */
 export function parseBody(body: Buffer, fields: BodyFields, options: ParseOptions = {}): unknown | Promise<unknown> {

@@ -59,7 +59,10 @@ export function printPieces(pieces: readonly Piece[], printed: OnPrinted): strin
   return body;
 }
 
-/** Whether a reply with so many numbers is printed whole, and is text that waits; another waits as its numbers and a slice of text. */
+/**
+ * Whether a reply with so many numbers is printed whole, and is text that waits; another waits as its numbers and a
+ * slice of text.
+ */
 export function isPrintedWhole(numbers: number): boolean {
   return numbers <= wholeNumbersMax;
 }

@@ -1,6 +1,6 @@
 /**
- * Prints a Float64Array as nested JSON arrays, rank 0 (one number) to 2, with JSON.stringify's digits; NaN and the infinities become
- * null. There are few float64 in a reply, one a draw at most, so this has no kernel of its own.
+ * Prints a Float64Array as nested JSON arrays, rank 0 (one number) to 2, with JSON.stringify's digits; NaN and the
+ * infinities become null. There are few float64 in a reply, one a draw at most, so this has no kernel of its own.
  */
 
 /** Numbers of one slice: about half a millisecond. */

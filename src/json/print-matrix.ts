@@ -1,9 +1,10 @@
 /**
- * Prints typed arrays as nested JSON arrays, row-major, rank 0 (one number) to rank 3. Floats become the shortest decimal that
- * reads back to the same float32; NaN and the infinities become null; -0 stays -0, which JSON allows.
+ * Prints typed arrays as nested JSON arrays, row-major, rank 0 (one number) to rank 3. Floats become the shortest
+ * decimal that reads back to the same float32; NaN and the infinities become null; -0 stays -0, which JSON allows.
  *
- * The functions that return a string are for small arrays. The generators never do more than one slice of work, about half a
- * millisecond and at most 64 KiB of text, before they yield; any other use of the codec may come between two slices.
+ * The functions that return a string are for small arrays. The generators never do more than one slice of work, about
+ * half a millisecond and at most 64 KiB of text, before they yield; any other use of the codec may come between two
+ * slices.
  */
 import { codec, Field, fields, floatValues, integerValues, text, valuesMax } from './codec-instance.js';
 

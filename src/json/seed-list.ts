@@ -1,4 +1,7 @@
-/** Seeds of a body: their 64 bits as words, and how each was spelled, so that a reply can repeat them without keeping their text. */
+/**
+ * Seeds of a body: their 64 bits as words, and how each was spelled, so that a reply can repeat them without keeping
+ * their text.
+ */
 
 /** A value that is no seed: a number or a string. */
 export interface WrongSeed {

@@ -1,6 +1,6 @@
 /**
- * Reads a JSON array of seeds from a body into a SeedList, a slice at a time. Seeds are numbers or strings of digits; JSON.parse would
- * make an object of each string, and hold the thread for milliseconds over 65,536 of them.
+ * Reads a JSON array of seeds from a body into a SeedList, a slice at a time. Seeds are numbers or strings of digits;
+ * JSON.parse would make an object of each string, and hold the thread for milliseconds over 65,536 of them.
  */
 import { isUtf8 } from 'node:buffer';
 import { nextTurn } from '../runtime/event-loop-turns.js';
@@ -67,7 +67,10 @@ export class SeedReader extends ListReader<SeedList> {
     return this.#readUnusual(start, end, at) ? end : -1;
   }
 
-  /** Reads a number with a sign, a point or an exponent, a string with escapes, or what is no seed; false where it is no JSON. */
+  /**
+   * Reads a number with a sign, a point or an exponent, a string with escapes, or what is no seed; false where it is no
+   * JSON.
+   */
   #readUnusual(start: number, end: number, at: number): boolean {
     const value = parse(this.body, start, end);
     if (value === undefined) return false;
@@ -114,7 +117,8 @@ function parse(body: Buffer, start: number, end: number): number | string | unde
 }
 
 /**
- * The seeds of a text that is one array of numbers, read in turns of the event loop; undefined where it is none, or nested.
+ * The seeds of a text that is one array of numbers, read in turns of the event loop; undefined where it is none, or
+ * nested.
  *
  * @param count how many there are
  */

@@ -1,7 +1,7 @@
 /**
- * Finds the first place where a text breaks the grammar of JSON (RFC 8259), says what may stand there, and what to write instead of the
- * mistakes that clients make. It runs only over texts that JSON.parse, or a reader of arrays, has refused: V8's own messages repeat the
- * text, and give a place for some mistakes and not for others.
+ * Finds the first place where a text breaks the grammar of JSON (RFC 8259), says what may stand there, and what to
+ * write instead of the mistakes that clients make. It runs only over texts that JSON.parse, or a reader of arrays, has
+ * refused: V8's own messages repeat the text, and give a place for some mistakes and not for others.
  */
 
 /** What comes next: the first four begin something, the others are behind it. */
@@ -271,8 +271,8 @@ export function findSyntaxFault(text: string): SyntaxFault | undefined {
 }
 
 /**
- * The same for a piece of an array, cut anywhere behind `previous`, the last character before it that is no white space; undefined where it
- * does not break before its end.
+ * The same for a piece of an array, cut anywhere behind `previous`, the last character before it that is no white
+ * space; undefined where it does not break before its end.
  */
 export function findFaultInArray(piece: string, previous: string, complete: boolean): SyntaxFault | undefined {
   const expected = previous === '[' ? 'firstEntry' : previous === ',' ? 'value' : 'behindEntry';

@@ -1,6 +1,9 @@
 import type { ModelName } from './models.js';
 
-/** Worked examples of POST /v2/models/{model}/infer for the OpenAPI document, by model; the tests send each of them and compare the reply. */
+/**
+ * Worked examples of POST /v2/models/{model}/infer for the OpenAPI document, by model; the tests send each of them and
+ * compare the reply.
+ */
 const sampleExamples = {
   sample: {
     summary: 'Draw',

@@ -1,4 +1,7 @@
-/** The elements of input tensors: floats, seeds and flags, from JSON or from bytes. What is wrong is reported at the tensor. */
+/**
+ * The elements of input tensors: floats, seeds and flags, from JSON or from bytes. What is wrong is reported at the
+ * tensor.
+ */
 import type { Memory } from '../json/array-reader.js';
 import { FlagList } from '../json/flag-reader.js';
 import { NumberMatrix } from '../json/number-matrix.js';
@@ -39,7 +42,10 @@ async function floatsIn(tensor: InputTensor, issues: InferIssues): Promise<Float
   return undefined;
 }
 
-/** Logits as POST /sample takes them: null in JSON and -infinity in bytes are masks, anything else that is not finite is refused. */
+/**
+ * Logits as POST /sample takes them: null in JSON and -infinity in bytes are masks, anything else that is not finite is
+ * refused.
+ */
 export async function logitsIn(
   tensor: InputTensor,
   limits: LogitsLimits,
@@ -178,8 +184,8 @@ export function flagsIn(tensor: InputTensor, issues: InferIssues): Uint8Array | 
 }
 
 /**
- * Whether elements [from, to) are all from `least` to the largest float32; `refuse` is told of up to ten that are not, NaN among
- * them.
+ * Whether elements [from, to) are all from `least` to the largest float32; `refuse` is told of up to ten that are not,
+ * NaN among them.
  */
 function areBelowInfinity(
   data: Float32Array,

@@ -60,7 +60,8 @@ export function inferRoutes(
     return sendBinary(http, reply, sampler, drawn, { pieces, outputs, printed });
   };
   for (const { url, params, summary, operationId } of paths) {
-    // Not typed by the schema: it describes the JSON, and the body is what request-body.ts makes of that and the tensors.
+    // Not typed by the schema: it describes the JSON, and the body is what request-body.ts makes of that and the
+    // tensors.
     app.post<{ Params: ModelParams; Body: InferBody | undefined }>(
       url,
       {

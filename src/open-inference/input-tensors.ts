@@ -1,6 +1,6 @@
 /**
- * The input tensors of an inference request: each is matched with the model's, its shape with its data, and its data with the bytes
- * behind the JSON. Nothing is converted or allocated here; what the elements are is for fields.ts.
+ * The input tensors of an inference request: each is matched with the model's, its shape with its data, and its data
+ * with the bytes behind the JSON. Nothing is converted or allocated here; what the elements are is for fields.ts.
  */
 import { NumberMatrix } from '../json/number-matrix.js';
 import type { InferIssues } from '../schemas/issue-list.js';

@@ -1,9 +1,15 @@
-/** The models of the Open Inference Protocol: their tensors, as their metadata lists them and as a request is checked against. */
+/**
+ * The models of the Open Inference Protocol: their tensors, as their metadata lists them and as a request is checked
+ * against.
+ */
 import { type OutputName, outputs, type Width } from '../sampler/outputs.js';
 import { type SampleOutputName, sampleOutputNames, sampleOutputs } from '../schemas/outputs.js';
 import type { Datatype } from './tensors/datatypes.js';
 
-/** An input: the datatypes it is taken in, the first of which the metadata names, and its axes, -1 where their size varies. */
+/**
+ * An input: the datatypes it is taken in, the first of which the metadata names, and its axes, -1 where their size
+ * varies.
+ */
 export interface InputSpec {
   readonly datatypes: readonly Datatype[];
   readonly shape: readonly number[];
@@ -31,7 +37,10 @@ function outputSpec(output: OutputName, datatype: Datatype): OutputSpec {
   return { output, datatype, shape: width === 'one' ? [-1] : [-1, -1], width };
 }
 
-/** The datatype of an output that leaves as the sampler made it. Indices are int32 there, and INT64 here, as torch and numpy have them. */
+/**
+ * The datatype of an output that leaves as the sampler made it. Indices are int32 there, and INT64 here, as torch and
+ * numpy have them.
+ */
 function datatypeOf(output: OutputName): Datatype {
   const { array } = outputs[output];
   if (array === Int32Array) return 'INT64';

@@ -27,7 +27,10 @@ export interface InferHead {
   readonly parameters: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Bytes of tensors that are copied behind their JSON and sent at once; larger ones go out in chunks, as they lie in memory. */
+/**
+ * Bytes of tensors that are copied behind their JSON and sent at once; larger ones go out in chunks, as they lie in
+ * memory.
+ */
 const wholeBytesMax = 2 ** 20;
 
 /** A reply with binary outputs before it is made. */
@@ -37,7 +40,9 @@ interface BinaryReply {
   readonly printed: OnPrinted;
 }
 
-/** Sends JSON with the binary outputs behind it. What is short waits as one buffer, and its result can be used again. */
+/**
+ * Sends JSON with the binary outputs behind it. What is short waits as one buffer, and its result can be used again.
+ */
 export async function sendBinary(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,6 +1,6 @@
 /**
- * The JSON of an inference request, as the Open Inference Protocol has it: names, shapes, datatypes and parameters. Names and sizes
- * of tensors are left to input-tensors.ts, and what the request asks to be drawn to draw.ts.
+ * The JSON of an inference request, as the Open Inference Protocol has it: names, shapes, datatypes and parameters.
+ * Names and sizes of tensors are left to input-tensors.ts, and what the request asks to be drawn to draw.ts.
  */
 import { z } from 'zod';
 import { Problem } from '../errors.js';

@@ -56,7 +56,9 @@ export function ofRows({ perRow, values }: Temperature, rows: number): Float32Ar
   return perRow ? values : new Float32Array(rows).fill(values[0] as number);
 }
 
-/** uint32 [rows, 3]: rows count up from the offset under one seed; with a seed per row each row is row 0 of its seed. */
+/**
+ * uint32 [rows, 3]: rows count up from the offset under one seed; with a seed per row each row is row 0 of its seed.
+ */
 function streamsOf(rowOffset: number, { perRow, words }: Draw['seed'], rows: number): Uint32Array {
   const streams = new Uint32Array(3 * rows);
   for (let row = 0; row < rows; row++) {

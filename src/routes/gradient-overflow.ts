@@ -4,8 +4,8 @@ import type { Gradients } from '../sampler/gradient.js';
 import type { Draw } from '../schemas/draw.js';
 
 /**
- * Refuses gradients that leave float32; `pointerOf` says where the request had its logits or its temperature, as a whole or, from `row`
- * 0 on, a row of them.
+ * Refuses gradients that leave float32; `pointerOf` says where the request had its logits or its temperature, as a
+ * whole or, from `row` 0 on, a row of them.
  *
  * @throws {Problem} `gradient-overflow`
  */

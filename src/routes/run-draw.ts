@@ -13,10 +13,11 @@ import type { Sampler } from '../sampler/sampler.js';
 import { asProblem, problemOf } from './draw-problems.js';
 
 /**
- * Draws a job for whoever sent the request: makes room for its result and its reply, and charges the draw to the quota, before it is
- * queued. Nothing reads the body once it has been drawn. The result may be read until `sendDrawn`.
+ * Draws a job for whoever sent the request: makes room for its result and its reply, and charges the draw to the quota,
+ * before it is queued. Nothing reads the body once it has been drawn. The result may be read until `sendDrawn`.
  *
- * @throws {Problem} `too-many-elements`, `too-much-work`, `overloaded`, `quota-exceeded`, or what the sampler throws, as a rejection
+ * @throws {Problem} `too-many-elements`, `too-much-work`, `overloaded`, `quota-exceeded`, or what the sampler throws,
+ *   as a rejection
  */
 export async function drawFor(
   { caller, memory }: FastifyRequest,
@@ -52,8 +53,8 @@ function spelledBytesMax(name: OutputName): number {
 const replyTextBytes = 512;
 
 /**
- * Bytes that a drawn job holds at most until its reply is out: its result, and its text where that is printed whole. A longer one is
- * printed as it is sent. The sums of a gradient are float64 and float32 beside it.
+ * Bytes that a drawn job holds at most until its reply is out: its result, and its text where that is printed whole. A
+ * longer one is printed as it is sent. The sums of a gradient are float64 and float32 beside it.
  */
 function drawnBytes(job: Job): number {
   const draws = job.samples * job.rows;
@@ -72,8 +73,9 @@ function drawnBytes(job: Job): number {
 const sliceBytes = 2 ** 17;
 
 /**
- * Sends the reply of a drawn job, JSON unless its type has been set. One that is text, or bytes, waits as that, and its result can be used again; one in slices still reads its
- * result. When a client leaves, such a reply may still be in the making: its result is then left to the garbage collector.
+ * Sends the reply of a drawn job, JSON unless its type has been set. One that is text, or bytes, waits as that, and its
+ * result can be used again; one in slices still reads its result. When a client leaves, such a reply may still be in
+ * the making: its result is then left to the garbage collector.
  */
 export function sendDrawn(
   { memory }: FastifyRequest,
@@ -106,7 +108,8 @@ async function chargedDraw(caller: Caller, sampler: Sampler, job: Job, terms: Te
     caller.drawn(jobElements(job));
     return result;
   } catch (error) {
-    // What was given up for the sake of the caller has cost what was begun of it; anything else is not the caller's fault.
+    // What was given up for the sake of the caller has cost what was begun of it; anything else is not the caller's
+    // fault.
     const isTheirs = error instanceof CallerGone || (error instanceof DrawError && error.code === 'deadline-exceeded');
     const begunShare = isTheirs ? terms.begunDraws / (job.rows * job.samples) : 0;
     caller.refund(units - Math.ceil(begunShare * units));

@@ -9,8 +9,8 @@ export interface DeadlineLimit {
 }
 
 /**
- * The terms of a request whose body has been read. A client shortens the deadline with the header x-deadline-ms; a longer one than
- * the service's changes nothing.
+ * The terms of a request whose body has been read. A client shortens the deadline with the header x-deadline-ms; a
+ * longer one than the service's changes nothing.
  *
  * @param wantedMs what the body asked for, if it can
  * @throws {Problem} `bad-request` when the header is no whole number of milliseconds

@@ -1,6 +1,6 @@
 /**
- * Which execution provider draws: the one that was asked for by name, or with `auto` the first that starts and proves itself.
- * There is no silent way to another provider. Starting one is left to the caller.
+ * Which execution provider draws: the one that was asked for by name, or with `auto` the first that starts and proves
+ * itself. There is no silent way to another provider. Starting one is left to the caller.
  */
 import { type Provider, ProviderError, type ProviderRequest, providers } from './onnx/provider.js';
 

@@ -1,10 +1,12 @@
 /**
- * What drawing costs: the one measure that batches, the queue, quotas, limits and admission share. One unit is one element of an
- * index draw of long rows, about `nanosecondsPerUnit` of a worker. The model is linear: every piece of work has a weight for a draw and
- * one for each of its elements. `npm run bench:cost` measures the weights, prints them for pasting here, and says how far off they are.
+ * What drawing costs: the one measure that batches, the queue, quotas, limits and admission share. One unit is one
+ * element of an index draw of long rows, about `nanosecondsPerUnit` of a worker. The model is linear: every piece of
+ * work has a weight for a draw and one for each of its elements. `npm run bench:cost` measures the weights, prints them
+ * for pasting here, and says how far off they are.
  *
- * A GPU computes only the exponentials of soft samples, and its copies cost a little more than the CPU's (docs/providers.md): the
- * weights are those of the CPU, and the rate that is learnt from real batches (queue/work-rate.ts) corrects the rest.
+ * A GPU computes only the exponentials of soft samples, and its copies cost a little more than the CPU's
+ * (docs/providers.md): the weights are those of the CPU, and the rate that is learnt from real batches
+ * (queue/work-rate.ts) corrects the rest.
  */
 import { drawsNoise, type Job, type Part, type SampleJob } from './job.js';
 import { type OutputName, outputNames, outputs, type Work } from './outputs.js';
@@ -38,7 +40,10 @@ export interface Weights {
   readonly densityOfLogSamples: Weight;
 }
 
-/** A worker's nanoseconds for a unit, on the machine that `npm run bench:cost` was run on; where the learning of the rate begins. */
+/**
+ * A worker's nanoseconds for a unit, on the machine that `npm run bench:cost` was run on; where the learning of the
+ * rate begins.
+ */
 export const nanosecondsPerUnit = 3.15;
 
 export const weights: Weights = {

@@ -1,4 +1,7 @@
-/** Why a job was not drawn. The sampler knows nothing of HTTP: routes/draw-problems.ts says what a client is told of each. */
+/**
+ * Why a job was not drawn. The sampler knows nothing of HTTP: routes/draw-problems.ts says what a client is told of
+ * each.
+ */
 
 /**
  * - overloaded: no room in the queue, or not in time behind what waits there
@@ -31,5 +34,8 @@ export class DrawError extends Error {
   }
 }
 
-/** The error of every job for which the queue has no room. One for all: capturing a stack trace for each costs more than the refusal. */
+/**
+ * The error of every job for which the queue has no room. One for all: capturing a stack trace for each costs more than
+ * the refusal.
+ */
 export const queueFull = new DrawError('overloaded', 'More draws are waiting than this replica takes on.');

@@ -18,9 +18,9 @@ export interface Gradients {
 const turnElements = 2 ** 17;
 
 /**
- * Adds in float64, sample after sample, so that the sum does not depend on how the job was split; one rounding to float32, at the end.
- * A draw's own gradient may leave float32 where the sum does not. What is summed in one turn of the event loop has a limit:
- * `nextTurn` waits for the next.
+ * Adds in float64, sample after sample, so that the sum does not depend on how the job was split; one rounding to
+ * float32, at the end. A draw's own gradient may leave float32 where the sum does not. What is summed in one turn of
+ * the event loop has a limit: `nextTurn` waits for the next.
  */
 export async function sumGradients(
   job: Job,

@@ -1,8 +1,8 @@
 /**
- * The vocabulary of sampling: what a request asks for (Job), the piece of it that runs at once (Part), what crosses to a
- * worker (Batch) and what comes back. Typed arrays only, row-major, shapes beside each field.
- * B = rows, K = categories, S = samples. A draw is one sample of one row; draws are sample-major: sample s of row b is
- * draw s * B + b.
+ * The vocabulary of sampling: what a request asks for (Job), the piece of it that runs at once (Part), what crosses to
+ * a worker (Batch) and what comes back. Typed arrays only, row-major, shapes beside each field. B = rows, K =
+ * categories, S = samples. A draw is one sample of one row; draws are sample-major: sample s of row b is draw s * B +
+ * b.
  */
 
 import { bytesPerElement, type OutputArrays, type OutputName, outputNames, widthOf } from './outputs.js';

@@ -1,7 +1,7 @@
 /**
- * What crosses between the pool and a worker thread: one ArrayBuffer, moved and not copied, in which a batch lies and behind it
- * the place of its result. A message costs the HTTP thread by the objects in it far more than by its bytes, and a buffer that
- * goes there and back can be used again, which one that is made for each result cannot.
+ * What crosses between the pool and a worker thread: one ArrayBuffer, moved and not copied, in which a batch lies and
+ * behind it the place of its result. A message costs the HTTP thread by the objects in it far more than by its bytes,
+ * and a buffer that goes there and back can be used again, which one that is made for each result cannot.
  */
 import {
   type Batch,
@@ -39,8 +39,9 @@ export interface WorkerData extends WorkerSettings {
 }
 
 /**
- * Batches in the hands of one worker. While a flood of requests is refused, a turn of the HTTP thread takes some milliseconds, and a
- * batch often takes less than one: with two a worker still waited for a tenth of the time, with three no more.
+ * Batches in the hands of one worker. While a flood of requests is refused, a turn of the HTTP thread takes some
+ * milliseconds, and a batch often takes less than one: with two a worker still waited for a tenth of the time, with
+ * three no more.
  */
 export const batchesPerWorker = 3;
 
@@ -78,8 +79,8 @@ export interface BatchShape {
 }
 
 /**
- * A batch of a shape, with room for a result of the given numbers of elements, on a buffer that `take` gives for so many bytes; what it
- * holds is not zeroed.
+ * A batch of a shape, with room for a result of the given numbers of elements, on a buffer that `take` gives for so
+ * many bytes; what it holds is not zeroed.
  */
 export function allocateBatch(
   { kind, categories, rows, parts, pointDraws }: BatchShape,
@@ -133,11 +134,17 @@ export function batchOn(buffer: ArrayBuffer): Batch {
   };
 }
 
-/** A result opens with its timings, float64, and the number of elements of each output, padded so that float64 may follow. */
+/**
+ * A result opens with its timings, float64, and the number of elements of each output, padded so that float64 may
+ * follow.
+ */
 const timingBytes = 8 * timingColumns.count;
 const headerBytes = timingBytes + 8 * Math.ceil((outputNames.length * fieldBytes) / 8);
 
-/** The arrays in the order of a result, float64 before what is 4 bytes wide, so that each is aligned; `field` is the header's. */
+/**
+ * The arrays in the order of a result, float64 before what is 4 bytes wide, so that each is aligned; `field` is the
+ * header's.
+ */
 const layout = outputNames
   .map((name, field) => ({ name, field, array: outputs[name].array, bytes: bytesPerElement(name) }))
   .toSorted((a, b) => b.bytes - a.bytes);
@@ -152,7 +159,10 @@ function resultStart(buffer: ArrayBuffer): number {
   return new Uint32Array(buffer, 0, headerColumns.count)[headerColumns.resultAt] as number;
 }
 
-/** Makes the result of the batch on `buffer`, in its place there: as many elements as it was allocated for, whatever they hold. */
+/**
+ * Makes the result of the batch on `buffer`, in its place there: as many elements as it was allocated for, whatever
+ * they hold.
+ */
 export function openResult(buffer: ArrayBuffer, counts: OutputCounts): BatchResult {
   const start = resultStart(buffer);
   const header = new Uint32Array(buffer, start + timingBytes, layout.length);

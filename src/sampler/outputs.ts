@@ -1,6 +1,7 @@
 /**
- * The outputs that a job can ask for. This table is all that the queue, the messages between the threads, the plan of a batch and the cost
- * model know of an output; what computes it is in worker/, what clients call it in schemas/outputs.ts.
+ * The outputs that a job can ask for. This table is all that the queue, the messages between the threads, the plan of a
+ * batch and the cost model know of an output; what computes it is in worker/, what clients call it in
+ * schemas/outputs.ts.
  */
 
 /** Elements of one draw: one, one for each category, or one for each of the top k. */

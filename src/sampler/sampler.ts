@@ -34,7 +34,10 @@ export interface SamplerOptions extends Partial<Config> {
   readonly provider: ProviderRequest;
   /** Called for each worker thread that is lost, with the reason. */
   readonly onWorkerLost: (error: Error) => void;
-  /** Called once, when a worker has not answered within watchdogMs: the process should end, since no thread can be ended alone. */
+  /**
+   * Called once, when a worker has not answered within watchdogMs: the process should end, since no thread can be ended
+   * alone.
+   */
   readonly onStuck: () => void;
   /** Told of everything worth a metric. */
   readonly observer?: SamplerObserver;

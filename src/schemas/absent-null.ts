@@ -1,6 +1,7 @@
 /**
- * Fields in which null means that the client left them out, as serializers write it that have no other way. It does not in a field whose
- * number would silently be another one if null stood for NaN, which JSON.stringify writes so: temperatures, offsets.
+ * Fields in which null means that the client left them out, as serializers write it that have no other way. It does not
+ * in a field whose number would silently be another one if null stood for NaN, which JSON.stringify writes so:
+ * temperatures, offsets.
  */
 
 /** Of draws, on every route, as fields and as parameters. */

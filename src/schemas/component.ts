@@ -1,6 +1,6 @@
 /**
- * Names for schemas in the OpenAPI document: generators of clients make a type of each, under that name. `routes/openapi.ts` moves what
- * carries a name to the components of the document and leaves a reference.
+ * Names for schemas in the OpenAPI document: generators of clients make a type of each, under that name.
+ * `routes/openapi.ts` moves what carries a name to the components of the document and leaves a reference.
  */
 
 export type Component = {
@@ -9,8 +9,8 @@ export type Component = {
 };
 
 /**
- * What gives a schema a name: spread it into the schema's meta, or into a JSON schema. Wherever the name is given, the schema must be the
- * same.
+ * What gives a schema a name: spread it into the schema's meta, or into a JSON schema. Wherever the name is given, the
+ * schema must be the same.
  *
  * @param example a value of it; the tests check it against the schema
  */

@@ -36,7 +36,10 @@ const offset = z
   .max(counterEnd - 1)
   .default(0);
 
-/** The shape of a draw's fields, in the order of the field table, which decides the code of a request with several mistakes. */
+/**
+ * The shape of a draw's fields, in the order of the field table, which decides the code of a request with several
+ * mistakes.
+ */
 export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed: SeedField) {
   return {
     logits: logitsField(limits),
@@ -80,7 +83,10 @@ interface DrawBody {
   readonly masks: Masks;
 }
 
-/** The draw of a body whose fields are right each by itself; undefined once what is wrong between them has been reported. */
+/**
+ * The draw of a body whose fields are right each by itself; undefined once what is wrong between them has been
+ * reported.
+ */
 export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: IssueSink): Draw | undefined {
   if (!checkLengths(body, seed, sink)) return undefined;
   const samples = body.num_samples ?? 1;

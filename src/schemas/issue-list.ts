@@ -17,8 +17,8 @@ export class InferIssues implements IssueSink {
   }
 
   /**
-   * A sink for checks that know a field and not where it came from: `base` is where. Binary data has no JSON pointer, so the place of
-   * an element is said in words, whichever way it came.
+   * A sink for checks that know a field and not where it came from: `base` is where. Binary data has no JSON pointer,
+   * so the place of an element is said in words, whichever way it came.
    */
   at(base: Path): IssueSink {
     return {

@@ -1,10 +1,13 @@
-/** How a schema raises a coded error: a zod issue that carries a code of the catalogue, and the way back to a Problem. */
+/**
+ * How a schema raises a coded error: a zod issue that carries a code of the catalogue, and the way back to a Problem.
+ */
 import { z } from 'zod';
 import { type FieldError, fieldErrorsMax, Problem, type ProblemCode, problemKind } from '../errors.js';
 import { issueText } from './issue-text.js';
 import { unknownFieldText } from './unknown-field.js';
 
-// For all schemas of the process, so that none can be without; an option of each `safeParse` would cost a small request 2 us.
+// For all schemas of the process, so that none can be without; an option of each `safeParse` would cost a small request
+// 2 us.
 z.config({ customError: issueText });
 
 type Path = readonly (string | number)[];
@@ -48,8 +51,8 @@ function errorsOf(issue: z.core.$ZodIssue): FieldError[] {
 }
 
 /**
- * The Problem of a failed validation. Its code is that of the first issue, in the order of the field table, with unknown
- * fields last; `errors` names up to ten.
+ * The Problem of a failed validation. Its code is that of the first issue, in the order of the field table, with
+ * unknown fields last; `errors` names up to ten.
  */
 export function validationProblem(error: z.ZodError): Problem {
   const [first] = error.issues;

@@ -69,8 +69,8 @@ export function logProbRequest(limits: LogitsLimits) {
 type PathOf = (place: number) => (string | number)[];
 
 /**
- * Checks that the points lie inside the simplex, or are logarithms of such, in turns of the event loop where they are many; null at
- * a masked place becomes -Infinity. The schema has checked everything else.
+ * Checks that the points lie inside the simplex, or are logarithms of such, in turns of the event loop where they are
+ * many; null at a masked place becomes -Infinity. The schema has checked everything else.
  *
  * @returns a promise where there are many
  * @throws {Problem} `validation`, `not-on-simplex` or `zero-sample`

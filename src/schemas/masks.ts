@@ -15,7 +15,10 @@ export const masksField = z.enum(values).default('allow').meta({
 const refused =
   'is null while masks are refused; JSON.stringify writes NaN and Infinity so. Send a finite logit, or leave masks out to mask the category';
 
-/** Tells `refuse` of the row-major places of masked categories, up to as many as a reply names, in turns of the event loop where there are many. */
+/**
+ * Tells `refuse` of the row-major places of masked categories, up to as many as a reply names, in turns of the event
+ * loop where there are many.
+ */
 export function findMasks({ data }: Logits, refuse: (at: number) => void): boolean | Promise<boolean> {
   return reportPlaces(data.length, (at) => data[at] === -Infinity, refuse);
 }

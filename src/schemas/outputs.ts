@@ -1,6 +1,7 @@
 /**
- * The outputs of a draw by the names that clients know, in the order of a reply: the same for POST /sample and for the model gumbel_softmax.
- * A new output needs a row here, a row in sampler/outputs.ts, and code in sampler/worker/ that computes it.
+ * The outputs of a draw by the names that clients know, in the order of a reply: the same for POST /sample and for the
+ * model gumbel_softmax. A new output needs a row here, a row in sampler/outputs.ts, and code in sampler/worker/ that
+ * computes it.
  */
 import { z } from 'zod';
 import { type OutputName, outputs, type Width, widthOf } from '../sampler/outputs.js';

@@ -3,7 +3,10 @@ import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
-/** The array, if it has the given shape; undefined once it has been reported at `path` that it has not. null is NaN in it. */
+/**
+ * The array, if it has the given shape; undefined once it has been reported at `path` that it has not. null is NaN in
+ * it.
+ */
 export function readPoints(
   value: unknown,
   shape: readonly number[],
@@ -20,8 +23,8 @@ export function readPoints(
 const turnElements = 2 ** 17;
 
 /**
- * Reports the places, up to as many as a reply names, where `isWrong` holds, in turns of the event loop where there are many. Resolves,
- * or returns, whether there were any.
+ * Reports the places, up to as many as a reply names, where `isWrong` holds, in turns of the event loop where there are
+ * many. Resolves, or returns, whether there were any.
  */
 export function reportPlaces(
   count: number,
@@ -41,7 +44,10 @@ export function reportPlaces(
   return waiting ? waiting.then(() => wrong > 0) : wrong > 0;
 }
 
-/** Reports numbers that are infinite in float32, as `reportPlaces` does; most arrays have none, and are not looked through. */
+/**
+ * Reports numbers that are infinite in float32, as `reportPlaces` does; most arrays have none, and are not looked
+ * through.
+ */
 export function reportInfinite(
   { data, infiniteCount }: NumberMatrix,
   pathOf: (at: number) => (string | number)[],

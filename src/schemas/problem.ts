@@ -1,4 +1,6 @@
-/** The body of every error reply (RFC 9457), the explanation of a code, and the error replies of a route for OpenAPI. */
+/**
+ * The body of every error reply (RFC 9457), the explanation of a code, and the error replies of a route for OpenAPI.
+ */
 import { z } from 'zod';
 import { catalogue, fieldErrorsMax, type ProblemCode, problemKind } from '../errors.js';
 import { component } from './component.js';

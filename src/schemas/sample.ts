@@ -1,6 +1,6 @@
 /**
- * Request and reply of POST /sample. The request schema ends in a SampleRequest: every check is done, every default filled in,
- * arrays are typed. Its bounds come from the configuration.
+ * Request and reply of POST /sample. The request schema ends in a SampleRequest: every check is done, every default
+ * filled in, arrays are typed. Its bounds come from the configuration.
  */
 import { z } from 'zod';
 import { component } from './component.js';

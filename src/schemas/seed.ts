@@ -85,7 +85,10 @@ function readList(list: SeedList, sink: IssueSink, absent: AbsentSeed): Seed | u
   return list.wrong.length > 0 ? undefined : { given: list, perRow: list.words.length !== 2, words: list.words };
 }
 
-/** The seeds of a short array that the body parser has left as it was, since one of them is something else or is spelled at great length. */
+/**
+ * The seeds of a short array that the body parser has left as it was, since one of them is something else or is spelled
+ * at great length.
+ */
 function readEntries(values: readonly unknown[], sink: IssueSink, absent: AbsentSeed): Seed | undefined {
   const words = new Uint32Array(2 * values.length);
   const strings = new Uint8Array(Math.ceil(values.length / 8));

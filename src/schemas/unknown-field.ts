@@ -1,7 +1,10 @@
 /** What to say of a field that is not known: which one was probably meant, where it belongs, or which there are. */
 import { shownText } from '../json/shown-text.js';
 
-/** Names that other libraries, protocols and papers have for fields here; of several the first that the object has is meant. */
+/**
+ * Names that other libraries, protocols and papers have for fields here; of several the first that the object has is
+ * meant.
+ */
 const aliases: Readonly<Record<string, readonly string[]>> = {
   tau: ['temperature', 'initial'],
   temp: ['temperature'],
@@ -138,7 +141,9 @@ const inInference = 'it is a field of POST /v2/models/{model}/infer';
 const inParameters = 'it belongs into parameters';
 const inInputs = 'it belongs into inputs, as a tensor';
 
-/** Where a name is known that the object has not; for the routes of the service, and for an inference or its parameters. */
+/**
+ * Where a name is known that the object has not; for the routes of the service, and for an inference or its parameters.
+ */
 const places: Readonly<Record<string, readonly [route: string, inference: string]>> = {
   logits: [inDraws, inInputs],
   cotangent: [inVjp, inInputs],
@@ -166,7 +171,10 @@ const places: Readonly<Record<string, readonly [route: string, inference: string
 /** A field name here is this long at most, so one that is longer is none that was misspelt. */
 const nameCharactersMax = 32;
 
-/** What is wrong with a field of this name in an object that has the fields `legal`; `alone` if it is the only one that is wrong. */
+/**
+ * What is wrong with a field of this name in an object that has the fields `legal`; `alone` if it is the only one that
+ * is wrong.
+ */
 export function unknownFieldText(name: string, legal: readonly string[], alone: boolean): string {
   const what = `"${shownText(name)}" is no field here`;
   const advice = name.length > nameCharactersMax ? undefined : adviceOn(snakeCase(name), legal);
@@ -210,7 +218,9 @@ function nearest(name: string, legal: readonly string[]): string | undefined {
   return found;
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours that make one of the other (optimal string alignment). */
+/**
+ * Insertions, deletions, substitutions and swaps of neighbours that make one of the other (optimal string alignment).
+ */
 function editDistance(a: string, b: string): number {
   let older: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);

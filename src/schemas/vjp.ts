@@ -51,8 +51,8 @@ export function vjpRequest(limits: DrawLimits) {
 }
 
 /**
- * Refuses a cotangent with numbers that are not finite, and finds out where they are in turns of the event loop. The schema has
- * checked everything else.
+ * Refuses a cotangent with numbers that are not finite, and finds out where they are in turns of the event loop. The
+ * schema has checked everything else.
  *
  * @throws {Problem} `validation`, as a rejection
  */

@@ -1,16 +1,16 @@
-// The noise contract: Gumbel noise as a pure function of seed, row, sample and category. docs/noise-contract.md is its specification.
-// Loads the WebAssembly kernel under assembly/, which also adds logits to the noise. Leaves to its callers which rows and samples to draw,
-// and when.
+// The noise contract: Gumbel noise as a pure function of seed, row, sample and category. docs/noise-contract.md is its
+// specification. Loads the WebAssembly kernel under assembly/, which also adds logits to the noise. Leaves to its
+// callers which rows and samples to draw, and when.
 
 import assert from 'node:assert/strict';
 import { loadWasm, newMemory, wasmPageBytes } from '../../runtime/wasm.js';
 
 /**
- * A kernel with a memory of its own: not shared between threads, and a call overwrites what an earlier one left. All views are fixed
- * places of that memory, aligned to 64 bytes, with room for elementsMax floats or drawsMax rows.
+ * A kernel with a memory of its own: not shared between threads, and a call overwrites what an earlier one left. All
+ * views are fixed places of that memory, aligned to 64 bytes, with room for elementsMax floats or drawsMax rows.
  *
- * Draws are numbered from 0 within a call and lie one after another: draw d is categories elements from start + d * categories on. It is
- * of row d % rowCount, whichever of draws and rowCount is larger.
+ * Draws are numbered from 0 within a call and lie one after another: draw d is categories elements from start + d *
+ * categories on. It is of row d % rowCount, whichever of draws and rowCount is larger.
  */
 export interface NoiseKernel {
   /** What fillDraws writes and perturb adds to. */
@@ -38,8 +38,9 @@ export interface NoiseKernel {
   fillDraws(start: number, draws: number, categories: number, rowCount: number, firstSample: number): void;
 
   /**
-   * Turns noise g into perturbed logits z = (l - max l) + g, in place: two float32 operations. -Infinity gives -Infinity; at least one
-   * logit of each row is finite. Leaves l - max l in the rows of logits that were used, so calling it again with them is right too.
+   * Turns noise g into perturbed logits z = (l - max l) + g, in place: two float32 operations. -Infinity gives
+   * -Infinity; at least one logit of each row is finite. Leaves l - max l in the rows of logits that were used, so
+   * calling it again with them is right too.
    */
   perturb(start: number, draws: number, categories: number, rowCount: number): void;
 
@@ -47,12 +48,15 @@ export interface NoiseKernel {
   argmax(start: number, draws: number, categories: number): void;
 
   /**
-   * Writes x = (z - max z) (1 / temperature) of the perturbed logits in noise to samples: the exponents of a softmax, at most 0. Takes
-   * the largest from the indices that argmax wrote for them.
+   * Writes x = (z - max z) (1 / temperature) of the perturbed logits in noise to samples: the exponents of a softmax,
+   * at most 0. Takes the largest from the indices that argmax wrote for them.
    */
   exponents(draws: number, categories: number): void;
 
-  /** Divides each draw's exponentials in samples by their sum, which is float64. What is then not above 2^-126 becomes 0. */
+  /**
+   * Divides each draw's exponentials in samples by their sum, which is float64. What is then not above 2^-126 becomes
+   * 0.
+   */
   normalize(draws: number, categories: number): void;
 
   /** One draw of a stream of its own; row, sample, seedLow and seedHigh are uint32. For tests and scripts. */
@@ -141,7 +145,10 @@ function assertCount(count: number, what: string, drawsMax: number): void {
   }
 }
 
-/** A kernel for at most elementsMax elements and drawsMax rows a call: 12 bytes an element and 20 a row, until it is garbage. */
+/**
+ * A kernel for at most elementsMax elements and drawsMax rows a call: 12 bytes an element and 20 a row, until it is
+ * garbage.
+ */
 export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): NoiseKernel {
   assert(
     Number.isInteger(elementsMax) && elementsMax >= 1 && elementsMax <= ELEMENTS_MAX_LIMIT,

@@ -1,6 +1,7 @@
 /**
- * What a provider runs on, in words, for logs, metadata and metrics. ONNX Runtime for Node.js does not say which adapter it took, so
- * this asks the system: the processor's name, NVIDIA's driver, or the Vulkan drivers that are loaded once WebGPU has started.
+ * What a provider runs on, in words, for logs, metadata and metrics. ONNX Runtime for Node.js does not say which
+ * adapter it took, so this asks the system: the processor's name, NVIDIA's driver, or the Vulkan drivers that are
+ * loaded once WebGPU has started.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, platform } from 'node:os';

@@ -1,8 +1,8 @@
 /**
  * Writes ONNX models: a builder takes inputs, constants, operators and outputs, and encodes them as a ModelProto.
  *
- * What is computed is left to `graphs.ts` and `backward-graphs.ts`; whether operators and types fit together is left to ONNX
- * Runtime, which checks every model it loads. Field numbers and enum values are those of onnx.proto3
+ * What is computed is left to `graphs.ts` and `backward-graphs.ts`; whether operators and types fit together is left to
+ * ONNX Runtime, which checks every model it loads. Field numbers and enum values are those of onnx.proto3
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3); each is named where it is used.
  */
 
@@ -118,7 +118,8 @@ export class GraphBuilder {
     for (const output of outputs) node.string(2, this.#nameOf(output)); // NodeProto.output
     node.string(3, `${operator}_${index}`); // NodeProto.name
     node.string(4, operator); // NodeProto.op_type
-    for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value)); // NodeProto.attribute
+    // NodeProto.attribute
+    for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
     return node;
   }
 
@@ -144,8 +145,10 @@ function valueInfo(name: string, type: ElementType, dimensions: readonly Dimensi
     else dimension.string(2, length); // TensorShapeProto.Dimension.dim_param
     shape.message(1, dimension); // TensorShapeProto.dim
   }
-  const tensor = new Message().integer(1, ONNX_ELEMENT_TYPES[type]).message(2, shape); // TypeProto.Tensor.elem_type, shape
-  return new Message().string(1, name).message(2, new Message().message(1, tensor)); // ValueInfoProto.name, type; TypeProto.tensor_type
+  // TypeProto.Tensor.elem_type, shape
+  const tensor = new Message().integer(1, ONNX_ELEMENT_TYPES[type]).message(2, shape);
+  // ValueInfoProto.name, type; TypeProto.tensor_type
+  return new Message().string(1, name).message(2, new Message().message(1, tensor));
 }
 
 /** TensorProto.raw_data is little-endian on every machine. */

@@ -1,9 +1,9 @@
 /**
  * The ONNX operators that the graphs use, each under the name that it has in the mathematics.
  *
- * What is computed with them is left to `graphs.ts` and `backward-graphs.ts`. Only operators whose result for a row does not
- * depend on where the row stands belong here: ReduceSum does (see `sum`), and so does Exp of float64, whose kernel takes the
- * last few elements of the tensor one by one with another function.
+ * What is computed with them is left to `graphs.ts` and `backward-graphs.ts`. Only operators whose result for a row
+ * does not depend on where the row stands belong here: ReduceSum does (see `sum`), and so does Exp of float64, whose
+ * kernel takes the last few elements of the tensor one by one with another function.
  */
 
 import { type ElementType, type GraphBuilder, ONNX_ELEMENT_TYPES, type Value } from './model.js';
@@ -35,9 +35,9 @@ export const max = (graph: GraphBuilder, a: Value) =>
   graph.node('ReduceMax', [a, graph.constant('int64', [1], [-1])], { keepdims: 1 });
 
 /**
- * The last of the running sums. On the CPU, ReduceSum adds in an order that depends on the address of the row, in float32 and in
- * float64; CumSum has to add one category after the other. It takes 3 ns an element in long rows, as the product of a batch of
- * rows and a batch of columns does, and 2 ns in rows of ten, where that takes 20.
+ * The last of the running sums. On the CPU, ReduceSum adds in an order that depends on the address of the row, in
+ * float32 and in float64; CumSum has to add one category after the other. It takes 3 ns an element in long rows, as the
+ * product of a batch of rows and a batch of columns does, and 2 ns in rows of ten, where that takes 20.
  */
 export const sum = (graph: GraphBuilder, a: Value) =>
   graph.node('Gather', [graph.node('CumSum', [a, scalar(graph, 'int64', -1)]), graph.constant('int64', [1], [-1])], {

@@ -1,16 +1,20 @@
 /**
- * Proves at start-up that a provider computes exponentials as the CPU does: 0 of -Infinity, 1 of 0, close to the CPU elsewhere, and the
- * same bits for a value wherever it stands. A driver that gets infinities or tiny numbers wrong is found here, before a client
- * does. Running the graph is left to `session.ts`.
+ * Proves at start-up that a provider computes exponentials as the CPU does: 0 of -Infinity, 1 of 0, close to the CPU
+ * elsewhere, and the same bits for a value wherever it stands. A driver that gets infinities or tiny numbers wrong is
+ * found here, before a client does. Running the graph is left to `session.ts`.
  */
 
-/** e^x of each value, in place. Values are at most 0; they may be a view on a WebAssembly.Memory, which must not change or grow meanwhile. */
+/**
+ * e^x of each value, in place. Values are at most 0; they may be a view on a WebAssembly.Memory, which must not change
+ * or grow meanwhile.
+ */
 export type RunExponential = (values: Float32Array) => Promise<void>;
 
 /**
- * By how much e^x may differ, in units of 2^-23 e^x. WebGPU and Vulkan grant an exponential 3 + 2 |x|. A softmax value y is off by
- * y times its own error and the mean error over the row, which is largest where the largest of K categories has y = 1/2 and the others
- * share the rest at x = -ln K: at K = 2^20 by less than (3 + 13.9) 2^-24 = 1.0e-6 for twice this and half of that for this bound.
+ * By how much e^x may differ, in units of 2^-23 e^x. WebGPU and Vulkan grant an exponential 3 + 2 |x|. A softmax value
+ * y is off by y times its own error and the mean error over the row, which is largest where the largest of K categories
+ * has y = 1/2 and the others share the rest at x = -ln K: at K = 2^20 by less than (3 + 13.9) 2^-24 = 1.0e-6 for twice
+ * this and half of that for this bound.
  */
 const unitsMax = (x: number) => 3 + Math.abs(x);
 

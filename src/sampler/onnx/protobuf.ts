@@ -1,5 +1,6 @@
 /**
- * Writes the protobuf wire format: varints, 32-bit floats and length-delimited fields, which is all that ONNX models need.
+ * Writes the protobuf wire format: varints, 32-bit floats and length-delimited fields, which is all that ONNX models
+ * need.
  *
  * What a field number means is left to the caller (`model.ts`). Reading is not implemented.
  * Wire format: https://protobuf.dev/programming-guides/encoding/

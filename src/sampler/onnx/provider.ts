@@ -10,7 +10,10 @@ export type Provider = (typeof providers)[number];
 /** What an operator may ask for. */
 export type ProviderRequest = Provider | 'auto';
 
-/** Whether the provider runs on a GPU. One worker then owns it: more would only take turns, each with buffers of its own. */
+/**
+ * Whether the provider runs on a GPU. One worker then owns it: more would only take turns, each with buffers of its
+ * own.
+ */
 export function ownsGpu(provider: Provider): boolean {
   return provider !== 'cpu';
 }

@@ -1,11 +1,11 @@
 /**
  * Runs the graph of `graphs.ts` on ONNX Runtime. The only importer of onnxruntime-node.
  *
- * Soft samples take their exponentials from the provider that is asked for, gradients always from the CPU, so that a gradient has
- * the same bits whatever the provider. No node of a GPU's session may be placed on the CPU.
+ * Soft samples take their exponentials from the provider that is asked for, gradients always from the CPU, so that a
+ * gradient has the same bits whatever the provider. No node of a GPU's session may be placed on the CPU.
  *
- * What shares a run and how large a run is are left to its callers. A run blocks its thread, so
- * this belongs on a worker thread; and a thread must not be terminated while `openDrawGraphs` or a run is under way, since
+ * What shares a run and how large a run is are left to its callers. A run blocks its thread, so this belongs on a
+ * worker thread; and a thread must not be terminated while `openDrawGraphs` or a run is under way, since
  * onnxruntime-node then aborts the whole process.
  */
 
@@ -17,8 +17,9 @@ import { exponentialGraph } from './graphs.js';
 import { disproof, type RunExponential } from './proof.js';
 import { ownsGpu, type Provider, providerError, reasonOf } from './provider.js';
 
-// The native library reads this variable when it is loaded, and otherwise starts a telemetry uploader. A worker thread has its
-// own copy of the environment unless it was started with `env: SHARE_ENV`, so the pool must do that, or its parent set this.
+// The native library reads this variable when it is loaded, and otherwise starts a telemetry uploader. A worker thread
+// has its own copy of the environment unless it was started with `env: SHARE_ENV`, so the pool must do that, or its
+// parent set this.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 const { env, InferenceSession, Tensor } = await import('onnxruntime-node');
 env.logLevel = 'error';
@@ -82,10 +83,11 @@ async function open(provider: Provider): Promise<Opened> {
   });
   return {
     async run(values) {
-      // Input and output are the same memory: each value is read before its own exponential is written. A GPU gets a copy and gives one
-      // back. onnxruntime-node 1.30 copies every output once more, into an ArrayBuffer that nobody reads here: OrtValueToNapiValue in
-      // js/node/src/tensor_helper.cc of microsoft/onnxruntime, whose main branch has stopped doing so. Where the C library keeps what is
-      // freed (memory-settings.ts) that takes 0.1 ns an element, else 2 to 3, since its pages are mapped and zeroed anew each time.
+      // Input and output are the same memory: each value is read before its own exponential is written. A GPU gets a
+      // copy and gives one back. onnxruntime-node 1.30 copies every output once more, into an ArrayBuffer that nobody
+      // reads here: OrtValueToNapiValue in js/node/src/tensor_helper.cc of microsoft/onnxruntime, whose main branch has
+      // stopped doing so. Where the C library keeps what is freed (memory-settings.ts) that takes 0.1 ns an element,
+      // else 2 to 3, since its pages are mapped and zeroed anew each time.
       const tensor = new Tensor('float32', values, [values.length]);
       await session.run({ x: tensor }, { exponential: tensor });
     },

@@ -1,9 +1,10 @@
 /**
- * Decides when jobs run and what becomes of them; which are next is the queue's to say. Natural batching: an idle lane takes the next job and
- * every queued job of the same kind and K that fits beside it; nothing waits while a lane is idle, and under load batches grow by
- * themselves. A busy lane gets its next batches in advance when they are large enough to be worth it. A job larger than a batch runs in parts.
- * What nobody waits for any more, because its deadline is over or its caller has gone, is not drawn.
- * Knows neither threads nor ONNX: `runBatch` does the work, `defer` says when to look at the queue.
+ * Decides when jobs run and what becomes of them; which are next is the queue's to say. Natural batching: an idle lane
+ * takes the next job and every queued job of the same kind and K that fits beside it; nothing waits while a lane is
+ * idle, and under load batches grow by themselves. A busy lane gets its next batches in advance when they are large
+ * enough to be worth it. A job larger than a batch runs in parts. What nobody waits for any more, because its deadline
+ * is over or its caller has gone, is not drawn. Knows neither threads nor ONNX: `runBatch` does the work, `defer` says
+ * when to look at the queue.
  */
 import { CallerGone } from '../../errors.js';
 import { Bag, type BagItem } from '../../runtime/bag.js';
@@ -17,13 +18,14 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
   /** Batches that a lane may have, those in advance counted in. */
   readonly batchesPerLane: number;
   /**
-   * So many units are worth a batch: it starts at once, also in advance on a lane that has others, so that no worker pauses between two.
-   * Smaller jobs are better left to gather: a batch costs the HTTP thread as much as a small request.
+   * So many units are worth a batch: it starts at once, also in advance on a lane that has others, so that no worker
+   * pauses between two. Smaller jobs are better left to gather: a batch costs the HTTP thread as much as a small
+   * request.
    */
   readonly worthUnitsMin: number;
   /**
-   * Draws the parts (all of one kind and K), which cost so many units, and resolves to one result a part, in order. It may give up once
-   * isWanted says no.
+   * Draws the parts (all of one kind and K), which cost so many units, and resolves to one result a part, in order. It
+   * may give up once isWanted says no.
    */
   readonly runBatch: (parts: readonly Part[], isWanted: () => boolean, units: number) => Promise<readonly JobResult[]>;
   /** Makes the result of a job that is drawn in parts, for them to fill. */
@@ -100,8 +102,8 @@ export class Batcher {
   /**
    * Queues a job. The promise settles exactly once.
    *
-   * @throws {DrawError} as a rejection: `overloaded` when there is no room for it or it would not be done in time, `deadline-exceeded` when its
-   * time is over
+   * @throws {DrawError} as a rejection: `overloaded` when there is no room for it or it would not be done in time,
+   *   `deadline-exceeded` when its time is over
    * @throws {CallerGone} as a rejection, when nobody waits for it any more
    */
   submit(job: Job, terms: Terms = patient()): Promise<JobResult> {
@@ -120,8 +122,8 @@ export class Batcher {
   }
 
   /**
-   * Answers the callers whose time is over, and forgets those who have gone, also while every lane is busy. Call it now and then: what
-   * is taken from the queue is looked at anyway.
+   * Answers the callers whose time is over, and forgets those who have gone, also while every lane is busy. Call it now
+   * and then: what is taken from the queue is looked at anyway.
    */
   sweep(): void {
     const nowMs = this.#options.now();

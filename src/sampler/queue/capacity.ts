@@ -1,9 +1,10 @@
 /**
- * How much may wait, and how much of it each caller may have. Counts units and nothing else: every request weighs at least as much as
- * makes the limit of requests, so one account bounds both.
+ * How much may wait, and how much of it each caller may have. Counts units and nothing else: every request weighs at
+ * least as much as makes the limit of requests, so one account bounds both.
  *
- * A quarter is for small jobs alone, whatever fills the rest. Beyond that a caller may have queued only as much as is still free (dynamic
- * thresholds, Choudhury and Hahne 1998): a greedy one leaves a half, n of them an n+1-th, and nobody counts callers.
+ * A quarter is for small jobs alone, whatever fills the rest. Beyond that a caller may have queued only as much as is
+ * still free (dynamic thresholds, Choudhury and Hahne 1998): a greedy one leaves a half, n of them an n+1-th, and
+ * nobody counts callers.
  */
 
 /** What one caller has in the queue. */
@@ -14,7 +15,10 @@ export interface Share {
 
 /** The share of the queue in which only small jobs wait. */
 const reservedForSmall = 1 / 4;
-/** A large job counts for at most this share of what large ones may fill: it takes turns, so it holds nobody up for longer. */
+/**
+ * A large job counts for at most this share of what large ones may fill: it takes turns, so it holds nobody up for
+ * longer.
+ */
 const largestShare = 1 / 8;
 
 export class Capacity {

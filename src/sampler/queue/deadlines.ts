@@ -1,6 +1,7 @@
 /**
- * Which draws can be done by their deadlines: on an idle replica, and on this one with what it has let in. A draw that nobody will
- * wait for to its end is refused at once, instead of being given up when its time is over and the work for it is lost.
+ * Which draws can be done by their deadlines: on an idle replica, and on this one with what it has let in. A draw that
+ * nobody will wait for to its end is refused at once, instead of being given up when its time is over and the work for
+ * it is lost.
  */
 import { drawsWithin } from '../cost.js';
 import { DrawError } from '../draw-error.js';
@@ -9,14 +10,16 @@ import type { QueueEntry } from './entry.js';
 import type { DrawQueue } from './queue.js';
 
 /**
- * The share of the time to a deadline for which work is let in. The cost model is within a factor of 1.5 of nearly every draw (`npm run bench:cost`), and
- * the rate that is learnt takes off what all draws have in common; the HTTP thread, garbage collection and other processes take some of a worker's time.
+ * The share of the time to a deadline for which work is let in. The cost model is within a factor of 1.5 of nearly
+ * every draw (`npm run bench:cost`), and the rate that is learnt takes off what all draws have in common; the HTTP
+ * thread, garbage collection and other processes take some of a worker's time.
  */
 const ownShare = 0.75;
 
 /**
- * The same for a draw behind others, whose errors it bears too. With 0.75 and with 0.6 one of some twenty draws of 2^27 elements was let in and
- * given up, where refused clients that never waited kept both CPUs busy (`npm run test:faults -- --full --only=heavy-draws`).
+ * The same for a draw behind others, whose errors it bears too. With 0.75 and with 0.6 one of some twenty draws of 2^27
+ * elements was let in and given up, where refused clients that never waited kept both CPUs busy
+ * (`npm run test:faults -- --full --only=heavy-draws`).
  */
 const sharedShare = 0.5;
 

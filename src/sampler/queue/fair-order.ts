@@ -1,8 +1,8 @@
 /**
- * The order of queued jobs of one class: start-time fair queueing by caller (Goyal, Vin and Cheng 1996, SIGCOMM). A job's tag is the virtual time
- * at which it arrived, or the end of its caller's last job if that is later; the lowest tag is next, the oldest of equal ones. So a
- * caller that queues much waits behind itself and not in front of others, and whoever has just come stands at the virtual time of
- * now, behind what began before.
+ * The order of queued jobs of one class: start-time fair queueing by caller (Goyal, Vin and Cheng 1996, SIGCOMM). A
+ * job's tag is the virtual time at which it arrived, or the end of its caller's last job if that is later; the lowest
+ * tag is next, the oldest of equal ones. So a caller that queues much waits behind itself and not in front of others,
+ * and whoever has just come stands at the virtual time of now, behind what began before.
  */
 import type { Job } from '../job.js';
 

@@ -1,6 +1,6 @@
 /**
- * Between jobs and workers: pack(parts) lays parts side by side in one Batch, scatter(parts, result) hands each part its
- * own results again. Knows neither queues nor threads.
+ * Between jobs and workers: pack(parts) lays parts side by side in one Batch, scatter(parts, result) hands each part
+ * its own results again. Knows neither queues nor threads.
  */
 import {
   type Batch,

@@ -1,8 +1,8 @@
 /**
- * A fixed set of worker threads, each with the batch it draws and a few in advance, so that it need not wait for the HTTP thread
- * between them. A worker that is lost fails only the batch it drew and is replaced; one that does not answer in time makes
- * the whole pool useless, and its owner ends the process. Workers are never terminated: ONNX Runtime would abort the process if
- * one were inside a run, so they are told to stop and end by themselves.
+ * A fixed set of worker threads, each with the batch it draws and a few in advance, so that it need not wait for the
+ * HTTP thread between them. A worker that is lost fails only the batch it drew and is replaced; one that does not
+ * answer in time makes the whole pool useless, and its owner ends the process. Workers are never terminated: ONNX
+ * Runtime would abort the process if one were inside a run, so they are told to stop and end by themselves.
  */
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { DrawError } from '../draw-error.js';
@@ -33,15 +33,18 @@ const lossesMax = 5;
 const lossesWindowMs = 60_000;
 
 /**
- * The most that one look adds to the time a batch has been held: if the whole process stood still, so did the worker, and its answer may
- * be there already.
+ * The most that one look adds to the time a batch has been held: if the whole process stood still, so did the worker,
+ * and its answer may be there already.
  */
 const watchStepMsMax = 200;
 
 /** How long to wait after a worker could not start before another is tried. */
 const retryMs = 1000;
 
-/** A worker's heap holds the code and little else, since batches and results lie outside of it; so one that grows is found soon. */
+/**
+ * A worker's heap holds the code and little else, since batches and results lie outside of it; so one that grows is
+ * found soon.
+ */
 const workerHeapMiB = 64;
 
 export class Pool {
@@ -99,8 +102,8 @@ export class Pool {
   }
 
   /**
-   * Looks for a worker that is stuck and for batches that nobody wants any more before they are begun, and fills seats whose worker could
-   * not start. Call it several times a second.
+   * Looks for a worker that is stuck and for batches that nobody wants any more before they are begun, and fills seats
+   * whose worker could not start. Call it several times a second.
    */
   watch(): void {
     const nowMs = this.#options.now();
@@ -118,7 +121,8 @@ export class Pool {
   }
 
   /**
-   * Draws a batch on the worker that has the least to do. The batch's buffer is moved to the worker, and comes back with the result.
+   * Draws a batch on the worker that has the least to do. The batch's buffer is moved to the worker, and comes back
+   * with the result.
    *
    * @param pack makes the batch, of the same contents whenever it is called
    * @param isWanted asked now and then until the batch is begun; once it says no, the batch need not be drawn
@@ -202,8 +206,8 @@ export class Pool {
   }
 
   /**
-   * A ready worker has ended: when nobody asked it to, the batch it drew fails, and another worker takes its place and what it had in
-   * advance.
+   * A ready worker has ended: when nobody asked it to, the batch it drew fails, and another worker takes its place and
+   * what it had in advance.
    */
   #dismiss(seat: Seat, cause: Error): void {
     this.#seats.delete(seat);

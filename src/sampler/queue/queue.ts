@@ -1,9 +1,10 @@
 /**
- * The jobs that wait: their order, their counts and who is let in. Owns every count, each of which changes in one place, with what is left of
- * an entry; what becomes of a job is left to the batcher.
+ * The jobs that wait: their order, their counts and who is let in. Owns every count, each of which changes in one
+ * place, with what is left of an entry; what becomes of a job is left to the batcher.
  *
- * Two classes, small jobs that fit one batch and large ones that are drawn in parts. Small ones go first, but of four batches that are taken while
- * both wait at least one is of a large job; within a class callers take turns (fair-order.ts).
+ * Two classes, small jobs that fit one batch and large ones that are drawn in parts. Small ones go first, but of four
+ * batches that are taken while both wait at least one is of a large job; within a class callers take turns
+ * (fair-order.ts).
  */
 import type { Config } from '../../config.js';
 import { drawsWithin, unitsOfDraws } from '../cost.js';
@@ -194,7 +195,9 @@ function unitsLeft({ drawsLeft, drawUnits: unitsEach }: QueueEntry): number {
   return unitsOfDraws(drawsLeft, unitsEach);
 }
 
-/** Takes the next part of at most `budget` units: whole samples while a sample fits, else rows of one; at least a row. */
+/**
+ * Takes the next part of at most `budget` units: whole samples while a sample fits, else rows of one; at least a row.
+ */
 function cutPart(entry: QueueEntry, budget: number): Part {
   const { job, nextSample, nextRow, drawUnits: unitsEach } = entry;
   const drawsFit = drawsWithin(budget, unitsEach);

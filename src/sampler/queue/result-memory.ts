@@ -1,7 +1,6 @@
 /**
- * The memory of results: those of one batch lie on one buffer, that of a job in parts on a buffer of its own. It can be used again once
- * the last result on it has been released.
- * One that nobody releases is left to the garbage collector.
+ * The memory of results: those of one batch lie on one buffer, that of a job in parts on a buffer of its own. It can be
+ * used again once the last result on it has been released. One that nobody releases is left to the garbage collector.
  */
 import type { BufferPool } from '../../runtime/buffer-pool.js';
 import { type Job, type JobResult, outputWidth, resultBytes } from '../job.js';

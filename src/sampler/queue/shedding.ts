@@ -1,7 +1,7 @@
 /**
- * Which requests are refused before their bodies are read, while large draws have filled their part of the queue and small ones would still be let
- * in. What a request asks for is in its body, and to read a flood of them takes the HTTP thread longer than the workers take for what
- * they can do. So a caller is known by its last draw:
+ * Which requests are refused before their bodies are read, while large draws have filled their part of the queue and
+ * small ones would still be let in. What a request asks for is in its body, and to read a flood of them takes the HTTP
+ * thread longer than the workers take for what they can do. So a caller is known by its last draw:
  *
  * - if that was small, it is read: small draws are never refused for the sake of large ones;
  * - if it was large, less than a second ago, it is refused: it has been told to wait for a second;
@@ -10,7 +10,10 @@
 
 /** As long as the Retry-After of `overloaded`. */
 const waitMs = 1000;
-/** A refusal that was read takes about a quarter of a millisecond of the HTTP thread: a twentieth of it is spent on finding out. */
+/**
+ * A refusal that was read takes about a quarter of a millisecond of the HTTP thread: a twentieth of it is spent on
+ * finding out.
+ */
 const readPerSecond = 200;
 /** Enough for all new connections of many clients at once. */
 const readAtOnce = 50;
@@ -56,7 +59,9 @@ export class Shedding {
     this.#refusedWeight = weight;
   }
 
-  /** Whether a request is refused unread; `hasRoom` says whether a large draw that counts for so much would be let in. */
+  /**
+   * Whether a request is refused unread; `hasRoom` says whether a large draw that counts for so much would be let in.
+   */
   sheds(caller: LastDraw, hasRoom: (weight: number) => boolean): boolean {
     if (!this.isOn || caller.wasSmall) return false;
     const nowMs = this.#now();

@@ -1,7 +1,7 @@
 /**
- * How much a worker does in a millisecond, learnt from the batches it has drawn. It begins at the rate of the machine on which the weights of
- * the cost model were measured, and goes back to it while nothing is drawn: a rate that was learnt in a bad moment must not
- * refuse for ever the draws that would correct it.
+ * How much a worker does in a millisecond, learnt from the batches it has drawn. It begins at the rate of the machine
+ * on which the weights of the cost model were measured, and goes back to it while nothing is drawn: a rate that was
+ * learnt in a bad moment must not refuse for ever the draws that would correct it.
  */
 import { nanosecondsPerUnit } from '../cost.js';
 

@@ -95,7 +95,10 @@ export function growTo(memory: WasmMemory, bytes: number): void {
   if (missing > 0) memory.grow(missing);
 }
 
-/** Gives out places one after another from page 1 on, aligned to cache lines. A row's last pair may be written 16 bytes beyond its end. */
+/**
+ * Gives out places one after another from page 1 on, aligned to cache lines. A row's last pair may be written 16 bytes
+ * beyond its end.
+ */
 export function placer(): (bytes: number) => number {
   let end = wasmPageBytes;
   return (bytes) => {

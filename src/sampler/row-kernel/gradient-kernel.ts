@@ -1,6 +1,6 @@
 /**
- * The gradients of draws, in float64: what comes before and after the exponential, which the graph takes. The mathematics is in
- * assembly/gradients.ts. Leaves to its callers whose noise it is and what becomes of the gradients.
+ * The gradients of draws, in float64: what comes before and after the exponential, which the graph takes. The
+ * mathematics is in assembly/gradients.ts. Leaves to its callers whose noise it is and what becomes of the gradients.
  */
 import assert from 'node:assert/strict';
 import { growTo, instantiate, placer } from './exports.js';
@@ -11,7 +11,10 @@ export const runElementsMax = 2 ** 16;
 /** What stands in for the gradient of a draw: that of its soft sample, or ReinMax's. */
 export type Estimator = 'vjp' | 'reinmax';
 
-/** A kernel with a memory of its own, not shared between threads. Draws lie one after another, draw d is of row d % rowCount. */
+/**
+ * A kernel with a memory of its own, not shared between threads. Draws lie one after another, draw d is of row d %
+ * rowCount.
+ */
 export class GradientKernel {
   readonly #memory;
   readonly #kernel;
@@ -61,8 +64,8 @@ export class GradientKernel {
   }
 
   /**
-   * Writes the exponents of the gradients of draws from place `place` on, whose rows begin there too. They become exponentials in
-   * `scaled`, for reinmax also in `unit`, before the gradients are asked for.
+   * Writes the exponents of the gradients of draws from place `place` on, whose rows begin there too. They become
+   * exponentials in `scaled`, for reinmax also in `unit`, before the gradients are asked for.
    */
   exponents(kind: Estimator, place: number, draws: number, categories: number, rowCount: number): void {
     const fits = draws >= 1 && rowCount >= 1 && rowCount <= draws && (place + draws) * categories <= this.#elements;

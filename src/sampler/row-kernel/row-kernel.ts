@@ -1,12 +1,16 @@
 /**
- * Loads the WebAssembly kernel of what is computed one row at a time: log-samples, log-densities and top-k. The mathematics, its domains
- * and bounds are in assembly/log-density.ts and assembly/top-k.ts. Leaves to its callers whose noise it is and where results go.
+ * Loads the WebAssembly kernel of what is computed one row at a time: log-samples, log-densities and top-k. The
+ * mathematics, its domains and bounds are in assembly/log-density.ts and assembly/top-k.ts. Leaves to its callers whose
+ * noise it is and where results go.
  */
 
 import assert from 'node:assert/strict';
 import { type Exports, growTo, instantiate, placer } from './exports.js';
 
-/** Elements that the callers of a kernel hand it at a time, but for a single row of more: with its scratch they fit the L2 cache. */
+/**
+ * Elements that the callers of a kernel hand it at a time, but for a single row of more: with its scratch they fit the
+ * L2 cache.
+ */
 export const blockElementsMax = 2 ** 14;
 
 /** Bytes of an entry of the sort, which has two lists of them. */
@@ -14,7 +18,10 @@ const entryBytes = 8;
 
 const noFiniteLogit = 'A row without a finite logit. This is a bug.';
 
-/** Where the arrays of a kernel begin, in bytes. Page 0 is the kernel's own. `work` is log y, the log-samples, or the entries of the sort. */
+/**
+ * Where the arrays of a kernel begin, in bytes. Page 0 is the kernel's own. `work` is log y, the log-samples, or the
+ * entries of the sort.
+ */
 interface Layout {
   readonly logits: number;
   readonly noise: number;
@@ -43,8 +50,9 @@ function layOut(elements: number, draws: number, categories: number, sorts: bool
 }
 
 /**
- * A kernel with a memory of its own, not shared between threads. `reserve` makes the views; draws lie one after another in them, and draw d
- * is of row d % rowCount. A call overwrites what an earlier one left, and `reserve` may move everything.
+ * A kernel with a memory of its own, not shared between threads. `reserve` makes the views; draws lie one after another
+ * in them, and draw d is of row d % rowCount. A call overwrites what an earlier one left, and `reserve` may move
+ * everything.
  */
 export class RowKernel {
   readonly #memory;
@@ -71,7 +79,10 @@ export class RowKernel {
     this.#kernel = kernel;
   }
 
-  /** Makes room for draws of so many categories, as many as a block has, and for sorting a row where `sorts`. Grows memory when it must. */
+  /**
+   * Makes room for draws of so many categories, as many as a block has, and for sorting a row where `sorts`. Grows
+   * memory when it must.
+   */
   reserve(categories: number, sorts: boolean): void {
     const elements = Math.max(blockElementsMax, categories);
     const old = this.#reserved;

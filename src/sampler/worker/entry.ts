@@ -1,6 +1,6 @@
 /**
- * Thread entry: takes batches from the pool, draws them one at a time and in order, and moves them back with their results. An
- * error is not caught: it ends the thread, and the pool fails the batch and starts another worker.
+ * Thread entry: takes batches from the pool, draws them one at a time and in order, and moves them back with their
+ * results. An error is not caught: it ends the thread, and the pool fails the batch and starts another worker.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { lowerThreadPriority } from '../../runtime/thread-priority.js';

@@ -1,4 +1,7 @@
-/** Draws samples: noise, perturbed logits, indices and the sums of soft samples from the kernel, their exponentials from the graph. */
+/**
+ * Draws samples: noise, perturbed logits, indices and the sums of soft samples from the kernel, their exponentials from
+ * the graph.
+ */
 import type { Batch, BatchResult } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { DrawGraphs } from '../onnx/session.js';
@@ -49,7 +52,10 @@ export class Forward {
     stageRows(batch.temperature, run, kernel.temperatures);
   }
 
-  /** Takes the argmax of every draw, runs the graph for those that are soft, and copies what was asked for to the result. */
+  /**
+   * Takes the argmax of every draw, runs the graph for those that are soft, and copies what was asked for to the
+   * result.
+   */
   async #flush(categories: number, runs: readonly Run[], result: BatchResult): Promise<void> {
     const kernel = this.#kernel;
     const index = runs.filter(({ part }) => part.stage !== 'noise');

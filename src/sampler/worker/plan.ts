@@ -24,7 +24,9 @@ export interface PlannedPart {
   readonly at: { readonly [Name in OutputName]?: number };
 }
 
-/** The parts of a batch and a result for them, in which hard samples are zeros: a one-hot sample then needs only its 1. */
+/**
+ * The parts of a batch and a result for them, in which hard samples are zeros: a one-hot sample then needs only its 1.
+ */
 export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchResult } {
   const parts: PlannedPart[] = [];
   const counts: { [Name in OutputName]?: number } = {};

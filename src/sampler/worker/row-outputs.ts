@@ -10,8 +10,8 @@ export class RowOutputs {
   /**
    * Writes those of a run that were asked for, from its noise in the tile.
    *
-   * The log-density is taken at the log-samples as they are returned, in float32: it is the density of the point the caller
-   * gets, and POST /log-prob gives the very same number for it.
+   * The log-density is taken at the log-samples as they are returned, in float32: it is the density of the point the
+   * caller gets, and POST /log-prob gives the very same number for it.
    */
   write({ categories, logits, temperature }: Batch, run: Run, tile: Float32Array, result: BatchResult): void {
     const { part, draws, place, row, rows } = run;

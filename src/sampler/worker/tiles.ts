@@ -1,13 +1,16 @@
 /**
- * Cuts the parts of a batch into tiles: a tile is a number of whole draws that fits the L2 cache, so that memory is bounded by
- * what is returned and not by what is drawn. What is done with a tile is left to the caller; which draws share one never
- * changes a bit of any of them.
+ * Cuts the parts of a batch into tiles: a tile is a number of whole draws that fits the L2 cache, so that memory is
+ * bounded by what is returned and not by what is drawn. What is done with a tile is left to the caller; which draws
+ * share one never changes a bit of any of them.
  */
 import { type Batch, streamColumns } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { PlannedPart } from './plan.js';
 
-/** Elements of a tile on the CPU: perturbed logits, the graph's two intermediates and its output stay within 1 MiB of L2 cache. */
+/**
+ * Elements of a tile on the CPU: perturbed logits, the graph's two intermediates and its output stay within 1 MiB of L2
+ * cache.
+ */
 export const tileElementsMax = 2 ** 16;
 
 /** Consecutive draws of one part that lie side by side in a tile. */
@@ -56,8 +59,8 @@ export async function inTiles(
 }
 
 /**
- * How many draws from `draw` on form one run of at most `most`: the kernel repeats the rows of a run sample by sample, so a
- * run that begins inside a sample ends with it.
+ * How many draws from `draw` on form one run of at most `most`: the kernel repeats the rows of a run sample by sample,
+ * so a run that begins inside a sample ends with it.
  */
 function runLength({ rowCount, sampleCount }: PlannedPart, draw: number, most: number): number {
   const row = draw % rowCount;

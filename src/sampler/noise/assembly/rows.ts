@@ -20,8 +20,8 @@ export function perturb(noise: usize, logits: usize, draws: u32, categories: u32
 }
 
 /**
- * Writes the same z of one row elsewhere, which leaves noise and logits as they are, and returns the largest z. A difference of finite logits that
- * leaves float32 makes z -Infinity, here only.
+ * Writes the same z of one row elsewhere, which leaves noise and logits as they are, and returns the largest z. A
+ * difference of finite logits that leaves float32 makes z -Infinity, here only.
  */
 export function perturbRow(z: usize, logits: usize, noise: usize, categories: u32, most: f32): f32 {
   const start = z;

@@ -14,8 +14,8 @@ const MINUS_INFINITY = memory.data<u64>([0xfff0000000000000]);
 /**
  * log y = d - log sum exp d with d = (z - max z) / tau, the log-softmax of z / tau, in float64 to `out`, which has room
  * for an even number of categories; a place too many is -Infinity. The maximum is subtracted before the division, so no
- * temperature overflows. z is what `perturbRow` wrote; where it left float32, z is l - max l in float64, beside which no
- * noise counts. A masked category stays -Infinity. tau is in 1e-6 .. 1e6.
+ * temperature overflows. z is what `perturbRow` wrote; where it left float32, z is l - max l in float64, beside which
+ * no noise counts. A masked category stays -Infinity. tau is in 1e-6 .. 1e6.
  *
  * Accuracy, against the exact log-softmax of these z and tau, with u = 2^-53:
  *   |error| <= u (4 |log y| + 4 ln K + 8)

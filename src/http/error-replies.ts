@@ -50,7 +50,7 @@ function toProblem(error: unknown): Problem | undefined {
 }
 
 /** The body of a problem reply. */
-export function problemBodyOf(problem: Problem, requestId: string): string {
+function problemBodyOf(problem: Problem, requestId: string): string {
   const { status, title } = problemKind(problem.code);
   return JSON.stringify({
     type: `/problems/${problem.code}`,

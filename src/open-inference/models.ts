@@ -9,7 +9,7 @@ export interface InputSpec {
 }
 
 /** What an output holds for each draw: a number, a number a category, or a number for each of the top k. */
-export type Width = 'one' | 'categories' | 'topK';
+type Width = 'one' | 'categories' | 'topK';
 
 export interface OutputSpec {
   readonly datatype: Datatype;

@@ -10,7 +10,7 @@ import { inferExamples } from '../open-inference/examples.js';
 import { type ModelName, models } from '../open-inference/models.js';
 
 /** Part of a document. */
-export interface Part {
+interface Part {
   readonly [key: string]: unknown;
 }
 

@@ -11,7 +11,7 @@ import { sampleExamples, sampleReplyExamples } from './sample-examples.js';
 import { readSeed, type Seed, seedField } from './seed.js';
 import { checkTopK } from './top-k.js';
 
-export const returnNames = ['samples', 'indices', 'log_samples', 'log_prob', 'noise'] as const;
+const returnNames = ['samples', 'indices', 'log_samples', 'log_prob', 'noise'] as const;
 export type ReturnName = (typeof returnNames)[number];
 
 export interface SampleRequest {

@@ -89,7 +89,7 @@ declare const WebAssembly: {
   Instance: new (module: object, imports: { env: { memory: object } }) => { readonly exports: unknown };
 };
 
-export const pageBytes = 65536;
+const pageBytes = 65536;
 const cacheLineBytes = 64;
 
 /** 4 GiB, what 32-bit addresses reach: at most 40 bytes an element of a block or of the longest row. */

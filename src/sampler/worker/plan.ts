@@ -13,7 +13,7 @@ import { openResult } from '../messages.js';
 
 /** How much of the graph a part needs. Parts are drawn in this order, so that at most one tile mixes soft and hard. */
 export const needs = ['soft', 'index', 'noise'] as const;
-export type Need = (typeof needs)[number];
+type Need = (typeof needs)[number];
 
 /** A part of a batch: where its rows are, and where its outputs go. */
 export interface PlannedPart {

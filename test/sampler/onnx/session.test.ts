@@ -32,7 +32,7 @@ async function draw(
     temperature: new Tensor('float32', Float32Array.from(temperature), [rows, 1]),
     hard: new Tensor('bool', flags, [rows, 1]),
   });
-  return { samples: samples.data as Float32Array, indices: [...(index.data as BigInt64Array)].map(Number) };
+  return { samples: samples.data as Float32Array, indices: [...index.data].map(Number) };
 }
 
 /** TypeScript declares WebAssembly only together with the browser's globals. */

@@ -7,7 +7,7 @@
  * makes every field with a default a required one, so defaults are told in descriptions.
  */
 /** Part of a document. */
-export interface Part {
+interface Part {
   readonly [key: string]: unknown;
 }
 

@@ -2,7 +2,7 @@
 import { type Component, component } from './component.js';
 
 export const float32 = { type: 'number', format: 'float' } as const;
-export const float64 = { type: 'number', format: 'double' } as const;
+const float64 = { type: 'number', format: 'double' } as const;
 const int64 = { type: 'integer', format: 'int64' } as const;
 
 /** A list of types would say the same, but many generators refuse it. */

@@ -4,7 +4,7 @@ import { SeedList, type WrongSeed, writeDigits, writeNumber } from '../json/seed
 import { component } from './component.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
-export type SeedValue = number | string;
+type SeedValue = number | string;
 
 /** Validated seeds. */
 export interface Seed {

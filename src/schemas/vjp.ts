@@ -10,7 +10,7 @@ import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js
 import { replayedSeedField, type Seed } from './seed.js';
 import { vjpExamples, vjpReplyExamples } from './vjp-examples.js';
 
-export const estimators = ['straight_through', 'reinmax'] as const;
+const estimators = ['straight_through', 'reinmax'] as const;
 export type Estimator = (typeof estimators)[number];
 
 export const estimator = z.enum(estimators).meta({

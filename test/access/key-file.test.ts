@@ -31,7 +31,7 @@ async function opened(parts: KeyFileParts, path = '/nowhere') {
 
 /** Gives one text after the other, the last for ever. */
 function texts(...all: string[]) {
-  return async () => (all.length > 1 ? (all.shift() as string) : (all[0] as string));
+  return async () => (all.length > 1 ? (all.shift() as string) : all[0]);
 }
 
 const wait = async () => {};

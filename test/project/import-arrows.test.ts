@@ -133,7 +133,7 @@ function ruleOf(file: string) {
 function importsOf(file: string, folder = source): string[] {
   const text = readFileSync(posix.join(folder, file), 'utf8');
   const names = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^']+)'|\bimport\(?\s*'([^']+)'/gm)].map(
-    ([, from, bare]) => (from ?? bare) as string,
+    ([, from, bare]) => from ?? bare,
   );
   return names.map((name) =>
     name.startsWith('.') ? posix.join(posix.dirname(file), name).replace(/\.js$/, '.ts') : name,

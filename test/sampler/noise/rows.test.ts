@@ -32,13 +32,13 @@ const logit = fc.oneof(
 
 /** A longer list is drawn from a short one, or fast-check would take its time. */
 function spread(values: readonly number[], length: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length }, (_, i) => values[(i * 7 + (i >> 3)) % values.length] as number);
+  return Float32Array.from({ length }, (_, i) => values[(i * 7 + (i >> 3)) % values.length]);
 }
 
 /** z as the contract has it; the largest by comparison. */
 function perturbed(logits: Float32Array, noise: Float32Array): Float32Array {
   const most = logits.reduce((a, b) => Math.max(a, b));
-  return noise.map((g, k) => Math.fround(Math.fround((logits[k] as number) - most) + g));
+  return noise.map((g, k) => Math.fround(Math.fround(logits[k] - most) + g));
 }
 
 /** Equal bits, so that +0 and -0 differ. Not by t.same, which takes 20 ms for arrays of this size. */
@@ -59,7 +59,7 @@ t.test('Perturbed logits are (l - max l) + g in two float32 operations, bit for 
       for (let row = 0; row * categories < rows.length; row++) rows[row * categories + (row % categories)] = row;
       kernel.logits.fill(UNTOUCHED).set(rows);
       kernel.noise.fill(UNTOUCHED).set(spread(noise, draws * categories), start);
-      for (let i = 0; i < draws * categories; i++) kernel.noise[start + i] = (kernel.noise[start + i] as number) + 0;
+      for (let i = 0; i < draws * categories; i++) kernel.noise[start + i] = kernel.noise[start + i] + 0;
       const expected = kernel.noise.slice();
       for (let draw = 0; draw < draws; draw++) {
         const row = (draw % rowCount) * categories;

@@ -198,7 +198,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
         runBatch: async (parts, _isWanted, batchUnits) => {
           const cost = parts.reduce((sum, part) => sum + partUnits(part), 0);
           if (cost !== batchUnits) throw new Error('The batch costs something else than it says.');
-          const isOneRow = parts.length === 1 && (parts[0] as Part).rowCount * (parts[0] as Part).sampleCount === 1;
+          const isOneRow = parts.length === 1 && parts[0].rowCount * parts[0].sampleCount === 1;
           if (!isOneRow && cost > batchUnitsMax) throw new Error('The batch is above its limit.');
           if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
           return parts.map(answer);

@@ -95,7 +95,7 @@ t.test('in simulation all large draws that are let in are done by their deadline
     const left = arrivals.toSorted((a, b) => a.atMs - b.atMs);
     let done = true;
     while (left.length > 0 || !queue.isEmpty) {
-      while (left.length > 0 && (left[0] as { atMs: number }).atMs <= clock.nowMs) {
+      while (left.length > 0 && left[0].atMs <= clock.nowMs) {
         const { batches, caller, deadlineMs } = left.shift() as (typeof left)[number];
         const next = entry(job(batches), clock.nowMs + deadlineMs, callers[caller]);
         if (lateMs(next) === 0) queue.add(next);

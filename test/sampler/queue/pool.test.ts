@@ -60,7 +60,7 @@ t.test('real workers draw batches that wait for them and all of them end when as
   const pool = await Pool.start(options({ workers: 2, onLost: (error) => t.error(error) }));
   t.equal(pool.alive, 2);
   const results = await Promise.all(Array.from({ length: 20 }, () => pool.run(oneBatch)));
-  const first = scatter([onePart()], results[0] as (typeof results)[0])[0];
+  const first = scatter([onePart()], results[0])[0];
   for (const result of results) t.same(scatter([onePart()], result)[0], first);
   await pool.stop();
   t.equal(pool.alive, 0);

@@ -22,7 +22,7 @@ export interface Lifecycle {
 }
 
 /** Metrics as routes see them. */
-export interface RouteMetrics {
+interface RouteMetrics {
   /** Called with the time that printing a reply took. */
   readonly printed: OnPrinted;
   /** Media type of `text`. */

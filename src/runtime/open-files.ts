@@ -17,7 +17,7 @@ export function openFilesMin(workers: number): number {
  * Node.js raises the soft limit to the hard one before any script runs, so this is as much as there is. Undefined where
  * no /proc says it.
  */
-export function openFilesMax(): number | undefined {
+function openFilesMax(): number | undefined {
   try {
     const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
     if (soft === undefined) return undefined;

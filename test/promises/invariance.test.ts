@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { nextTurn } from '../../src/runtime/event-loop-turns.js';
 import { sumGradients } from '../../src/sampler/gradient.js';
-import type { Job, JobResult, SampleJob } from '../../src/sampler/job.js';
+import type { JobResult, SampleJob } from '../../src/sampler/job.js';
 import { createSampler, type Sampler } from '../../src/sampler/sampler.js';
 import { makeJob } from '../support/jobs.js';
 import { testProvider } from '../support/provider.js';

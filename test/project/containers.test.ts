@@ -1,4 +1,7 @@
-/** compose.yaml confines and stops the service as the image and its manifests do; the development container installs what npm needs. */
+/**
+ * compose.yaml confines and stops the service as the image and its manifests do; the development container installs
+ * what npm needs.
+ */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';

@@ -1,4 +1,7 @@
-/** What GitHub reads: forms that ask for a replay, workflows that run the gate with the least rights, and updates of packages. */
+/**
+ * What GitHub reads: forms that ask for a replay, workflows that run the gate with the least rights, and updates of
+ * packages.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';

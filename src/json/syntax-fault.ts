@@ -159,7 +159,7 @@ class SyntaxWalk {
         // DEL and the C1 controls are legal in a string.
         this.#index += 1;
       } else {
-        return this.#miss('an escape in place of the control character, such as \\n or \\t');
+        return this.#miss('an escape such as \\n or \\t');
       }
     }
   }

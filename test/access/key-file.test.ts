@@ -74,7 +74,7 @@ t.test(
     await file.check();
     await file.check();
     t.equal(names(), 'donefalse');
-    t.same(news, ['it changes whenever it is read']);
+    t.same(news, ['it changed at every read: rename a complete file over it']);
     settled = true;
     await file.check();
     t.equal(names(), 'donetrue');

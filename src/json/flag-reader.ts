@@ -27,7 +27,7 @@ export class FlagReader extends ListReader<FlagList> {
   readonly #buffer: ArrayBuffer;
   readonly #flags: Uint8Array;
 
-  /** @param position the byte behind the array's opening bracket */
+  /** @param position the byte after the array's opening bracket */
   constructor(body: Buffer, position: number, memory: Memory) {
     super(body, position, Number.POSITIVE_INFINITY);
     this.#memory = memory;

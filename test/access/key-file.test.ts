@@ -137,7 +137,7 @@ t.test(
     const service = await start({ API_KEYS_FILE: path });
     renameSync(pipe, path);
     // Looked at every 5 seconds.
-    while (!service.lines.some(({ msg }) => String(msg).startsWith('the key file is wrong'))) {
+    while (!service.lines.some(({ msg }) => String(msg).startsWith('the key file is invalid'))) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     service.child.kill('SIGTERM');

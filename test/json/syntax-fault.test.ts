@@ -22,7 +22,7 @@ function failure(body: string | Buffer): MalformedJsonError {
   throw new Error(`This was accepted: ${body}`);
 }
 
-const noNumber = /write null for a category that must never be drawn/;
+const noNumber = /send null for a category that must never be drawn/;
 
 /** [what is wrong, body, byte, what the message says] */
 const mistakes: readonly (readonly [string, string, number, ...RegExp[]])[] = [

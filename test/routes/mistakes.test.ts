@@ -153,7 +153,7 @@ t.test('unknown fields of nested objects are named at their place', async (t) =>
 t.test('names are cut and escaped, and pointers too', async (t) => {
   t.match(await tell('/sample', { logits: [1], 'a/b~c': 1 }), {
     pointers: ['/a~1b~0c'],
-    first: /"a\/b~c" is no field/,
+    first: /"a\/b~c" is not a field/,
   });
   const told = await tell('/sample', { logits: [1], 'x\u001b[31m\u202e"\n': 1 });
   t.match(told.first, '"x\\u001b[31m\\u202e\\"\\u000a" is not a field here');

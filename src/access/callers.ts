@@ -1,31 +1,31 @@
-/** Who may draw, and how much: the callers of a set of keys, each with its quota. Knows neither files nor HTTP. */
+/** The callers of a set of API keys, each with a quota. This module knows neither files nor HTTP. */
 import { Problem } from '../errors.js';
 import { type ApiKey, findApiKey } from './api-keys.js';
 import { Quota } from './quota.js';
 
-/** Whoever has a key; all keys of one name are one caller. */
+/** A client with an API key. All keys of one name belong to one caller. */
 export interface Caller {
   readonly name: string;
   /**
    * Charges a draw before it is queued.
    *
-   * @throws {Problem} `quota-exceeded`, with the time after which the same draw would be let through
+   * @throws {Problem} `quota-exceeded`, with the time after which the same draw will be accepted
    */
   readonly charge: (elements: number) => void;
-  /** The draw was turned away for no fault of the caller: it costs nothing. */
+  /** Refunds a draw that was rejected for a reason other than the caller. */
   readonly refund: (elements: number) => void;
-  /** The draw was done. */
+  /** Counts a completed draw. */
   readonly drawn: (elements: number) => void;
 }
 
 export interface CallersOptions {
-  /** Quota of callers whose lines give none; 0 is no quota. */
+  /** Quota of callers whose keys have none; 0 for no quota. */
   readonly quotaElementsPerMinute: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Told what was drawn for whom. */
+  /** Called after each completed draw. */
   readonly drawn: (name: string, elements: number) => void;
-  /** Told of a caller none of whose keys is valid any more. */
+  /** Called when a caller has no valid key any more. */
   readonly removed: (name: string) => void;
 }
 
@@ -39,7 +39,7 @@ export class Callers {
     this.#options = options;
   }
 
-  /** Takes over a new set of keys; callers that stay keep what they have used of their quota. */
+  /** Replaces the set of keys. Callers that remain keep the state of their quota. */
   replace(keys: readonly ApiKey[]): void {
     const { quotaElementsPerMinute, now, removed } = this.#options;
     this.#keys = keys;

@@ -1,7 +1,7 @@
 /** From an inference request to the draw it asks for: what POST /sample and POST /sample/vjp make of their fields. */
 import type { Memory } from '../json/array-reader.js';
 import { type Draw, drawAxes, toDraw } from '../schemas/draw.js';
-import { InferIssues } from '../schemas/issue-list.js';
+import { IssueList } from '../schemas/issue-list.js';
 import type { Logits } from '../schemas/logits.js';
 import { findMasks, type Masks } from '../schemas/masks.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
@@ -47,7 +47,7 @@ export async function readSampleInference(
   const topK = request.parameters.top_k ?? 0;
   const defaults = ['samples', 'indices', ...(topK > 0 ? ['top_indices'] : [])];
   const outputs = requestedOutputs(request, 'gumbel_softmax', defaults);
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const at = outputs.findIndex(({ name }) => name === 'top_indices');
   if (at >= 0 && topK === 0) {
     issues.report('validation', ['outputs', at, 'name'], 'needs the parameter top_k: how many categories to draw');
@@ -72,7 +72,7 @@ export async function readVjpInference(
   const estimator = request.parameters.estimator ?? 'straight_through';
   const gradients = estimator === 'reinmax' ? ['grad_logits'] : ['grad_logits', 'grad_temperature'];
   const outputs = requestedOutputs(request, 'gumbel_softmax_vjp', gradients);
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const inputs = placeAll(request, binary, 'gumbel_softmax_vjp', issues);
   if (request.parameters.seed === undefined && !inputs.has('seed')) {
     issues.report('validation', ['inputs'], 'must have the tensor seed, or the parameter seed: it replays the noise');
@@ -103,7 +103,7 @@ function placeAll(
   request: InferRequest,
   binary: Buffer,
   model: ModelName,
-  issues: InferIssues,
+  issues: IssueList,
 ): Map<string, InputTensor> {
   issues.throwIfAny();
   const inputs = placeInputs(request.inputs, binary, model, issues);
@@ -121,7 +121,7 @@ async function readDraw(
   inputs: ReadonlyMap<string, InputTensor>,
   limits: InferLimits,
   memory: Memory,
-  issues: InferIssues,
+  issues: IssueList,
   randomSeed?: () => string,
 ): Promise<DrawInference> {
   const { parameters } = request;
@@ -151,7 +151,7 @@ async function readDraw(
 /** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category where the request refuses masks */
 async function refuseMasks(masks: Masks, logits: Logits, { path, bytes }: InputTensor): Promise<void> {
   if (masks === 'allow') return;
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const what = bytes ? '-infinity' : 'null, which JSON.stringify writes for NaN and Infinity,';
   const text = `is ${what} while masks are refused: send a finite logit, or leave masks out to mask the category`;
   await findMasks(logits, (at) =>
@@ -164,13 +164,13 @@ function parameterOf(field: string): readonly string[] {
   return ['parameters', field];
 }
 
-async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues) {
+async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList) {
   if (tensor) return temperatureIn(tensor, issues);
   return toTemperature([parameters.temperature ?? 1], false, issues.at(['parameters', 'temperature']));
 }
 
 /** uint8: a flag for each row, or one for all. */
-function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues): Uint8Array {
+function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList): Uint8Array {
   if (tensor) return flagsIn(tensor, issues) ?? new Uint8Array(1);
   return Uint8Array.of(parameters.hard ? 1 : 0);
 }
@@ -179,7 +179,7 @@ async function seedOf(
   { parameters }: InferRequest,
   tensor: InputTensor | undefined,
   memory: Memory,
-  issues: InferIssues,
+  issues: IssueList,
   randomSeed?: () => string,
 ): Promise<Seed | undefined> {
   const absent: AbsentSeed = randomSeed ? 'random' : 'refused';
@@ -198,7 +198,7 @@ function checkReturned(
   topK: number,
   outputs: readonly RequestedOutput[],
   { elementsReturnedMax, binaryElementsReturnedMax }: InferLimits,
-  issues: InferIssues,
+  issues: IssueList,
 ): void {
   const draws = (draw.numSamples ?? 1) * draw.logits.rows;
   const widths = { one: 1, categories: draw.logits.categories, topK };

@@ -10,7 +10,7 @@ import { readSeeds } from '../json/seed-reader.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
 import { scanFloats } from '../schemas/float-scan/float-scan.js';
 import { type IssueSink, isEnough } from '../schemas/issue.js';
-import type { InferIssues } from '../schemas/issue-list.js';
+import type { IssueList } from '../schemas/issue-list.js';
 import {
   isLegalShape,
   type Logits,
@@ -33,7 +33,7 @@ const turnElements = 2 ** 18;
 const floatMax = (2 - 2 ** -23) * 2 ** 127;
 
 /** float32 elements, NaN for null in JSON; undefined once it has been reported that they are no numbers. */
-async function floatsIn(tensor: InputTensor, issues: InferIssues): Promise<Float32Array | undefined> {
+async function floatsIn(tensor: InputTensor, issues: IssueList): Promise<Float32Array | undefined> {
   const { bytes, data, datatype, path } = tensor;
   if (!isFloat(datatype)) throw new Error(`A ${datatype} tensor was read as floats. This is a bug.`);
   if (bytes !== undefined) return floatsOf(bytes, datatype);
@@ -49,7 +49,7 @@ async function floatsIn(tensor: InputTensor, issues: InferIssues): Promise<Float
 export async function logitsIn(
   tensor: InputTensor,
   limits: LogitsLimits,
-  issues: InferIssues,
+  issues: IssueList,
 ): Promise<Logits | undefined> {
   const [rows, categories] = tensor.shape as [number, number];
   const sink = issues.at(tensor.path);
@@ -81,7 +81,7 @@ function areLogits(
   from: number,
   to: number,
   { path }: InputTensor,
-  issues: InferIssues,
+  issues: IssueList,
 ): boolean {
   if (!scanFloats(data, from, to).notFinite) return true;
   const refuse = (at: number) => {
@@ -95,7 +95,7 @@ function areLogits(
 export async function finiteIn(
   tensor: InputTensor,
   shape: readonly number[],
-  issues: InferIssues,
+  issues: IssueList,
 ): Promise<Float32Array | undefined> {
   if (shape.length !== tensor.shape.length || !shape.every((extent, axis) => extent === tensor.shape[axis])) {
     issues.report('validation', [...tensor.path, 'shape'], `must be that of the samples, [${shape.join(', ')}]`);
@@ -119,7 +119,7 @@ export async function finiteIn(
 }
 
 /** One temperature, or one for each row. */
-export async function temperatureIn(tensor: InputTensor, issues: InferIssues): Promise<Temperature | undefined> {
+export async function temperatureIn(tensor: InputTensor, issues: IssueList): Promise<Temperature | undefined> {
   const data = await floatsIn(tensor, issues);
   return data && toTemperature(data, tensor.shape[0] !== 1, issues.at(tensor.path));
 }
@@ -128,7 +128,7 @@ export async function temperatureIn(tensor: InputTensor, issues: InferIssues): P
 export async function seedIn(
   tensor: InputTensor,
   memory: Memory,
-  issues: InferIssues,
+  issues: IssueList,
   absent: AbsentSeed,
 ): Promise<Seed | undefined> {
   const { bytes, data, datatype, path } = tensor;
@@ -159,7 +159,7 @@ function seedOfBytes(
   isSigned: boolean,
   perRow: boolean,
   path: InputTensor['path'],
-  issues: InferIssues,
+  issues: IssueList,
 ): Seed | undefined {
   // A copy, since the bytes may not be aligned. A 64-bit integer is its low word, then its high word.
   const words = new Uint32Array(new Uint8Array(bytes).buffer);
@@ -169,7 +169,7 @@ function seedOfBytes(
 }
 
 /** uint8: one flag, or one for each row; 1 is true. */
-export function flagsIn(tensor: InputTensor, issues: InferIssues): Uint8Array | undefined {
+export function flagsIn(tensor: InputTensor, issues: IssueList): Uint8Array | undefined {
   const { bytes, data, path } = tensor;
   if (bytes !== undefined) {
     const wrong = bytes.findIndex((value) => value > 1);

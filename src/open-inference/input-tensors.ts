@@ -3,7 +3,7 @@
  * with the bytes behind the JSON. Nothing is converted or allocated here; what the elements are is for fields.ts.
  */
 import { NumberMatrix } from '../json/number-matrix.js';
-import type { InferIssues } from '../schemas/issue-list.js';
+import type { IssueList } from '../schemas/issue-list.js';
 import { type InputSpec, type ModelName, models, unknownTensorText } from './models.js';
 import { type Datatype, datatypeBytes } from './tensors/datatypes.js';
 
@@ -37,7 +37,7 @@ export function placeInputs(
   declared: readonly DeclaredInput[],
   binary: Buffer,
   model: ModelName,
-  issues: InferIssues,
+  issues: IssueList,
 ): Map<string, InputTensor> {
   const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
   const inputs = new Map<string, InputTensor>();
@@ -83,7 +83,7 @@ function isKnown(
   path: InputPath,
   model: ModelName,
   inputs: ReadonlyMap<string, InputTensor>,
-  issues: InferIssues,
+  issues: IssueList,
 ): boolean {
   const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
@@ -117,11 +117,7 @@ function adviceOn(name: string, shape: readonly number[]): string {
 }
 
 /** Whether the elements are given once, as many as the shape says. */
-function hasItsSize(
-  { shape, datatype, parameters, data }: DeclaredInput,
-  path: InputPath,
-  issues: InferIssues,
-): boolean {
+function hasItsSize({ shape, datatype, parameters, data }: DeclaredInput, path: InputPath, issues: IssueList): boolean {
   const size = parameters?.binary_data_size;
   const count = shape.reduce((product, extent) => product * extent, 1);
   const bytes = count * datatypeBytes[datatype];

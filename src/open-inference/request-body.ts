@@ -45,7 +45,7 @@ function withHeader(error: unknown, jsonLength: number): unknown {
 
 function withMissingHeader(error: unknown, { headers }: FastifyRequest): unknown {
   const isBinary = parseMediaType(headers['content-type'] ?? '')?.type !== form.types[0];
-  if (error instanceof MalformedJsonError && (isBinary || error.behindEnd)) {
+  if (error instanceof MalformedJsonError && (isBinary || error.afterEnd)) {
     return new Problem('malformed-json', `${error.message} ${missingHeader}`);
   }
   if (error instanceof Problem && error.code === 'body-too-large' && isBinary) {

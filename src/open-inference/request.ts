@@ -8,7 +8,7 @@ import { dropNulls, nullableFields } from '../schemas/absent-null.js';
 import { component } from '../schemas/component.js';
 import { type DrawLimits, drawFields } from '../schemas/draw.js';
 import { validationProblem } from '../schemas/issue.js';
-import { InferIssues } from '../schemas/issue-list.js';
+import { IssueList } from '../schemas/issue-list.js';
 import { oneSeedJsonSchema } from '../schemas/seed.js';
 import { estimator } from '../schemas/vjp.js';
 import { type ModelName, models, type OutputSpec, unknownTensorText } from './models.js';
@@ -189,7 +189,7 @@ export function readInferRequest(
   dropAllNulls(json);
   const parsed = schema.safeParse(json === undefined ? rawRequest(model, binary) : json);
   if (!parsed.success) throw validationProblem(parsed.error);
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const { model_name, parameters, inputs } = parsed.data;
   if (model_name !== undefined && model_name !== model) {
     issues.report('validation', ['model_name'], `must be that of the path, ${model}`);
@@ -225,7 +225,7 @@ export function requestedOutputs(
   defaults: readonly string[],
 ): RequestedOutput[] {
   const specs: Readonly<Record<string, OutputSpec>> = models[model].outputs;
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const wanted = outputs.length > 0 ? outputs : defaults.map((output) => ({ name: output, parameters: undefined }));
   const requested = wanted.map(({ name: output, parameters: own }, index) => {
     if (!Object.hasOwn(specs, output)) {

@@ -386,7 +386,7 @@ const wrong: readonly [
     422,
     'non-finite-logits',
     '/inputs/0',
-    'at row 1, column 1: is infinite in float32',
+    'at row 1, column 1: is infinite in float32: send a magnitude of at most 3.4028235e38',
   ],
   [
     'a row of masks',

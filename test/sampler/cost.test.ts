@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   drawsWithin,
-  unitsPerDrawOf,
   jobUnits,
   partUnits,
   unitsOfDraws,
+  unitsPerDrawOf,
   weightedDraw,
   weights,
 } from '../../src/sampler/cost.js';
@@ -67,7 +67,10 @@ t.test('a job costs what its draws cost, and more outputs never cost less', (t) 
   const property = fc.property(shapes, (shape) => {
     const job = shapeOf(shape);
     const all = { ...job, outputs: new Set(outputNames) };
-    return jobUnits(job) === weights.job + job.rows * job.samples * unitsPerDrawOf(job) && unitsPerDrawOf(all) >= unitsPerDrawOf(job);
+    return (
+      jobUnits(job) === weights.job + job.rows * job.samples * unitsPerDrawOf(job) &&
+      unitsPerDrawOf(all) >= unitsPerDrawOf(job)
+    );
   });
   fc.assert(property, { seed: 2, numRuns: 500 });
   t.equal(unitsOfDraws(0, 5), 0);

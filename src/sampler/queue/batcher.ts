@@ -11,7 +11,7 @@
 import { CallerGone } from '../../errors.js';
 import { Bag, type BagItem } from '../../runtime/bag.js';
 import { DrawError, queueFull } from '../draw-error.js';
-import { type Job, type JobResult, outputWidth, type Part, patient, type Terms } from '../job.js';
+import { type Job, type JobResult, outputWidth, type Part, type Terms, unlimitedTerms } from '../job.js';
 import { type DeadlineOptions, Deadlines } from './deadlines.js';
 import { type QueueCaller, QueueEntry } from './entry.js';
 import { DrawQueue, type QueueOptions, type Taken } from './queue.js';
@@ -108,7 +108,7 @@ export class Batcher {
    *   `deadline-exceeded` when the deadline has passed
    * @throws {CallerGone} as a rejection, when the client has left
    */
-  submit(job: Job, terms: Terms = patient()): Promise<JobResult> {
+  submit(job: Job, terms: Terms = unlimitedTerms()): Promise<JobResult> {
     const ticket = new Ticket(job, terms, this.#queue.callerOf(terms.caller), this.#options);
     if (this.#options.now() >= terms.deadlineAtMs) return Promise.reject(tooLate());
     if (!this.#queue.admits(ticket)) return Promise.reject(queueFull);
@@ -251,7 +251,10 @@ export class Batcher {
 }
 
 function tooLate(): DrawError {
-  return new DrawError('deadline-exceeded', 'The draw missed its deadline. Send it again, ask for less at once, or set a later deadline.');
+  return new DrawError(
+    'deadline-exceeded',
+    'The draw missed its deadline. Send it again, ask for less at once, or set a later deadline.',
+  );
 }
 
 function wouldBeLate(lateMs: number): DrawError {

@@ -99,7 +99,7 @@ export class Pool {
   /** Whether a thread may be inside ONNX Runtime. */
   get inRuntime(): boolean {
     if (this.#starting > 0) return true;
-    // A worker with batches may enter it at any moment. Once one is stuck, no more batches are sent, so the flags count.
+    // A worker with batches may enter it at any moment. Once one is stuck, no batch is sent any more.
     return [...this.#seats].some((seat) => (this.#stuck ? seat.inRuntime : seat.batches > 0));
   }
 
@@ -129,8 +129,8 @@ export class Pool {
   }
 
   /**
-   * Draws a batch on the worker with the fewest batches. The buffer of the batch is transferred to the worker, and comes
-   * back with the result in it.
+   * Draws a batch on the worker with the fewest batches. The buffer of the batch is transferred to the worker, and
+   * comes back with the result in it.
    *
    * @param pack makes the batch; it may be called again, and must make the same batch
    * @param isWanted polled until the worker begins the batch; once it returns false, the batch may stay undrawn

@@ -3,7 +3,7 @@ import { type Batch, type BatchResult, outputFlag, partColumns, partFlags } from
 import { openResult } from '../messages.js';
 import { type OutputName, outputNames, outputs, type Stage, widthOf } from '../outputs.js';
 
-/** Parts are drawn in this order of stages, so that at most one tile mixes two neighbouring stages. */
+/** Parts are drawn in this order of stages, so that at most one tile mixes soft samples with others. */
 export const stages = ['soft', 'index', 'noise'] as const satisfies readonly Stage[];
 
 /** A part of a batch. */
@@ -20,7 +20,7 @@ export interface PlannedPart {
   readonly topK: number;
   /** Index of its first draw among the draws of the batch. */
   readonly firstDraw: number;
-  /** First element of each output in the arrays of the batch's result. Undefined for an output that it does not name. */
+  /** First element of each output in the arrays of the batch's result. Undefined for outputs that it does not name. */
   readonly offsets: { readonly [Name in OutputName]?: number };
 }
 

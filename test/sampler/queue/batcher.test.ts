@@ -142,7 +142,9 @@ t.test(
     t.equal((await split).indices?.length, 6);
     t.same(released, [4, 2]);
     let gone = false;
-    const left = outcome(batcher.submit(job({ rows: 2 }), { ...unlimitedTerms(), deadlineAtMs: 1, isGone: () => gone }));
+    const left = outcome(
+      batcher.submit(job({ rows: 2 }), { ...unlimitedTerms(), deadlineAtMs: 1, isGone: () => gone }),
+    );
     await turn();
     gone = true;
     batcher.sweep();

@@ -68,7 +68,9 @@ t.test('real workers draw batches that wait for them and all of them end when as
 
 t.test('a worker that dies fails only its own batch and is replaced', async (t) => {
   const lost: string[] = [];
-  const pool = await Pool.start(options({ workerUrl: fragile, onWorkerLost: (error) => void lost.push(error.message) }));
+  const pool = await Pool.start(
+    options({ workerUrl: fragile, onWorkerLost: (error) => void lost.push(error.message) }),
+  );
   const [first, second, third] = await Promise.allSettled([
     pool.run(oneBatch),
     pool.run(deadlyBatch),

@@ -27,10 +27,10 @@ interface JobSize {
 /** The noise of a job. */
 interface JobNoise {
   /**
-   * uint32 [B, 3]: low and high word of the seed, and the row number. These two name a stream of noise, of which the
-   * sample and category number the values (docs/noise-contract.md). So below this point a seed is always one of a
-   * stream. With one seed for the request, the row numbers count up from row_offset; with a seed for each row, each row
-   * is row 0 of its seed.
+   * uint32 [B, 3]: the stream of noise of each row. A stream is a seed and a row number in one: low and high word of
+   * the seed, then the row number. The sampler knows streams and no seeds. Sample and category select a value within a
+   * stream (docs/noise-contract.md). routes/draw-job.ts makes the streams: rows of one seed are numbered from
+   * row_offset on; with a seed for each row, each row is row 0 of its seed.
    */
   readonly streams: Uint32Array;
   /** Sample number of the first sample in the noise contract. The others count up from it, and stay below 2^32. */
@@ -94,8 +94,8 @@ export function unlimitedTerms(): Terms {
 }
 
 /**
- * A rectangle of a job: samples [sampleStart, sampleStart + sampleCount) of rows [rowStart, rowStart + rowCount). It has
- * either all rows or one sample, so its draws are consecutive draws of the job.
+ * A rectangle of a job: samples [sampleStart, sampleStart + sampleCount) of rows [rowStart, rowStart + rowCount). It
+ * has either all rows or one sample, so its draws are consecutive draws of the job.
  */
 export interface Part {
   readonly job: Job;

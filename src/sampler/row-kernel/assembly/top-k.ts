@@ -3,8 +3,8 @@
 // noise beside a dominating logit.
 //
 // l + g of two float32 numbers is exactly s + e, with s their float32 sum and e its rounding error, which is a float32
-// number too (TwoSum). As s is monotone in the sum, the order is that of the pairs (s, e); equal pairs keep the order of
-// their categories. An entry of the sort is a 64-bit number, with s or e above the category. Rows are sorted by s, and
+// number too (TwoSum). As s is monotone in the sum, the order is that of the pairs (s, e). Equal pairs keep the order
+// of their categories. An entry of the sort is a 64-bit number, s or e above the category. Rows are sorted by s, and
 // the runs of equal s by e.
 
 import { sort } from './sort';

@@ -59,7 +59,7 @@ function addShape(kernel: NoiseKernel, rowKernel: RowKernel, rows: number, categ
   const hard = new Float32Array(elements);
   for (let row = 0; row < rows; row++) hard[row * categories + kernel.indices[row]] = 1;
   add('noise', noise);
-  add('perturbed logits', kernel.noise.slice(0, elements));
+  add('perturbed logits', kernel.perturbed.slice(0, elements));
   add('indices', kernel.indices.slice(0, rows));
   add('hard samples', hard);
   for (let row = 0; row < rows; row++) {

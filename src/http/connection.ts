@@ -62,7 +62,7 @@ export interface ConnectionParts {
 }
 
 export class Connection implements BagItem {
-  place = 0;
+  bagIndex = 0;
   /** When its activity began; where it is `busy`, when the last of a body came. */
   sinceMs = performance.now();
   readonly socket: Socket;

@@ -13,7 +13,7 @@ export function assertReady({ sampler, lifecycle }: RouteContext): void {
   if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
   const state = sampler.state();
   if (state === 'starting') throw new Problem('starting', 'No worker can draw yet: they are starting.');
-  if (state === 'lost')
+  if (state === 'failed')
     throw new Problem('worker-lost', 'Workers are stuck, or are lost as fast as they are replaced.');
 }
 

@@ -13,7 +13,7 @@ t.test('any additions and deletions leave what they leave in a Set', (t) => {
   const steps = fc.array(fc.record({ name: fc.constantFrom(...names), adds: fc.boolean() }), { maxLength: 60 });
   fc.assert(
     fc.property(steps, (all) => {
-      const items = names.map((name): Item => ({ name, place: 0 }));
+      const items = names.map((name): Item => ({ name, bagIndex: 0 }));
       const set = new Bag<Item>();
       const model = new Set<number>();
       for (const { name, adds } of all) {
@@ -35,7 +35,7 @@ t.test('any additions and deletions leave what they leave in a Set', (t) => {
 
 t.test('all may be deleted while they are looked through', (t) => {
   const set = new Bag<Item>();
-  const items = names.map((name): Item => ({ name, place: 0 }));
+  const items = names.map((name): Item => ({ name, bagIndex: 0 }));
   for (const item of items) set.add(item);
   const seen: number[] = [];
   for (const { name } of set) {

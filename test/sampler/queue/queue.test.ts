@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { jobUnits, weights } from '../../../src/sampler/cost.js';
-import { type Job, patient, type Terms } from '../../../src/sampler/job.js';
+import { type Job, type Terms, unlimitedTerms } from '../../../src/sampler/job.js';
 import { QueueEntry } from '../../../src/sampler/queue/entry.js';
 import { DrawQueue, type QueueOptions } from '../../../src/sampler/queue/queue.js';
 import { makeJob } from '../../support/jobs.js';
@@ -28,7 +28,7 @@ function queueOf(options: Partial<QueueOptions> = {}) {
     ...options,
   });
   const entry = (each: Job, caller: object): QueueEntry => {
-    const terms: Terms = { ...patient(), caller };
+    const terms: Terms = { ...unlimitedTerms(), caller };
     return new QueueEntry(each, terms, queue.callerOf(caller), batchUnitsMax);
   };
   /** Adds a job if there is room for it, and says whether there was. */
@@ -240,7 +240,7 @@ t.test('counts come back to zero, everything is drawn once, and nobody starves',
     return (
       waiting.size === 0 &&
       units + requests + largeUnits === 0 &&
-      shares.every(({ smallWeight, largeWeight }) => smallWeight + largeWeight === 0)
+      shares.every(({ smallCharge, largeCharge }) => smallCharge + largeCharge === 0)
     );
   });
   fc.assert(property, { seed: 7, numRuns: 500 });

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
-/** A whole number in decimal digits. Others that `Number` accepts, such as `1e3` and ` 80`, are refused as typing errors. */
+/** A whole number in decimal digits. `1e3` and ` 80`, which `Number` accepts, are refused as typing errors. */
 function integer(bounds: { min: number; max: number }) {
   return z
     .string()
@@ -315,9 +315,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const config = Object.fromEntries(names.map((name) => [camelCase(name), readOption(name, environment[name])]));
   const { quotaElementsPerMinute, apiKeysFile } = config as Config;
   if (quotaElementsPerMinute > 0 && apiKeysFile === '') {
-    throw new ConfigError(
-      'QUOTA_ELEMENTS_PER_MINUTE is set without API_KEYS_FILE, but a quota belongs to a key: set API_KEYS_FILE too',
-    );
+    throw new ConfigError('QUOTA_ELEMENTS_PER_MINUTE is set, but a quota belongs to a key: set API_KEYS_FILE too');
   }
   return Object.freeze(config as Config);
 }

@@ -285,7 +285,7 @@ t.test('a body with tensors and no header that says so hears which header is mis
       t.equal(response.statusCode, 400);
       t.match(
         response.json().error,
-        /at byte \d+, .*header Inference-Header-Content-Length how many bytes the JSON has/,
+        /at byte \d+, .*number of bytes in the header Inference-Header-Content-Length/,
       );
     }
   }

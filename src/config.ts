@@ -1,6 +1,6 @@
 /**
  * Configuration: one table of options, from environment variables to a frozen, typed Config. It reads only the
- * environment passed to it; `server.ts` passes `process.env`.
+ * environment passed to it; `server.ts` passes the real one.
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';

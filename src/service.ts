@@ -177,8 +177,8 @@ interface ListeningSocket {
  * Resolves after a turn of the event loop without a new connection. Closing a listening socket resets the connections
  * that the kernel has accepted and the process has not
  * (https://utcc.utoronto.ca/~cks/space/blog/programming/SocketListenLimitation), so the process accepts them first. A
- * backlog of 0 limits the kernel to one more meanwhile: it ignores further SYNs, whose clients retry and are refused, so
- * no request is lost. Can go when the kernel can stop accepting without a reset.
+ * backlog of 0 limits the kernel to one more meanwhile: it ignores further SYNs, whose clients retry and are refused,
+ * so no request is lost. Can go when the kernel can stop accepting without a reset.
  */
 async function connectionsAccepted(server: NetServer): Promise<void> {
   const endMs = performance.now() + quietWaitMsMax;

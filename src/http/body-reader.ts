@@ -1,6 +1,6 @@
 /**
- * Reads a body into one buffer, from the chunks as they arrive. Content-Length alone allocates nothing: the buffer is at
- * most sixteen times as large as the bytes that have arrived, and never larger than the body's limit.
+ * Reads a body into one buffer, from the chunks as they arrive. Content-Length alone allocates nothing: the buffer is
+ * at most sixteen times as large as the bytes that have arrived, and never larger than the body's limit.
  */
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';

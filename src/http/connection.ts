@@ -19,12 +19,12 @@ const shortHeadBytes = 1024;
 const uncountedBytesMax = 2 ** 14;
 
 /**
- * A chunked body is parsed in pieces of so many bytes, after each of which it is asked whether more is wanted. This is
- * a little more than the one-byte chunks that a body may have, which take about a millisecond; 64 KiB of them took 12.
+ * A chunked body is parsed in pieces of this many bytes, and each piece may stop the parsing. It is a little more than
+ * `piecesMin` one-byte chunks take, so that a body in absurdly small pieces is refused before it blocks the event loop.
  */
 const chunkedBytesMax = 6400;
 
-/** Reading stops while so many bytes or pieces wait unparsed; one read more may come. */
+/** Reading stops while this many bytes or pieces wait unparsed; one more read may arrive. */
 const parkedBytesMax = 2 ** 16;
 const parkedPiecesMax = 16;
 
@@ -168,8 +168,8 @@ export class Connection implements BagItem {
 
   /**
    * Passes the body of `request` to `take` in pieces, as they are read; the stream of the request only ends. A piece is
-   * overwritten once `take` returns. Returns false if that is impossible; the stream then has the body. The stream would
-   * cost a copy of each piece in new external memory, for which V8 marks its whole heap.
+   * overwritten once `take` returns. Returns false if that is impossible; the stream then has the body. The stream
+   * would cost a copy of each piece in new external memory, for which V8 marks its whole heap.
    */
   takeBody(request: IncomingMessage, take: (piece: Buffer) => void): boolean {
     const direct =
@@ -312,8 +312,8 @@ export class Connection implements BagItem {
   }
 
   /**
-   * Offset behind the next end of a head, which may have begun in bytes parsed before; the length of `bytes` if there is
-   * none.
+   * Offset behind the next end of a head, which may have begun in bytes parsed before; the length of `bytes` if there
+   * is none.
    */
   #afterHeadEnd(bytes: Buffer, start: number): number {
     if (this.#lastBytes !== 0) {

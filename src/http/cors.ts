@@ -1,8 +1,8 @@
 /**
  * Cross-origin resource sharing (WHATWG Fetch, section 3.2): which pages of other origins a browser lets read replies.
  * This is no plugin of Fastify, because errors sent in front of Fastify or on the raw socket need the headers too:
- * without them a page sees a failed request instead of a 503 and its Retry-After. Credentials are never allowed: scripts
- * send keys in a header.
+ * without them a page sees a failed request instead of a 503 and its Retry-After. Credentials are never allowed:
+ * scripts send keys in a header.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 

@@ -6,10 +6,9 @@ import { Problem } from '../errors.js';
 const piecesMin = 1024;
 
 /**
- * More have to have so many bytes on average. Each piece costs about a microsecond and 350 bytes of memory, whatever is
- * in it. A piece is a chunk, or a part of one where a read ends in it, so chunks of twice as many bytes are always
- * enough. Clients that stream send their buffers, from 100 bytes for events to 64 KiB, and packets of TCP have 536
- * bytes or more.
+ * Least average size of more pieces, in bytes. Each piece costs time and memory, however small it is. A piece is a
+ * chunk, or a part of one if a read ends inside it, so chunks of twice this size are always accepted. Clients that
+ * stream send buffers of 100 bytes to 64 KiB.
  */
 const pieceBytesMin = 32;
 

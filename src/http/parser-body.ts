@@ -13,7 +13,7 @@ interface Parser {
   [kOnBody]: unknown;
 }
 
-/** Whether this version of Node has the slot. Otherwise the parser copies, and the request's stream drops the copies. */
+/** Whether this version of Node has the slot. If not, the parser copies, and the request's stream drops the copies. */
 function isOnBody(listener: unknown): boolean {
   return typeof listener === 'function' && listener.name === 'parserOnBody';
 }

@@ -1,7 +1,7 @@
 /**
- * Reads all sockets into one shared buffer. A socket with a listener for 'data' allocates 64 KiB for each read, which is
- * slow for small requests and makes V8 mark its whole heap. The constructor of `net.Socket` has the option `onread` for
- * a buffer of its user (https://nodejs.org/api/net.html#new-netsocketoptions), but a server cannot pass it on
+ * Reads all sockets into one shared buffer. A socket with a listener for 'data' allocates 64 KiB for each read, which
+ * is slow for small requests and makes V8 mark its whole heap. The constructor of `net.Socket` has the option `onread`
+ * for a buffer of its user (https://nodejs.org/api/net.html#new-netsocketoptions), but a server cannot pass it on
  * (https://github.com/nodejs/node/blob/v24.11.0/lib/net.js, onconnection). So this does to an accepted socket what the
  * constructor does. Can go when `net.createServer` takes `onread` (https://github.com/nodejs/node/issues/53792).
  */

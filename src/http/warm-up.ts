@@ -1,6 +1,6 @@
 /**
- * The warm-up before the service is ready: some hundred refusals over real connections, so that V8 has compiled the code
- * of load shedding before the first overload. It runs on a private server, while the worker threads start.
+ * The warm-up before the service is ready: some hundred refusals over real connections, so that V8 has compiled the
+ * code of load shedding before the first overload. It runs on a private server, while the worker threads start.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
@@ -11,7 +11,7 @@ import { requestIdHeader } from './request-id.js';
 import { RouteTable } from './route-table.js';
 import { type HttpLimits, httpServer } from './server.js';
 
-/** An overload opens many connections at once; these and their requests take about a tenth of a second. */
+/** An overload opens many connections at once, so the warm-up does too. */
 const connections = 100;
 const requestsEach = 6;
 

@@ -40,9 +40,9 @@ export function openLog({ level, fd, lineDropped }: LogOptions): Log {
   // https://github.com/pinojs/pino/blob/v10.4.0/lib/tools.js#L302-L321. Can go when pino limits that time.
   const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax });
   let closed: Promise<boolean> | undefined;
-  // pino gets a stream with `write` alone: with `flushSync` it would write fatal lines synchronously, and hang if stdout
-  // stalls (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js#L21-L23). Can go when pino limits that time. A
-  // closed stream would throw.
+  // pino gets a stream with `write` alone: with `flushSync` it would write fatal lines synchronously, and hang if
+  // stdout stalls (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js#L21-L23). Can go when pino limits that
+  // time. A closed stream would throw.
   const write = (line: string) => {
     if (!closed) destination.write(line);
   };
@@ -56,7 +56,7 @@ export function openLog({ level, fd, lineDropped }: LogOptions): Log {
     if (dropped === 0) return;
     const lines = dropped;
     dropped = 0;
-    logger.warn({ lines }, 'log lines were dropped, because nobody read stdout');
+    logger.warn({ lines }, 'log lines were dropped because stdout stalled');
   });
   // stdout is closed, or the disk is full: the buffered lines are retried with the next line.
   destination.on('error', () => {});

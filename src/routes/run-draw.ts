@@ -53,8 +53,8 @@ function numberTextBytesMax(name: OutputName): number {
 const replyTextBytes = 512;
 
 /**
- * Upper bound of the bytes that a drawn job holds until its reply is sent: its result, the float64 and float32 sums of a
- * gradient, and its text. A long text is printed in slices while it is sent, so only one slice counts.
+ * Upper bound of the bytes that a drawn job holds until its reply is sent: its result, the float64 and float32 sums of
+ * a gradient, and its text. A long text is printed in slices while it is sent, so only one slice counts.
  */
 function drawnBytes(job: Job): number {
   const draws = job.samples * job.rows;

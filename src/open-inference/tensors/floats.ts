@@ -11,8 +11,8 @@ const sliceElements = 2 ** 18;
 /**
  * The elements of a tensor, rounded to float32. Aligned FP32 is a view of `bytes`.
  *
- * A finite float64 outside the range of float32 becomes +Infinity whatever its sign, so that -Infinity, which is a mask,
- * occurs only where the client sent it.
+ * A finite float64 outside the range of float32 becomes +Infinity whatever its sign, so that -Infinity, which is a
+ * mask, occurs only where the client sent it.
  *
  * @param bytes a whole number of elements
  */

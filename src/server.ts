@@ -1,10 +1,12 @@
 /**
- * Process entry: configuration, signals, exit codes. With `process-end.ts` the only file that touches `process`, but
- * for `onnx/session.ts`, which switches ONNX Runtime's telemetry off.
+ * Process entry: configuration, signals, exit codes. Only this file, `process-end.ts` and `onnx/session.ts` touch
+ * `process`; the last one switches ONNX Runtime's telemetry off.
  *
- * Exit codes: 0 after a clean stop, 78 (EX_CONFIG of sysexits.h) for a configuration, an execution provider or a limit
- * on open files that cannot work, 70 (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, a stop takes too
- * long or there is a bug, 128 + n after a second signal.
+ * Exit codes (names from sysexits.h):
+ * - 0 after a clean stop.
+ * - 78 (EX_CONFIG) when the configuration, the execution provider or the limit on open files cannot work.
+ * - 70 (EX_SOFTWARE) when the start fails otherwise, a worker is stuck, a stop takes too long, or there is a bug.
+ * - 128 + n after a second signal n.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -17,22 +19,22 @@ import type { Service } from './service.js';
 
 const exitCodes = { software: 70, configuration: 78, signal: 128 } as const;
 
-/** All that by default end a process and that people and managers send to have it end. */
+/** Signals that people and process managers send to stop a process. Each terminates it by default. */
 const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 type StopSignal = (typeof stopSignals)[number];
 
 /**
- * A signal that comes again so soon is the same one. At Ctrl-C, or when a process manager signals a whole process
- * group, npm passes on SIGINT and SIGTERM to a service that has had them already
- * (https://github.com/npm/cli/issues/5021), and so does timeout(1). Can go when neither does.
+ * The same signal again within this time is a duplicate. npm forwards SIGINT and SIGTERM to a process that the terminal
+ * or the process manager has already signalled (https://github.com/npm/cli/issues/5021), and so does timeout(1). Can go
+ * when neither does.
  */
-const repeatMs = 1000;
+const duplicateSignalMs = 1000;
 
-/** How long a stop may take that was asked for before the configuration was read. */
-const startTimeoutMs = 20_000;
+/** Time limit of a stop that begins before the configuration has been read. */
+const earlyStopTimeoutMs = 20_000;
 
-/** After the callers of a stuck worker have been given their answers: how long these may take to leave. */
-const answersLeaveMs = 500;
+/** Time to send the error replies of a stuck worker's callers before the process ends. */
+const stuckRepliesMs = 500;
 
 function readVersion(): string {
   // The build lies in dist/src, two folders below package.json.
@@ -40,44 +42,41 @@ function readVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** One run of the service in this process. */
-class Run {
-  readonly #end = new ProcessEnd(() => this.#service?.holdsThreads ?? this.#creating);
+/** The service in this process, from start to exit. */
+class ServiceProcess {
+  readonly #processEnd = new ProcessEnd(() => this.#service?.holdsThreads ?? this.#isStartingWorkers);
   #config: Config | undefined;
   #log: Log | undefined;
   #service: Service | undefined;
-  /** Workers are being started: they are inside ONNX Runtime. */
-  #creating = false;
-  /** The first signal, and when it came. */
-  #first: { readonly signal: StopSignal; readonly ms: number } | undefined;
+  /** Starting workers are inside ONNX Runtime, which aborts the process if it ends then. */
+  #isStartingWorkers = false;
+  #firstSignal: { readonly signal: StopSignal; readonly atMs: number } | undefined;
 
   /**
-   * Takes over signals and errors. First of all: a signal during the start waits for the workers, which must not be
-   * ended meanwhile.
+   * Installs the listeners for signals and uncaught errors. Call it first: a signal during the start must wait until
+   * the workers have started.
    */
   listen(): void {
-    // Process 1 of a container does not get a signal without a listener:
+    // The kernel drops signals to process 1 of a container that has no listener for them:
     // https://github.com/nodejs/docker-node/blob/main/docs/BestPractices.md#handling-kernel-signals
-    for (const signal of stopSignals) process.on(signal, () => this.#hear(signal));
-    // Without a listener Node.js opens its inspector at SIGUSR1, and whoever connects to port 9229 runs code here.
+    for (const signal of stopSignals) process.on(signal, () => this.#onSignal(signal));
+    // Without a listener SIGUSR1 opens Node's inspector, and any client of port 9229 can then run code in this process.
     // Can go when Node.js 22.14 is the oldest version: --disable-sigusr1 (https://github.com/nodejs/node/pull/56441).
     process.on('SIGUSR1', () => {});
-    process.on('uncaughtException', (error) =>
-      this.#fail(error, 'the process ends because of an error that nothing caught'),
-    );
+    process.on('uncaughtException', (error) => this.#fail(error, 'uncaught error: ending with code 70'));
   }
 
   async start(): Promise<void> {
     try {
-      // Before anything else is imported, which is what would fail.
+      // Before the other imports, which are the first to fail when no file can be opened.
       if (!this.#enoughFiles(1)) return;
       await this.#serve();
     } catch (error) {
       const filesLine = ranOutOfFiles(error);
       const message = filesLine ?? (error instanceof Error ? error.message : String(error));
-      // Told by its name, since nothing of the service may have been loaded yet.
-      const configuration = filesLine !== undefined || (error instanceof Error && error.name === 'ConfigError');
-      this.#cannotStart(message, configuration ? exitCodes.configuration : exitCodes.software);
+      // Compared by name: importing the class may be what failed.
+      const isConfiguration = filesLine !== undefined || (error instanceof Error && error.name === 'ConfigError');
+      this.#cannotStart(message, isConfiguration ? exitCodes.configuration : exitCodes.software);
     }
   }
 
@@ -93,22 +92,22 @@ class Run {
     const { logger } = log;
     this.#config = config;
     this.#log = log;
-    this.#end.log = log;
-    if (this.#first) return this.#stop();
-    const onStuck = () => this.#giveUp();
-    this.#creating = true;
+    this.#processEnd.log = log;
+    if (this.#firstSignal) return this.#stop();
+    const onStuck = () => this.#onWorkerStuck();
+    this.#isStartingWorkers = true;
     try {
       this.#service = await Service.create({ config, logger, metrics, version: readVersion(), onStuck });
     } finally {
-      this.#creating = false;
+      this.#isStartingWorkers = false;
     }
-    if (this.#first) return this.#stop();
+    if (this.#firstSignal) return this.#stop();
     settleMemory();
     try {
       logger.info(await this.#service.listen());
     } catch (error) {
-      // A stop that came meanwhile is no failure of the start.
-      if (!this.#first) throw error;
+      // After a stop signal, a failed listen is not a failed start.
+      if (!this.#firstSignal) throw error;
     }
   }
 
@@ -122,25 +121,28 @@ class Run {
     try {
       writeSync(2, `gumbel-sampler cannot start: ${message}\n`);
     } catch {
-      // Nobody reads stderr: the exit code must do.
+      // stderr is closed: the exit code has to be enough.
     }
-    this.#end.begin(code);
+    this.#processEnd.begin(code);
   }
 
-  /** The first signal stops the service, a second one ends the process. */
-  #hear(signal: StopSignal): void {
-    if (this.#end.begun) return;
-    const [first, ms] = [this.#first, performance.now()];
+  /** The first signal stops the service; a second one terminates the process immediately. */
+  #onSignal(signal: StopSignal): void {
+    if (this.#processEnd.begun) return;
+    const [first, atMs] = [this.#firstSignal, performance.now()];
     const logger = this.#log?.logger;
     if (first) {
-      if (signal === first.signal && ms - first.ms < repeatMs) return;
-      logger?.fatal({ signal }, 'ending at once, as a second signal asks');
-      this.#end.begin(exitCodes.signal + constants.signals[signal]);
+      if (signal === first.signal && atMs - first.atMs < duplicateSignalMs) return;
+      logger?.fatal({ signal }, 'second signal: ending now');
+      this.#processEnd.begin(exitCodes.signal + constants.signals[signal]);
       return;
     }
-    this.#first = { signal, ms };
+    this.#firstSignal = { signal, atMs };
     const drainDelayMs = this.#config?.drainDelayMs ?? 0;
-    logger?.info({ signal, drainDelayMs }, 'stopping: unready now, then finishing what is in flight');
+    logger?.info(
+      { signal, drainDelayMs },
+      'stopping: /readyz replies 503 from now on, requests in flight are finished',
+    );
     this.#limitStop(drainDelayMs);
     if (this.#service) void this.#stop();
   }
@@ -148,41 +150,38 @@ class Run {
   async #stop(): Promise<void> {
     try {
       await this.#service?.stop(this.#config?.drainDelayMs ?? 0);
-      this.#end.begin(0);
+      this.#processEnd.begin(0);
     } catch (error) {
       this.#fail(error, 'the stop failed: ending with code 70');
     }
   }
 
-  /** A bug of ours. Once the process ends anyway, it changes nothing. */
+  /** Ends the process after a bug, unless it is ending already. */
   #fail(error: unknown, message: string): void {
-    if (this.#end.begun) return;
+    if (this.#processEnd.begun) return;
     try {
       this.#log?.logger.fatal({ err: error }, message);
     } finally {
-      this.#end.begin(exitCodes.software);
+      this.#processEnd.begin(exitCodes.software);
     }
   }
 
-  /**
-   * A stuck worker keeps the process from ever working whole or ending by itself: what it holds is answered, then it
-   * ends.
-   */
-  #giveUp(): void {
-    this.#log?.logger.fatal('a worker thread is stuck: unready now, then ending with code 70');
-    setTimeout(() => this.#end.begin(exitCodes.software), answersLeaveMs);
+  /** A stuck worker can be neither replaced nor terminated, so the process ends once its callers have their replies. */
+  #onWorkerStuck(): void {
+    this.#log?.logger.fatal('a worker thread is stuck: ending with code 70');
+    setTimeout(() => this.#processEnd.begin(exitCodes.software), stuckRepliesMs);
   }
 
   #limitStop(drainDelayMs: number): void {
-    const shutdownTimeoutMs = this.#config?.shutdownTimeoutMs ?? startTimeoutMs;
+    const shutdownTimeoutMs = this.#config?.shutdownTimeoutMs ?? earlyStopTimeoutMs;
     setTimeout(() => {
-      if (this.#end.begun) return;
+      if (this.#processEnd.begun) return;
       this.#log?.logger.fatal({ shutdownTimeoutMs }, 'the stop took too long: ending with code 70');
-      this.#end.begin(exitCodes.software);
+      this.#processEnd.begin(exitCodes.software);
     }, drainDelayMs + shutdownTimeoutMs);
   }
 }
 
-const run = new Run();
-run.listen();
-await run.start();
+const serviceProcess = new ServiceProcess();
+serviceProcess.listen();
+await serviceProcess.start();

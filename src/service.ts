@@ -1,6 +1,6 @@
 /**
- * The service as a whole: starts the workers, builds the app, listens, and stops without losing a request. Knows
- * nothing of the process it runs in: signals, exit codes and time limits on all of this are for `server.ts`.
+ * The service as a whole: starts the workers, builds the app, listens, and stops without losing a request. `server.ts`
+ * handles the process: signals, exit codes and the time limit of a stop.
  */
 import { once } from 'node:events';
 import { type AddressInfo, Server as NetServer } from 'node:net';
@@ -15,18 +15,18 @@ import type { Lifecycle } from './routes/context.js';
 import { ProviderError } from './sampler/onnx/provider.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
-/** After the last connection was accepted, how long a client may take to send a request it had begun to send. */
+/** How long a client may take to send its request on a connection that was accepted just before listening stopped. */
 const lastRequestMs = 250;
 
-/** How often connections that have become idle are closed while the service stops. */
+/** How often a stop closes the connections that have become idle. */
 const idleSweepMs = 50;
 
-/** Whatever clients do, connections are closed so long before a stop has taken its time, for the workers to end in. */
+/** A stop closes all connections this long before its time limit, or a share of that limit, so that workers can end. */
 const stopMarginMs = 1000;
 const stopMarginShare = 0.25;
 
-/** How long the end of a stop looks for a moment in which nobody connects. */
-const quietMsMax = 1000;
+/** How long a stop waits for a turn of the event loop without new connections. */
+const quietWaitMsMax = 1000;
 
 type App = Awaited<ReturnType<typeof buildApp>>;
 
@@ -35,7 +35,7 @@ export interface ServiceOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly version: string;
-  /** Called when a worker thread is stuck and cannot be ended: the process has to. */
+  /** Called when a worker thread is stuck. It cannot be terminated, so the process has to end. */
   readonly onStuck: () => void;
 }
 
@@ -64,10 +64,10 @@ export class Service {
   }
 
   /**
-   * Starts the workers and builds the app; nobody can reach it yet.
+   * Starts the workers and builds the app; it does not listen yet.
    *
-   * @throws {ConfigError} when the key file or the execution provider cannot work; whatever is thrown, the workers have
-   * ended
+   * @throws {ConfigError} when the key file or the execution provider cannot work. The workers have ended before
+   *   anything is thrown.
    */
   static async create(options: ServiceOptions): Promise<Service> {
     const { config, logger, metrics, version, onStuck } = options;
@@ -88,43 +88,43 @@ export class Service {
       return new Service(options, access, sampler, lifecycle, app);
     } catch (error) {
       await access?.close();
-      // Whoever hears of the failure may end the process: no thread is to be inside ONNX Runtime then.
+      // The process may exit after this failure, and must not while a worker is inside ONNX Runtime.
       await starting.then(
         (sampler) => sampler.close(),
         () => {},
       );
-      // Which provider to use is configuration, and one that cannot work is a mistake of it.
+      // EXECUTION_PROVIDER chooses the provider, so one that cannot work is an error of configuration.
       throw ProviderError.is(error) ? new ConfigError(error.message) : error;
     }
   }
 
-  /** Serves; resolves to the line operators wait for. */
+  /** Starts listening. Resolves to the log line "serving at ...", which scripts wait for. */
   async listen(): Promise<string> {
     const { host, port } = this.#config;
     try {
       await this.#app.listen({ port, host });
     } catch (error) {
-      // Threads that nobody needs any more would keep the process alive.
+      // The worker threads would keep the process alive.
       await this.stop(0);
       throw error;
     }
-    const { port: taken } = this.#app.server.address() as AddressInfo;
-    const address = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`;
+    const { port: boundPort } = this.#app.server.address() as AddressInfo;
+    const address = `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`;
     const { provider, device, workers } = this.#sampler;
     return `serving at ${address} with provider ${provider} (${device}) and ${workers} worker${workers === 1 ? '' : 's'}`;
   }
 
   /**
-   * Whether a thread may be where ending it ends badly: inside ONNX Runtime, which aborts the process, or inside a read
-   * of the key file that hangs, for which the exit would wait.
+   * Whether terminating the threads could go wrong: inside ONNX Runtime it aborts the process, and a read of the key
+   * file that hangs delays the exit.
    */
   get holdsThreads(): boolean {
     return this.#sampler.inRuntime() || (this.#access?.reading() ?? false);
   }
 
   /**
-   * Unready at once; after the drain delay no new connections, what is in flight finishes, and the workers end by
-   * themselves. Resolves once nothing is left to do; a later call waits for the first.
+   * Makes /readyz reply 503 at once. After the drain delay it stops listening, finishes the requests in flight, and
+   * ends the workers. Resolves when all of that is done; a later call gets the promise of the first.
    */
   stop(drainDelayMs: number): Promise<void> {
     this.#stopped ??= this.#stop(drainDelayMs);
@@ -144,20 +144,23 @@ export class Service {
   }
 
   /**
-   * Resolves when every connection has ended. Node's own close would at once reset idle connections on which a request
-   * may be on its way, and no longer look for slow ones; so this only stops listening, and closes what stays idle.
-   * Clients that are still sending, or do not take their replies, have what time the stop has.
+   * Resolves when every connection has ended. `http.Server`'s close would reset idle connections on which a request may
+   * be arriving, and stop the timeouts of slow ones
+   * (https://github.com/nodejs/node/blob/v20.20.2/lib/_http_server.js#L517-L567), so this calls `net.Server`'s close and
+   * then closes connections that stay idle. Can go when Node has a close that only stops listening.
+   *
+   * Clients that are still sending a request or reading a reply have until shortly before the stop's time limit.
    */
   async #closeConnections(): Promise<void> {
     const { server, connections } = this.#app;
     const { shutdownTimeoutMs } = this.#config;
     const closed = once(server, 'close');
-    const patienceMs = shutdownTimeoutMs - Math.min(stopMarginMs, stopMarginShare * shutdownTimeoutMs);
-    const limit = setTimeout(() => connections.closeAll(), patienceMs);
-    await quietTurn(server);
+    const closeAllAfterMs = shutdownTimeoutMs - Math.min(stopMarginMs, stopMarginShare * shutdownTimeoutMs);
+    const limit = setTimeout(() => connections.closeAll(), closeAllAfterMs);
+    await connectionsAccepted(server);
     NetServer.prototype.close.call(server);
     await sleep(lastRequestMs);
-    // A connection whose reply was already on its way when the drain began did not hear Connection: close.
+    // A reply that began before the drain had no Connection: close, so its connection stays open and becomes idle.
     const sweep = setInterval(() => connections.closeIdle(lastRequestMs), idleSweepMs);
     await closed;
     clearInterval(sweep);
@@ -165,30 +168,31 @@ export class Service {
   }
 }
 
-/** Node's handle of a socket that listens; its method is uv_listen, which may be called again. */
-interface Listening {
+/** Node's private handle of a listening socket. Its `listen` is uv_listen, which may be called again. */
+interface ListeningSocket {
   readonly _handle?: { readonly listen?: (backlog: number) => number };
 }
 
 /**
- * Resolves after a turn of the event loop in which nobody connected: closing a socket that listens resets the
- * connections that the kernel has taken and the process has not. Those are taken first; and the kernel is told to keep
- * no more than one that waits, so that few come meanwhile: it answers no others, whose clients try again and are
- * refused, which loses nothing.
+ * Resolves after a turn of the event loop without a new connection. Closing a listening socket resets the connections
+ * that the kernel has accepted and the process has not
+ * (https://utcc.utoronto.ca/~cks/space/blog/programming/SocketListenLimitation), so the process accepts them first. A
+ * backlog of 0 limits the kernel to one more meanwhile: it ignores further SYNs, whose clients retry and are refused,
+ * so no request is lost. Can go when the kernel can stop accepting without a reset.
  */
-async function quietTurn(server: NetServer): Promise<void> {
-  const endMs = performance.now() + quietMsMax;
-  let connected = true;
-  const note = () => {
-    connected = true;
+async function connectionsAccepted(server: NetServer): Promise<void> {
+  const endMs = performance.now() + quietWaitMsMax;
+  let hasConnected = true;
+  const onConnection = () => {
+    hasConnected = true;
   };
-  (server as Listening)._handle?.listen?.(0);
-  server.on('connection', note);
-  while (connected && performance.now() < endMs) {
-    connected = false;
+  (server as ListeningSocket)._handle?.listen?.(0);
+  server.on('connection', onConnection);
+  while (hasConnected && performance.now() < endMs) {
+    hasConnected = false;
     await new Promise(setImmediate);
   }
-  server.off('connection', note);
+  server.off('connection', onConnection);
 }
 
 /** @throws {ConfigError} when the key file cannot work */

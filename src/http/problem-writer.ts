@@ -14,7 +14,7 @@ import { connectionOf } from './connection.js';
 /** Headers of every reply, by the id of its request and the origin of the page that sent it. */
 export type HeadersOf = (requestId: string, origin: string | undefined) => Readonly<Record<string, string>>;
 
-/** How errors look under the paths of a protocol that has a form of its own. */
+/** The error format of a protocol, for its paths. */
 export interface ErrorForm {
   readonly isFor: (target: string) => boolean;
   readonly mediaType: string;
@@ -34,13 +34,13 @@ export class ProblemWriter {
   readonly #headersOf: HeadersOf;
   readonly #forms: readonly ErrorForm[];
 
-  /** @param forms those that go before problem+json */
+  /** @param forms error formats that take precedence over problem+json */
   constructor(headersOf: HeadersOf, forms: readonly ErrorForm[] = []) {
     this.#headersOf = headersOf;
     this.#forms = [...forms, problemJson];
   }
 
-  /** Replies to a request that Fastify has. */
+  /** Replies to a request inside Fastify. */
   send(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { status, headers, body } = this.#reply(problem, request.id, request.url, request.headers.origin);
     // Fastify adds a charset to the media type of text, not to that of bytes.
@@ -48,7 +48,7 @@ export class ProblemWriter {
     return reply.code(status).send(Buffer.from(body));
   }
 
-  /** Replies to a request before Fastify has it. */
+  /** Replies to a request in front of Fastify. */
   end(problem: Problem, requestId: string, { url = '', headers: sent }: IncomingMessage, reply: ServerResponse): void {
     const { status, headers, body } = this.#reply(problem, requestId, url, sent.origin);
     for (const [name, value] of headers) reply.setHeader(name, value);
@@ -57,7 +57,7 @@ export class ProblemWriter {
     reply.end(body);
   }
 
-  /** Writes the last reply of a connection, to what Node could not read as a request. */
+  /** Writes the last reply of a connection, after Node could not parse a request. */
   write(problem: Problem, socket: Socket): void {
     const connection = connectionOf(socket);
     const { status, headers, body } = this.#reply(problem, randomUUID(), '', connection?.origin);

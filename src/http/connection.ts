@@ -213,7 +213,7 @@ export class Connection implements BagItem {
   /** Parses the waiting bytes, up to the next request. */
   wake(): void {
     if (this.#lingering || this.socket.destroyed) return;
-    const bytes = this.#parked.length === 1 ? (this.#parked[0] as Buffer) : Buffer.concat(this.#parked);
+    const bytes = this.#parked.length === 1 ? this.#parked[0] : Buffer.concat(this.#parked);
     this.#parked = [];
     this.#parkedBytes = 0;
     this.#feed(bytes);
@@ -319,7 +319,7 @@ export class Connection implements BagItem {
     if (this.#lastBytes !== 0) {
       const mostBytes = Math.min(bytes.length, start + headEnd.length - 1);
       for (let end = start; end < mostBytes; end++) {
-        this.#lastBytes = (this.#lastBytes << 8) | (bytes[end] as number);
+        this.#lastBytes = (this.#lastBytes << 8) | bytes[end];
         if (this.#lastBytes !== headEndBits) continue;
         this.#lastBytes = 0;
         return end + 1;
@@ -332,7 +332,7 @@ export class Connection implements BagItem {
       return at + headEnd.length;
     }
     for (let last = Math.max(start, bytes.length - headEnd.length); last < bytes.length; last++)
-      this.#lastBytes = (this.#lastBytes << 8) | (bytes[last] as number);
+      this.#lastBytes = (this.#lastBytes << 8) | bytes[last];
     return bytes.length;
   }
 

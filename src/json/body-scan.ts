@@ -100,7 +100,7 @@ type Arrays = Map<string, LongArray | undefined>;
 function firstByte(body: Buffer, position: number): number | undefined {
   const end = position + spaceBytesMax;
   let offset = position;
-  while (offset < end && isSpace(body[offset] as number)) offset++;
+  while (offset < end && isSpace(body[offset])) offset++;
   return body[offset];
 }
 
@@ -358,8 +358,8 @@ export class BodyScan {
     const body = this.#body;
     const piece = body.toString('latin1', position, position + faultPieceBytes);
     let before = position - 1;
-    while (isSpace(body[before] as number) && position - before < spaceBeforeBytesMax) before--;
-    const previous = String.fromCharCode(body[before] as number);
+    while (isSpace(body[before]) && position - before < spaceBeforeBytesMax) before--;
+    const previous = String.fromCharCode(body[before]);
     const fault = findFaultInArray(piece, previous, position + piece.length === body.length);
     if (fault) throw faultError(body, position + fault.index, fault);
   }
@@ -404,7 +404,7 @@ export class BodyScan {
     const start = this.#position;
     const last = Math.min(start + spaceBytesMax, body.length);
     let end = start;
-    while (end < last && isSpace(body[end] as number)) end++;
+    while (end < last && isSpace(body[end])) end++;
     if (end - start < spaceBytesMin) return 0;
     this.#omit(start, end);
     return end - start;
@@ -461,7 +461,7 @@ export class BodyScan {
   #skipSpace(position: number): number {
     const body = this.#body;
     const end = this.#plainEnd;
-    while (isSpace(body[position] as number)) {
+    while (isSpace(body[position])) {
       if (position >= end) this.#refuseLong();
       position++;
     }
@@ -480,12 +480,12 @@ export class BodyScan {
     const end = Math.min(body.length, this.#plainEnd);
     this.#escaped = false;
     while (position < end) {
-      const byte = body[position++] as number;
+      const byte = body[position++];
       this.#stringBytes |= byte;
       if (byte === QUOTE) return position;
       if (byte === BACKSLASH) {
         this.#escaped = true;
-        this.#stringBytes |= body[position++] as number;
+        this.#stringBytes |= body[position++];
       }
     }
     if (position < body.length) this.#refuseLong();

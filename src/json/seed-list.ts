@@ -30,7 +30,7 @@ export class SeedList {
   print(from: number, to: number): string {
     let text = '';
     for (let row = from; row < to; row++) {
-      const quote = ((this.#strings[row >> 3] as number) >> (row & 7)) & 1 ? '"' : '';
+      const quote = (this.#strings[row >> 3] >> (row & 7)) & 1 ? '"' : '';
       text += `${row > from ? ',' : ''}${quote}${decimalOf(this.words, 2 * row)}${quote}`;
     }
     return text;
@@ -39,8 +39,8 @@ export class SeedList {
 
 /** The decimal digits of the 64-bit number whose words begin at `offset`. */
 export function decimalOf(words: Uint32Array, offset: number): string {
-  const low = words[offset] as number;
-  const high = words[offset + 1] as number;
+  const low = words[offset];
+  const high = words[offset + 1];
   if (high < 2 ** 21) return String(high * 2 ** 32 + low);
   return String((BigInt(high) << 32n) | BigInt(low));
 }

@@ -58,7 +58,7 @@ export class SeedReader extends ListReader<SeedList> {
     const end = isString ? this.#endOfString(start) : this.#endOfNumber(start);
     if (end < 0) return -1;
     const offset = 2 * this.count;
-    if (isString) this.#strings[this.count >> 3] = (this.#strings[this.count >> 3] as number) | (1 << (this.count & 7));
+    if (isString) this.#strings[this.count >> 3] = this.#strings[this.count >> 3] | (1 << (this.count & 7));
     const digits = isString
       ? this.body.toString('latin1', start + 1, end - 1)
       : this.body.toString('latin1', start, end);
@@ -96,7 +96,7 @@ export class SeedReader extends ListReader<SeedList> {
   #endOfNumber(start: number): number {
     const end = Math.min(this.body.length, start + tokenBytesMax);
     let position = start;
-    while (position < end && isInNumber(this.body[position] as number)) position++;
+    while (position < end && isInNumber(this.body[position])) position++;
     return position === start || position === end ? -1 : position;
   }
 }

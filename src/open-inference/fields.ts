@@ -47,7 +47,7 @@ export async function logitsIn(
   limits: LogitsLimits,
   issues: IssueList,
 ): Promise<Logits | undefined> {
-  const [rows, categories] = tensor.shape as [number, number];
+  const [rows, categories] = tensor.shape;
   const sink = issues.at(tensor.path);
   if (!isLegalShape(rows, categories, limits, sink)) return undefined;
   const data = await floatsIn(tensor, issues);
@@ -173,7 +173,7 @@ export function flagsIn(tensor: InputTensor, issues: IssueList): Uint8Array | un
     issues.report('validation', path, `at row ${wrong}: must be 0 or 1, one byte each`);
     return undefined;
   }
-  const [count] = tensor.shape as [number];
+  const [count] = tensor.shape;
   if (data instanceof FlagList && data.flags.length === count) return Uint8Array.from(data.flags);
   issues.report('validation', [...path, 'data'], `must be ${count} of true or false`);
   return undefined;
@@ -192,7 +192,7 @@ function areBelowInfinity(
 ): boolean {
   let refused = 0;
   for (let index = from; index < to && !isEnough(refused); index++) {
-    const value = data[index] as number;
+    const value = data[index];
     if (value < Infinity && value >= least) continue;
     refused += 1;
     refuse(index);

@@ -92,7 +92,7 @@ export function modelMetadata(name: ModelName) {
     platform: 'onnxruntime_onnx',
     inputs: Object.entries<InputSpec>(inputs).map(([input, { datatypes, shape }]) => ({
       name: input,
-      datatype: datatypes[0] as Datatype,
+      datatype: datatypes[0],
       shape: [...shape],
     })),
     outputs: Object.entries<OutputSpec>(outputs).map(([output, { datatype, shape }]) => ({

@@ -241,7 +241,7 @@ export function requestedOutputs(
       issues.report('validation', ['outputs', index, 'name'], `asks for ${output} a second time`);
     }
     const binary = own?.binary_data ?? parameters.binary_data_output ?? false;
-    return { name: output, spec: specs[output] as OutputSpec, binary };
+    return { name: output, spec: specs[output], binary };
   });
   issues.throwIfAny();
   return requested;

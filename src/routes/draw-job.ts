@@ -53,7 +53,7 @@ export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator
 
 /** float32 [rows]. */
 export function ofRows({ perRow, values }: Temperature, rows: number): Float32Array {
-  return perRow ? values : new Float32Array(rows).fill(values[0] as number);
+  return perRow ? values : new Float32Array(rows).fill(values[0]);
 }
 
 /**
@@ -64,8 +64,8 @@ function streamsOf(rowOffset: number, { perRow, words }: Draw['seed'], rows: num
   const streams = new Uint32Array(3 * rows);
   for (let row = 0; row < rows; row++) {
     const seedOffset = perRow ? 2 * row : 0;
-    streams[3 * row] = words[seedOffset] as number;
-    streams[3 * row + 1] = words[seedOffset + 1] as number;
+    streams[3 * row] = words[seedOffset];
+    streams[3 * row + 1] = words[seedOffset + 1];
     streams[3 * row + 2] = perRow ? 0 : rowOffset + row;
   }
   return streams;

@@ -164,7 +164,7 @@ const schemaKeywords = ['items', 'additionalProperties', 'not'];
 const schemaListKeywords = ['oneOf', 'anyOf', 'allOf'];
 
 function withSubschemas(schema: Part, map: (part: Part) => Part): Part {
-  return mapValues(schema as Record<string, unknown>, (value, key) => {
+  return mapValues(schema, (value, key) => {
     if (schemaKeywords.includes(key) && isPart(value)) return map(value);
     if (schemaListKeywords.includes(key) && Array.isArray(value)) return value.map(map);
     if (key === 'properties' && isPart(value)) return mapValues(value as Record<string, Part>, map);

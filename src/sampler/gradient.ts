@@ -84,7 +84,7 @@ async function sumOver(
 function round(sums: Float64Array, values: Float32Array, from: number, to: number): number {
   let overflowIndex = -1;
   for (let index = from; index < to; index++) {
-    values[index] = sums[index] as number;
+    values[index] = sums[index];
     if (overflowIndex < 0 && !Number.isFinite(values[index])) overflowIndex = index;
   }
   return overflowIndex;
@@ -102,7 +102,7 @@ function addSamples(
 ): void {
   for (; sample < sampleEnd; sample++) {
     for (let index = from, source = sample * size + from; index < to; index++, source++) {
-      sums[index] = (sums[index] as number) + (gradients[source] as number);
+      sums[index] = sums[index] + gradients[source];
     }
   }
 }

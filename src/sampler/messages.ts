@@ -115,12 +115,12 @@ function streamRowsOf(kind: Kind, rows: number): number {
 /** The batch in the message `buffer`, as views. */
 export function batchOn(buffer: ArrayBuffer): Batch {
   const header = new Uint32Array(buffer, 0, headerColumns.count);
-  const categories = header[headerColumns.categories] as number;
-  const rows = header[headerColumns.rows] as number;
-  const parts = header[headerColumns.parts] as number;
-  const kind = kinds[header[headerColumns.kind] as number] as Kind;
+  const categories = header[headerColumns.categories];
+  const rows = header[headerColumns.rows];
+  const parts = header[headerColumns.parts];
+  const kind = kinds[header[headerColumns.kind]];
   const streamRows = streamRowsOf(kind, rows);
-  const pointDraws = header[headerColumns.pointDraws] as number;
+  const pointDraws = header[headerColumns.pointDraws];
   let offset = header.byteLength;
   const next = (count: number) => {
     const start = offset;
@@ -161,7 +161,7 @@ function resultSize(counts: OutputCounts): number {
 }
 
 function resultStart(buffer: ArrayBuffer): number {
-  return new Uint32Array(buffer, 0, headerColumns.count)[headerColumns.resultOffset] as number;
+  return new Uint32Array(buffer, 0, headerColumns.count)[headerColumns.resultOffset];
 }
 
 /**
@@ -183,7 +183,7 @@ export function resultOn(buffer: ArrayBuffer): BatchResult {
   const arrays: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
   let offset = start + headerBytes;
   for (const { name, column, array, bytes } of layout) {
-    const count = header[column] as number;
+    const count = header[column];
     // Most outputs of most results are empty. All results share one empty array for each.
     arrays[name] = count === 0 ? empty[name] : new array(buffer, offset, count);
     offset += count * bytes;
@@ -191,4 +191,4 @@ export function resultOn(buffer: ArrayBuffer): BatchResult {
   return { buffer, timings: new Float64Array(buffer, start, timingColumns.count), ...(arrays as OutputArrays) };
 }
 
-const empty = Object.fromEntries(outputNames.map((name) => [name, new outputs[name].array(0)])) as OutputArrays;
+const empty = Object.fromEntries(outputNames.map((name) => [name, new outputs[name].array(0)]));

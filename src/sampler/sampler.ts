@@ -126,7 +126,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     unitsPerMs: () => options.unitsPerMs ?? rate.unitsPerMs,
     runBatch: async (parts, isWanted, units) => {
       const result = await pool.run(() => pack(parts, take), isWanted);
-      rate.observe(units, result.timings[timingColumns.totalMs] as number);
+      rate.observe(units, result.timings[timingColumns.totalMs]);
       observer.drawn(drawnBatch(parts, result));
       const results = scatter(parts, result);
       memory.share(result.buffer, results);
@@ -178,10 +178,10 @@ function tooManyElements(unitsMax: number): DrawError {
 }
 
 function drawnBatch(parts: readonly Part[], { timings }: BatchResult): DrawnBatch {
-  const { kind, categories } = (parts[0] as Part).job;
+  const { kind, categories } = parts[0].job;
   let rows = 0;
   for (const { rowCount, sampleCount } of parts) rows += rowCount * sampleCount;
-  const graphMs = timings[timingColumns.graphMs] as number;
-  const noiseMs = (timings[timingColumns.totalMs] as number) - graphMs;
+  const graphMs = timings[timingColumns.graphMs];
+  const noiseMs = timings[timingColumns.totalMs] - graphMs;
   return { kind, requests: parts.length, rows, elements: rows * categories, noiseMs, graphMs };
 }

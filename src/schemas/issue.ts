@@ -32,7 +32,7 @@ function pointerOf(path: readonly PropertyKey[]): string {
 
 function codeOf(issue: z.core.$ZodIssue): ProblemCode {
   if (issue.code !== 'custom') return 'validation';
-  return (issue.params as { code?: ProblemCode } | undefined)?.code ?? 'validation';
+  return issue.params?.code ?? 'validation';
 }
 
 /** A pointer includes at most this many characters of an unknown field's name. */

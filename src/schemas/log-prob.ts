@@ -108,11 +108,11 @@ function runChecks(
 /** Reports samples that are negative, or 0 at a category that is not masked. Returns whether there are any. */
 function reportSamples({ data }: Logits, { data: points }: NumberMatrix, pathOf: PathOf, sink: IssueSink) {
   const isWrong = (index: number) => {
-    const value = points[index] as number;
+    const value = points[index];
     return !(value >= 0) || (value === 0 && data[index] !== -Infinity);
   };
   return reportElements(points.length, isWrong, (index) => {
-    const value = points[index] as number;
+    const value = points[index];
     if (Number.isNaN(value))
       report(sink, 'validation', pathOf(index), 'must be a number; send 0 for a masked category');
     else if (value < 0) report(sink, 'not-on-simplex', pathOf(index), 'is negative: send samples from 0 to 1');
@@ -148,7 +148,7 @@ function reportSums({ logits, points, logarithms }: LogProbRequest, pathOf: Path
   let sum = 0;
   let left = categories;
   const endsWrongRow = (index: number) => {
-    const point = points.data[index] as number;
+    const point = points.data[index];
     sum += logarithms ? Math.exp(point) : point;
     left -= 1;
     if (left > 0) return false;

@@ -139,7 +139,7 @@ function scanInOneGo(matrix: NumberMatrix): ScannedMatrix {
 
 function findInfinites(data: Float32Array, from: number, to: number, infinites: number[]): void {
   for (let index = from; index < to && !isEnough(infinites.length); index++) {
-    if (Math.abs(data[index] as number) === Number.POSITIVE_INFINITY) infinites.push(index);
+    if (Math.abs(data[index]) === Number.POSITIVE_INFINITY) infinites.push(index);
   }
 }
 
@@ -242,7 +242,7 @@ export class Masking {
 function maskElements(data: Float32Array, from: number, to: number): boolean {
   let finite = false;
   for (let index = from; index < to; index++) {
-    const logit = data[index] as number;
+    const logit = data[index];
     if (logit > Number.NEGATIVE_INFINITY) {
       finite = true;
       if (logit < smallestLogit && logit > -smallestLogit) data[index] = 0;

@@ -96,7 +96,7 @@ function readEntries(values: readonly unknown[], sink: IssueSink, absent: Absent
   for (const [row, value] of values.entries()) {
     if (isEnough(wrong)) break;
     if (!writeWords(value, words, 2 * row, [row], sink, absent)) wrong += 1;
-    if (typeof value === 'string') strings[row >> 3] = (strings[row >> 3] as number) | (1 << (row & 7));
+    if (typeof value === 'string') strings[row >> 3] = strings[row >> 3] | (1 << (row & 7));
   }
   if (wrong > 0) return undefined;
   return { given: new SeedList(values.length, words, strings, []), perRow: words.length !== 2, words };

@@ -233,14 +233,14 @@ function editDistance(a: string, b: string): number {
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
-      const substituted = (previous[column - 1] as number) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      const inserted = (current[column - 1] as number) + 1;
+      const substituted = previous[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const inserted = current[column - 1] + 1;
       const isSwap = row > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      const swapped = isSwap ? (older[column - 2] as number) + 1 : inserted;
-      current.push(Math.min(substituted, inserted, swapped, (previous[column] as number) + 1));
+      const swapped = isSwap ? older[column - 2] + 1 : inserted;
+      current.push(Math.min(substituted, inserted, swapped, previous[column] + 1));
     }
     older = previous;
     previous = current;
   }
-  return previous[b.length] as number;
+  return previous[b.length];
 }

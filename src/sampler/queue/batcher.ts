@@ -199,13 +199,13 @@ export class Batcher {
   #start({ entries, parts, units }: Taken<Ticket>): void {
     this.#running += 1;
     this.#runningUnits += units;
-    for (const [index, { terms }] of entries.entries()) terms.begunDraws += drawsOf(parts[index] as Part);
+    for (const [index, { terms }] of entries.entries()) terms.begunDraws += drawsOf(parts[index]);
     this.#options
       .runBatch(parts, () => entries.some(({ settled }) => !settled), units)
       .then((results) => {
         if (results.length !== parts.length) throw new Error('A batch lost or gained results. This is a bug.');
         for (const [index, ticket] of entries.entries()) {
-          this.#accept(ticket, parts[index] as Part, results[index] as JobResult);
+          this.#accept(ticket, parts[index], results[index]);
         }
       })
       .catch((error) => {

@@ -59,7 +59,7 @@ export class FairOrder<Entry extends Ordered> {
     if (like !== undefined) return this.#groups.get(groupOf(like))?.[0];
     let first: Entry | undefined;
     for (const group of this.#groups.values()) {
-      const entry = group[0] as Entry;
+      const entry = group[0];
       if (first === undefined || isBefore(entry, first)) first = entry;
     }
     return first;
@@ -83,7 +83,7 @@ function isBefore(a: Ordered, b: Ordered): boolean {
 /** Inserts in order. Searches from the end, where most new entries belong. */
 function insert<Entry extends Ordered>(group: Entry[], entry: Entry): void {
   let index = group.length;
-  while (index > 0 && isBefore(entry, group[index - 1] as Entry)) index -= 1;
+  while (index > 0 && isBefore(entry, group[index - 1])) index -= 1;
   if (index === group.length) group.push(entry);
   else group.splice(index, 0, entry);
 }

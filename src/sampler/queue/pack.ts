@@ -44,7 +44,7 @@ function countOutputs(parts: readonly Part[]): OutputCounts {
  * @param take allocates the buffer of the batch and its result; it need not be zeroed
  */
 export function pack(parts: readonly Part[], take = (bytes: number) => new ArrayBuffer(bytes)): Batch {
-  const { kind, categories } = (parts[0] as Part).job;
+  const { kind, categories } = parts[0].job;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
   const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
   const pointDraws = kind === 'draw' ? 0 : draws;

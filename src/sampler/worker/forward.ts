@@ -90,7 +90,7 @@ function copyIndices(span: Span, categories: number, result: BatchResult, indice
   }
   if (samplesOffset === undefined || !part.hard) return;
   for (let draw = 0; draw < draws; draw++) {
-    result.samples[samplesOffset + (partDraw + draw) * categories + (indices[tileDraw + draw] as number)] = 1;
+    result.samples[samplesOffset + (partDraw + draw) * categories + indices[tileDraw + draw]] = 1;
   }
 }
 

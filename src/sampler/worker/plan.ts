@@ -31,10 +31,10 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
   let firstRow = 0;
   let firstDraw = 0;
   for (let start = 0; start < batch.parts.length; start += partColumns.count) {
-    const rowCount = batch.parts[start + partColumns.rowCount] as number;
-    const sampleCount = batch.parts[start + partColumns.sampleCount] as number;
-    const flags = batch.parts[start + partColumns.flags] as number;
-    const topK = batch.parts[start + partColumns.topK] as number;
+    const rowCount = batch.parts[start + partColumns.rowCount];
+    const sampleCount = batch.parts[start + partColumns.sampleCount];
+    const flags = batch.parts[start + partColumns.flags];
+    const topK = batch.parts[start + partColumns.topK];
     const offsets: { [Name in OutputName]?: number } = {};
     for (const name of outputNames) {
       if ((flags & outputFlag(name)) === 0) continue;
@@ -46,7 +46,7 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
       stage: stageOf(offsets, hard),
       firstRow,
       rowCount,
-      firstSample: batch.parts[start + partColumns.firstSample] as number,
+      firstSample: batch.parts[start + partColumns.firstSample],
       sampleCount,
       hard,
       gumbel: (flags & partFlags.gumbel) !== 0,

@@ -51,7 +51,7 @@ function explained(code: ProblemCode): Problem {
 }
 
 /** The client's problem for an error of a hook, a handler or Fastify; undefined for a bug of the service. */
-function problemOf(error: FastifyError): Problem | undefined {
+function clientProblem(error: FastifyError): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof MalformedJsonError) return new Problem('malformed-json', error.message);
   const { code, statusCode } = error;
@@ -67,7 +67,7 @@ function answerError(
   reply: FastifyReply,
   { problems, observer }: ErrorReplyParts,
 ): FastifyReply {
-  const mistake = problemOf(error);
+  const mistake = clientProblem(error);
   const problem = mistake ?? explained('internal');
   observer.refused(problem, knownRequest(request), mistake ? undefined : error);
   return problems.send(problem, request, reply);

@@ -11,7 +11,7 @@ export interface InputSpec {
   readonly required: boolean;
 }
 
-export interface OutputSpec {
+export interface ModelOutput {
   readonly output: OutputName;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
@@ -27,7 +27,7 @@ const drawInputs = {
   seed: { datatypes: ['UINT64', 'INT64'], shape: [-1], required: false },
 } as const satisfies Record<string, InputSpec>;
 
-function outputSpec(output: OutputName, datatype: Datatype): OutputSpec {
+function modelOutput(output: OutputName, datatype: Datatype): ModelOutput {
   const { width } = outputs[output];
   return { output, datatype, shape: width === 'one' ? [-1] : [-1, -1], width };
 }
@@ -42,9 +42,9 @@ function datatypeOf(output: OutputName): Datatype {
 const drawOutputs = Object.fromEntries(
   sampleOutputNames.map((name) => {
     const { output } = sampleOutputs[name];
-    return [name, outputSpec(output, datatypeOf(output))];
+    return [name, modelOutput(output, datatypeOf(output))];
   }),
-) as Readonly<Record<SampleOutputName, OutputSpec>>;
+) as Readonly<Record<SampleOutputName, ModelOutput>>;
 
 export const models = {
   gumbel_softmax: {
@@ -55,13 +55,13 @@ export const models = {
     inputs: { ...drawInputs, cotangent: { datatypes: floats, shape: [-1, -1], required: true } },
     // The sums over the samples are float64, rounded once to float32.
     outputs: {
-      grad_logits: outputSpec('gradLogits', 'FP32'),
-      grad_temperature: outputSpec('gradTemperature', 'FP32'),
+      grad_logits: modelOutput('gradLogits', 'FP32'),
+      grad_temperature: modelOutput('gradTemperature', 'FP32'),
     },
   },
 } as const satisfies Record<
   string,
-  { inputs: Readonly<Record<string, InputSpec>>; outputs: Readonly<Record<string, OutputSpec>> }
+  { inputs: Readonly<Record<string, InputSpec>>; outputs: Readonly<Record<string, ModelOutput>> }
 >;
 
 export type ModelName = keyof typeof models;
@@ -95,7 +95,7 @@ export function modelMetadata(name: ModelName) {
       datatype: datatypes[0],
       shape: [...shape],
     })),
-    outputs: Object.entries<OutputSpec>(outputs).map(([output, { datatype, shape }]) => ({
+    outputs: Object.entries<ModelOutput>(outputs).map(([output, { datatype, shape }]) => ({
       name: output,
       datatype,
       shape: [...shape],

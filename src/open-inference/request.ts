@@ -11,7 +11,7 @@ import { validationProblem } from '../schemas/issue.js';
 import { IssueList } from '../schemas/issue-list.js';
 import { oneSeedJsonSchema } from '../schemas/seed.js';
 import { estimator } from '../schemas/vjp.js';
-import { type ModelName, models, type OutputSpec, unknownTensorText } from './models.js';
+import { type ModelName, type ModelOutput, models, unknownTensorText } from './models.js';
 import { datatypes } from './tensors/datatypes.js';
 
 /** Limits of an inference request. */
@@ -217,7 +217,7 @@ export function readInferRequest(
 /** An output of the request, and whether it is sent as bytes. */
 export interface RequestedOutput {
   readonly name: string;
-  readonly spec: OutputSpec;
+  readonly spec: ModelOutput;
   readonly binary: boolean;
 }
 
@@ -231,7 +231,7 @@ export function requestedOutputs(
   model: ModelName,
   defaults: readonly string[],
 ): RequestedOutput[] {
-  const specs: Readonly<Record<string, OutputSpec>> = models[model].outputs;
+  const specs: Readonly<Record<string, ModelOutput>> = models[model].outputs;
   const issues = new IssueList();
   const wanted = outputs.length > 0 ? outputs : defaults.map((output) => ({ name: output, parameters: undefined }));
   const requested = wanted.map(({ name: output, parameters: own }, index) => {

@@ -83,15 +83,25 @@ function outputUnits(job: SampleJob, of: Weights): number {
   // topIndices of k = 1 is the index of the draw.
   for (const name of job.outputs) bits |= workBits[name === 'topIndices' && job.topK < 2 ? 'indices' : name];
   let sum = 0;
-  for (const [bit, work] of works.entries()) if ((bits & (1 << bit)) !== 0) sum += workUnits(work, job, of);
+  for (const work of works) if ((bits & bitOf[work]) !== 0) sum += workUnits(work, job, of);
   return sum;
 }
 
-const works: readonly Work[] = ['rowOutput', 'logSamples', 'logProb', 'topK', 'index', 'soft', 'noiseCopy'];
+/** A bit for each work. */
+const bitOf: Readonly<Record<Work, number>> = {
+  rowOutput: 1,
+  logSamples: 2,
+  logProb: 4,
+  topK: 8,
+  index: 16,
+  soft: 32,
+  noiseCopy: 64,
+};
+const works = Object.keys(bitOf) as readonly Work[];
 
-/** The kinds of work of each output, as bits: bit i is works[i]. */
+/** The works of each output. */
 const workBits = Object.fromEntries(
-  outputNames.map((name) => [name, outputs[name].work.reduce((bits, work) => bits | (1 << works.indexOf(work)), 0)]),
+  outputNames.map((name) => [name, outputs[name].work.reduce((bits, work) => bits | bitOf[work], 0)]),
 ) as Readonly<Record<OutputName, number>>;
 
 function workUnits(work: Work, { categories, hard, topK }: SampleJob, of: Weights): number {

@@ -1,7 +1,7 @@
 /**
  * The outputs of a draw by their names in the API, in the order of a reply: the same for POST /sample and for the model
  * gumbel_softmax. A new output needs a row here, a row in sampler/outputs.ts, and code in sampler/worker/ that computes
- * it.
+ * it; if it costs work that no other output does, also a weight in sampler/cost.ts.
  */
 import { z } from 'zod';
 import { type OutputName, outputs, type Width, widthOf } from '../sampler/outputs.js';

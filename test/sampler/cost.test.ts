@@ -12,8 +12,8 @@ import {
 } from '../../src/sampler/cost.js';
 import { type Job, kinds, unlimitedTerms } from '../../src/sampler/job.js';
 import { outputNames } from '../../src/sampler/outputs.js';
-import { QueueEntry } from '../../src/sampler/queue/entry.js';
 import { DrawQueue } from '../../src/sampler/queue/queue.js';
+import { QueueEntry } from '../../src/sampler/queue/queue-entry.js';
 import { makeJob } from '../support/jobs.js';
 
 /** The defaults of BATCH_ELEMENTS_MAX and GPU_BATCH_ELEMENTS_MAX. */

@@ -13,8 +13,8 @@ import { Bag, type BagItem } from '../../runtime/bag.js';
 import { DrawError, queueFull } from '../draw-error.js';
 import { type Job, type JobResult, outputWidth, type Part, type Terms, unlimitedTerms } from '../job.js';
 import { type DeadlineOptions, Deadlines } from './deadlines.js';
-import { type QueueCaller, QueueEntry } from './entry.js';
 import { DrawQueue, type QueueOptions, type Taken } from './queue.js';
+import { type QueueCaller, QueueEntry } from './queue-entry.js';
 
 export interface BatcherOptions extends QueueOptions, DeadlineOptions {
   /** The most batches of a lane, including those in advance. */

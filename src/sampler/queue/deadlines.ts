@@ -6,8 +6,8 @@
 import { drawsWithin } from '../cost.js';
 import { DrawError } from '../draw-error.js';
 import type { Terms } from '../job.js';
-import type { QueueEntry } from './entry.js';
 import type { DrawQueue } from './queue.js';
+import type { QueueEntry } from './queue-entry.js';
 
 /**
  * The share of the time to its deadline that a draw may take by the estimate. The rest is the margin for errors. The

@@ -14,8 +14,8 @@ import type { Config } from '../../config.js';
 import { drawsWithin, unitsOfDraws } from '../cost.js';
 import type { Part } from '../job.js';
 import { Capacity } from './capacity.js';
-import type { QueueCaller, QueueEntry } from './entry.js';
 import { FairOrder, type VirtualTime } from './fair-order.js';
+import type { QueueCaller, QueueEntry } from './queue-entry.js';
 import { Shedding } from './shedding.js';
 
 export interface QueueOptions extends Pick<Config, 'queueRequestsMax'> {

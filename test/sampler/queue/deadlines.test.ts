@@ -5,8 +5,8 @@ import { problemOf } from '../../../src/routes/draw-problems.js';
 import { jobUnits, nanosecondsPerUnit } from '../../../src/sampler/cost.js';
 import { type Job, unlimitedTerms } from '../../../src/sampler/job.js';
 import { Deadlines } from '../../../src/sampler/queue/deadlines.js';
-import { QueueEntry } from '../../../src/sampler/queue/entry.js';
 import { DrawQueue } from '../../../src/sampler/queue/queue.js';
+import { QueueEntry } from '../../../src/sampler/queue/queue-entry.js';
 import { WorkRate } from '../../../src/sampler/queue/work-rate.js';
 import { makeJob } from '../../support/jobs.js';
 

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { jobUnits, weights } from '../../../src/sampler/cost.js';
 import { type Job, type Terms, unlimitedTerms } from '../../../src/sampler/job.js';
-import { QueueEntry } from '../../../src/sampler/queue/entry.js';
 import { DrawQueue, type QueueOptions } from '../../../src/sampler/queue/queue.js';
+import { QueueEntry } from '../../../src/sampler/queue/queue-entry.js';
 import { makeJob } from '../../support/jobs.js';
 
 const indices = new Set(['indices'] as const);

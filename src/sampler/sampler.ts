@@ -19,6 +19,7 @@ import { pack, scatter } from './queue/pack.js';
 import { Pool, type PoolState } from './queue/pool.js';
 import { ResultMemory } from './queue/result-memory.js';
 import { WorkRate } from './queue/work-rate.js';
+import { openDrawer } from './worker/drawer.js';
 
 /** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds up to three. */
 const batchBytesIdleMax = 2 ** 25;
@@ -108,13 +109,22 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   };
   const now = () => performance.now();
   const { provider, refused, started } = await chooseProvider(options.provider, async (provider) => {
-    const workers = ownsGpu(provider) ? 1 : config.workers;
-    const batchElementsMax = ownsGpu(provider) ? config.gpuBatchElementsMax : config.batchElementsMax;
+    const onGpu = ownsGpu(provider);
+    const workers = onGpu ? 1 : config.workers;
+    const batchElementsMax = onGpu ? config.gpuBatchElementsMax : config.batchElementsMax;
     const settings = { provider, categoriesMax: config.categoriesMax, batchElementsMax };
-    const pool = await Pool.start({ workers, settings, watchdogMs, now, onWorkerLost, onStuck });
-    return { pool, workers, batchElementsMax };
+    const starting = Pool.start({ workers, settings, watchdogMs, now, onWorkerLost, onStuck });
+    // One worker owns the GPU, and only it computes the bits of the GPU.
+    const inline = onGpu ? undefined : await openDrawer(settings);
+    return { pool: await starting, inline, workers, batchElementsMax };
   });
-  const { pool, workers, batchElementsMax } = started;
+  const { pool, inline, workers, batchElementsMax } = started;
+  const settle = (parts: readonly Part[], result: BatchResult): JobResult[] => {
+    observer.drawn(drawnBatch(parts, result));
+    const results = scatter(parts, result);
+    memory.share(result.buffer, results);
+    return results;
+  };
   const rate = new WorkRate(now);
   const batcher = new Batcher({
     ...config,
@@ -127,11 +137,9 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     runBatch: async (parts, isWanted, units) => {
       const result = await pool.run(() => pack(parts, take), isWanted);
       rate.observe(units, result.timings[timingColumns.totalMs]);
-      observer.drawn(drawnBatch(parts, result));
-      const results = scatter(parts, result);
-      memory.share(result.buffer, results);
-      return results;
+      return settle(parts, result);
     },
+    runInline: inline && (async (parts) => settle(parts, await inline.draw(pack(parts, take)))),
     allocate: (job) => memory.allocate(job),
     release,
     now,

@@ -51,7 +51,7 @@ t.test('no part of any job costs more than a batch, unless it is one row', (t) =
     queue.add(entry);
     // A few parts of a job show how it is cut; some have a hundred thousand.
     for (let count = 0; count < 50 && !queue.isEmpty; count++) {
-      const { parts } = queue.take(() => false);
+      const { parts } = queue.take('all', () => false);
       for (const part of parts) {
         if (partUnits(part) > batchUnitsMax && part.rowCount * part.sampleCount > 1) return false;
       }

@@ -6,7 +6,10 @@
  * in advance if they are large enough. A job larger than a batch runs in parts. A job is dropped undrawn if its
  * deadline has passed or its client has left.
  *
- * The batcher knows neither threads nor ONNX: `runBatch` draws, and `defer` schedules.
+ * Small jobs whose work together stays below `worthUnitsMin` cost less than the message to a worker and back. `runInline`
+ * draws them on this thread at the end of the turn, one batch at a time, also while every lane is busy.
+ *
+ * The batcher knows neither threads nor ONNX: `runBatch` and `runInline` draw, and `defer` schedules.
  */
 import { CallerGone } from '../../errors.js';
 import { Bag, type BagItem } from '../../runtime/bag.js';
@@ -30,6 +33,8 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
    * May reject without drawing once isWanted returns false.
    */
   readonly runBatch: (parts: readonly Part[], isWanted: () => boolean, units: number) => Promise<readonly JobResult[]>;
+  /** Does the same on this thread, for batches of less than `worthUnitsMin`; undefined if all batches go to workers. */
+  readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
   /** Allocates the result of a job that is drawn in parts. */
   readonly allocate: (job: Job) => JobResult;
   /** Called with each result of a part that is not read any more: it was copied, or its job has settled before. */
@@ -72,6 +77,8 @@ export class Batcher {
   /** Units of the running batches. */
   #runningUnits = 0;
   #deferred = false;
+  /** Whether a batch is drawn on this thread. */
+  #inlineRuns = false;
   readonly #unsettled = new Bag<Ticket>();
   #whenIdle: (() => void)[] = [];
 
@@ -139,24 +146,41 @@ export class Batcher {
   }
 
   #schedule(): void {
-    if (!this.#mayStart()) return;
-    if (this.#isWorthABatch()) {
-      this.#startBatches();
-      return;
-    }
-    if (this.#deferred) return;
+    if (this.#isWorthABatch()) this.#startBatches();
+    if (this.#deferred || !(this.#mayRunInline() || this.#mayStart())) return;
     this.#deferred = true;
     this.#options.defer(() => {
       this.#deferred = false;
+      if (this.#mayRunInline()) this.#startInline();
       this.#startBatches();
     });
   }
 
   #startBatches(): void {
     while (this.#mayStart()) {
-      const taken = this.#take();
+      const taken = this.#take('all');
       if (taken.parts.length > 0) this.#start(taken);
     }
+  }
+
+  #mayRunInline(): boolean {
+    const { runInline, worthUnitsMin } = this.#options;
+    return runInline !== undefined && !this.#inlineRuns && this.#smallUnits > 0 && this.#smallUnits < worthUnitsMin;
+  }
+
+  get #smallUnits(): number {
+    const { units, largeUnits } = this.#queue.counts;
+    return units - largeUnits;
+  }
+
+  #startInline(): void {
+    const taken = this.#take('small');
+    const drawn = taken.parts.length > 0 ? this.#options.runInline?.(taken.parts) : undefined;
+    if (drawn === undefined) return;
+    this.#inlineRuns = true;
+    this.#settleBatch(taken, drawn, () => {
+      this.#inlineRuns = false;
+    });
   }
 
   /** Whether the queue has enough units to start a batch before the end of the turn, or in advance. */
@@ -166,20 +190,21 @@ export class Batcher {
 
   #mayStart(): boolean {
     if (this.#queue.isEmpty) return false;
-    const { lanes, batchesPerLane } = this.#options;
+    const { lanes, batchesPerLane, runInline } = this.#options;
+    // Small jobs below worthUnitsMin wait for this thread, and a rest of a large one for a worker.
+    if (runInline !== undefined && this.#queue.counts.largeUnits === 0 && !this.#isWorthABatch()) return false;
     if (this.#running < lanes) return true;
     // A long row never goes in advance: a small draw behind it would wait for two long batches (head-of-line blocking).
     return this.#running < batchesPerLane * lanes && this.#isWorthABatch() && !this.#queue.nextIsLongRow;
   }
 
-  #take(): Taken<Ticket> {
+  #take(jobs: 'small' | 'all'): Taken<Ticket> {
     const nowMs = this.#options.now();
-    const taken = this.#queue.take((ticket) => this.#drop(ticket, nowMs));
+    const taken = this.#queue.take(jobs, (ticket) => this.#drop(ticket, nowMs));
     for (const ticket of taken.entries) {
       if (ticket.submittedAtMs !== undefined) this.#options.waited(nowMs - ticket.submittedAtMs);
       ticket.submittedAtMs = undefined;
     }
-    if (taken.entries[0]?.large === false) this.#deadlines.countSmall(taken.units);
     return taken;
   }
 
@@ -196,12 +221,25 @@ export class Batcher {
     return true;
   }
 
-  #start({ entries, parts, units }: Taken<Ticket>): void {
+  #start(taken: Taken<Ticket>): void {
+    const { entries, parts, units } = taken;
+    const isWanted = () => entries.some(({ settled }) => !settled);
+    if (!entries[0].large) this.#deadlines.countSmall(units);
     this.#running += 1;
+    this.#settleBatch(taken, this.#options.runBatch(parts, isWanted, units), () => {
+      this.#running -= 1;
+    });
+  }
+
+  /** Settles the jobs of a batch. Calls `onEnd` before the next batch is scheduled. */
+  #settleBatch(
+    { entries, parts, units }: Taken<Ticket>,
+    drawn: Promise<readonly JobResult[]>,
+    onEnd: () => void,
+  ): void {
     this.#runningUnits += units;
     for (const [index, { terms }] of entries.entries()) terms.begunDraws += drawsOf(parts[index]);
-    this.#options
-      .runBatch(parts, () => entries.some(({ settled }) => !settled), units)
+    drawn
       .then((results) => {
         if (results.length !== parts.length) throw new Error('A batch lost or gained results. This is a bug.');
         for (const [index, ticket] of entries.entries()) {
@@ -212,7 +250,7 @@ export class Batcher {
         for (const ticket of entries) this.#fail(ticket, error);
       })
       .finally(() => {
-        this.#running -= 1;
+        onEnd();
         this.#runningUnits -= units;
         this.#schedule();
       });

@@ -132,17 +132,20 @@ export class DrawQueue<Entry extends QueueEntry> {
   /**
    * Takes the next batch: a part of the next entry, and further entries of the same kind and K that fit whole.
    *
+   * @param jobs whether the batch may hold large jobs
    * @param isDropped whether an entry is not to be drawn any more; it has then removed the entry from the queue
    */
-  take(isDropped: (entry: Entry) => boolean): Taken<Entry> {
+  take(jobs: 'small' | 'all', isDropped: (entry: Entry) => boolean): Taken<Entry> {
     const taken: Taken<Entry> = { entries: [], parts: [], units: 0 };
-    let leader = this.#next();
-    while (leader !== undefined && isDropped(leader)) leader = this.#next();
+    const next = () => (jobs === 'small' ? this.#small.first() : this.#next());
+    let leader = next();
+    while (leader !== undefined && isDropped(leader)) leader = next();
     if (leader === undefined) return taken;
-    this.#smallTurns = leader.large || this.#large.isEmpty ? 0 : this.#smallTurns + 1;
+    // A batch of small jobs alone takes no worker, and so no turn from the large ones.
+    if (jobs === 'all') this.#smallTurns = leader.large || this.#large.isEmpty ? 0 : this.#smallTurns + 1;
     const { job } = leader;
     this.#takePart(leader, taken);
-    for (const order of [this.#small, this.#large]) {
+    for (const order of jobs === 'small' ? [this.#small] : [this.#small, this.#large]) {
       for (let entry = order.first(job); entry !== undefined; entry = order.first(job)) {
         if (isDropped(entry)) continue;
         if (unitsLeft(entry) > this.#options.batchUnitsMax - taken.units) break;

@@ -100,7 +100,7 @@ t.test('in simulation all large draws that are let in are done by their deadline
         const next = entry(job(batches), clock.nowMs + deadlineMs, callers[caller]);
         if (lateMs(next) === 0) queue.add(next);
       }
-      const { entries, units } = queue.take(() => false);
+      const { entries, units } = queue.take('all', () => false);
       clock.nowMs += entries.length === 0 ? 1 : units / batchUnitsMax;
       for (const { drawsLeft, terms } of entries) done &&= drawsLeft > 0 || clock.nowMs <= terms.deadlineAtMs;
     }

@@ -38,7 +38,7 @@ function queueOf(options: Partial<QueueOptions> = {}) {
     queue.add(added);
     return true;
   };
-  const take = () => queue.take(() => false);
+  const take = () => queue.take('all', () => false);
   /** How many jobs like `each` a caller gets in. */
   const fill = (each: () => Job, caller: object): number => {
     let count = 0;
@@ -52,7 +52,7 @@ function queueOf(options: Partial<QueueOptions> = {}) {
 function leaders(queue: DrawQueue<QueueEntry>, names: ReadonlyMap<object, string>): string[] {
   const order: string[] = [];
   while (!queue.isEmpty) {
-    const { entries } = queue.take(() => false);
+    const { entries } = queue.take('all', () => false);
     order.push(names.get(entries[0].terms.caller) ?? '?');
   }
   return order;
@@ -203,7 +203,7 @@ t.test('counts come back to zero, everything is drawn once, and nobody starves',
     let smallTurns = 0;
     const take = (): boolean => {
       const largeWaits = queue.counts.largeUnits > 0;
-      const { entries, parts, units } = queue.take(() => false);
+      const { entries, parts, units } = queue.take('all', () => false);
       if (entries.length === 0) return queue.counts.units === 0;
       smallTurns = largeWaits && !entries[0].large ? smallTurns + 1 : 0;
       if (smallTurns > 3) return false;
@@ -255,7 +255,7 @@ t.test('jobs of one caller and K are drawn in the order in which they came', (t)
     for (const [caller, samples] of all) queue.add(entry(job({ samples }), callers[caller]));
     const last = new Map<object, number>();
     while (!queue.isEmpty) {
-      for (const { terms, age, large } of queue.take(() => false).entries) {
+      for (const { terms, age, large } of queue.take('all', () => false).entries) {
         // Small ones may pass large ones of the same caller.
         const key = queue.callerOf(terms.caller)[large ? 'large' : 'small'];
         if (age < (last.get(key) ?? -1)) return false;

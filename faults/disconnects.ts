@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { batchLine, marks } from './preload/marks.js';
-import { drawBytes, smallBytes } from './requests.js';
+import { drawBytes, workerBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service } from './service.js';
 import { pause, until } from './time.js';
@@ -30,13 +30,13 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
   });
   try {
     const holder = await WireConnection.open(service.port);
-    const held = holder.request(drawBytes(marks.holds));
+    const held = holder.request(workerBytes(marks.holds));
     await until('the worker is held', () => service.stderr.includes(batchLine(marks.holds)));
 
     const leavers = await Promise.all(Array.from({ length: gone }, () => WireConnection.open(service.port)));
     for (const leaver of leavers) leaver.request(drawBytes(marks.watched, { num_samples: 1000, return: ['indices'] }));
     const stayers = await Promise.all(Array.from({ length: 10 }, () => WireConnection.open(service.port)));
-    const staying = stayers.map((stayer) => stayer.request(smallBytes()));
+    const staying = stayers.map((stayer) => stayer.request(workerBytes()));
     await settleTurns(service);
     // Half of them say goodbye, half just vanish.
     for (const [index, leaver] of leavers.entries()) {

@@ -34,7 +34,12 @@ export function workBytes(): Buffer {
   return drawBytes(1000, { num_samples: 1000, seed: 42, return: ['indices'] });
 }
 
-/** A draw of next to no work. */
+/** A draw of too much work for the HTTP thread, so that a worker makes it; a few tenths of a millisecond. */
+export function workerBytes(categories = 10): Buffer {
+  return drawBytes(categories, { num_samples: Math.ceil(50_000 / categories), seed: 42, return: ['indices'] });
+}
+
+/** A draw of next to no work, which the HTTP thread makes. */
 export function smallBytes(): Buffer {
   return drawBytes(10, { seed: 42 });
 }

@@ -2,7 +2,7 @@
  * Stops that cannot come to their end, because a worker is inside a batch: a second signal and the hard limit end them.
  */
 import { batchLine, marks } from './preload/marks.js';
-import { drawBytes } from './requests.js';
+import { workerBytes } from './requests.js';
 import type { Checks } from './scenario.js';
 import { type Exit, Service } from './service.js';
 import { pause, until } from './time.js';
@@ -21,7 +21,7 @@ async function stopping(environment: Readonly<Record<string, string>>): Promise<
   const held = { HOLD_FILE: '/nonexistent/release', WATCHDOG_MS: '600000' };
   const service = await Service.start({ preload: 'worker-faults', environment: { ...held, ...environment } });
   const connection = await WireConnection.open(service.port);
-  connection.request(drawBytes(marks.holds));
+  connection.request(workerBytes(marks.holds));
   await until('the worker is held', () => service.stderr.includes(batchLine(marks.holds)));
   service.signal('SIGTERM');
   await until('the log says so', () => service.log.some(({ msg }) => String(msg).startsWith('stopping')));

@@ -5,7 +5,7 @@
  */
 import { type ClosedLoopResult, closedLoop } from './closed-loop.js';
 import { marks } from './preload/marks.js';
-import { drawBytes, smallBytes } from './requests.js';
+import { workerBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service, type StartOptions } from './service.js';
 import { pause, until } from './time.js';
@@ -52,17 +52,17 @@ interface Losses {
 async function losses(mark: 'throws' | 'exhausts', count: number, checks: Checks): Promise<Losses> {
   const service = await startWith({ WORKERS: '2' }, { nodeOptions: `--max-old-space-size=${heapMiB}` });
   let over = false;
-  const others = closedLoop(service.port, smallBytes(), { connections: 4, isOver: () => over });
+  const others = closedLoop(service.port, workerBytes(), { connections: 4, isOver: () => over });
   await pause(undisturbedMs);
   const recoveryMs: number[] = [];
   const toldCallers: string[] = [];
   for (let loss = 1; loss <= count; loss++) {
-    const answer = await answerOf(service, drawBytes(marks[mark]));
+    const answer = await answerOf(service, workerBytes(marks[mark]));
     const lostMs = performance.now();
     toldCallers.push(told(answer));
     checks.equal(`${mark} ${loss}: its caller was told so`, toldCallers.at(-1), '503 worker-lost');
     checks.that(`${mark} ${loss}: with Retry-After`, isReply(answer) && headerOf(answer, 'retry-after') !== undefined);
-    await until('a draw is answered again', async () => told(await answerOf(service, smallBytes())) === '200');
+    await until('a draw is answered again', async () => told(await answerOf(service, workerBytes())) === '200');
     recoveryMs.push(performance.now() - lostMs);
     await until('the log names the loss', () => lossesIn(service) >= loss);
   }
@@ -78,8 +78,8 @@ async function losses(mark: 'throws' | 'exhausts', count: number, checks: Checks
 /** With a single worker, what waits behind a lost batch is drawn by the replacement. */
 async function replacement(checks: Checks): Promise<void> {
   const service = await startWith({ WORKERS: '1' });
-  const fatal = answerOf(service, drawBytes(marks.throws));
-  const waiting = await Promise.all(Array.from({ length: 20 }, () => answerOf(service, smallBytes())));
+  const fatal = answerOf(service, workerBytes(marks.throws));
+  const waiting = await Promise.all(Array.from({ length: 20 }, () => answerOf(service, workerBytes())));
   checks.equal('one worker: the caller of the lost batch was told so', told(await fatal), '503 worker-lost');
   checks.that(
     'one worker: all who waited were answered with 200',
@@ -94,13 +94,13 @@ async function manyLosses(checks: Checks): Promise<void> {
   const service = await startWith({ WORKERS: '1' });
   for (let loss = 1; loss <= lossesToUnready; loss++) {
     checks.equal(`many losses: ready before loss ${loss}`, await service.get('/readyz'), 200);
-    await answerOf(service, drawBytes(marks.throws));
+    await answerOf(service, workerBytes(marks.throws));
     await until('the log names the loss', () => lossesIn(service) >= loss);
-    await until('a worker is there', async () => told(await answerOf(service, smallBytes())) === '200');
+    await until('a worker is there', async () => told(await answerOf(service, workerBytes())) === '200');
   }
   checks.equal(`${lossesToUnready} losses within a minute: unready`, await service.get('/readyz'), 503);
   checks.equal('unready, but alive', await service.get('/livez'), 200);
-  checks.equal('unready, but it draws', told(await answerOf(service, smallBytes())), '200');
+  checks.equal('unready, but it draws', told(await answerOf(service, workerBytes())), '200');
   checks.equal('many losses: it ended with 0', await service.stop(), [0, null]);
 }
 
@@ -108,10 +108,10 @@ async function manyLosses(checks: Checks): Promise<void> {
 async function hang(workers: number, checks: Checks): Promise<{ readonly code: string; readonly exitMs: number }> {
   const name = `hangs, ${workers} worker${workers === 1 ? '' : 's'}`;
   const service = await startWith({ WORKERS: String(workers), WATCHDOG_MS: String(watchdogMs) });
-  const stuck = answerOf(service, drawBytes(marks.hangs));
+  const stuck = answerOf(service, workerBytes(marks.hangs));
   await until('the worker has the batch', () => service.stderr.length > 0);
   const startMs = performance.now();
-  const others = Array.from({ length: 20 }, () => answerOf(service, smallBytes()));
+  const others = Array.from({ length: 20 }, () => answerOf(service, workerBytes()));
   const force = setTimeout(() => service.signal('SIGKILL'), exitMsMax);
   const exit = await service.exit;
   clearTimeout(force);

@@ -10,11 +10,12 @@ interface Answer {
   readonly type: string | undefined;
 }
 
+/** A draw that is too much work for the HTTP thread, so that a worker makes it. */
 async function draw(url: string, logits: number[], headers: Record<string, string> = {}): Promise<Answer> {
   const response = await fetch(`${url}/sample`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ logits }),
+    body: JSON.stringify({ logits, num_samples: 20_000, return: ['indices'] }),
   });
   const { type } = (await response.json()) as { type?: string };
   return { status: response.status, type };

@@ -37,6 +37,33 @@ t.test('a small request does not wait behind a large draw', async (t) => {
   );
 });
 
+/** Enough samples of any job for a worker; one sample of a small job is drawn on the calling thread. */
+const workerSamples = 4000;
+
+t.test('a small draw on the calling thread has the bytes that a worker draws', async (t) => {
+  const sampler = await createSampler(settings);
+  t.teardown(sampler.close);
+  const logits = Float32Array.of(1, 0.5, Number.NEGATIVE_INFINITY, -1, 0, 3, 2, -2);
+  const soft = new Set(['samples', 'indices', 'noise', 'logSamples', 'logProb', 'topIndices'] as const);
+  for (const hard of [false, true]) {
+    const draw = { categories: 8, logits, hard, topK: 3, outputs: soft };
+    const [alone, many] = [
+      await sampler.draw(makeJob(draw)),
+      await sampler.draw(makeJob({ ...draw, samples: workerSamples })),
+    ];
+    for (const name of soft) t.same(alone[name], many[name]?.slice(0, alone[name]?.length), `${name}, hard: ${hard}`);
+  }
+  for (const kind of ['vjp', 'reinmax', 'densityOfLogSamples'] as const) {
+    const outputs = new Set([kind === 'densityOfLogSamples' ? ('logProb' as const) : ('gradLogits' as const)]);
+    const points = Float32Array.of(-1, -2, Number.NEGATIVE_INFINITY, -3, -1, -2, -1, -3);
+    const repeated = Float32Array.from({ length: 8 * workerSamples }, (_, at) => points[at % 8]);
+    const job = { kind, categories: 8, logits, outputs };
+    const alone = await sampler.draw(makeJob({ ...job, points }));
+    const many = await sampler.draw(makeJob({ ...job, points: repeated, samples: workerSamples }));
+    for (const name of outputs) t.same(alone[name], many[name]?.slice(0, alone[name]?.length), `${kind}`);
+  }
+});
+
 t.test('close lets everything that was accepted settle first', async (t) => {
   const sampler = await createSampler(settings);
   t.equal(sampler.state(), 'ready');

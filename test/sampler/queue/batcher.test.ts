@@ -104,6 +104,91 @@ t.test('a job that arrives while every lane is busy waits for the first to come 
   await Promise.all(results);
 });
 
+/** A batcher by hand whose inline batches are ended by hand, too. */
+function inlineByHand(options: Partial<BatcherOptions>) {
+  const inline: { parts: readonly Part[]; finish: () => void }[] = [];
+  const hands = byHand({
+    runInline: (parts) =>
+      new Promise((resolve) => {
+        inline.push({ parts, finish: () => resolve(parts.map(answer)) });
+      }),
+    ...options,
+  });
+  const finishInline = async () => {
+    inline.shift()?.finish();
+    await new Promise(setImmediate);
+    await hands.turn();
+  };
+  return { ...hands, inline, finishInline };
+}
+
+t.test('small jobs below worthUnitsMin run inline at the end of the turn, one batch at a time', async (t) => {
+  const worthUnitsMin = units({ rows: 100 });
+  const { batcher, batches, inline, turn, finishInline } = inlineByHand({ worthUnitsMin });
+  const first = [4, 4, 5].map((categories) => batcher.submit(job({ categories })));
+  t.equal(inline.length, 0, 'jobs of the turn gather first');
+  await turn();
+  t.same([inline.length, batches.length], [1, 0]);
+  t.equal(inline[0]?.parts.length, 2, 'both of one K');
+  const late = batcher.submit(job({ categories: 4 }));
+  await turn();
+  t.same([inline.length, batches.length], [1, 0], 'it waits for the batch that runs, and takes no worker');
+  await finishInline();
+  await finishInline();
+  await finishInline();
+  await Promise.all([...first, late]);
+  t.match(batcher.queued, { units: 0, requests: 0 });
+  t.equal(batches.length, 0);
+});
+
+t.test('small jobs that together reach worthUnitsMin go to a worker', async (t) => {
+  const worthUnitsMin = units({ rows: 100 });
+  const { batcher, batches, inline, finish } = inlineByHand({ worthUnitsMin });
+  const results = Array.from({ length: 100 }, () => batcher.submit(job({ rows: 2 })));
+  t.ok(batches.length > 0, 'at once');
+  await finish();
+  while (batches.length > 0) await finish();
+  while (inline.length > 0) inline.shift()?.finish();
+  await Promise.all(results);
+});
+
+t.test('while large jobs keep every lane busy and wait, a small one runs inline', async (t) => {
+  const batchUnitsMax = units({ rows: 100 });
+  const { batcher, batches, inline, turn, finish, finishInline } = inlineByHand({
+    batchUnitsMax,
+    worthUnitsMin: batchUnitsMax / 2,
+    batchesPerLane: 1,
+  });
+  const large = batcher.submit(job({ rows: 500 }));
+  await turn();
+  t.equal(batches.length, 1);
+  const small = batcher.submit(job({ rows: 1 }));
+  await turn();
+  t.same([batches.length, inline.length], [1, 1]);
+  await finishInline();
+  await small;
+  while (batches.length > 0) await finish();
+  await large;
+  t.equal(inline.length, 0, 'no part of the large one ran inline, its small rest neither');
+});
+
+t.test('a failed inline batch rejects its jobs, and the next runs', async (t) => {
+  let failures = 1;
+  const { batcher, turn } = byHand({
+    worthUnitsMin: units({ rows: 100 }),
+    runInline: async (parts) => {
+      if (failures-- > 0) throw new Error('out of luck');
+      return parts.map(answer);
+    },
+  });
+  const lost = outcome(batcher.submit(job({})));
+  await turn();
+  t.match(await lost, { message: 'out of luck' });
+  const next = batcher.submit(job({}));
+  await turn();
+  t.ok((await next).indices);
+});
+
 t.test('what is worth a batch starts at once, in advance too, and what is not waits to be gathered', async (t) => {
   const worth = units({ rows: 100 });
   const { batcher, batches, turn, finish } = byHand({ batchUnitsMax: worth, worthUnitsMin: worth, batchesPerLane: 3 });
@@ -188,7 +273,8 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
     fc.integer({ min: 1, max: 2000 }),
     fc.integer({ min: 1, max: 3 }),
     fc.integer({ min: 0, max: 2000 }),
-    async (all, batchUnitsMax, lanes, worthUnitsMin) => {
+    fc.boolean(),
+    async (all, batchUnitsMax, lanes, worthUnitsMin, isInline) => {
       const batcher = new Batcher({
         lanes,
         batchesPerLane: 3,
@@ -205,6 +291,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
           if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
           return parts.map(answer);
         },
+        runInline: isInline ? async (parts) => parts.map(answer) : undefined,
         allocate,
         release: () => {},
         now: () => 0,

@@ -121,13 +121,13 @@ export class Metrics {
   });
   readonly #noiseSeconds = new Histogram({
     name: 'gumbel_noise_seconds',
-    help: 'Time of a worker for the noise, perturbed logits and indices of a batch: all but the graph.',
+    help: 'Time for the noise, perturbed logits and indices of a batch: all but the graph.',
     buckets: workSeconds,
     registers: this.#registers,
   });
   readonly #graphSeconds = new Histogram({
     name: 'gumbel_graph_seconds',
-    help: 'Time of a worker inside ONNX Runtime for a batch that needs it.',
+    help: 'Time inside ONNX Runtime for a batch that needs it.',
     buckets: workSeconds,
     registers: this.#registers,
   });

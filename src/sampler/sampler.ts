@@ -27,6 +27,9 @@ const batchBytesIdleMax = 2 ** 25;
 /** Units that a worker draws in about a tenth of a millisecond (cost.ts). */
 const worthUnitsMin = 2 ** 15;
 
+/** About 25 us of work: less than a message to a worker and back costs this thread. */
+const inlineUnitsMax = 2 ** 13;
+
 /** Interval of the sweep for passed deadlines, left clients and stuck workers. */
 const watchIntervalMs = 50;
 
@@ -131,6 +134,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     lanes: workers,
     batchesPerLane: batchesPerWorker,
     worthUnitsMin,
+    inlineUnitsMax,
     batchUnitsMax: batchElementsMax,
     queueUnitsMax: workers * config.queueElementsMax,
     unitsPerMs: () => options.unitsPerMs ?? rate.unitsPerMs,

@@ -6,8 +6,8 @@
  * in advance if they are large enough. A job larger than a batch runs in parts. A job is dropped undrawn if its
  * deadline has passed or its client has left.
  *
- * Small jobs whose work together stays below `worthUnitsMin` cost less than the message to a worker and back. `runInline`
- * draws them on this thread at the end of the turn, one batch at a time, also while every lane is busy.
+ * Small jobs that are little work together cost less than the message to a worker and back. `runInline` draws them on
+ * this thread at the end of the turn, one batch at a time, also while every lane is busy.
  *
  * The batcher knows neither threads nor ONNX: `runBatch` and `runInline` draw, and `defer` schedules.
  */
@@ -35,6 +35,11 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
   readonly runBatch: (parts: readonly Part[], isWanted: () => boolean, units: number) => Promise<readonly JobResult[]>;
   /** Does the same on this thread, for batches of less than `worthUnitsMin`; undefined if all batches go to workers. */
   readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
+  /**
+   * Units below which several jobs run inline; a single one does below `worthUnitsMin`. With more of them this thread is
+   * busy, and they share the message to a worker. By default `worthUnitsMin`.
+   */
+  readonly inlineUnitsMax?: number;
   /** Allocates the result of a job that is drawn in parts. */
   readonly allocate: (job: Job) => JobResult;
   /** Called with each result of a part that is not read any more: it was copied, or its job has settled before. */
@@ -164,8 +169,14 @@ export class Batcher {
   }
 
   #mayRunInline(): boolean {
-    const { runInline, worthUnitsMin } = this.#options;
-    return runInline !== undefined && !this.#inlineRuns && this.#smallUnits > 0 && this.#smallUnits < worthUnitsMin;
+    return this.#options.runInline !== undefined && !this.#inlineRuns && this.#smallUnits > 0 && this.#isInlineWork;
+  }
+
+  /** Whether the small jobs in the queue are little enough work for this thread. */
+  get #isInlineWork(): boolean {
+    const { worthUnitsMin, inlineUnitsMax = worthUnitsMin } = this.#options;
+    const { requests } = this.#queue.counts;
+    return this.#smallUnits < (requests === 1 ? worthUnitsMin : inlineUnitsMax);
   }
 
   get #smallUnits(): number {
@@ -191,8 +202,8 @@ export class Batcher {
   #mayStart(): boolean {
     if (this.#queue.isEmpty) return false;
     const { lanes, batchesPerLane, runInline } = this.#options;
-    // Small jobs below worthUnitsMin wait for this thread, and a rest of a large one for a worker.
-    if (runInline !== undefined && this.#queue.counts.largeUnits === 0 && !this.#isWorthABatch()) return false;
+    // They wait for this thread; what is left of a large job waits for a worker.
+    if (runInline !== undefined && this.#queue.counts.largeUnits === 0 && this.#isInlineWork) return false;
     if (this.#running < lanes) return true;
     // A long row never goes in advance: a small draw behind it would wait for two long batches (head-of-line blocking).
     return this.#running < batchesPerLane * lanes && this.#isWorthABatch() && !this.#queue.nextIsLongRow;

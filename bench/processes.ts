@@ -4,7 +4,7 @@
  * bench/results/processes.json.
  */
 import { type Request, requestName } from './bodies.js';
-import { sharedMemoryMiB } from './memory.js';
+import { togetherMiB } from './memory.js';
 import { processTree } from './process-tree.js';
 import { type ProcessesFigures, type ProcessesResult, processesMarkdown } from './processes-tables.js';
 import { describeRun, writeResult } from './results.js';
@@ -36,7 +36,7 @@ function assertProcesses({ name, pid }: Target, processes: number): void {
     throw new Error(`The ${name} has ${count} processes, not ${expected} (PROCESSES=${processes})`);
 }
 
-const memoryOf = ({ pid }: Target) => sharedMemoryMiB(processTree(pid));
+const memoryOf = ({ pid }: Target) => togetherMiB(processTree(pid));
 
 type Round = ProcessesFigures['rounds'][number];
 

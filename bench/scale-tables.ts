@@ -1,4 +1,4 @@
-/** What follows from the results of `npm run bench` for docs/scale.md: prices of draws, and of 10^6 requests a second. */
+/** What follows from the results of `npm run bench` for docs/scale.md: what draws cost, and 10^6 requests a second. */
 import { besideOf, type HttpFigures, type HttpResult } from './http-tables.js';
 import { figure, runLines, table } from './results.js';
 import { medianOf } from './statistics.js';

@@ -129,10 +129,11 @@ function findPeer(wanted: boolean): Peer {
   return python;
 }
 
-/** What is compared for a request. FastAPI has neither binary tensors nor num_samples. */
-async function startTargets({ sent: { wanted, samples } }: Request, peer: Peer): Promise<Target[]> {
+/** What is compared for a request. FastAPI has neither binary tensors nor num_samples; a lone caller is left out. */
+async function startTargets({ sent: { wanted, samples }, connections }: Request, peer: Peer): Promise<Target[]> {
   const targets = [await startService(), await startEcho()];
-  if (wanted !== 'binary' && samples === undefined && !('missing' in peer)) targets.push(...(await startFastapi(peer)));
+  const hasPeer = connections > 1 && wanted !== 'binary' && samples === undefined;
+  if (hasPeer && !('missing' in peer)) targets.push(...(await startFastapi(peer)));
   return targets;
 }
 

@@ -1,7 +1,7 @@
 /**
  * What is asked for: request bodies with realistic logits, and whether a reply is right. Logits are normal with
  * standard deviation 2 in float64 with up to 17 digits, spelled and spaced as Python's json module does it, since that
- * is what the callers of such a service send. Seeded, so that every run and every target sees the same bytes.
+ * is what the callers of such a service send. They come from a fixed seed: every run and every target sees the same.
  */
 import assert from 'node:assert/strict';
 
@@ -26,7 +26,24 @@ export interface Sent {
 export interface Case extends Sent {
   readonly shape: Shape;
   readonly wanted: Wanted;
+  /** num_samples; undefined where it is left out. */
+  readonly samples: number | undefined;
 }
+
+/** What is asked for, and over how many connections at once. */
+export interface Request {
+  readonly sent: Case;
+  readonly connections: number;
+}
+
+/**
+ * Connections for bodies of megabytes. 32 bodies of 6.4 MB and as large replies are more than BODY_BYTES_IN_FLIGHT_MAX,
+ * and 32 draws of 1.6 million elements are more than QUEUE_ELEMENTS_MAX.
+ */
+export const fewConnections = 8;
+
+/** The seed of every body. The client replaces it by another of as many digits, in each request. */
+export const firstSeed = 1_000_000;
 
 /** A POST of JSON. */
 export function jsonPost(path: string, body: string): Sent {
@@ -46,6 +63,25 @@ export function parseShape(text: string): Shape {
   const match = /^([1-9]\d{0,6})x([1-9]\d{0,6})$/.exec(text);
   if (!match) throw new Error(`"${text}" is not a shape such as 64x1000`);
   return { rows: Number(match[1]), categories: Number(match[2]) };
+}
+
+/** `1x1000x300 indices` for a request with num_samples 300. */
+export function requestName({ shape, samples, wanted }: Case): string {
+  return `${shapeName(shape)}${samples === undefined ? '' : `x${samples}`} ${wanted}`;
+}
+
+/**
+ * Reads `64x1000 soft`, `1x1000x300 indices` with num_samples 300, or `1x10 soft@1` over one connection. Without a
+ * number binary tensors have `fewConnections`.
+ *
+ * @throws {Error} when the text is anything else
+ */
+export function parseRequest(text: string, connections: number): Request {
+  const match = /^(\d+x\d+)(?:x([1-9]\d{0,6}))? (soft|hard|indices|binary)(?:@([1-9]\d{0,3}))?$/.exec(text.trim());
+  if (!match) throw new Error(`"${text}" is not a request such as 64x1000 soft`);
+  const [, shape, samples, wanted, count] = match;
+  const sent = makeCase(parseShape(shape), wanted as Wanted, samples === undefined ? undefined : Number(samples));
+  return { sent, connections: Number(count ?? (wanted === 'binary' ? fewConnections : connections)) };
 }
 
 /** Uniform in [0, 1): mulberry32, which is enough to spell numbers and to choose among things. */
@@ -79,16 +115,17 @@ export function requestBody({ rows, categories }: Shape, more: Record<string, un
   return `{"logits": [${rowTexts.join(', ')}]${fields.join('')}}`;
 }
 
-/** The requests that are compared between targets: temperature 0.5 and a fixed seed, so every reply is the same. */
-export function makeCase(shape: Shape, wanted: Wanted): Case {
-  if (wanted === 'binary') return { shape, wanted, ...binaryPost(shape) };
+/** A request that is compared between targets: temperature 0.5, and the first seed. */
+export function makeCase(shape: Shape, wanted: Wanted, samples?: number): Case {
+  if (wanted === 'binary') return { shape, wanted, samples, ...binaryPost(shape) };
   const more = {
     temperature: 0.5,
-    seed: 42,
+    seed: firstSeed,
+    ...(samples === undefined ? {} : { num_samples: samples }),
     ...(wanted === 'hard' ? { hard: true } : {}),
     ...(wanted === 'indices' ? { return: ['indices'] } : {}),
   };
-  return { shape, wanted, ...jsonPost('/sample', requestBody(shape, more)) };
+  return { shape, wanted, samples, ...jsonPost('/sample', requestBody(shape, more)) };
 }
 
 /** The same draw by the Open Inference Protocol, logits and outputs as bytes. */
@@ -96,7 +133,7 @@ function binaryPost({ rows, categories }: Shape): Sent {
   const tensor = Buffer.from(Float32Array.from(normalLogits(rows * categories, 42)).buffer);
   const parameters = { binary_data_size: tensor.length };
   const json = JSON.stringify({
-    parameters: { temperature: 0.5, seed: 42, binary_data_output: true },
+    parameters: { temperature: 0.5, seed: firstSeed, binary_data_output: true },
     inputs: [{ name: 'logits', shape: [rows, categories], datatype: 'FP32', parameters }],
   });
   return {
@@ -107,14 +144,22 @@ function binaryPost({ rows, categories }: Shape): Sent {
 }
 
 /** Asserts that `reply` is a right reply of a sampler, so that a fast error or an empty reply is never counted. */
-export function assertSampled({ shape, wanted }: Case, reply: Buffer): void {
-  const { indices, samples } = wanted === 'binary' ? readTensors(shape, reply) : JSON.parse(reply.toString());
+export function assertSampled(sent: Case, reply: Buffer): void {
+  const { shape, wanted, samples: count } = sent;
+  const read = wanted === 'binary' ? readTensors(shape, reply) : JSON.parse(reply.toString());
+  if (wanted === 'indices') assert.equal(read.samples, undefined, 'samples were not asked for');
+  if (count === undefined) assertRows(sent, read.indices, read.samples);
+  else {
+    assert.equal(read.indices?.length, count, 'one list of indices a sample');
+    for (let at = 0; at < count; at++) assertRows(sent, read.indices[at], read.samples?.[at]);
+  }
+}
+
+/** The same for one sample of each row. */
+function assertRows({ shape, wanted }: Case, indices: readonly number[], samples: readonly number[][]): void {
   assert.equal(indices?.length, shape.rows, 'one index a row');
   for (const index of indices) assert(Number.isInteger(index) && index >= 0 && index < shape.categories, 'an index');
-  if (wanted === 'indices') {
-    assert.equal(samples, undefined, 'samples were not asked for');
-    return;
-  }
+  if (wanted === 'indices') return;
   assert.equal(samples?.length, shape.rows, 'one sample a row');
   for (const sample of samples) {
     assert.equal(sample.length, shape.categories, 'one number a category');

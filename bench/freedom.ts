@@ -3,11 +3,11 @@
  * that of a small request beside one draw of 2^27 elements.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jsonPost, makeCase, requestBody, type Sent } from './bodies.js';
-import { type Connections, drive } from './load.js';
+import { type Case, fewConnections, jsonPost, makeCase, requestBody } from './bodies.js';
 import { nowMs, type Observation, startProbe } from './probe.js';
 import { median, percentile } from './statistics.js';
 import { post, settle, type Target } from './targets.js';
+import { drive, type LoadOptions, leadSeconds } from './wrk.js';
 
 export interface FreedomResult {
   readonly probe: string;
@@ -16,8 +16,11 @@ export interface FreedomResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Requests per second of the load meanwhile, or the median duration of one draw. */
-  readonly load: { readonly requestsPerSecond: number } | { readonly drawMs: number } | undefined;
+  /** What the load was meanwhile, or the median duration of one draw. */
+  readonly load:
+    | { readonly requestsPerSecond: number; readonly cpuUs: number | undefined }
+    | { readonly drawMs: number }
+    | undefined;
 }
 
 const probePauseMs = 5;
@@ -47,22 +50,16 @@ async function livezIdle(service: Target, seconds: number): Promise<FreedomResul
   return summarise('GET /livez', 'nothing', await probe.finish(), undefined);
 }
 
-async function livezBeside(
-  service: Target,
-  beside: string,
-  sent: Sent,
-  load: { connections: number; seconds: number },
-): Promise<FreedomResult> {
-  const warmUpSeconds = 1;
-  const driven = drive(service, sent, { ...load, warmUpSeconds });
+async function livezBeside(service: Target, beside: string, sent: Case, load: LoadOptions): Promise<FreedomResult> {
+  const driven = drive(service, sent, load);
   driven.catch(() => {});
-  await sleep(warmUpSeconds * 1000);
+  await sleep((load.warmUpSeconds + leadSeconds) * 1000);
   const probe = await startProbe({ url: `${service.url}/livez`, method: 'GET', pauseMs: probePauseMs });
   await sleep(load.seconds * 1000 - 100);
   const observations = await probe.finish();
-  const { requestsPerSecond } = await driven;
+  const { requestsPerSecond, cpuUs } = await driven;
   await settle();
-  return summarise('GET /livez', beside, observations, { requestsPerSecond });
+  return summarise('GET /livez', beside, observations, { requestsPerSecond, cpuUs });
 }
 
 /** Small requests that lie wholly within one of several draws of 2^27 elements. */
@@ -93,27 +90,16 @@ async function smallBesideLargest(service: Target, draws: number): Promise<Freed
   return summarise('POST 1x10', 'one draw of 2^27 elements', beside, { drawMs });
 }
 
-export async function measureFreedom(
-  service: Target,
-  options: Connections & { readonly seconds: number; readonly draws: number },
-): Promise<FreedomResult[]> {
-  const few = { ...options, connections: options.fewConnections };
-  const manySamples = requestBody(
-    { rows: 1, categories: 50_257 },
-    { temperature: 0.5, seed: 42, num_samples: 32, return: ['indices'] },
-  );
+export async function measureFreedom(service: Target, load: LoadOptions, draws: number): Promise<FreedomResult[]> {
+  const few = { ...load, connections: fewConnections };
+  const indices = makeCase({ rows: 1, categories: 50_257 }, 'indices', 32);
   const bodies = makeCase({ rows: 64, categories: 1000 }, 'soft');
   const tensors = makeCase({ rows: 32, categories: 50_257 }, 'binary');
   return [
-    await livezIdle(service, options.seconds),
-    await livezBeside(
-      service,
-      '1x50257, num_samples 32, indices, without pause',
-      jsonPost('/sample', manySamples),
-      few,
-    ),
-    await livezBeside(service, '64x1000 soft, without pause', bodies, options),
+    await livezIdle(service, load.seconds),
+    await livezBeside(service, '1x50257, num_samples 32, indices, without pause', indices, few),
+    await livezBeside(service, '64x1000 soft, without pause', bodies, load),
     await livezBeside(service, '32x50257 binary, without pause', tensors, few),
-    await smallBesideLargest(service, options.draws),
+    await smallBesideLargest(service, draws),
   ];
 }

@@ -1,95 +1,111 @@
 /** The results of `npm run bench` and how they read as Markdown. How they are measured is left to http.ts. */
-import type { Shape, Wanted } from './bodies.js';
-import { shapeName } from './bodies.js';
 import type { FreedomResult } from './freedom.js';
-import type { Connections } from './load.js';
 import { figure, type Run, runLines, table } from './results.js';
-import { median } from './statistics.js';
+import { medianOf } from './statistics.js';
 import type { TargetName } from './targets.js';
+import type { Measured } from './wrk.js';
 
+/** What was measured of one request and one target. */
 export interface HttpFigures {
   readonly target: TargetName;
-  readonly shape: Shape;
-  readonly wanted: Wanted;
-  /** One entry a round. */
-  readonly requestsPerSecond: readonly number[];
-  /** This target's requests per second by the echo's of the same round. */
-  readonly ratioToEcho: readonly number[];
-  /** Over all rounds. */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Medians over the rounds. */
-  readonly cpuMsPerRequest: number | undefined;
-  readonly clientCpuShare: number;
+  readonly request: string;
+  readonly connections: number;
+  /** Rows x samples of one request. */
+  readonly draws: number;
+  readonly rounds: readonly Measured[];
 }
 
 export interface HttpResult {
   readonly run: Run;
-  readonly options: Connections & {
-    readonly rounds: number;
-    readonly seconds: number;
-    readonly warmUpSeconds: number;
-  };
+  readonly options: { readonly rounds: number; readonly seconds: number; readonly warmUpSeconds: number };
   /** Versions of the FastAPI peer's packages, or why it was left out. */
   readonly fastapi: Readonly<Record<string, string>> | { readonly missing: string };
   readonly figures: readonly HttpFigures[];
   readonly freedom: readonly FreedomResult[];
 }
 
-function span(values: readonly number[]): string {
-  return `${figure(Math.min(...values))} .. ${figure(Math.max(...values))}`;
+/** What another target took for the same request over as many connections. */
+export function besideOf(
+  { request, connections }: HttpFigures,
+  target: TargetName,
+  all: readonly HttpFigures[],
+): HttpFigures | undefined {
+  return all.find((each) => each.target === target && each.request === request && each.connections === connections);
 }
 
-function spanOfRatios(values: readonly number[]): string {
+type Quantity = (measured: Measured) => number | undefined;
+const cpu: Quantity = ({ cpuUs }) => cpuUs;
+const rate: Quantity = ({ requestsPerSecond }) => requestsPerSecond;
+const p50: Quantity = ({ p50Ms }) => p50Ms;
+
+/** A quantity of one target by that of another, each within a round. NaN where one was not measured. */
+function ratios(of: HttpFigures, to: HttpFigures | undefined, quantity: Quantity): number[] {
+  return of.rounds.map(
+    (round, index) => (quantity(round) ?? Number.NaN) / ((to && quantity(to.rounds[index])) ?? Number.NaN),
+  );
+}
+
+function ratio(of: HttpFigures, to: HttpFigures | undefined, quantity: Quantity): string {
+  const value = medianOf(ratios(of, to, quantity), (each) => each);
+  return Number.isNaN(value) ? '-' : value.toFixed(2);
+}
+
+function span(values: readonly number[]): string {
   return `${Math.min(...values).toFixed(2)} .. ${Math.max(...values).toFixed(2)}`;
 }
 
-function figureRow(row: HttpFigures): string[] {
-  return [
-    `${shapeName(row.shape)} ${row.wanted}`,
-    row.target,
-    figure(median(row.requestsPerSecond)),
-    span(row.requestsPerSecond),
-    median(row.ratioToEcho).toFixed(2),
-    row.target === 'echo' ? '-' : spanOfRatios(row.ratioToEcho),
-    figure(row.p50Ms),
-    figure(row.p99Ms),
-    row.cpuMsPerRequest === undefined ? '-' : figure(row.cpuMsPerRequest),
-    row.clientCpuShare.toFixed(2),
-  ];
-}
+const headers = [
+  'request',
+  'target',
+  'CPU us',
+  'x echo',
+  'req/s',
+  'x echo',
+  'min .. max',
+  'p50 ms',
+  'x echo',
+  'p99 ms',
+  'client',
+];
 
-function throughputTable(figures: readonly HttpFigures[]): string {
-  const rates = ['req/s', 'min .. max', 'x echo', 'min .. max'];
-  const headers = ['request', 'target', ...rates, 'p50 ms', 'p99 ms', 'CPU ms', 'client CPU'];
-  return table(headers, figures.map(figureRow), 2);
+function figureRow(figures: HttpFigures, all: readonly HttpFigures[]): string[] {
+  const { request, connections, target, rounds } = figures;
+  const echo = besideOf(figures, 'echo', all);
+  return [
+    `${request}, ${connections} connection${connections === 1 ? '' : 's'}`,
+    target,
+    figure(medianOf(rounds, cpu)),
+    ratio(figures, echo, cpu),
+    figure(medianOf(rounds, rate)),
+    ratio(figures, echo, rate),
+    target === 'echo' ? '-' : span(ratios(figures, echo, rate)),
+    figure(medianOf(rounds, p50)),
+    ratio(figures, echo, p50),
+    figure(medianOf(rounds, ({ p99Ms }) => p99Ms)),
+    medianOf(rounds, ({ clientCores }) => clientCores).toFixed(2),
+  ];
 }
 
 const peers: readonly TargetName[] = ['fastapi', 'fastapi-tuned'];
 
-/** How many times the requests per second of each peer the service answers, the median of the rounds. */
-function peerTable(figures: readonly HttpFigures[]): string {
-  const rows = figures
-    .filter(({ target, wanted }) => target === 'service' && wanted !== 'binary')
-    .map((service) => {
-      const name = `${shapeName(service.shape)} ${service.wanted}`;
-      return [name, ...peers.map((peer) => ratioTo(service, peer, figures))];
-    });
-  return table(['service by', ...peers], rows);
-}
-
-function ratioTo(service: HttpFigures, name: TargetName, figures: readonly HttpFigures[]): string {
-  const peer = figures.find(
-    ({ target, shape, wanted }) =>
-      target === name && shapeName(shape) === shapeName(service.shape) && wanted === service.wanted,
-  );
-  if (!peer) return '-';
-  return median(service.requestsPerSecond.map((rate, round) => rate / peer.requestsPerSecond[round])).toFixed(1);
+/** How many times the CPU time of the service a peer takes, and how many times its rate the service answers. */
+function peerTable(all: readonly HttpFigures[]): string {
+  const rows = all
+    .filter((figures) => figures.target === 'service' && besideOf(figures, 'fastapi', all))
+    .map((service) => [
+      `${service.request}, ${service.connections} connection${service.connections === 1 ? '' : 's'}`,
+      ...peers.flatMap((name) => {
+        const peer = besideOf(service, name, all) as HttpFigures;
+        return [ratio(peer, service, cpu), ratio(service, peer, rate)];
+      }),
+    ]);
+  return table(['request', ...peers.flatMap((peer) => [`CPU of ${peer}`, `rate beside ${peer}`])], rows);
 }
 
 function loadText({ load }: FreedomResult): string {
   if (load === undefined) return '-';
-  return 'drawMs' in load ? `draw ${figure(load.drawMs)} ms` : `${figure(load.requestsPerSecond)} req/s`;
+  if ('drawMs' in load) return `draw ${figure(load.drawMs)} ms`;
+  return `${figure(load.requestsPerSecond)} req/s${load.cpuUs === undefined ? '' : `, ${figure(load.cpuUs)} us`}`;
 }
 
 function freedomTable(results: readonly FreedomResult[]): string {
@@ -108,12 +124,18 @@ function freedomTable(results: readonly FreedomResult[]): string {
 export function httpMarkdown({ run, options, fastapi, figures, freedom }: HttpResult): string {
   const peer = 'missing' in fastapi ? `The FastAPI peer was left out: ${fastapi.missing}.` : peerTable(figures);
   const versions = 'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version}`);
-  const { rounds, seconds, warmUpSeconds, connections, fewConnections } = options;
-  const clients = `${connections} connections, ${fewConnections} where requests are large`;
-  const method = `${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warm-up, ${clients}, one worker.`;
+  const { rounds, seconds, warmUpSeconds } = options;
+  const method = `${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warm-up, one process, one worker.`;
+  const unmeasured = run.system.startsWith('linux')
+    ? []
+    : [`CPU time is measured on Linux only, not on ${run.system}.`];
   return [
-    `${runLines(run, versions)}\n${method}`,
-    throughputTable(figures),
+    [runLines(run, versions), method, ...unmeasured].join('\n'),
+    table(
+      headers,
+      figures.map((each) => figureRow(each, figures)),
+      2,
+    ),
     peer,
     ...(freedom.length > 0 ? [freedomTable(freedom)] : []),
   ].join('\n\n');

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-export type BenchmarkName = 'http' | 'start' | 'kernel';
+export type BenchmarkName = 'http' | 'processes' | 'start' | 'kernel';
 
 export interface Run {
   readonly command: string;
@@ -86,8 +86,9 @@ export function table(headers: readonly string[], rows: readonly (readonly strin
   return [line(headers), line(rule), ...rows.map(line)].join('\n');
 }
 
-/** Three significant digits, and all digits before the point. */
+/** Three significant digits, and all digits before the point; a dash for what was not measured. */
 export function figure(value: number): string {
+  if (Number.isNaN(value)) return '-';
   if (value >= 100) return Math.round(value).toLocaleString('en');
   return value.toPrecision(3);
 }

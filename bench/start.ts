@@ -4,11 +4,12 @@
  * Markdown and writes bench/results/start.json.
  */
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { jsonPost, makeCase, requestBody, type Sent } from './bodies.js';
-import { Connection, type Reply, requestBytes } from './connection.js';
 import { memoryMiB } from './memory.js';
 import { nowMs } from './probe.js';
 import { describeRun, writeResult } from './results.js';
@@ -122,24 +123,26 @@ function deal(requests: readonly MixedRequest[]): MixedRequest[] {
   return dealt.sort((one, other) => one.place - other.place).map(({ request }) => request);
 }
 
-/** Sends `amount` of the mixed requests and checks the status of each. */
+/** Sends a request, reads its reply, and checks the status. */
+async function exchange(service: Target, { sent, status }: MixedRequest, agent: Agent): Promise<void> {
+  const headers = { ...sent.headers, 'content-length': Buffer.byteLength(sent.body) };
+  const exchanged = request(`${service.url}${sent.path}`, { method: 'POST', agent, headers });
+  exchanged.end(sent.body);
+  const [reply] = (await once(exchanged, 'response')) as [IncomingMessage];
+  reply.resume();
+  await once(reply, 'end');
+  if (reply.statusCode !== status) throw new Error(`A mixed request got ${reply.statusCode}, not ${status}`);
+}
+
+/** Sends `amount` of the mixed requests over ten connections. */
 async function sendMixed(service: Target, requests: readonly MixedRequest[], amount: number): Promise<void> {
-  const prepared = requests.map(({ sent, status }) => ({ bytes: requestBytes(service.url, sent), status }));
+  const agent = new Agent({ keepAlive: true });
   let count = 0;
   const converse = async () => {
-    let expected = 0;
-    const next = () => {
-      if (count === amount) return undefined;
-      const { bytes, status } = prepared[count++ % prepared.length];
-      expected = status;
-      return bytes;
-    };
-    const check = ({ status }: Reply) => {
-      if (status !== expected) throw new Error(`A mixed request got ${status}, not ${expected}`);
-    };
-    await new Connection(service.url, next, check).closed;
+    while (count < amount) await exchange(service, requests[count++ % requests.length], agent);
   };
   await Promise.all(Array.from({ length: 10 }, converse));
+  agent.destroy();
 }
 
 async function mixedMemory(total: number): Promise<StartResult['mixed']> {

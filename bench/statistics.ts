@@ -15,3 +15,9 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle];
   return sorted.length % 2 === 1 ? upper : (sorted[middle - 1] + upper) / 2;
 }
+
+/** The median of a quantity over items; NaN where it was not measured of each. */
+export function medianOf<Item>(items: readonly Item[], quantity: (item: Item) => number | undefined): number {
+  const values = items.map((item) => quantity(item) ?? Number.NaN);
+  return values.some(Number.isNaN) ? Number.NaN : median(values);
+}

@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +16,8 @@ export interface Target {
   readonly name: TargetName;
   readonly url: string;
   readonly pid: number;
+  /** The line in which it said that it serves. */
+  readonly announced: string;
   /** Throws when a reply of this target is not right. */
   readonly assertReply: (sent: Case, reply: Buffer) => void;
   readonly stop: () => Promise<void>;
@@ -34,10 +35,23 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
+/** How many of each; workers left out are as many as the service has by default. */
+export interface Size {
+  readonly processes: number;
+  readonly workers?: number;
+}
+
+const smallest: Size = { processes: 1, workers: 1 };
+
 /** The built service as an operator would run it, on a free port of the loopback address. */
-export function serviceCommand(): { command: string; args: string[]; env: Record<string, string> } {
+export function serviceCommand({ processes, workers }: Size = smallest): {
+  command: string;
+  args: string[];
+  env: Record<string, string>;
+} {
   const entry = fileURLToPath(new URL('../src/server.js', import.meta.url));
-  const env = { HOST: '127.0.0.1', PORT: '0', WORKERS: '1', LOG_LEVEL: 'info' };
+  const size = { PROCESSES: String(processes), WORKERS: workers === undefined ? '' : String(workers) };
+  const env = { HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'info', ...size };
   return { command: process.execPath, args: [entry], env };
 }
 
@@ -60,8 +74,8 @@ export async function stopOwned(child: ChildProcess): Promise<void> {
   clearTimeout(force);
 }
 
-/** Resolves with the address that the process says it serves at, in its log or, as uvicorn does, on stderr. */
-function servingAt(child: ChildProcess, name: string): Promise<string> {
+/** The address that the process says it serves at, in its log or, as uvicorn does, on stderr; and that line. */
+function servingAt(child: ChildProcess, name: string): Promise<{ url: string; announced: string }> {
   return new Promise((resolve, reject) => {
     let stderr = '';
     const fail = (reason: string) => reject(new Error(`The ${name} ${reason}. ${stderr}`.trim()));
@@ -70,7 +84,7 @@ function servingAt(child: ChildProcess, name: string): Promise<string> {
       const address = /(?:serving at|running on) (http:\/\/[^\s"]+)/.exec(line);
       if (!address) return;
       clearTimeout(timer);
-      resolve(address[1]);
+      resolve({ url: address[1], announced: line });
     };
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', read);
     createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
@@ -92,21 +106,25 @@ async function startTarget(
 ): Promise<Target> {
   const child = spawnOwned(command, args, env);
   try {
-    const url = await servingAt(child, name);
-    return { name, url, pid: child.pid as number, assertReply, stop: () => stopOwned(child) };
+    const serving = await servingAt(child, name);
+    return { name, ...serving, pid: child.pid as number, assertReply, stop: () => stopOwned(child) };
   } catch (error) {
     await stopOwned(child);
     throw error;
   }
 }
 
-export function startService(): Promise<Target> {
-  return startTarget('service', serviceCommand(), assertSampled);
+export function startService(size?: Size): Promise<Target> {
+  return startTarget('service', serviceCommand(size), assertSampled);
 }
 
-export function startEcho(): Promise<Target> {
+export function startEcho(processes = 1): Promise<Target> {
   const entry = fileURLToPath(new URL('./echo.js', import.meta.url));
-  return startTarget('echo', { command: process.execPath, args: [entry], env: {} }, assertEchoed);
+  return startTarget(
+    'echo',
+    { command: process.execPath, args: [entry], env: { PROCESSES: String(processes) } },
+    assertEchoed,
+  );
 }
 
 /** The folder of the peers' sources; the build lies in dist/bench. */
@@ -144,19 +162,6 @@ export async function startFastapi(python: PeerPython): Promise<Target[]> {
   const env = { PYTHONPATH: peersFolder, PYTHONDONTWRITEBYTECODE: '1' };
   const fastapi = await startTarget('fastapi', { command: python.command, args, env }, assertSampled);
   return [fastapi, { ...fastapi, name: 'fastapi-tuned', url: `${fastapi.url}/tuned` }];
-}
-
-/** CPU time of a process so far, all its threads, in milliseconds; undefined where there is no /proc. */
-export function cpuMs(pid: number): number | undefined {
-  try {
-    // Fields 14 and 15 of proc(5), in ticks of 10 ms; the name, field 2, may hold spaces but ends at the last
-    // parenthesis.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Posts once and gives back the reply, which must have status 200. */

@@ -72,6 +72,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'config.ts',
       'runtime/',
       'sampler/queue/',
+      'sampler/worker/drawer.ts',
       'sampler/noise/version.ts',
       'sampler/onnx/provider.ts',
       'sampler/onnx/device.ts',

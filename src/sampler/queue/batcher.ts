@@ -36,8 +36,8 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
   /** Does the same on this thread, for batches of less than `worthUnitsMin`; undefined if all batches go to workers. */
   readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
   /**
-   * Units below which several jobs run inline; a single one does below `worthUnitsMin`. With more of them this thread is
-   * busy, and they share the message to a worker. By default `worthUnitsMin`.
+   * Units below which several jobs run inline; a single one does below `worthUnitsMin`. With more of them this thread
+   * is busy, and they share the message to a worker. By default `worthUnitsMin`.
    */
   readonly inlineUnitsMax?: number;
   /** Allocates the result of a job that is drawn in parts. */

@@ -4,6 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { cgroupLimits } from './runtime/cgroup.js';
+import { type Machine, processesFor, workersFor } from './sizing.js';
 
 /** Environment values are strings: whole decimal numbers only, so that `8080x` and `1e3` are mistakes, not numbers. */
 function integer(bounds: { min: number; max: number }) {
@@ -36,11 +38,13 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 interface Option<Schema extends z.ZodType> {
   /** Validates and converts the text of the environment variable. */
   readonly schema: Schema;
-  /** The text used when the variable is unset or empty. */
-  readonly default: string;
+  /** The text used when the variable is unset or empty; where it depends on other options, made from those. */
+  readonly default: string | ((given: Environment) => string);
   readonly unit: string;
   /** What the option does, and why its default is what it is. */
   readonly reason: string;
@@ -48,6 +52,20 @@ interface Option<Schema extends z.ZodType> {
 
 function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Schema> {
   return settings;
+}
+
+/** Read once: neither changes while the process runs. */
+const machine = readMachine();
+
+function readMachine(): Machine {
+  const { cpus, memoryBytes } = cgroupLimits();
+  return { cpus: Math.max(1, Math.floor(Math.min(availableParallelism(), cpus))), memoryBytes };
+}
+
+/** A GPU has one process. Where workers were counted out, each process has one of them. */
+function defaultProcesses({ EXECUTION_PROVIDER, WORKERS }: Environment): number {
+  if ((EXECUTION_PROVIDER || 'cpu') !== 'cpu') return 1;
+  return Math.max(1, Math.min(processesFor(machine), Number(WORKERS || Number.POSITIVE_INFINITY) || 1));
 }
 
 /**
@@ -73,12 +91,19 @@ export const options = {
     unit: 'pino level',
     reason: 'Lines below this level are not written. `debug` adds a line for each request.',
   }),
+  PROCESSES: option({
+    schema: integer({ min: 1, max: 128 }),
+    default: (given) => String(defaultProcesses(given)),
+    unit: 'processes',
+    reason:
+      'Processes that speak HTTP behind the one port. Default: 1 up to three CPUs, else one for every two, at most one for each 512 MiB of memory and one for each of WORKERS; CPUs and memory as the container limits them. On a GPU there is 1.',
+  }),
   WORKERS: option({
     schema: integer({ min: 1, max: 256 }),
-    default: String(Math.max(1, availableParallelism() - 1)),
+    default: (given) => String(workersFor(machine.cpus, Number(given.PROCESSES || defaultProcesses(given)))),
     unit: 'threads',
     reason:
-      'Worker threads that draw. Default: one core fewer than the machine has, at least 1, which leaves one for HTTP. Set it from the CPU limit of a container. On a GPU there is always 1, which owns it.',
+      'Worker threads that draw, of all processes together, at least one each. Default: with one process a CPU fewer than the service may use, at least 1, which leaves one for HTTP; with several one for each CPU. On a GPU there is always 1, which owns it.',
   }),
   EXECUTION_PROVIDER: option({
     schema: choice(['cpu', 'cuda', 'webgpu', 'auto']),
@@ -257,7 +282,7 @@ export const options = {
     default: '0',
     unit: 'elements of indices a minute',
     reason:
-      'What each API key may draw on this replica, counted like ELEMENTS_DRAWN_MAX; above it requests get 429 quota-exceeded. A line of the key file can say otherwise. 0: no quota.',
+      'What each API key may draw on this replica, all its processes together, counted like ELEMENTS_DRAWN_MAX; above it requests get 429 quota-exceeded. A line of the key file can say otherwise. 0: no quota.',
   }),
   CORS_ORIGINS: option({
     schema: originList(),
@@ -297,9 +322,17 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-function readOption(name: OptionName, given: string | undefined): unknown {
+/** Two processes on one GPU would only take turns with it, and each would need its memory. */
+export function gpuProcessesError(processes: number): ConfigError {
+  return new ConfigError(
+    `PROCESSES is ${processes}, but a GPU is used by one process: set PROCESSES=1 or leave it out`,
+  );
+}
+
+function readOption(name: OptionName, environment: Environment): unknown {
   const { schema, default: absent, unit } = options[name];
-  const text = given || absent;
+  const given = environment[name];
+  const text = given || (typeof absent === 'string' ? absent : absent(environment));
   const parsed = schema.safeParse(text);
   if (parsed.success) return parsed.data;
   const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
@@ -311,12 +344,13 @@ function readOption(name: OptionName, given: string | undefined): unknown {
  *
  * @throws {ConfigError} on the first value outside its bounds
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(environment: Environment): Config {
   const names = Object.keys(options) as OptionName[];
-  const config = Object.fromEntries(names.map((name) => [camelCase(name), readOption(name, environment[name])]));
-  const { quotaElementsPerMinute, apiKeysFile } = config as Config;
+  const config = Object.fromEntries(names.map((name) => [camelCase(name), readOption(name, environment)]));
+  const { quotaElementsPerMinute, apiKeysFile, processes, executionProvider } = config as Config;
   if (quotaElementsPerMinute > 0 && apiKeysFile === '') {
     throw new ConfigError('QUOTA_ELEMENTS_PER_MINUTE is set, but a quota belongs to a key: set API_KEYS_FILE too');
   }
+  if (processes > 1 && executionProvider !== 'cpu' && executionProvider !== 'auto') throw gpuProcessesError(processes);
   return Object.freeze(config as Config);
 }

@@ -3,16 +3,20 @@
  * nothing of the process it runs in: signals, exit codes and time limits on all of this are for `server.ts`.
  */
 import { once } from 'node:events';
-import { type AddressInfo, Server as NetServer } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Access, openAccess } from './access/access.js';
+import type { CallersOptions } from './access/callers.js';
 import { buildApp } from './app.js';
-import { type Config, ConfigError } from './config.js';
+import { type Config, ConfigError, gpuProcessesError } from './config.js';
 import { warmUp } from './http/warm-up.js';
 import type { Metrics } from './observability/metrics.js';
+import { addressOf, startLine } from './observability/start-line.js';
 import type { Lifecycle } from './routes/context.js';
+import { quietTurn } from './runtime/quiet-turn.js';
 import { ProviderError } from './sampler/onnx/provider.js';
+import type { PoolState } from './sampler/queue/pool.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
 /** After the last connection was accepted, how long a client may take to send a request it had begun to send. */
@@ -25,9 +29,6 @@ const idleSweepMs = 50;
 const stopMarginMs = 1000;
 const stopMarginShare = 0.25;
 
-/** How long the end of a stop looks for a moment in which nobody connects. */
-const quietMsMax = 1000;
-
 type App = Awaited<ReturnType<typeof buildApp>>;
 
 export interface ServiceOptions {
@@ -37,6 +38,8 @@ export interface ServiceOptions {
   readonly version: string;
   /** Called when a worker thread is stuck and cannot be ended: the process has to. */
   readonly onStuck: () => void;
+  /** The accounts of quotas, where other processes draw on them too. */
+  readonly quotaOf?: CallersOptions['quotaOf'];
 }
 
 export class Service {
@@ -46,6 +49,7 @@ export class Service {
   readonly #access: Access | undefined;
   readonly #sampler: Sampler;
   readonly #app: App;
+  #receiving = false;
   #stopped: Promise<void> | undefined;
 
   private constructor(
@@ -82,7 +86,8 @@ export class Service {
     try {
       const [sampler] = await Promise.all([starting, warmUp(config)]);
       for (const { provider, reason } of sampler.refused) logger.info({ refused: provider }, `auto: ${reason}`);
-      const lifecycle = { draining: false };
+      if (config.processes > 1 && sampler.provider !== 'cpu') throw gpuProcessesError(config.processes);
+      const lifecycle: Lifecycle = { draining: false };
       const callers = access?.callers;
       const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version });
       return new Service(options, access, sampler, lifecycle, app);
@@ -109,9 +114,42 @@ export class Service {
       throw error;
     }
     const { port: taken } = this.#app.server.address() as AddressInfo;
-    const address = `http://${host.includes(':') ? `[${host}]` : host}:${taken}`;
-    const { provider, device, workers } = this.#sampler;
-    return `serving at ${address} with provider ${provider} (${device}) and ${workers} worker${workers === 1 ? '' : 's'}`;
+    return startLine({ ...this.#sampler, address: addressOf(host, taken), processes: 1 });
+  }
+
+  /** Serves connections that another process has accepted; resolves once it can. */
+  async listenToReceived(): Promise<void> {
+    await this.#app.ready();
+    this.#receiving = true;
+    // Node's server looks after timeouts only once it listens: setupConnectionsTracking in
+    // https://github.com/nodejs/node/blob/v24.11.0/lib/_http_server.js.
+    this.#app.server.emit('listening');
+  }
+
+  /** Serves a connection that another process has accepted and has not read from. */
+  receive(socket: Socket): void {
+    // As Node's server has it for those that it accepts itself.
+    socket.allowHalfOpen = true;
+    this.#app.server.emit('connection', socket);
+  }
+
+  /** What its provider is and runs on. */
+  get drawsOn(): { readonly provider: string; readonly device: string } {
+    return this.#sampler;
+  }
+
+  get state(): PoolState {
+    return this.#sampler.state();
+  }
+
+  /** Says whether another process of this service can draw, which is then ready as a whole. */
+  setDrawnElsewhere(drawn: boolean): void {
+    this.#lifecycle.drawnElsewhere = drawn;
+  }
+
+  /** Unready from now on; what arrives is answered. */
+  drain(): void {
+    this.#lifecycle.draining = true;
   }
 
   /**
@@ -132,8 +170,8 @@ export class Service {
   }
 
   async #stop(drainDelayMs: number): Promise<void> {
-    this.#lifecycle.draining = true;
-    if (this.#app.server.listening) {
+    this.drain();
+    if (this.#app.server.listening || this.#receiving) {
       await sleep(drainDelayMs);
       await this.#closeConnections();
     }
@@ -151,52 +189,31 @@ export class Service {
   async #closeConnections(): Promise<void> {
     const { server, connections } = this.#app;
     const { shutdownTimeoutMs } = this.#config;
-    const closed = once(server, 'close');
+    const closed = this.#receiving ? undefined : once(server, 'close');
     const patienceMs = shutdownTimeoutMs - Math.min(stopMarginMs, stopMarginShare * shutdownTimeoutMs);
     const limit = setTimeout(() => connections.closeAll(), patienceMs);
-    await quietTurn(server);
-    NetServer.prototype.close.call(server);
+    if (closed) {
+      await quietTurn(server);
+      NetServer.prototype.close.call(server);
+    }
     await sleep(lastRequestMs);
     // A connection whose reply was already on its way when the drain began did not hear Connection: close.
     const sweep = setInterval(() => connections.closeIdle(lastRequestMs), idleSweepMs);
     await closed;
+    // Nothing says when the last of those that were received has ended.
+    while (connections.count > 0) await sleep(idleSweepMs);
     clearInterval(sweep);
     clearTimeout(limit);
   }
 }
 
-/** Node's handle of a socket that listens; its method is uv_listen, which may be called again. */
-interface Listening {
-  readonly _handle?: { readonly listen?: (backlog: number) => number };
-}
-
-/**
- * Resolves after a turn of the event loop in which nobody connected: closing a socket that listens resets the
- * connections that the kernel has taken and the process has not. Those are taken first; and the kernel is told to keep
- * no more than one that waits, so that few come meanwhile: it answers no others, whose clients try again and are
- * refused, which loses nothing.
- */
-async function quietTurn(server: NetServer): Promise<void> {
-  const endMs = performance.now() + quietMsMax;
-  let connected = true;
-  const note = () => {
-    connected = true;
-  };
-  (server as Listening)._handle?.listen?.(0);
-  server.on('connection', note);
-  while (connected && performance.now() < endMs) {
-    connected = false;
-    await new Promise(setImmediate);
-  }
-  server.off('connection', note);
-}
-
 /** @throws {ConfigError} when the key file cannot work */
-async function openKeyFile({ config, metrics, logger }: ServiceOptions): Promise<Access | undefined> {
+async function openKeyFile({ config, metrics, logger, quotaOf }: ServiceOptions): Promise<Access | undefined> {
   const { apiKeysFile: path, quotaElementsPerMinute } = config;
   if (path === '') return undefined;
   const now = () => performance.now();
-  const options = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
+  const { drawnFor: drawn, callerRemoved: removed } = metrics;
+  const options = { quotaElementsPerMinute, now, drawn, removed, ...(quotaOf && { quotaOf }) };
   return openAccess(path, options, logger).catch((error: Error) => {
     throw new ConfigError(`API_KEYS_FILE is ${JSON.stringify(path)}, but ${error.message}`);
   });

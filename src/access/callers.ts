@@ -1,17 +1,17 @@
 /** Who may draw, and how much: the callers of a set of keys, each with its quota. Knows neither files nor HTTP. */
 import { Problem } from '../errors.js';
 import { type ApiKey, findApiKey } from './api-keys.js';
-import { Quota } from './quota.js';
+import { Quota, type QuotaAccount } from './quota.js';
 
 /** Whoever has a key; all keys of one name are one caller. */
 export interface Caller {
   readonly name: string;
   /**
-   * Charges a draw before it is queued.
+   * Charges a draw before it is queued; gives a promise where another process has to be asked.
    *
-   * @throws {Problem} `quota-exceeded`, with the time after which the same draw would be let through
+   * @throws {Problem} `quota-exceeded`, with the time after which the same draw would be let through; or rejects so
    */
-  readonly charge: (elements: number) => void;
+  readonly charge: (elements: number) => Promise<void> | undefined;
   /** The draw was turned away for no fault of the caller: it costs nothing. */
   readonly refund: (elements: number) => void;
   /** The draw was done. */
@@ -27,11 +27,13 @@ export interface CallersOptions {
   readonly drawn: (name: string, elements: number) => void;
   /** Told of a caller none of whose keys is valid any more. */
   readonly removed: (name: string) => void;
+  /** The account of a caller with a quota; by default it is kept here. */
+  readonly quotaOf?: (name: string, elementsPerMinute: number) => QuotaAccount;
 }
 
 export class Callers {
   readonly #options: CallersOptions;
-  readonly #quotas = new Map<string, Quota | undefined>();
+  readonly #quotas = new Map<string, QuotaAccount | undefined>();
   readonly #callers = new Map<string, Caller>();
   #keys: readonly ApiKey[] = [];
 
@@ -41,7 +43,12 @@ export class Callers {
 
   /** Takes over a new set of keys; callers that stay keep what they have used of their quota. */
   replace(keys: readonly ApiKey[]): void {
-    const { quotaElementsPerMinute, now, removed } = this.#options;
+    const {
+      quotaElementsPerMinute,
+      now,
+      removed,
+      quotaOf = (_name, elements) => new Quota(elements, now),
+    } = this.#options;
     this.#keys = keys;
     const names = new Set(keys.map(({ name }) => name));
     for (const name of this.#callers.keys()) {
@@ -52,7 +59,7 @@ export class Callers {
     }
     for (const { name, elementsPerMinute = quotaElementsPerMinute } of keys) {
       if ((this.#quotas.get(name)?.elementsPerMinute ?? 0) !== elementsPerMinute) {
-        this.#quotas.set(name, elementsPerMinute === 0 ? undefined : new Quota(elementsPerMinute, now));
+        this.#quotas.set(name, elementsPerMinute === 0 ? undefined : quotaOf(name, elementsPerMinute));
       }
       if (!this.#callers.has(name)) this.#callers.set(name, this.#caller(name));
     }
@@ -69,12 +76,19 @@ export class Callers {
       name,
       charge: (elements) => {
         const waitMs = this.#quotas.get(name)?.charge(elements) ?? 0;
-        if (waitMs === 0) return;
-        const seconds = Math.ceil(waitMs / 1000);
-        throw new Problem('quota-exceeded', `The quota allows this draw in ${seconds} s.`, [], seconds);
+        if (typeof waitMs !== 'number') return waitMs.then(refuseUntil);
+        refuseUntil(waitMs);
+        return undefined;
       },
       refund: (elements) => this.#quotas.get(name)?.refund(elements),
       drawn: (elements) => this.#options.drawn(name, elements),
     };
   }
+}
+
+/** @throws {Problem} `quota-exceeded` unless there is nothing to wait for */
+function refuseUntil(waitMs: number): void {
+  if (waitMs === 0) return;
+  const seconds = Math.ceil(waitMs / 1000);
+  throw new Problem('quota-exceeded', `The quota allows this draw in ${seconds} s.`, [], seconds);
 }

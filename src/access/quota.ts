@@ -3,7 +3,17 @@
  * let through when the bucket is full and leaves a debt, so that every legal draw has its turn and Retry-After is never
  * a lie.
  */
-export class Quota {
+
+/** How a key's elements are counted: by a Quota here, or where the Quota is in another process. */
+export interface QuotaAccount {
+  readonly elementsPerMinute: number;
+  /** Takes the elements and gives 0, or takes none and gives the milliseconds after which it would. */
+  readonly charge: (elements: number) => number | Promise<number>;
+  /** Gives back what was charged for a draw that was not done. */
+  readonly refund: (elements: number) => void;
+}
+
+export class Quota implements QuotaAccount {
   readonly #elementsPerMinute: number;
   readonly #now: () => number;
   #elements: number;

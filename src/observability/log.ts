@@ -9,6 +9,9 @@ import sonicBoom from 'sonic-boom';
 /** Bytes of lines kept while stdout stalls: about 4,000 lines. */
 const bufferBytesMax = 2 ** 20;
 
+/** The kernel writes no more than this to a pipe without a line of another process in between (pipe(7), PIPE_BUF). */
+const pipeBytes = 4096;
+
 /** How long the end of the process waits for the last lines. A reader that stalls for longer does not get them. */
 const closeMs = 1000;
 
@@ -16,6 +19,8 @@ export interface LogOptions {
   readonly level: string;
   /** File descriptor the lines go to. */
   readonly fd: number;
+  /** Number of this process among those of the service, which its lines say; undefined where there is one. */
+  readonly process?: number | undefined;
   /** Called for each line that is dropped. */
   readonly lineDropped: () => void;
 }
@@ -35,17 +40,19 @@ const redact = {
   censor: '[redacted]',
 };
 
-export function openLog({ level, fd, lineDropped }: LogOptions): Log {
+export function openLog({ level, fd, lineDropped, process }: LogOptions): Log {
   // pino's own destination writes the rest synchronously when the process exits, for ever if nobody reads: autoEnd in
   // https://github.com/pinojs/pino/blob/v10.4.0/lib/tools.js#L302-L321. Can go when pino limits that time.
-  const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax });
+  const shared = process !== undefined && { maxWrite: pipeBytes };
+  const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax, ...shared });
   let closed: Promise<boolean> | undefined;
   // pino gets nothing but `write`: with a `flushSync` it would write fatal lines synchronously, which is for ever if
   // nobody reads (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js). And a stream that has ended throws.
   const write = (line: string) => {
     if (!closed) destination.write(line);
   };
-  const logger = pino({ level, redact }, { write });
+  const root = pino({ level, redact }, { write });
+  const logger = process === undefined ? root : root.child({ process });
   let dropped = 0;
   destination.on('drop', () => {
     dropped += 1;

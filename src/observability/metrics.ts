@@ -22,6 +22,9 @@ export interface AnsweredRequest {
   readonly durationMs: number | undefined;
 }
 
+/** Every metric of a registry with its values, as one process tells another. */
+export type MetricList = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
 export interface BuildInfo {
   readonly version: string;
   readonly noiseVersion: string;
@@ -163,14 +166,17 @@ export class Metrics {
     name: 'gumbel_build_info',
     help: 'Always 1; the labels say what runs.',
     labelNames: ['version', 'noise_version', 'provider', 'device'],
+    aggregator: 'first',
     registers: this.#registers,
   });
 
-  readonly #text: PacedGeneration<Buffer>;
+  readonly #text: () => Promise<Buffer>;
 
-  constructor() {
+  /** @param wholeText asks for the metrics of all processes, where this is one of several */
+  constructor(wholeText?: () => Promise<Buffer>) {
     const clock = { now: () => performance.now(), sleep };
-    this.#text = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
+    const own = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
+    this.#text = wholeText ?? (() => own.ask());
     this.#gauge('gumbel_queue_elements', 'Work that waits, in elements of an index draw.', (load) => load.queuedUnits);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);
@@ -198,7 +204,12 @@ export class Metrics {
    * share it.
    */
   text(): Promise<Buffer> {
-    return this.#text.ask();
+    return this.#text();
+  }
+
+  /** Every metric of this process. */
+  values(): Promise<MetricList> {
+    return this.#registry.getMetricsAsJSON();
   }
 
   /** Says where the load is read and what runs, once both are known. */

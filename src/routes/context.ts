@@ -19,6 +19,8 @@ export interface RouteContext {
 export interface Lifecycle {
   /** Set once, by the first SIGTERM. The service is then unready, and still answers every request that arrives. */
   draining: boolean;
+  /** Another process of this service can draw; so the service is ready, whatever happens in this one. */
+  drawnElsewhere?: boolean;
 }
 
 /** Metrics as routes see them. */

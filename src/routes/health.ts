@@ -11,6 +11,7 @@ import type { RouteContext } from './context.js';
 /** @throws {Problem} `draining`, `starting` or `worker-lost` when requests should go to another replica */
 export function assertReady({ sampler, lifecycle }: RouteContext): void {
   if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
+  if (lifecycle.drawnElsewhere) return;
   const state = sampler.state();
   if (state === 'starting') throw new Problem('starting', 'No worker can draw yet: they are starting.');
   if (state === 'lost')

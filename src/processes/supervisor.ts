@@ -1,0 +1,242 @@
+/**
+ * Starts the processes, replaces those that die, and ends all of them. A process whose event loop stands still is
+ * killed; one whose workers are lost for good is told to finish what it has, and replaced meanwhile.
+ */
+import type { Logger } from 'pino';
+import { ConfigError } from '../config.js';
+import { Deaths } from './deaths.js';
+import { HttpProcess } from './http-process.js';
+import type { FromProcess } from './messages.js';
+
+export interface SupervisorOptions {
+  readonly count: number;
+  readonly environmentOf: (number: number) => Readonly<Record<string, string | undefined>>;
+  readonly execArgv: readonly string[];
+  /** How long the event loop of a process may stand still. */
+  readonly watchdogMs: number;
+  /** How long a process that was told to end may take. */
+  readonly finishMs: number;
+  readonly logger: Logger;
+  /** Told of every message but those about starts and beats. */
+  readonly heard: (process: HttpProcess, message: FromProcess) => void;
+  /** A process can be handed connections. */
+  readonly serving: (process: HttpProcess) => void;
+  /** A process is to get no more connections. */
+  readonly leaving: (process: HttpProcess) => void;
+  readonly ended: (process: HttpProcess) => void;
+  /** So many have died that none is replaced any more. */
+  readonly tooManyDied: () => void;
+}
+
+/** No start takes a tenth of this. */
+const startMsMax = 60_000;
+
+const watchIntervalMs = 500;
+
+/** The most that one look adds to a silence: if the whole machine stood still, so did the processes. */
+const watchStepMsMax = 1000;
+
+/** EX_CONFIG of sysexits.h. */
+const configurationCode = 78;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #deaths = new Deaths(() => performance.now());
+  /** The one with each number. */
+  readonly #processes = new Map<number, HttpProcess>();
+  /** Those that finish while another has their number. */
+  readonly #retired = new Set<HttpProcess>();
+  readonly #restarts = new Set<NodeJS.Timeout>();
+  readonly #watch: NodeJS.Timeout;
+  #watchedAtMs = performance.now();
+  /** While the first processes start. */
+  #starting: { readonly ready: () => void; readonly failed: (error: Error) => void } | undefined;
+  #stopping = false;
+  #restartCount = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#watch = setInterval(() => this.#look(), watchIntervalMs).unref();
+  }
+
+  /** Those that can be handed connections. */
+  get serving(): readonly HttpProcess[] {
+    const serving = [...this.#processes.values()].filter((process) => process.serving);
+    return serving.sort((a, b) => a.number - b.number);
+  }
+
+  /** How many can draw. */
+  get drawing(): number {
+    return this.serving.filter((process) => process.drawing).length;
+  }
+
+  /** How many have been replaced. */
+  get restarts(): number {
+    return this.#restartCount;
+  }
+
+  /**
+   * Starts all processes; resolves once each serves.
+   *
+   * @throws {ConfigError | Error} what the first one that could not start says; the others have been ended
+   */
+  async start(): Promise<void> {
+    try {
+      await new Promise<void>((ready, failed) => {
+        this.#starting = { ready, failed };
+        for (let number = 1; number <= this.#options.count; number++) this.#start(number);
+      });
+    } catch (error) {
+      this.kill();
+      throw error;
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
+  /** Says to every process that it is to be unready; none is replaced from now on. */
+  drain(): void {
+    this.#stopping = true;
+    for (const restart of this.#restarts) clearTimeout(restart);
+    for (const process of this.#processes.values()) {
+      if (process.serving) process.tell({ type: 'drain' });
+      else process.kill();
+    }
+  }
+
+  /**
+   * Has every process answer what it has and end.
+   *
+   * @throws {Error} when one has not ended well
+   */
+  async finish(): Promise<void> {
+    const ends = [...this.#processes.values(), ...this.#retired].map(async (process) => {
+      const { serving, number } = process;
+      process.tell({ type: 'finish' });
+      const code = await process.exit;
+      if (serving && code !== 0) throw new Error(`process ${number} did not stop well: ${code ?? 'it was killed'}`);
+    });
+    const outcomes = await Promise.allSettled(ends);
+    clearInterval(this.#watch);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  /** Ends all of them now. */
+  kill(): void {
+    this.#stopping = true;
+    for (const process of [...this.#processes.values(), ...this.#retired]) process.kill();
+  }
+
+  #start(number: number): void {
+    const { environmentOf, execArgv } = this.#options;
+    const process = new HttpProcess({
+      number,
+      environment: environmentOf(number),
+      execArgv,
+      heard: (_process, message) => this.#hear(process, message),
+      ended: (_process, how) => this.#lose(process, how),
+    });
+    this.#processes.set(number, process);
+  }
+
+  #hear(process: HttpProcess, message: FromProcess): void {
+    const { logger, count, serving, heard } = this.#options;
+    switch (message.type) {
+      case 'serving':
+        process.serving = true;
+        serving(process);
+        if (this.#stopping) process.tell({ type: 'drain' });
+        heard(process, message);
+        if (this.#starting) {
+          if (this.serving.length === count) this.#starting.ready();
+        } else {
+          logger.info({ process: process.number, pid: process.pid }, 'a process serves in the place of a lost one');
+        }
+        break;
+      case 'failed': {
+        const { message: text, code } = message;
+        if (!this.#starting) logger.error({ process: process.number, reason: text }, 'a process could not start');
+        this.#starting?.failed(code === configurationCode ? new ConfigError(text) : new Error(text));
+        break;
+      }
+      case 'beat':
+        this.#setDrawing(process, message.state === 'ready');
+        if (message.state === 'lost') this.#retire(process);
+        break;
+      default:
+        heard(process, message);
+    }
+  }
+
+  #setDrawing(process: HttpProcess, drawing: boolean): void {
+    if (process.drawing === drawing) return;
+    process.drawing = drawing;
+    this.#tellDrawing();
+  }
+
+  /** Says to each process whether another can draw. */
+  #tellDrawing(): void {
+    for (const process of this.serving) {
+      const others = this.drawing - (process.drawing ? 1 : 0);
+      process.tell({ type: 'elsewhere', drawn: others > 0 });
+    }
+  }
+
+  #lose(process: HttpProcess, how: string): void {
+    this.#options.ended(process);
+    if (this.#retired.delete(process)) return;
+    this.#processes.delete(process.number);
+    this.#starting?.failed(new Error(`process ${process.number} ended during its start: ${how}`));
+    if (this.#stopping || this.#starting) return;
+    this.#tellDrawing();
+    this.#options.logger.error({ process: process.number, pid: process.pid, how }, 'a process was lost');
+    this.#replace(process.number);
+  }
+
+  /** Its workers are lost as fast as they are replaced, or one is stuck: it answers what it has, and ends. */
+  #retire(process: HttpProcess): void {
+    if (this.#stopping || process.leaving) return;
+    const { logger, leaving, finishMs } = this.#options;
+    process.leaving = true;
+    this.#processes.delete(process.number);
+    this.#retired.add(process);
+    logger.error(
+      { process: process.number, pid: process.pid },
+      'a process has lost its workers: another takes its place',
+    );
+    leaving(process);
+    process.tell({ type: 'drain' });
+    process.tell({ type: 'finish' });
+    const force = setTimeout(() => process.kill(), finishMs);
+    void process.exit.then(() => clearTimeout(force));
+    this.#tellDrawing();
+    this.#replace(process.number);
+  }
+
+  #replace(number: number): void {
+    const delayMs = this.#deaths.count();
+    if (delayMs === undefined) {
+      this.#options.tooManyDied();
+      return;
+    }
+    this.#restartCount += 1;
+    const restart = setTimeout(() => {
+      this.#restarts.delete(restart);
+      this.#start(number);
+    }, delayMs);
+    this.#restarts.add(restart);
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    const stepMs = Math.min(nowMs - this.#watchedAtMs, watchStepMsMax);
+    this.#watchedAtMs = nowMs;
+    for (const process of this.#processes.values()) {
+      process.silentMs += stepMs;
+      if (process.silentMs <= (process.serving ? this.#options.watchdogMs : startMsMax)) continue;
+      this.#options.logger.error({ process: process.number, pid: process.pid }, 'a process is stuck: it is killed');
+      process.kill();
+    }
+  }
+}

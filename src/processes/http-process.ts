@@ -1,11 +1,15 @@
 /** One of the processes that speak HTTP, as the primary knows it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MetricList } from '../observability/metrics.js';
 import type { FromPrimary, FromProcess } from './messages.js';
 
 const entry = fileURLToPath(new URL('../server.js', import.meta.url));
+
+/** After an exit the channel ends within a turn of the event loop. */
+const channelLookMs = 5;
 
 export interface HttpProcessOptions {
   /** From 1 on; a replacement has the number of the one that died. */
@@ -44,7 +48,6 @@ export class HttpProcess {
       // A group of its own: what a terminal sends to the service reaches the primary alone, which tells the others.
       detached: true,
     });
-    const gone = new Promise<void>((resolve) => this.#child.once('disconnect', resolve));
     const exited = new Promise<[number | null, string | null]>((resolve) => {
       this.#child.once('exit', (code, signal) => resolve([code, signal]));
       // Where it could not even be started.
@@ -54,8 +57,10 @@ export class HttpProcess {
       this.silentMs = 0;
       heard(this, message as FromProcess);
     });
-    // The channel ends after the last message in it, the exit may be told before.
-    this.exit = Promise.all([exited, this.#child.connected ? gone : undefined]).then(([[code, signal]]) => {
+    this.exit = exited.then(async ([code, signal]) => {
+      // The channel ends after the last message in it, and the exit may be told before. Node says nothing of its end
+      // while a connection is on the way (https://github.com/nodejs/node/issues/19433), so this looks.
+      while (this.#child.connected) await sleep(channelLookMs);
       this.serving = false;
       this.drawing = false;
       ended(this, signal === null ? `exit code ${code}` : `signal ${signal}`);

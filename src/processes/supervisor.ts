@@ -235,6 +235,7 @@ export class Supervisor {
     for (const process of this.#processes.values()) {
       process.silentMs += stepMs;
       if (process.silentMs <= (process.serving ? this.#options.watchdogMs : startMsMax)) continue;
+      process.silentMs = 0;
       this.#options.logger.error({ process: process.number, pid: process.pid }, 'a process is stuck: it is killed');
       process.kill();
     }

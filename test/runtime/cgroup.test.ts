@@ -2,9 +2,11 @@
 import t from 'tap';
 import { cgroupLimits } from '../../src/runtime/cgroup.js';
 
+type FixtureDir = NonNullable<Parameters<typeof t.testdir>[0]>;
+
 const none = { cpus: Number.POSITIVE_INFINITY, memoryBytes: Number.POSITIVE_INFINITY };
 
-function root(group: string, cgroup: Record<string, unknown>): string {
+function root(group: string, cgroup: FixtureDir): string {
   return t.testdir({ proc: { self: { cgroup: group } }, sys: { fs: { cgroup } } });
 }
 

@@ -157,6 +157,11 @@ export class Metrics {
     help: 'Worker threads that were lost and replaced.',
     registers: this.#registers,
   });
+  readonly #processRestarts = new Counter({
+    name: 'gumbel_process_restarts_total',
+    help: 'Processes that were lost and replaced.',
+    registers: this.#registers,
+  });
   readonly #linesDropped = new Counter({
     name: 'gumbel_log_lines_dropped_total',
     help: 'Log lines dropped because nobody read stdout.',
@@ -180,6 +185,7 @@ export class Metrics {
     this.#gauge('gumbel_queue_elements', 'Work that waits, in elements of an index draw.', (load) => load.queuedUnits);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);
+    this.#gauge('gumbel_processes_ready', 'Processes that can draw.', ({ workersAlive }) => (workersAlive > 0 ? 1 : 0));
     for (const reason of shedReasons) this.#shed.inc({ reason }, 0);
     collectDefaultMetrics({ register: this.#registry });
   }
@@ -230,6 +236,8 @@ export class Metrics {
   }
 
   readonly printed = (printMs: number): void => this.#serialiseSeconds.observe(printMs / 1000);
+
+  readonly processRestarted = (): void => this.#processRestarts.inc();
 
   readonly lineDropped = (): void => this.#linesDropped.inc();
 

@@ -30,30 +30,30 @@ export class Handover {
     this.#handOut();
   }
 
-  add(process: HttpProcess): void {
-    this.#free.add(process);
+  add(child: HttpProcess): void {
+    this.#free.add(child);
     this.#handOut();
   }
 
   /** Gives the process nothing more; what it has not received goes to another. */
-  remove(process: HttpProcess): void {
-    this.#free.delete(process);
+  remove(child: HttpProcess): void {
+    this.#free.delete(child);
   }
 
   /** The process has what it was handed. */
-  received(process: HttpProcess): void {
+  received(child: HttpProcess): void {
     // The process has a descriptor of its own for it; this closes the primary's.
-    this.#onTheWay.get(process)?.destroy();
-    this.#onTheWay.delete(process);
-    if (process.serving && !process.leaving) this.#free.add(process);
+    this.#onTheWay.get(child)?.destroy();
+    this.#onTheWay.delete(child);
+    if (child.serving && !child.leaving) this.#free.add(child);
     this.#handOut();
   }
 
   /** The process has ended. */
-  lose(process: HttpProcess): void {
-    this.#free.delete(process);
-    const socket = this.#onTheWay.get(process);
-    this.#onTheWay.delete(process);
+  lose(child: HttpProcess): void {
+    this.#free.delete(child);
+    const socket = this.#onTheWay.get(child);
+    this.#onTheWay.delete(child);
     if (socket) this.#waiting.unshift(socket);
     this.#handOut();
   }
@@ -64,12 +64,12 @@ export class Handover {
   }
 
   #handOut(): void {
-    for (const process of this.#free) {
+    for (const child of this.#free) {
       const socket = this.#waiting.shift();
       if (!socket) break;
-      this.#free.delete(process);
-      this.#onTheWay.set(process, socket);
-      process.handOver(socket);
+      this.#free.delete(child);
+      this.#onTheWay.set(child, socket);
+      child.handOver(socket);
     }
     if (this.#waiting.length + this.#onTheWay.size === 0) for (const done of this.#whenEmpty.splice(0)) done();
   }

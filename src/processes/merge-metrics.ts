@@ -30,22 +30,37 @@ function isCount(type: unknown): boolean {
   return type === 'counter' || type === 'histogram';
 }
 
+/** So many lists of processes that have ended are kept before they become one. */
+const pastListsMax = 8;
+
 export class MergedMetrics {
   /** What processes that have ended had counted. */
-  #past: MetricList = [];
+  readonly #past: MetricList[] = [];
+  #compacting = false;
 
   /** Adds what a process that has ended last told. */
-  async addPast(values: MetricList): Promise<void> {
-    const before = this.#past;
-    this.#past = [];
-    const merged = await AggregatorRegistry.aggregate([before, counted(values)]).getMetricsAsJSON();
-    this.#past =
-      this.#past.length === 0 ? merged : await AggregatorRegistry.aggregate([this.#past, merged]).getMetricsAsJSON();
+  addPast(values: MetricList): void {
+    this.#past.push(counted(values));
+    if (this.#past.length > pastListsMax) void this.#compact();
   }
 
-  /** The text of all of them; each process by what its label says. */
-  text(processes: ReadonlyMap<string, MetricList>): Promise<string> {
-    const lists = [...processes].map(([process, values]) => byProcess(values, process));
-    return AggregatorRegistry.aggregate([...lists, this.#past]).metrics();
+  /**
+   * The text of all of them.
+   *
+   * @param processes the metrics of each process, and what its label says
+   * @param leaving those of processes in whose place there is another: what they have counted still counts
+   */
+  text(processes: readonly (readonly [label: string, values: MetricList])[], leaving: readonly MetricList[] = []) {
+    const lists = processes.map(([label, values]) => byProcess(values, label));
+    return AggregatorRegistry.aggregate([...lists, ...leaving.map(counted), ...this.#past]).metrics();
+  }
+
+  async #compact(): Promise<void> {
+    if (this.#compacting) return;
+    this.#compacting = true;
+    const lists = this.#past.length;
+    const merged = await AggregatorRegistry.aggregate(this.#past.slice(0, lists)).getMetricsAsJSON();
+    this.#past.splice(0, lists, merged);
+    this.#compacting = false;
   }
 }

@@ -7,9 +7,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Counter, Gauge, Registry } from 'prom-client';
 import type { Config } from '../config.js';
-import type { MetricList, Metrics } from '../observability/metrics.js';
+import type { Metrics } from '../observability/metrics.js';
 import { PacedGeneration } from '../observability/paced-generation.js';
 import { addressOf, startLine } from '../observability/start-line.js';
 import { quietTurn } from '../runtime/quiet-turn.js';
@@ -46,7 +45,6 @@ export class Primary {
   readonly #handover: Handover;
   readonly #ledger: QuotaLedger;
   readonly #merged = new MergedMetrics();
-  readonly #own = new Registry();
   readonly #text: PacedGeneration<string>;
   readonly #servers: Server[] = [];
   /** Of the question for metrics that is under way: its number, and who has not answered. */
@@ -68,13 +66,13 @@ export class Primary {
       watchdogMs: config.watchdogMs,
       finishMs: config.shutdownTimeoutMs,
       logger,
-      heard: (process, message) => this.#hear(process, message),
-      serving: (process) => this.#handover.add(process),
-      leaving: (process) => this.#handover.remove(process),
-      ended: (process) => this.#lose(process),
+      heard: (child, message) => this.#hear(child, message),
+      serving: (child) => this.#handover.add(child),
+      leaving: (child) => this.#handover.remove(child),
+      ended: (child) => this.#lose(child),
+      restarted: metrics.processRestarted,
       tooManyDied,
     });
-    this.#describe();
   }
 
   /**
@@ -145,33 +143,33 @@ export class Primary {
     this.#logger.info('stopped');
   }
 
-  #lose(process: HttpProcess): void {
-    this.#handover.lose(process);
-    this.#answered(process);
-    void this.#merged.addPast(process.values);
-    process.values = [];
+  #lose(child: HttpProcess): void {
+    this.#handover.lose(child);
+    this.#answered(child);
+    this.#merged.addPast(child.values);
+    child.values = [];
   }
 
-  #hear(process: HttpProcess, message: FromProcess): void {
+  #hear(child: HttpProcess, message: FromProcess): void {
     switch (message.type) {
       case 'serving':
         this.#drawsOn = { provider: message.provider, device: message.device };
         break;
       case 'received':
-        this.#handover.received(process);
+        this.#handover.received(child);
         break;
       case 'values':
-        process.values = message.values;
-        if (message.id === this.#collecting.id) this.#answered(process);
+        child.values = message.values;
+        if (message.id === this.#collecting.id) this.#answered(child);
         break;
       case 'metrics':
-        void this.#text.ask().then((text) => process.tell({ type: 'metrics', id: message.id, text }));
+        void this.#text.ask().then((text) => child.tell({ type: 'metrics', id: message.id, text }));
         break;
       case 'quota':
         this.#ledger.set(message.name, message.elementsPerMinute);
         break;
       case 'charge':
-        process.tell({ type: 'charged', id: message.id, ...this.#ledger.charge(message.name, message.elements) });
+        child.tell({ type: 'charged', id: message.id, ...this.#ledger.charge(message.name, message.elements) });
         break;
       case 'refund':
         this.#ledger.refund(message.name, message.elements);
@@ -179,14 +177,14 @@ export class Primary {
     }
   }
 
-  #answered(process: HttpProcess): void {
-    this.#collecting.missing.delete(process);
+  #answered(child: HttpProcess): void {
+    this.#collecting.missing.delete(child);
     if (this.#collecting.missing.size === 0) this.#collecting.done();
   }
 
   /** The metrics of the service, with what each process tells now; a process that does not answer holds up nobody. */
   async #collect(): Promise<string> {
-    const processes = this.#supervisor.serving;
+    const { serving, retired } = this.#supervisor;
     const id = this.#collecting.id + 1;
     await new Promise<void>((resolve) => {
       const late = setTimeout(resolve, valuesMsMax);
@@ -194,30 +192,14 @@ export class Primary {
         clearTimeout(late);
         resolve();
       };
-      this.#collecting = { id, missing: new Set(processes), done };
-      for (const process of processes) process.tell({ type: 'collect', id });
+      this.#collecting = { id, missing: new Set([...serving, ...retired]), done };
+      for (const child of this.#collecting.missing) child.tell({ type: 'collect', id });
     });
-    const own = [...(await this.#metrics.values()), ...(await this.#own.getMetricsAsJSON())];
-    const lists = processes.map((process): [string, MetricList] => [String(process.number), process.values]);
-    return this.#merged.text(new Map([...lists, [primaryLabel, own]]));
-  }
-
-  #describe(): void {
-    const registers = [this.#own];
-    const ready: Gauge = new Gauge({
-      name: 'gumbel_processes_ready',
-      help: 'Processes that can draw.',
-      registers,
-      collect: () => ready.set(this.#supervisor.drawing),
-    });
-    const restarts: Counter = new Counter({
-      name: 'gumbel_process_restarts_total',
-      help: 'Processes that were lost and replaced.',
-      registers,
-      collect: () => {
-        restarts.reset();
-        restarts.inc(this.#supervisor.restarts);
-      },
-    });
+    const own = await this.#metrics.values();
+    const lists = serving.map((child) => [String(child.number), child.values] as const);
+    return this.#merged.text(
+      [...lists, [primaryLabel, own]],
+      retired.map(({ values }) => values),
+    );
   }
 }

@@ -18,12 +18,14 @@ export interface SupervisorOptions {
   readonly finishMs: number;
   readonly logger: Logger;
   /** Told of every message but those about starts and beats. */
-  readonly heard: (process: HttpProcess, message: FromProcess) => void;
+  readonly heard: (child: HttpProcess, message: FromProcess) => void;
   /** A process can be handed connections. */
-  readonly serving: (process: HttpProcess) => void;
+  readonly serving: (child: HttpProcess) => void;
   /** A process is to get no more connections. */
-  readonly leaving: (process: HttpProcess) => void;
-  readonly ended: (process: HttpProcess) => void;
+  readonly leaving: (child: HttpProcess) => void;
+  readonly ended: (child: HttpProcess) => void;
+  /** A process is replaced. */
+  readonly restarted: () => void;
   /** So many have died that none is replaced any more. */
   readonly tooManyDied: () => void;
 }
@@ -52,7 +54,6 @@ export class Supervisor {
   /** While the first processes start. */
   #starting: { readonly ready: () => void; readonly failed: (error: Error) => void } | undefined;
   #stopping = false;
-  #restartCount = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -61,18 +62,18 @@ export class Supervisor {
 
   /** Those that can be handed connections. */
   get serving(): readonly HttpProcess[] {
-    const serving = [...this.#processes.values()].filter((process) => process.serving);
+    const serving = [...this.#processes.values()].filter((child) => child.serving);
     return serving.sort((a, b) => a.number - b.number);
+  }
+
+  /** Those that finish what they have, and are replaced. */
+  get retired(): readonly HttpProcess[] {
+    return [...this.#retired];
   }
 
   /** How many can draw. */
   get drawing(): number {
-    return this.serving.filter((process) => process.drawing).length;
-  }
-
-  /** How many have been replaced. */
-  get restarts(): number {
-    return this.#restartCount;
+    return this.serving.filter((child) => child.drawing).length;
   }
 
   /**
@@ -98,9 +99,9 @@ export class Supervisor {
   drain(): void {
     this.#stopping = true;
     for (const restart of this.#restarts) clearTimeout(restart);
-    for (const process of this.#processes.values()) {
-      if (process.serving) process.tell({ type: 'drain' });
-      else process.kill();
+    for (const child of this.#processes.values()) {
+      if (child.serving) child.tell({ type: 'drain' });
+      else child.kill();
     }
   }
 
@@ -110,10 +111,10 @@ export class Supervisor {
    * @throws {Error} when one has not ended well
    */
   async finish(): Promise<void> {
-    const ends = [...this.#processes.values(), ...this.#retired].map(async (process) => {
-      const { serving, number } = process;
-      process.tell({ type: 'finish' });
-      const code = await process.exit;
+    const ends = [...this.#processes.values(), ...this.#retired].map(async (child) => {
+      const { serving, number } = child;
+      child.tell({ type: 'finish' });
+      const code = await child.exit;
       if (serving && code !== 0) throw new Error(`process ${number} did not stop well: ${code ?? 'it was killed'}`);
     });
     const outcomes = await Promise.allSettled(ends);
@@ -125,93 +126,90 @@ export class Supervisor {
   /** Ends all of them now. */
   kill(): void {
     this.#stopping = true;
-    for (const process of [...this.#processes.values(), ...this.#retired]) process.kill();
+    for (const child of [...this.#processes.values(), ...this.#retired]) child.kill();
   }
 
   #start(number: number): void {
     const { environmentOf, execArgv } = this.#options;
-    const process = new HttpProcess({
+    const child = new HttpProcess({
       number,
       environment: environmentOf(number),
       execArgv,
-      heard: (_process, message) => this.#hear(process, message),
-      ended: (_process, how) => this.#lose(process, how),
+      heard: (_process, message) => this.#hear(child, message),
+      ended: (_process, how) => this.#lose(child, how),
     });
-    this.#processes.set(number, process);
+    this.#processes.set(number, child);
   }
 
-  #hear(process: HttpProcess, message: FromProcess): void {
+  #hear(child: HttpProcess, message: FromProcess): void {
     const { logger, count, serving, heard } = this.#options;
     switch (message.type) {
       case 'serving':
-        process.serving = true;
-        serving(process);
-        if (this.#stopping) process.tell({ type: 'drain' });
-        heard(process, message);
+        child.serving = true;
+        serving(child);
+        if (this.#stopping) child.tell({ type: 'drain' });
+        heard(child, message);
         if (this.#starting) {
           if (this.serving.length === count) this.#starting.ready();
         } else {
-          logger.info({ process: process.number, pid: process.pid }, 'a process serves in the place of a lost one');
+          logger.info({ process: child.number, pid: child.pid }, 'a process serves in the place of a lost one');
         }
         break;
       case 'failed': {
         const { message: text, code } = message;
-        if (!this.#starting) logger.error({ process: process.number, reason: text }, 'a process could not start');
+        if (!this.#starting) logger.error({ process: child.number, reason: text }, 'a process could not start');
         this.#starting?.failed(code === configurationCode ? new ConfigError(text) : new Error(text));
         break;
       }
       case 'beat':
-        this.#setDrawing(process, message.state === 'ready');
-        if (message.state === 'lost') this.#retire(process);
+        this.#setDrawing(child, message.state === 'ready');
+        if (message.state === 'lost') this.#retire(child);
         break;
       default:
-        heard(process, message);
+        heard(child, message);
     }
   }
 
-  #setDrawing(process: HttpProcess, drawing: boolean): void {
-    if (process.drawing === drawing) return;
-    process.drawing = drawing;
+  #setDrawing(child: HttpProcess, drawing: boolean): void {
+    if (child.drawing === drawing) return;
+    child.drawing = drawing;
     this.#tellDrawing();
   }
 
   /** Says to each process whether another can draw. */
   #tellDrawing(): void {
-    for (const process of this.serving) {
-      const others = this.drawing - (process.drawing ? 1 : 0);
-      process.tell({ type: 'elsewhere', drawn: others > 0 });
+    for (const child of this.serving) {
+      const others = this.drawing - (child.drawing ? 1 : 0);
+      child.tell({ type: 'elsewhere', drawn: others > 0 });
     }
   }
 
-  #lose(process: HttpProcess, how: string): void {
-    this.#options.ended(process);
-    if (this.#retired.delete(process)) return;
-    this.#processes.delete(process.number);
-    this.#starting?.failed(new Error(`process ${process.number} ended during its start: ${how}`));
+  #lose(child: HttpProcess, how: string): void {
+    this.#options.ended(child);
+    if (this.#retired.delete(child)) return;
+    this.#processes.delete(child.number);
+    this.#starting?.failed(new Error(`process ${child.number} ended during its start: ${how}`));
     if (this.#stopping || this.#starting) return;
     this.#tellDrawing();
-    this.#options.logger.error({ process: process.number, pid: process.pid, how }, 'a process was lost');
-    this.#replace(process.number);
+    this.#options.logger.error({ process: child.number, pid: child.pid, how }, 'a process was lost');
+    this.#replace(child.number);
   }
 
   /** Its workers are lost as fast as they are replaced, or one is stuck: it answers what it has, and ends. */
-  #retire(process: HttpProcess): void {
-    if (this.#stopping || process.leaving) return;
+  #retire(child: HttpProcess): void {
+    if (this.#stopping || child.leaving) return;
     const { logger, leaving, finishMs } = this.#options;
-    process.leaving = true;
-    this.#processes.delete(process.number);
-    this.#retired.add(process);
-    logger.error(
-      { process: process.number, pid: process.pid },
-      'a process has lost its workers: another takes its place',
-    );
-    leaving(process);
-    process.tell({ type: 'drain' });
-    process.tell({ type: 'finish' });
-    const force = setTimeout(() => process.kill(), finishMs);
-    void process.exit.then(() => clearTimeout(force));
+    child.leaving = true;
+    this.#processes.delete(child.number);
+    this.#retired.add(child);
+    logger.error({ process: child.number, pid: child.pid }, 'a process has lost its workers: another takes its place');
+    leaving(child);
+    child.tell({ type: 'drain' });
+    child.tell({ type: 'finish' });
+    const force = setTimeout(() => child.kill(), finishMs);
+    void child.exit.then(() => clearTimeout(force));
     this.#tellDrawing();
-    this.#replace(process.number);
+    this.#replace(child.number);
   }
 
   #replace(number: number): void {
@@ -220,7 +218,7 @@ export class Supervisor {
       this.#options.tooManyDied();
       return;
     }
-    this.#restartCount += 1;
+    this.#options.restarted();
     const restart = setTimeout(() => {
       this.#restarts.delete(restart);
       this.#start(number);
@@ -232,12 +230,12 @@ export class Supervisor {
     const nowMs = performance.now();
     const stepMs = Math.min(nowMs - this.#watchedAtMs, watchStepMsMax);
     this.#watchedAtMs = nowMs;
-    for (const process of this.#processes.values()) {
-      process.silentMs += stepMs;
-      if (process.silentMs <= (process.serving ? this.#options.watchdogMs : startMsMax)) continue;
-      process.silentMs = 0;
-      this.#options.logger.error({ process: process.number, pid: process.pid }, 'a process is stuck: it is killed');
-      process.kill();
+    for (const child of this.#processes.values()) {
+      child.silentMs += stepMs;
+      if (child.silentMs <= (child.serving ? this.#options.watchdogMs : startMsMax)) continue;
+      child.silentMs = 0;
+      this.#options.logger.error({ process: child.number, pid: child.pid }, 'a process is stuck: it is killed');
+      child.kill();
     }
   }
 }

@@ -20,17 +20,16 @@ t.test('counts are summed, what describes a process is kept apart', async (t) =>
   const merged = new MergedMetrics();
   const [one, two] = [await metricsOf(3, 2).values(), await metricsOf(4, 1).values()];
   const { value, types, labelValues } = readExposition(
-    await merged.text(
-      new Map([
-        ['1', one],
-        ['2', two],
-      ]),
-    ),
+    await merged.text([
+      ['1', one],
+      ['2', two],
+    ]),
   );
   t.equal(value('gumbel_http_requests_total', answered), 7);
   t.equal(value('gumbel_http_request_duration_seconds_count', { route: '/sample' }), 7);
   t.equal(value('gumbel_http_request_duration_seconds_bucket', { route: '/sample', le: '0.005' }), 7);
   t.equal(value('gumbel_workers_alive'), 3);
+  t.equal(value('gumbel_processes_ready'), 2);
   t.equal(value('gumbel_queue_elements'), 20);
   t.equal(value('gumbel_build_info', { provider: 'cpu' }), 1);
   for (const name of [
@@ -44,13 +43,23 @@ t.test('counts are summed, what describes a process is kept apart', async (t) =>
   t.equal([...labelValues('nodejs_version_info', 'version')].length, 1);
 });
 
-t.test('no counter falls when a process dies, and nothing else of it is left', async (t) => {
+t.test('no counter falls when processes die, and nothing else of them is left', async (t) => {
   const merged = new MergedMetrics();
   const two = await metricsOf(4, 1).values();
-  await Promise.all([merged.addPast(await metricsOf(3, 2).values()), merged.addPast(await metricsOf(5, 2).values())]);
-  const { value, labelValues } = readExposition(await merged.text(new Map([['2', two]])));
-  t.equal(value('gumbel_http_requests_total', answered), 12);
-  t.equal(value('gumbel_http_request_duration_seconds_sum', { route: '/sample' })?.toFixed(6), '0.048000');
-  t.equal(value('gumbel_workers_alive'), 1);
-  t.same([...labelValues('process_cpu_seconds_total', 'process')], ['2']);
+  let expected = 4;
+  for (let died = 1; died <= 20; died++) {
+    merged.addPast(await metricsOf(3, 2).values());
+    expected += 3;
+    const { value, labelValues } = readExposition(await merged.text([['2', two]]));
+    t.equal(value('gumbel_http_requests_total', answered), expected);
+    t.equal(
+      value('gumbel_http_request_duration_seconds_sum', { route: '/sample' })?.toFixed(6),
+      (0.004 * expected).toFixed(6),
+    );
+    t.equal(value('gumbel_workers_alive'), 1);
+    t.same([...labelValues('process_cpu_seconds_total', 'process')], ['2']);
+  }
+  const leaving = readExposition(await merged.text([['2', two]], [await metricsOf(5, 2).values()]));
+  t.equal(leaving.value('gumbel_http_requests_total', answered), expected + 5, 'nor while one finishes');
+  t.equal(leaving.value('gumbel_workers_alive'), 1);
 });

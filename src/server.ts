@@ -254,6 +254,8 @@ class Run {
    */
   #giveUp(): void {
     this.#log?.logger.fatal('a worker thread is stuck: unready now, then ending with code 70');
+    // Connections of one of several processes are to go to another.
+    if (this.#parent) this.#service?.drain();
     setTimeout(() => this.#end.begin(exitCodes.software), answersLeaveMs);
   }
 

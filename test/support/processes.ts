@@ -1,5 +1,5 @@
 /** What tests of several processes ask of them: which there are, and clients that count what they are answered. */
-import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { type Running, start } from './server-process.js';
 
@@ -8,13 +8,23 @@ export function startTwo(environment: Record<string, string> = {}): Promise<Runn
   return start({ PROCESSES: '2', WORKERS: '2', ...environment });
 }
 
-/** The processes that another has started. */
+/** The processes that another has started, those that have ended left out. */
 export function childrenOf(pid: number): number[] {
-  // ps is a child too, of this process.
-  const table = execFileSync('ps', ['-e', '-o', 'pid=,ppid=,stat='], { encoding: 'utf8' });
-  const rows = table.trim().split('\n');
-  const children = rows.map((row) => row.trim().split(/\s+/)).filter(([, parent]) => Number(parent) === pid);
-  return children.filter(([, , state]) => !state?.startsWith('Z')).map(([child]) => Number(child));
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const children = pids.filter((name) => {
+    // pid (name) state parent ...: the name may hold anything (proc(5)).
+    const [state, parent] = statOf(name).split(') ').at(-1)?.split(' ') ?? [];
+    return Number(parent) === pid && state !== 'Z';
+  });
+  return children.map(Number).sort((a, b) => a - b);
+}
+
+function statOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return '';
+  }
 }
 
 export function isAlive(pid: number): boolean {

@@ -4,7 +4,7 @@
  * connection, so that it is handed to another where the process dies.
  */
 import type { Socket } from 'node:net';
-import type { HttpProcess } from './http-process.js';
+import type { HttpProcess } from './process-handle.js';
 
 export class Handover {
   readonly #waitingMax: number;

@@ -1,7 +1,7 @@
 /**
  * The metrics of all processes as those of one service. Counts and sizes are summed, also those of processes that have
- * died, since a counter must not fall. What describes a process (its memory, CPU, event loop) is kept apart by the label
- * `process`: a mean of event-loop lags would hide the one that matters.
+ * died, since a counter must not fall. What describes a process (its memory, CPU, event loop) is kept apart by the
+ * label `process`: a mean of event-loop lags would hide the one that matters.
  */
 import { AggregatorRegistry } from 'prom-client';
 import type { MetricList } from '../observability/metrics.js';

@@ -13,7 +13,7 @@ import { PacedGeneration } from '../observability/paced-generation.js';
 import { addressOf, startLine } from '../observability/start-line.js';
 import { quietTurn } from '../runtime/quiet-turn.js';
 import { Handover } from './handover.js';
-import type { HttpProcess } from './http-process.js';
+import type { HttpProcess } from './process-handle.js';
 import { MergedMetrics } from './merge-metrics.js';
 import type { FromProcess } from './messages.js';
 import { QuotaLedger } from './quota-ledger.js';

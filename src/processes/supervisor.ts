@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { ConfigError } from '../config.js';
 import { Deaths } from './deaths.js';
-import { HttpProcess } from './http-process.js';
+import { HttpProcess } from './process-handle.js';
 import type { FromProcess } from './messages.js';
 
 export interface SupervisorOptions {

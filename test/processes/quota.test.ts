@@ -1,4 +1,4 @@
-/** A quota that several processes draw on: the primary's ledger and the leases of processes, with a clock of the test. */
+/** A quota that several processes draw on: the primary's ledger and the leases of processes, by a clock of the test. */
 import t from 'tap';
 import { QuotaLease } from '../../src/processes/quota-lease.js';
 import { QuotaLedger } from '../../src/processes/quota-ledger.js';

@@ -129,7 +129,7 @@ export class Connection {
         // One buffer for all that comes, instead of a new one for every 64 KiB.
         buffer: Buffer.allocUnsafe(readBytes),
         callback: (count, buffer) => {
-          reader.read(Buffer.from(buffer.buffer as ArrayBuffer, buffer.byteOffset, count));
+          reader.read(Buffer.from(buffer.buffer, buffer.byteOffset, count));
           return true;
         },
       },

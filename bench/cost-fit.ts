@@ -49,37 +49,37 @@ export function fitWeights(shape: Weights, measurements: readonly Measurement[])
   let best = { worst: Number.POSITIVE_INFINITY, solution: [...solution] };
   for (let round = 0; round < rounds; round++) {
     descend(matrix, importance, solution);
-    const ratios = matrix.map((row) => row.reduce((sum, value, at) => sum + value * (solution[at] as number), 0));
+    const ratios = matrix.map((row) => row.reduce((sum, value, at) => sum + value * solution[at], 0));
     const off = ratios.map((ratio) => Math.abs(Math.log(Math.max(ratio, 1e-9))));
     const worst = Math.max(...off);
     if (worst < best.worst) best = { worst, solution: [...solution] };
-    const total = importance.reduce((sum, value, at) => sum + value * (off[at] as number), 0);
+    const total = importance.reduce((sum, value, at) => sum + value * off[at], 0);
     for (const [at, value] of importance.entries()) {
       // Some importance stays with every case, so that the fit is good also where it is not worst.
-      importance[at] = 0.2 + (0.8 * value * (off[at] as number) * importance.length) / total;
+      importance[at] = 0.2 + (0.8 * value * off[at] * importance.length) / total;
     }
   }
   return weightsOf(shape, best.solution);
 }
 
 function descend(matrix: readonly (readonly number[])[], importance: readonly number[], solution: number[]): void {
-  const residuals = matrix.map((row) => row.reduce((sum, value, at) => sum + value * (solution[at] as number), -1));
+  const residuals = matrix.map((row) => row.reduce((sum, value, at) => sum + value * solution[at], -1));
   for (let sweep = 0; sweep < sweeps; sweep++) {
     for (let at = 0; at < solution.length; at++) {
       let gradient = 0;
       let curvature = 0;
       for (const [index, row] of matrix.entries()) {
-        const value = row[at] as number;
+        const value = row[at];
         if (value === 0) continue;
-        gradient += (importance[index] as number) * value * (residuals[index] as number);
-        curvature += (importance[index] as number) * value * value;
+        gradient += importance[index] * value * residuals[index];
+        curvature += importance[index] * value * value;
       }
       if (curvature === 0) continue;
-      const step = Math.max(-(solution[at] as number), -gradient / curvature);
+      const step = Math.max(-solution[at], -gradient / curvature);
       if (step === 0) continue;
-      solution[at] = (solution[at] as number) + step;
+      solution[at] = solution[at] + step;
       for (const [index, row] of matrix.entries()) {
-        residuals[index] = (residuals[index] as number) + step * (row[at] as number);
+        residuals[index] = residuals[index] + step * row[at];
       }
     }
   }

@@ -110,7 +110,7 @@ const wholeJob = (job: Job): Part => ({
 });
 
 function caseOf(name: string, jobs: readonly Job[]): Case {
-  return { name, categories: (jobs[0] as Job).categories, jobs, batch: () => pack(jobs.map(wholeJob)) };
+  return { name, categories: jobs[0].categories, jobs, batch: () => pack(jobs.map(wholeJob)) };
 }
 
 /**
@@ -186,7 +186,7 @@ function weightsSource(nsPerUnit: number, scaled: Weights): string {
 /** Model over measurement, for the weights in force and for those just fitted. */
 function factorsTable(cases: readonly Case[], times: readonly number[], fitted: Weights, nsPerUnit: number): string {
   const rows = cases.map((each, index) => {
-    const ns = times[index] as number;
+    const ns = times[index];
     const inForce = (unitsOf(each, weights) * nanosecondsPerUnit) / ns;
     const now = (unitsOf(each, fitted) * nsPerUnit) / ns;
     const mark = (factor: number) =>
@@ -204,13 +204,13 @@ async function main(categoriesList: readonly number[], seconds: number): Promise
   const times = cases.map(() => Number.POSITIVE_INFINITY);
   for (let pass = 0; pass < passes; pass++) {
     for (const [index, each] of cases.entries()) {
-      times[index] = Math.min(times[index] as number, await measureNs(drawer, each, seconds / passes));
+      times[index] = Math.min(times[index], await measureNs(drawer, each, seconds / passes));
     }
   }
   const measurements = cases.map((each, index) => ({
     isShortCut: each.categories === 1 && each.jobs[0]?.kind.startsWith('density'),
     cost: (of: Weights) => unitsOf(each, of),
-    measured: times[index] as number,
+    measured: times[index],
   }));
   // Of one category the density is known without working it out. That the model has it cost too much does no harm.
   const fitted = fitWeights(

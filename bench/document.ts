@@ -24,7 +24,7 @@ function printedWith<Result>(result: Result | undefined, print: (result: Result)
 }
 
 let text = readFileSync(path, 'utf8');
-for (const [name, print] of Object.entries(printed) as [BenchmarkName, () => string | undefined][]) {
+for (const [name, print] of Object.entries(printed)) {
   const markdown = print();
   if (markdown === undefined) console.log(`bench/results/${name}.json is not there: its section stays as it is`);
   else text = replaceBetween(text, name, 'bench:document', markdown);

@@ -84,9 +84,7 @@ function ratioTo(service: HttpFigures, name: TargetName, figures: readonly HttpF
       target === name && shapeName(shape) === shapeName(service.shape) && wanted === service.wanted,
   );
   if (!peer) return '-';
-  return median(
-    service.requestsPerSecond.map((rate, round) => rate / (peer.requestsPerSecond[round] as number)),
-  ).toFixed(1);
+  return median(service.requestsPerSecond.map((rate, round) => rate / peer.requestsPerSecond[round])).toFixed(1);
 }
 
 function loadText({ load }: FreedomResult): string {
@@ -109,8 +107,7 @@ function freedomTable(results: readonly FreedomResult[]): string {
 
 export function httpMarkdown({ run, options, fastapi, figures, freedom }: HttpResult): string {
   const peer = 'missing' in fastapi ? `The FastAPI peer was left out: ${fastapi.missing}.` : peerTable(figures);
-  const versions =
-    'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version as string}`);
+  const versions = 'missing' in fastapi ? [] : Object.entries(fastapi).map(([name, version]) => `${name} ${version}`);
   const { rounds, seconds, warmUpSeconds, connections, fewConnections } = options;
   const clients = `${connections} connections, ${fewConnections} where requests are large`;
   const method = `${rounds} rounds of ${seconds} s after ${warmUpSeconds} s of warm-up, ${clients}, one worker.`;

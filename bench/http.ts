@@ -122,7 +122,7 @@ async function stopAll(targets: readonly Target[]): Promise<void> {
 /** One target's part of the rounds of a request. */
 function summarise(target: TargetName, { shape, wanted }: Case, all: readonly Round[]): HttpFigures {
   const rounds = all.map((round) => round.get(target) as Measured);
-  const echo = all.map((round) => round.get('echo') as Measured);
+  const echo = all.map((round) => round.get('echo'));
   const cpu = rounds.flatMap(({ cpuMsPerRequest }) => (cpuMsPerRequest === undefined ? [] : [cpuMsPerRequest]));
   const latenciesMs = rounds.flatMap((round) => round.latenciesMs);
   return {
@@ -171,9 +171,7 @@ async function measureCases(options: Options, peer: Peer): Promise<HttpFigures[]
       console.error(`round ${round} of ${count}: ${shapeName(sent.shape)} ${sent.wanted}`);
     }
   }
-  return measured.flatMap(({ sent, rounds }) =>
-    [...(rounds[0] as Round).keys()].map((target) => summarise(target, sent, rounds)),
-  );
+  return measured.flatMap(({ sent, rounds }) => [...rounds[0].keys()].map((target) => summarise(target, sent, rounds)));
 }
 
 async function freedomOf(options: Options): Promise<FreedomResult[]> {

@@ -113,8 +113,8 @@ async function measure(works: readonly Work[], elements: number, seconds: number
   }
   const runs = works.map((): number[] => []);
   const end = performance.now() + seconds * 1000;
-  while ((runs[0] as number[]).length < runsMin || performance.now() < end) {
-    for (const [index, work] of works.entries()) runs[index]?.push(await timeMs(work, repeats[index] as number));
+  while (runs[0].length < runsMin || performance.now() < end) {
+    for (const [index, work] of works.entries()) runs[index]?.push(await timeMs(work, repeats[index]));
   }
   return runs.map((times) => ({
     least: (Math.min(...times) * 1e6) / elements,

@@ -60,7 +60,7 @@ export function describeRun(script: string): Run {
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${process.platform} ${process.arch}`,
-    loadAverage: loadavg()[0] as number,
+    loadAverage: loadavg()[0],
   };
 }
 

@@ -130,7 +130,7 @@ async function sendMixed(service: Target, requests: readonly MixedRequest[], amo
     let expected = 0;
     const next = () => {
       if (count === amount) return undefined;
-      const { bytes, status } = prepared[count++ % prepared.length] as (typeof prepared)[number];
+      const { bytes, status } = prepared[count++ % prepared.length];
       expected = status;
       return bytes;
     };

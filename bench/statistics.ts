@@ -4,7 +4,7 @@
 export function percentile(values: readonly number[], p: number): number {
   if (values.length === 0) throw new Error('Nothing was measured. This is a bug.');
   const sorted = Float64Array.from(values).sort();
-  return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] as number;
+  return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)];
 }
 
 /** The middle value, or the mean of the two middle ones. */
@@ -12,6 +12,6 @@ export function median(values: readonly number[]): number {
   if (values.length === 0) throw new Error('Nothing was measured. This is a bug.');
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length >> 1;
-  const upper = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+  const upper = sorted[middle];
+  return sorted.length % 2 === 1 ? upper : (sorted[middle - 1] + upper) / 2;
 }

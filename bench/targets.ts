@@ -70,7 +70,7 @@ function servingAt(child: ChildProcess, name: string): Promise<string> {
       const address = /(?:serving at|running on) (http:\/\/[^\s"]+)/.exec(line);
       if (!address) return;
       clearTimeout(timer);
-      resolve(address[1] as string);
+      resolve(address[1]);
     };
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', read);
     createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => {

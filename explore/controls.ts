@@ -53,7 +53,7 @@ export class Controls {
   show(state: State): void {
     while (this.#rows.length > state.logits.length) this.#rows.pop()?.element.remove();
     while (this.#rows.length < state.logits.length) this.#addRow(this.#rows.length);
-    for (const [k, row] of this.#rows.entries()) row.show(state.logits[k] as number);
+    for (const [k, row] of this.#rows.entries()) row.show(state.logits[k]);
     this.#categories.value = String(state.logits.length);
     showValue(this.#temperature, exact(state.temperature), readTemperature);
     this.#slider.value = String(Math.log10(state.temperature));

@@ -69,7 +69,7 @@ export class Frame {
     const known = [...this.#requests.querySelectorAll('.request')];
     if (known.length !== commands.length) this.#requests.replaceChildren(...commands.map(requestOf));
     for (const [at, { label, text }] of commands.entries()) {
-      const request = this.#requests.children[at] as HTMLElement;
+      const request = this.#requests.children[at];
       (request.querySelector('.request-head span') as HTMLElement).textContent = label;
       request.querySelector('pre')?.setAttribute('aria-label', `${label} as curl`);
       (request.querySelector('code') as HTMLElement).textContent = text;
@@ -97,7 +97,7 @@ function tableOf({ caption, head, rows }: Table): HTMLTableElement {
   const heads = head.map((text) => html('th', { scope: 'col' }, text));
   const body = rows.map(([first, ...rest]) => {
     const cells = rest.map((text) => html('td', {}, text));
-    return html('tr', {}, html('th', { scope: 'row' }, first as string), ...cells);
+    return html('tr', {}, html('th', { scope: 'row' }, first), ...cells);
   });
   return html(
     'table',

@@ -18,7 +18,7 @@ export const frequencyView: Definition = {
     const counts = countsOf(drawn?.indices ?? [], logits.length);
     const probabilities: readonly number[] = expected?.samples ?? [];
     const all = counts.map((count, k) => {
-      const at = probabilities[k] as number;
+      const at = probabilities[k];
       const halfWidth = simultaneousHalfWidth(at, draws, logits.length);
       return { value: count / draws, text: percent(count / draws), mark: { at, halfWidth } };
     });
@@ -43,7 +43,7 @@ export const frequencyView: Definition = {
 
 function countsOf(indices: readonly number[], categories: number): number[] {
   const counts = Array.from({ length: categories }, () => 0);
-  for (const index of indices) counts[index] = (counts[index] as number) + 1;
+  for (const index of indices) counts[index] = counts[index] + 1;
   return counts;
 }
 

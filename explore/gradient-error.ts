@@ -11,8 +11,8 @@ export interface GradientError {
 
 /** d E[value of the category drawn] / d logits = p (v - <v, p>), with p = softmax(logits). */
 export function exactGradient(probabilities: readonly number[], values: readonly number[]): number[] {
-  const mean = probabilities.reduce((sum, p, k) => sum + p * (values[k] as number), 0);
-  return probabilities.map((p, k) => p * ((values[k] as number) - mean));
+  const mean = probabilities.reduce((sum, p, k) => sum + p * values[k], 0);
+  return probabilities.map((p, k) => p * (values[k] - mean));
 }
 
 export function gradientError(estimates: readonly (readonly number[])[], exact: readonly number[]): GradientError {
@@ -20,9 +20,9 @@ export function gradientError(estimates: readonly (readonly number[])[], exact: 
   let squaredBias = 0;
   let variance = 0;
   for (const [k, right] of exact.entries()) {
-    const mean = estimates.reduce((sum, row) => sum + (row[k] as number), 0) / count;
+    const mean = estimates.reduce((sum, row) => sum + row[k], 0) / count;
     squaredBias += (mean - right) ** 2;
-    variance += estimates.reduce((sum, row) => sum + ((row[k] as number) - mean) ** 2, 0) / (count - 1);
+    variance += estimates.reduce((sum, row) => sum + (row[k] - mean) ** 2, 0) / (count - 1);
   }
   return { bias: Math.sqrt(squaredBias), variance, noise: Math.sqrt(variance / count) };
 }

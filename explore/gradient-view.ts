@@ -32,7 +32,7 @@ export const gradientView: Definition = {
     );
     const here = { temperature, ...gradientError(own?.grad_logits ?? [], right) };
     const points = others.map((reply, at) => ({
-      temperature: gradientTemperatures[at] as number,
+      temperature: gradientTemperatures[at],
       ...gradientError(reply.grad_logits, right),
     }));
     const all = [...points.filter((point) => point.temperature !== temperature), here];

@@ -10,7 +10,7 @@ export const softmaxView: Definition = {
   draws: ({ logits, temperature }, [reply], width) => {
     const values: readonly number[] = reply?.samples ?? [];
     const first = values.indexOf(Math.max(...values));
-    const says = `At temperature ${short(temperature)} category ${first} gets ${percent(values[first] as number)}, whatever the seed.`;
+    const says = `At temperature ${short(temperature)} category ${first} gets ${percent(values[first])}, whatever the seed.`;
     const list = values.map((value, k) => `category ${k} ${short(value)}`).join(', ');
     const all = values.map((value) => ({ value, text: short(value) }));
     return {
@@ -19,7 +19,7 @@ export const softmaxView: Definition = {
       table: {
         caption: `softmax(logits / ${exact(temperature)})`,
         head: ['Category', 'Logit', 'Softmax'],
-        rows: values.map((value, k) => [String(k), exact(logits[k] as number), exact(value)]),
+        rows: values.map((value, k) => [String(k), exact(logits[k]), exact(value)]),
       },
     };
   },

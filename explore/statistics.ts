@@ -18,7 +18,7 @@ const expectedMin = 5;
 /** Undefined when fewer than two categories are expected often enough. */
 export function chiSquare(counts: readonly number[], probabilities: readonly number[]): ChiSquare | undefined {
   const draws = counts.reduce((sum, count) => sum + count, 0);
-  const cells = probabilities.map((p, k) => ({ expected: p * draws, count: counts[k] as number }));
+  const cells = probabilities.map((p, k) => ({ expected: p * draws, count: counts[k] }));
   const kept = cells.filter(({ expected }) => expected >= expectedMin);
   const rare = cells.filter(({ expected }) => expected < expectedMin);
   if (rare.length > 0) kept.push(pool(rare));
@@ -71,6 +71,6 @@ export const simultaneousQuantiles: readonly number[] = [2.2414, 2.394, 2.4977, 
 
 /** How far the frequency of a category may be from its probability, all K categories taken together. */
 export function simultaneousHalfWidth(probability: number, draws: number, categories: number): number {
-  const quantile = simultaneousQuantiles[categories - 2] as number;
+  const quantile = simultaneousQuantiles[categories - 2];
   return quantile * Math.sqrt((probability * (1 - probability)) / draws);
 }

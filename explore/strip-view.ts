@@ -19,7 +19,7 @@ export function stripView(choose: (sample: number) => void): Definition {
       const samples: readonly (readonly number[])[] = strip?.samples ?? [];
       const indices: readonly number[] = strip?.indices ?? [];
       const alone: readonly number[] = replay?.samples ?? [];
-      const items = samples.map((sample, at) => item(state, sample, indices[at] as number, state.first + at, choose));
+      const items = samples.map((sample, at) => item(state, sample, indices[at], state.first + at, choose));
       const head = ['Sample', 'Winner', ...state.logits.map((_, k) => `Category ${k}`)];
       return {
         figure: html('ol', { class: 'strip', 'aria-label': 'Draws' }, ...items),

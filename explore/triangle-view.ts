@@ -21,7 +21,7 @@ export function triangleView(useThree: () => void): Definition {
     draws: ({ temperature, hard }, [drawn, density], width) => {
       const samples: readonly (readonly number[])[] = drawn?.samples ?? [];
       const logDensities = density?.log_prob ?? [];
-      const near = [0, 1, 2].map((k) => samples.filter((sample) => (sample[k] as number) > 0.9).length);
+      const near = [0, 1, 2].map((k) => samples.filter((sample) => sample[k] > 0.9).length);
       const total = samples.length;
       const inside = total - near.reduce((sum, count) => sum + count, 0);
       const where = `${near.map((count, k) => `${count} within 0.1 of category ${k}`).join(', ')}, ${inside} between`;

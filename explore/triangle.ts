@@ -7,7 +7,7 @@ export interface Place {
 
 /** Corners of a triangle of the given width with its top left at 0, 0: category 0 left, 1 right, 2 on top. */
 export function placeOf(sample: readonly number[], width: number): Place {
-  const [, right, top] = sample as [number, number, number];
+  const [, right, top] = sample;
   return { x: (right + top / 2) * width, y: (1 - top) * heightOf(width) };
 }
 
@@ -39,7 +39,7 @@ export function grid(): Cell[] {
 
 /** Five decimals keep the sum of a centre within 3e-5 of 1, far below what the service refuses. */
 function cellOf(corners: readonly (readonly number[])[]): Cell {
-  const mean = (k: number) => corners.reduce((sum, corner) => sum + (corner[k] as number), 0) / 3;
+  const mean = (k: number) => corners.reduce((sum, corner) => sum + corner[k], 0) / 3;
   return { corners, centre: [0, 1, 2].map((k) => Math.round(mean(k) * 1e5) / 1e5) };
 }
 

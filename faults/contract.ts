@@ -47,8 +47,8 @@ function wrongAnswer(reply: WireReply): string | undefined {
 }
 
 /** What an error says of a field that is not known, whose name it may repeat, cut and escaped. */
-const ofUnknownField = /^"(?:[^"\\]|\\.)*" is no field here/;
-const pointedUnknownField = /\/[^;]*? "(?:[^"\\]|\\.)*" is no field here/g;
+const ofUnknownField = /^"(?:[^"\\]|\\.)*" is not a field here/;
+const pointedUnknownField = /\/[^;]*? "(?:[^"\\]|\\.)*" is not a field here/g;
 
 /** The text of an error without its id, and without such names. */
 function withoutNames(body: Readonly<Record<string, unknown>>): string {

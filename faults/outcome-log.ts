@@ -46,7 +46,7 @@ export class OutcomeLog {
   /** In the order in which they came. */
   all(): Outcome[] {
     return Array.from({ length: this.#count }, (_, index) => {
-      const column = (number: number) => this.#numbers[columns * index + number] as number;
+      const column = (number: number) => this.#numbers[columns * index + number];
       const status = column(0);
       const rest = { retryAfter: column(1) === 1, scheduledMs: column(2), latencyMs: column(3) };
       if (status >= 0) return { became: status, ...rest };

@@ -25,9 +25,9 @@ function startTwo(environment: Record<string, string> = {}, more: StartOptions =
   return Service.start({ environment: { ...two, ...environment }, ...more });
 }
 
-/** Lines of the log that say that a process serves in the place of another. */
+/** Lines of the log that say that a process replaces a lost one of another. */
 function replaced({ log }: Service): number[] {
-  return log.filter(({ msg }) => String(msg).startsWith('a process serves in the place')).map(({ pid }) => Number(pid));
+  return log.filter(({ msg }) => String(msg).startsWith('a process replaces a lost one')).map(({ pid }) => Number(pid));
 }
 
 /** The processes that are there, by what the log says of them. */

@@ -47,7 +47,7 @@ async function run({ full }: Options, checks: Checks): Promise<Figures> {
       const service = await Service.start({ environment });
       for (const target of targets) {
         for (const bodies of full ? [1, 13] : [2]) {
-          const [method, path] = target.split(' ') as [string, string];
+          const [method, path] = target.split(' ');
           const name = `${bodies} x ${target}, ${access}`;
           const seen = await siege(service, name, async () => {
             const sockets = await send(service, head(method, path), chunks, bodies);

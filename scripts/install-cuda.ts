@@ -35,9 +35,7 @@ function sums(): Map<string, string> {
 
 /** The lines of sha256sum: 64 hex digits, two spaces, a name. */
 function parseSums(text: string): Map<string, string> {
-  return new Map(
-    [...text.matchAll(/^([0-9a-f]{64}) [ *](\S+)$/gm)].map(([, sum, name]) => [name as string, sum as string]),
-  );
+  return new Map([...text.matchAll(/^([0-9a-f]{64}) [ *](\S+)$/gm)].map(([, sum, name]) => [name, sum]));
 }
 
 /** What is wrong with the files, or nothing. */

@@ -57,9 +57,9 @@ function addShape(kernel: NoiseKernel, rowKernel: RowKernel, rows: number, categ
   kernel.perturb(0, rows, categories, rows);
   kernel.argmax(0, rows, categories);
   const hard = new Float32Array(elements);
-  for (let row = 0; row < rows; row++) hard[row * categories + (kernel.indices[row] as number)] = 1;
+  for (let row = 0; row < rows; row++) hard[row * categories + kernel.indices[row]] = 1;
   add('noise', noise);
-  add('perturbed logits', kernel.noise.slice(0, elements));
+  add('perturbed logits', kernel.perturbed.slice(0, elements));
   add('indices', kernel.indices.slice(0, rows));
   add('hard samples', hard);
   for (let row = 0; row < rows; row++) {

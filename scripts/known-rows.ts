@@ -21,7 +21,7 @@ const fixture = new URL('../../test/fixtures/softmax_mpmath.json', import.meta.u
 const { cases } = JSON.parse(readFileSync(fixture, 'utf8')) as { cases: Case[] };
 
 function spread(values: readonly number[], { runs }: Case): Float32Array {
-  return Float32Array.from(runs.flatMap(([, count], run) => new Array<number>(count).fill(values[run] as number)));
+  return Float32Array.from(runs.flatMap(([, count], run) => new Array<number>(count).fill(values[run])));
 }
 
 function jobOf(given: Case): SampleJob {
@@ -70,7 +70,7 @@ export async function drawKnownRows(provider: Provider): Promise<KnownRowsDrawn>
   for (const given of cases) {
     const { samples } = await drawAlone(drawer, jobOf(given));
     const exact = spread(given.samples, given);
-    for (const [k, value] of samples.entries()) errorMax = Math.max(errorMax, Math.abs(value - (exact[k] as number)));
+    for (const [k, value] of samples.entries()) errorMax = Math.max(errorMax, Math.abs(value - exact[k]));
     errorMax = Math.max(errorMax, Math.abs(samples.reduce((sum, value) => sum + value, 0) - 1));
     drawn.push(samples.slice());
   }
@@ -99,14 +99,14 @@ export async function drawKnownGradients(): Promise<KnownGradientsDrawn> {
   const gradients: Float64Array[] = [];
   let errorMax = 0;
   for (const given of cases) {
-    const exact = given.runs.flatMap(([, count], run) => new Array<number>(count).fill(given.samples[run] as number));
+    const exact = given.runs.flatMap(([, count], run) => new Array<number>(count).fill(given.samples[run]));
     const points = Float32Array.from(exact, (_, k) => Math.sin(3 * k));
     const { gradLogits } = await drawAlone(drawer, gradientOf(given, points));
     const temperature = Math.fround(given.temperature);
-    const mean = exact.reduce((sum, value, k) => sum + value * (points[k] as number), 0);
+    const mean = exact.reduce((sum, value, k) => sum + value * points[k], 0);
     for (const [k, value] of exact.entries()) {
-      const expected = value * ((points[k] as number) - mean);
-      errorMax = Math.max(errorMax, Math.abs((gradLogits[k] as number) * temperature - expected));
+      const expected = value * (points[k] - mean);
+      errorMax = Math.max(errorMax, Math.abs(gradLogits[k] * temperature - expected));
     }
     gradients.push(gradLogits.slice());
   }

@@ -18,7 +18,7 @@ function difference(a: JobResult[OutputName], b: JobResult[OutputName]): number 
   if (!a || !b || a.length !== b.length) return Number.POSITIVE_INFINITY;
   let largest = 0;
   for (let at = 0; at < a.length; at++) {
-    const [own, theirs] = [a[at] as number, b[at] as number];
+    const [own, theirs] = [a[at], b[at]];
     if (Object.is(own, theirs)) continue;
     const apart = Math.abs(own - theirs);
     largest = Math.max(largest, apart > 0 ? apart : Number.POSITIVE_INFINITY);
@@ -63,12 +63,12 @@ export const anyJob: fc.Arbitrary<Job> = fc
   .map(({ kind, rows, categories, samples, hard, gumbel, seed, temperatures, pattern }) => {
     const elements = rows * categories;
     const logits = Float32Array.from({ length: elements }, (_, at) => {
-      const value = pattern[(at * 7 + Math.floor(at / categories)) % pattern.length] as number;
+      const value = pattern[(at * 7 + Math.floor(at / categories)) % pattern.length];
       return Math.abs(value) < 2 ** -100 ? 0 : value;
     });
     for (let at = 0; at < elements; at += categories) if (!Number.isFinite(logits[at])) logits[at] = 1;
     const streams = Uint32Array.from({ length: 3 * rows }, (_, at) => {
-      return [Number(seed & 0xffffffffn), Number(seed >> 32n), Math.floor(at / 3)][at % 3] as number;
+      return [Number(seed & 0xffffffffn), Number(seed >> 32n), Math.floor(at / 3)][at % 3];
     });
     const points = Float32Array.from({ length: samples * elements }, (_, at) => Math.sin(3 * at));
     const wanted: readonly OutputName[] = outputsOf[kind];

@@ -1,6 +1,4 @@
-/**
- * buildApp: plugins, routes and error replies of the service, on a sampler it is given. Never listens.
- */
+/** buildApp: installs the plugins, routes and error replies of the service on a given sampler. It does not listen. */
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
@@ -36,27 +34,27 @@ import { validationProblem } from './schemas/issue.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The connections of its server. */
+    /** Open connections of the app's server. */
     connections: Connections;
   }
 }
 
-/** What an app is made of: the context of its routes, and what only the app needs. */
+/** The context of the routes, with the full logger and metrics, which only the app needs. */
 export interface AppParts extends RouteContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
-/** Headers of every reply: what a browser must not do with JSON. The pages have a policy of their own. */
+/** Security headers of every reply but the pages, which set their own policy. */
 const safeHeaders = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };
 
 function replyHeaders({ sampler, lifecycle }: AppParts, cors: Cors): HeadersOf {
-  // A device's name comes from its driver, and a header holds printable ASCII.
-  const printable = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
-  const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': printable };
+  // The driver chooses the device's name; a header may hold printable ASCII only.
+  const deviceName = sampler.device.replaceAll(/[^\x20-\x7e]/g, '?');
+  const constantHeaders = { ...safeHeaders, 'x-provider': sampler.provider, 'x-provider-device': deviceName };
   return (requestId, origin) => ({
     [requestIdHeader]: requestId,
     ...constantHeaders,
@@ -65,12 +63,12 @@ function replyHeaders({ sampler, lifecycle }: AppParts, cors: Cors): HeadersOf {
   });
 }
 
-/** Adds every route that `app` gets from now on to a table. */
-function learnPaths(app: FastifyInstance, paths: RouteTable): void {
-  app.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
+/** Adds every route that is registered on `app` from now on to `table`. */
+function collectRoutes(app: FastifyInstance, table: RouteTable): void {
+  app.addHook('onRoute', ({ url, method }) => table.add(url, [method].flat()));
 }
 
-/** Sets everything up in the order in which a request meets it. */
+/** Installs hooks and routes in the order of a request's life. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, sampler, metrics, callers, version } = parts;
   const logger: FastifyBaseLogger = parts.logger;
@@ -78,9 +76,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const headersOf = replyHeaders(parts, cors);
   const problems = new ProblemWriter(headersOf, [inferErrors]);
   const observer = observeRequests(metrics, parts.logger);
-  const draws = new RouteTable();
+  const drawRoutes = new RouteTable();
 
-  // Node's server reads a request. While the queue is full, a draw goes no further.
+  // Node's server parses a request. While the queue is full, load shedding refuses a draw here.
   const { serve, connections } = httpServer(config);
   const shedding: LoadSheddingParts = {
     mayRefuse: () => sampler.mayRefuse(),
@@ -88,7 +86,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       const refusal = sampler.refusal(caller);
       return refusal && problemOf(refusal);
     },
-    draws,
+    draws: drawRoutes,
     callerOf: callerFinder(callers),
     problems,
     observer,
@@ -97,17 +95,17 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     serverFactory: (handle) => serve(refuseWhenFull(handle, shedding)),
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    // A child logger for every request would cost more than the draw of a small one; lines about a request name its id.
+    // A child logger for each request would cost more than a small draw. Log lines carry the request id instead.
     childLoggerFactory: (parent) => parent,
     genReqId: requestIdOf,
     bodyLimit: config.jsonBodyBytesMax,
-    // A drain answers what still arrives; it is Connection: close that sends clients away.
+    // A draining service still answers requests; Connection: close makes clients reconnect elsewhere.
     return503OnClosing: false,
     ...errorReplyOptions({ problems, observer }),
   });
   app.decorate('connections', connections);
 
-  // Before the body is read: the reply's headers, path and method, the memory for the body, the key.
+  // Hooks before the body is read: reply headers, path and method, memory for the body, API key.
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headersOf(request.id, request.headers.origin));
     done();
@@ -118,23 +116,23 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await describeRoutes(app, parts, inferencesByModel);
   await guardRoutes(app, callers);
 
-  // The body is checked. Fastify throws what is in `error`, and the error handler answers with it.
+  // Validation of the parsed body. Fastify throws the returned `error`, and the error handler replies with it.
   app.setValidatorCompiler<ZodType>(({ schema }) => (data) => {
     const parsed = schema.safeParse(data);
     return parsed.success ? { value: parsed.data } : { error: validationProblem(parsed.error) };
   });
   app.setSerializerCompiler(() => JSON.stringify);
 
-  // Routes that draw.
+  // Routes that draw; load shedding applies to them.
   await app.register(async (json) => {
     readJsonBodies(json, config);
-    learnPaths(json, draws);
+    collectRoutes(json, drawRoutes);
     sampleRoute(json, parts);
     vjpRoute(json, parts);
     logProbRoute(json, parts);
   });
   await app.register(async (infer) => {
-    learnPaths(infer, draws);
+    collectRoutes(infer, drawRoutes);
     inferRoutes(infer, parts);
   });
 

@@ -1,13 +1,13 @@
 /**
- * Configuration: one schema from environment variables to a frozen, typed Config.
- * Reads the environment it is given and nothing else; `server.ts` passes the real one.
+ * Configuration: one table of options, from environment variables to a frozen, typed Config. It reads only the
+ * environment passed to it; `server.ts` passes the real one.
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { cgroupLimits } from './runtime/cgroup.js';
 import { type Machine, processesFor, workersFor } from './sizing.js';
 
-/** Environment values are strings: whole decimal numbers only, so that `8080x` and `1e3` are mistakes, not numbers. */
+/** A whole number in decimal digits. `1e3` and ` 80`, which `Number` accepts, are refused as typing errors. */
 function integer(bounds: { min: number; max: number }) {
   return z
     .string()
@@ -25,7 +25,7 @@ function choice<const Values extends readonly [string, ...string[]]>(values: Val
 
 const originsText = 'must be * or a list of origins such as https://example.org, separated by commas';
 
-/** Origins as browsers send them: scheme, host and maybe a port, nothing behind. */
+/** Origins as browsers send them: scheme, host and an optional port, without a path. */
 function originList() {
   return z
     .string()
@@ -43,8 +43,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 interface Option<Schema extends z.ZodType> {
   /** Validates and converts the text of the environment variable. */
   readonly schema: Schema;
-  /** The text used when the variable is unset or empty; where it depends on other options, made from those. */
-  readonly default: string | ((given: Environment) => string);
+  /** The text used when the variable is unset or empty; a function if it depends on other variables. */
+  readonly default: string | ((environment: Environment) => string);
   readonly unit: string;
   /** What the option does, and why its default is what it is. */
   readonly reason: string;
@@ -54,7 +54,7 @@ function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Sche
   return settings;
 }
 
-/** Read once: neither changes while the process runs. */
+/** The CPUs and memory of this machine, or of the container. Neither changes while the process runs. */
 const machine = readMachine();
 
 function readMachine(): Machine {
@@ -62,15 +62,15 @@ function readMachine(): Machine {
   return { cpus: Math.max(1, Math.floor(Math.min(availableParallelism(), cpus))), memoryBytes };
 }
 
-/** A GPU has one process. Where workers were counted out, each process has one of them. */
+/** One on a GPU. At most one for each worker if WORKERS is set. */
 function defaultProcesses({ EXECUTION_PROVIDER, WORKERS }: Environment): number {
   if ((EXECUTION_PROVIDER || 'cpu') !== 'cpu') return 1;
   return Math.max(1, Math.min(processesFor(machine), Number(WORKERS || Number.POSITIVE_INFINITY) || 1));
 }
 
 /**
- * Every option by its environment name: the one place where an option is stated. Config is derived from it, and a test
- * compares docs/configuration.md and `.env.example` with it.
+ * Every option by its environment name. The type Config is derived from this table, and a test compares
+ * docs/configuration.md and `.env.example` with it.
  */
 export const options = {
   PORT: option({
@@ -93,52 +93,53 @@ export const options = {
   }),
   PROCESSES: option({
     schema: integer({ min: 1, max: 128 }),
-    default: (given) => String(defaultProcesses(given)),
+    default: (environment) => String(defaultProcesses(environment)),
     unit: 'processes',
     reason:
-      'Processes that speak HTTP behind the one port. Default: 1 up to three CPUs, else one for every two, at most one for each 512 MiB of memory and one for each of WORKERS; CPUs and memory as the container limits them. On a GPU there is 1.',
+      'HTTP processes behind the one port. Default: 1 up to three CPUs, else one for every two, but at most one for each 512 MiB of memory and one for each of WORKERS. The CPUs and the memory are those of the container. On a GPU there is always 1.',
   }),
   WORKERS: option({
     schema: integer({ min: 1, max: 256 }),
-    default: (given) => String(workersFor(machine.cpus, Number(given.PROCESSES || defaultProcesses(given)))),
+    default: (environment) =>
+      String(workersFor(machine.cpus, Number(environment.PROCESSES || defaultProcesses(environment)))),
     unit: 'threads',
     reason:
-      'Worker threads that draw, of all processes together, at least one each. Default: with one process a CPU fewer than the service may use, at least 1, which leaves one for HTTP; with several one for each CPU. On a GPU there is always 1, which owns it.',
+      'Worker threads that draw, of all processes together; each process has at least one. Default: with one process one fewer than the CPUs of the container, at least 1, which leaves a CPU for HTTP; with several processes one for each CPU. On a GPU there is always one worker.',
   }),
   EXECUTION_PROVIDER: option({
     schema: choice(['cpu', 'cuda', 'webgpu', 'auto']),
     default: 'cpu',
     unit: 'provider',
     reason:
-      'What computes soft samples: cpu, cuda, webgpu, or auto, the first of cuda, webgpu and cpu that works. One asked for by name that does not work ends the start with exit code 78. docs/providers.md says which to choose.',
+      'Execution provider of soft samples: cpu, cuda, webgpu, or auto, which takes the first of cuda, webgpu and cpu that works. If a provider chosen by name does not work, the start fails with exit code 78. docs/providers.md says which to choose.',
   }),
   DRAIN_DELAY_MS: option({
     schema: integer({ min: 0, max: 600_000 }),
     default: '0',
     unit: 'milliseconds',
     reason:
-      'After SIGTERM, how long to go on serving while /readyz already says 503, so that load balancers look away first.',
+      'After SIGTERM, how long to go on serving while /readyz replies 503, so that load balancers stop sending requests first.',
   }),
   SHUTDOWN_TIMEOUT_MS: option({
     schema: integer({ min: 100, max: 600_000 }),
     default: '20000',
     unit: 'milliseconds',
     reason:
-      'After the drain delay, how long what is in flight may take to finish before the process ends with code 70; with the delay it must stay below the grace period of the orchestrator, 30 s in Kubernetes.',
+      'After the drain delay, how long requests in flight may take to finish before the process ends with code 70. Both together must stay below the grace period of the orchestrator, 30 s in Kubernetes.',
   }),
   DEADLINE_MS: option({
     schema: integer({ min: 1, max: 600_000 }),
     default: '5000',
     unit: 'milliseconds',
     reason:
-      'Longest time from the last byte of a request to the end of its draw; what is not done by then gets 504 and is not computed. A request asks for less with the header x-deadline-ms.',
+      'Longest time from the last byte of a request to the end of its draw. A draw that is not done by then gets 504, and the rest of it is not computed. The header x-deadline-ms shortens the deadline of one request.',
   }),
   WATCHDOG_MS: option({
     schema: integer({ min: 100, max: 600_000 }),
     default: '10000',
     unit: 'milliseconds',
     reason:
-      'A worker that does not answer for so long is stuck: the process ends with code 70 and should be started anew. A batch takes milliseconds, so a slow machine is far from it.',
+      'A worker that does not answer for this long is stuck: the process ends with code 70 and should be restarted. A batch takes milliseconds, so a slow machine does not reach the limit.',
   }),
   HEADERS_TIMEOUT_MS: option({
     schema: integer({ min: 100, max: 600_000 }),
@@ -150,35 +151,34 @@ export const options = {
     schema: integer({ min: 100, max: 600_000 }),
     default: '10000',
     unit: 'milliseconds',
-    reason:
-      'How long a whole request may take to arrive; a 4 MiB body needs 3.4 Mbit/s to make it, one of 64 MiB 54 Mbit/s.',
+    reason: 'How long a whole request may take to arrive; a body of 4 MiB needs 3.4 Mbit/s, one of 64 MiB 54 Mbit/s.',
   }),
   REPLY_TIMEOUT_MS: option({
     schema: integer({ min: 1000, max: 3_600_000 }),
     default: '60000',
     unit: 'milliseconds',
-    reason: 'How long a client may take to accept a reply; 64 MiB need 9 Mbit/s. Then the connection is closed.',
+    reason: 'How long a client may take to read a reply before its connection is closed; 64 MiB need 9 Mbit/s.',
   }),
   KEEP_ALIVE_TIMEOUT_MS: option({
     schema: integer({ min: 1000, max: 3_600_000 }),
     default: '72000',
     unit: 'milliseconds',
     reason:
-      'How long an idle connection stays open: longer than the 60 s of common load balancers, so that they close first and no request meets a closing socket. It shrinks once CONNECTIONS_MAX is three quarters reached.',
+      'How long an idle connection stays open: longer than the 60 s of common load balancers, so that they close first and no request meets a closing socket. It becomes shorter once three quarters of CONNECTIONS_MAX are open.',
   }),
   CONNECTIONS_MAX: option({
     schema: integer({ min: 1, max: 65_536 }),
     default: '1024',
     unit: 'connections',
     reason:
-      'Connections open at once. Above it a new one takes the place of the one that has asked for nothing for the longest time, and is closed where all have a request in flight. Keep it below the limit of file descriptors.',
+      'Connections open at once. Above it a new connection replaces the one that has been silent for the longest time. If all have a request in flight, the new one is closed. Keep it below the limit of file descriptors.',
   }),
   REQUESTS_PER_SOCKET_MAX: option({
     schema: integer({ min: 1, max: 2 ** 31 - 1 }),
     default: '10000',
     unit: 'requests',
     reason:
-      'Requests on one connection before the client is asked to open another, so that load spreads over new replicas.',
+      'Requests on one connection before a reply closes it, so that clients reconnect and load spreads over new replicas.',
   }),
   HEADER_BYTES_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 20 }),
@@ -196,26 +196,26 @@ export const options = {
     schema: integer({ min: 1024, max: 2 ** 30 }),
     default: String(64 * 2 ** 20),
     unit: 'bytes',
-    reason: 'Largest body with binary tensors, its JSON counted in; 64 MiB hold 16 million FP32 logits.',
+    reason: 'Largest body with binary tensors, including its JSON; 64 MiB hold 16 million FP32 logits.',
   }),
   BODY_BYTES_IN_FLIGHT_MAX: option({
     schema: integer({ min: 2 ** 20, max: 2 ** 40 }),
     default: String(256 * 2 ** 20),
     unit: 'bytes',
     reason:
-      'Memory that all requests hold together: bodies, the numbers read from them, results, and replies that wait as text or bytes. What comes above it gets 503 overloaded; an eighth is for those that hold less than 16 KiB.',
+      'Memory that all requests hold together: bodies, the numbers read from them, results, and replies that wait as text or bytes. Above it requests get 503 overloaded. An eighth is reserved for requests that hold less than 16 KiB.',
   }),
   ROWS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 24 }),
     default: '65536',
     unit: 'rows',
-    reason: 'Rows of logits a request.',
+    reason: 'Rows of logits in a request.',
   }),
   CATEGORIES_MAX: option({
     schema: integer({ min: 1, max: 2 ** 22 }),
     default: '1048576',
     unit: 'categories',
-    reason: 'Categories a row; every worker keeps buffers for one row of this size.',
+    reason: 'Categories in a row; every worker keeps buffers for one row of this size.',
   }),
   SAMPLES_MAX: option({
     schema: integer({ min: 1, max: 2 ** 32 }),
@@ -228,7 +228,7 @@ export const options = {
     default: String(2 ** 30),
     unit: 'elements of indices',
     reason:
-      'What one request may cost, counted in elements (rows x categories x samples) of an index draw; other outputs cost more, see docs/operations.md. The default is what one worker draws within the default DEADLINE_MS; what cannot be done by its deadline is refused anyway.',
+      'What one request may cost, counted in elements (rows x categories x samples) of an index draw; other outputs cost more, see docs/operations.md. The default is what one worker draws within the default DEADLINE_MS. A draw that cannot be done by its deadline is refused in any case.',
   }),
   ELEMENTS_RETURNED_MAX: option({
     schema: integer({ min: 1, max: 2 ** 26 }),
@@ -247,42 +247,42 @@ export const options = {
     default: String(2 ** 18),
     unit: 'elements of indices',
     reason:
-      'Work a worker does before it looks at the queue again, counted like ELEMENTS_DRAWN_MAX; the default is about 1 ms, so a large draw holds nobody up. A single row may cost more.',
+      'Largest batch of a worker, counted like ELEMENTS_DRAWN_MAX. The default takes about 1 ms, so that small draws do not wait long behind a large one. A single row may cost more.',
   }),
   GPU_BATCH_ELEMENTS_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 24 }),
     default: String(2 ** 20),
     unit: 'elements of indices',
     reason:
-      'Takes the place of BATCH_ELEMENTS_MAX on a GPU, which gets a batch in one run; larger, so that there are fewer copies and launches. The default is about 5 ms.',
+      'Replaces BATCH_ELEMENTS_MAX on a GPU, which computes a batch in one run. It is larger, so that there are fewer copies and kernel launches. The default takes about 5 ms.',
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),
     default: String(5 * 2 ** 22),
     unit: 'elements of indices per worker',
     reason:
-      'Work that may wait for each worker, counted like ELEMENTS_DRAWN_MAX: about a fifteenth of a second, since a longer queue helps nobody. A quarter is for small draws alone, which fit one batch; a large one counts for at most an eighth of the rest, and each caller (key, or connection where keys are off) may have only as much waiting as is still free. Above it requests get 503 overloaded, most of them before their bodies are read.',
+      'Work that may wait for each worker, counted like ELEMENTS_DRAWN_MAX. The default takes about a fifteenth of a second: a longer queue only adds waiting time. A quarter is reserved for small draws, which fit one batch. A large draw counts for at most an eighth of the rest, and each caller (key, or connection where keys are off) may have only as much waiting as is still free. Above it requests get 503 overloaded, most of them before their bodies are read.',
   }),
   QUEUE_REQUESTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 20 }),
     default: '1024',
     unit: 'requests',
     reason:
-      'Requests that may wait to be drawn, as many as there are connections; each counts for at least that share of the queue. Above it requests get 503 overloaded.',
+      'Requests that may wait to be drawn; by default as many as CONNECTIONS_MAX. Each counts for at least 1 / QUEUE_REQUESTS_MAX of the queue. Above it requests get 503 overloaded.',
   }),
   API_KEYS_FILE: option({
     schema: z.string(),
     default: '',
     unit: 'path',
     reason:
-      'File of the API keys that may draw, a line of name:sha256 each, read again when it changes. Empty: everybody may, as suits a private network.',
+      'File of the API keys that may draw, one line of name:sha256 each. It is read again when it changes. Empty: no key is needed, which suits a private network.',
   }),
   QUOTA_ELEMENTS_PER_MINUTE: option({
     schema: integer({ min: 0, max: 2 ** 44 }),
     default: '0',
     unit: 'elements of indices a minute',
     reason:
-      'What each API key may draw on this replica, all its processes together, counted like ELEMENTS_DRAWN_MAX; above it requests get 429 quota-exceeded. A line of the key file can say otherwise. 0: no quota.',
+      'What each API key may draw on this replica, in all its processes together, counted like ELEMENTS_DRAWN_MAX. Above it requests get 429 quota-exceeded. A line of the key file can set another quota. 0: no quota.',
   }),
   CORS_ORIGINS: option({
     schema: originList(),
@@ -296,14 +296,14 @@ export const options = {
     default: 'on',
     unit: 'on or off',
     reason:
-      'Whether the pages (/, /explore, /docs) and the document (/openapi.json, /openapi.yaml) are served. They hold nothing secret, but some networks want them off.',
+      'Whether the pages (/, /explore, /docs) and the document (/openapi.json, /openapi.yaml) are served. They hold nothing secret, but some networks do not allow them.',
   }),
 } as const;
 
 type Options = typeof options;
 type OptionName = keyof Options;
 
-/** DEADLINE_MS is deadlineMs. */
+/** DEADLINE_MS becomes deadlineMs. */
 type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
   : Lowercase<Name>;
@@ -317,22 +317,19 @@ function camelCase(name: string): string {
   return name.toLowerCase().replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** A value of the environment that the schema refuses; its message is the one line the operator reads. */
+/** A configuration that cannot work. The message is the one line that the operator sees on stderr. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Two processes on one GPU would only take turns with it, and each would need its memory. */
+/** Two processes on one GPU would only take turns, and each would need its own memory there. */
 export function gpuProcessesError(processes: number): ConfigError {
-  return new ConfigError(
-    `PROCESSES is ${processes}, but a GPU is used by one process: set PROCESSES=1 or leave it out`,
-  );
+  return new ConfigError(`PROCESSES is ${processes}, but only one process can use a GPU: set PROCESSES=1 or unset it`);
 }
 
 function readOption(name: OptionName, environment: Environment): unknown {
   const { schema, default: absent, unit } = options[name];
-  const given = environment[name];
-  const text = given || (typeof absent === 'string' ? absent : absent(environment));
+  const text = environment[name] || (typeof absent === 'string' ? absent : absent(environment));
   const parsed = schema.safeParse(text);
   if (parsed.success) return parsed.data;
   const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');

@@ -1,16 +1,16 @@
 /**
- * The catalogue of every error a client can meet: its code, HTTP status, title, meaning and remedy. Routes and schemas
- * raise `Problem`s by code; `error-replies.ts` turns them into replies; `GET /problems/{code}` explains them. Imports
- * nothing.
+ * The catalogue of every error that a client can get: its code, HTTP status, title, meaning and remedy. Routes and
+ * schemas throw `Problem`s by code, `error-replies.ts` turns them into replies, and `GET /problems/{code}` explains
+ * them.
  */
 
 export interface ProblemKind {
   /** HTTP status of a reply that carries this code. */
   readonly status: number;
   readonly title: string;
-  /** What happened, for someone who reads the code for the first time. */
+  /** What happened, for a reader who sees the code for the first time. */
   readonly meaning: string;
-  /** What to change so that it does not happen again. */
+  /** What to send instead, or what to change. */
   readonly remedy: string;
   /** Seconds a client should wait before it tries again, sent as Retry-After. */
   readonly retryAfterSeconds?: number;
@@ -26,7 +26,7 @@ export const catalogue = {
   },
   'malformed-binary': {
     status: 400,
-    title: 'The binary body is not laid out as its header says',
+    title: 'The binary body does not match its header',
     meaning:
       'Inference-Header-Content-Length is not a whole number or is larger than the body, or the tensors take more or fewer bytes than follow the JSON.',
     remedy:
@@ -47,8 +47,9 @@ export const catalogue = {
   unauthenticated: {
     status: 401,
     title: 'The API key is missing or unknown',
-    meaning: 'This service draws only for clients with a key, and the request has none that it knows.',
-    remedy: 'Send the header Authorization: Bearer and your key. Whoever runs the service gives out keys.',
+    meaning:
+      'This service draws only for clients with an API key. The request has no key, or one that the service does not know.',
+    remedy: 'Send the header Authorization: Bearer and your key. The operator of the service issues keys.',
   },
   'not-found': {
     status: 404,
@@ -64,9 +65,9 @@ export const catalogue = {
   },
   'method-not-allowed': {
     status: 405,
-    title: 'This path does not take this method',
+    title: 'This path does not support this method',
     meaning: 'The path exists, but not for the method of the request.',
-    remedy: 'Use a method that the Allow header of the reply names.',
+    remedy: 'Use a method from the Allow header of the reply.',
   },
   'request-timeout': {
     status: 408,
@@ -78,9 +79,9 @@ export const catalogue = {
     status: 413,
     title: 'The body is too large',
     meaning:
-      'JSON has more bytes than JSON_BODY_BYTES_MAX, or more than 64 KiB of it or 256 values outside its arrays of numbers, seeds and flags; or a body with binary tensors has more bytes than BINARY_BODY_BYTES_MAX.',
+      'JSON has more bytes than JSON_BODY_BYTES_MAX, or a body with binary tensors more than BINARY_BODY_BYTES_MAX. Outside the arrays of numbers, seeds and flags, JSON may have at most 64 KiB and 256 values.',
     remedy:
-      'Send fewer rows or samples a request, and number them on with row_offset or sample_offset: the draw stays the same. Binary tensors (/v2) are smaller than digits.',
+      'Send fewer rows or samples in each request: row_offset and sample_offset continue the draw with the same noise. Or send binary tensors (/v2), which are smaller than JSON numbers.',
   },
   'too-many-elements': {
     status: 413,
@@ -88,19 +89,19 @@ export const catalogue = {
     meaning:
       'Rows, categories, samples, elements returned or the work of the draw (ELEMENTS_DRAWN_MAX) are above a limit of this service.',
     remedy:
-      'Split the draw: row_offset and sample_offset continue it with the same noise. Ask only for indices when you need no samples.',
+      'Split the draw into smaller requests: row_offset and sample_offset continue it with the same noise. If you need no samples, ask only for indices.',
   },
   'too-much-work': {
     status: 413,
     title: 'The draw cannot be done by its deadline',
     meaning:
-      'Even if this replica had nothing else to do, the draw would take longer than DEADLINE_MS, or than the x-deadline-ms of the request. The detail says how long it takes and how much fits.',
+      'Even on an idle replica, the draw would take longer than DEADLINE_MS, or than the x-deadline-ms of the request. The detail says how long it takes and how much fits.',
     remedy:
-      'Split the draw into smaller requests: row_offset and sample_offset continue it with the same noise. Ask only for outputs you need, or for a later deadline.',
+      'Split the draw into smaller requests: row_offset and sample_offset continue it with the same noise. Ask only for the outputs you need, or for a later deadline.',
   },
   'unsupported-media-type': {
     status: 415,
-    title: 'The body is not of a type this route reads',
+    title: 'This route does not read this media type',
     meaning:
       'Content-Type is missing or not application/json in UTF-8 (under /v2 it may be missing or application/octet-stream), or the body has a Content-Encoding other than identity.',
     remedy: 'Send Content-Type: application/json, and the body uncompressed.',
@@ -127,7 +128,7 @@ export const catalogue = {
     status: 422,
     title: 'A logit is not finite',
     meaning:
-      'A logit is infinite in float32: its magnitude is above 3.4028235e38. In a binary tensor: a logit is NaN or +infinity. With masks: "refuse", a logit is null, as JSON.stringify writes NaN and Infinity, or -infinity in a binary tensor.',
+      'A logit is infinite in float32: its magnitude is above 3.4028235e38. Or a logit in a binary tensor is NaN or +infinity. With masks: "refuse", masked categories are errors too: null in JSON, which is how JSON.stringify writes NaN and Infinity, and -infinity in a binary tensor.',
     remedy: 'Send finite logits. Write a category that must never be drawn as null, in a binary tensor as -infinity.',
   },
   'all-masked-row': {
@@ -165,7 +166,7 @@ export const catalogue = {
     status: 422,
     title: 'A sample is 0 at an unmasked category',
     meaning:
-      'The log-density is taken of samples inside the simplex; a 0 has underflowed, or belongs to a hard sample.',
+      'The log-density exists only for samples inside the simplex. A 0 has underflowed, or belongs to a hard sample.',
     remedy: 'Send log_samples, which do not underflow: ask for them with return: ["log_samples"] when you draw.',
   },
   'not-on-simplex': {
@@ -176,7 +177,7 @@ export const catalogue = {
   },
   'gradient-overflow': {
     status: 422,
-    title: 'The gradient leaves float32',
+    title: 'The gradient is too large for float32',
     meaning: 'A gradient of a row is larger than 3.4028235e38.',
     remedy:
       'Scale the cotangent down, or raise the temperature: gradients grow as 1 / temperature, and with its square.',
@@ -184,7 +185,7 @@ export const catalogue = {
   'quota-exceeded': {
     status: 429,
     title: 'The quota of the API key is used up',
-    meaning: 'The key has drawn more, in elements of an index draw, than its quota for a minute allows.',
+    meaning: 'The key has drawn more than its quota for a minute, counted in elements of an index draw.',
     remedy: 'Wait as long as Retry-After says, draw less, or ask for a larger quota.',
     retryAfterSeconds: 60,
   },
@@ -196,23 +197,23 @@ export const catalogue = {
   },
   overloaded: {
     status: 503,
-    title: 'The service has more to do than it takes on',
+    title: 'The service is overloaded',
     meaning:
-      'More draws are waiting than QUEUE_ELEMENTS_MAX or QUEUE_REQUESTS_MAX allow or than this client may have waiting, the draw would not be done by its deadline behind those that wait, or bodies, results and waiting replies have more bytes than BODY_BYTES_IN_FLIGHT_MAX.',
-    remedy: 'Wait as long as Retry-After says, or add replicas.',
+      'A limit is reached: waiting draws (QUEUE_ELEMENTS_MAX, QUEUE_REQUESTS_MAX), the waiting draws of this client, or the memory of bodies, results and waiting replies (BODY_BYTES_IN_FLIGHT_MAX). Or the draw would not be done by its deadline behind the draws that wait.',
+    remedy: 'Wait as long as Retry-After says and send the request again, or add replicas.',
     retryAfterSeconds: 1,
   },
   starting: {
     status: 503,
     title: 'The workers are starting',
-    meaning: 'No worker thread can draw yet: the process has just started, or replaces workers that were lost.',
-    remedy: 'Wait as long as Retry-After says.',
+    meaning: 'No worker thread can draw yet: the process has just started, or is replacing lost workers.',
+    remedy: 'Wait as long as Retry-After says and send the request again.',
     retryAfterSeconds: 1,
   },
   draining: {
     status: 503,
     title: 'The service is stopping',
-    meaning: 'The process was asked to stop. What still arrives is answered, but it will soon be gone.',
+    meaning: 'The process was asked to stop. It still answers requests, but exits soon.',
     remedy: 'Send new requests to another replica: it answers with the same bits.',
     retryAfterSeconds: 1,
   },
@@ -227,8 +228,8 @@ export const catalogue = {
     status: 504,
     title: 'The draw was not done in time',
     meaning:
-      'The draw waited or ran longer than DEADLINE_MS, or than the x-deadline-ms of the request, and was given up.',
-    remedy: 'Send it again, ask for less at once, or add replicas.',
+      'The draw waited or ran longer than DEADLINE_MS, or than the x-deadline-ms of the request, and was abandoned.',
+    remedy: 'Send the request again, ask for less in one request, or add replicas.',
   },
 } as const satisfies Record<string, ProblemKind>;
 
@@ -240,17 +241,17 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** At most this many field errors are named in one reply, so that a reply stays below 4 KiB. */
+/** Most field errors in one reply, so that a reply stays below 4 KiB. */
 export const fieldErrorsMax = 10;
 
 /**
- * An error meant for the client. Of its input `detail` and `errors` repeat names of unknown fields, cut and escaped,
- * and where JSON breaks a character.
+ * An error for the client. `detail` and `errors` repeat only two things of the client's input: names of unknown fields,
+ * cut and escaped, and the character at which JSON breaks.
  */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldError[];
-  /** Seconds a client should wait before it tries again; undefined where that is not known. */
+  /** Seconds that a client should wait before it tries again; undefined if unknown. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(
@@ -267,20 +268,20 @@ export class Problem extends Error {
   }
 }
 
-/** A draw that was given up because its caller had gone: nobody is left to answer. */
+/** A draw was abandoned because its client disconnected; there is no reply. */
 export class CallerGone extends Error {
   constructor() {
-    super('The caller has gone.');
+    super('The client has disconnected.');
     this.name = 'CallerGone';
   }
 }
 
-/** The catalogue entry of a code, in the type that every entry shares. */
+/** The catalogue entry of a code, widened to the type of all entries. */
 export function problemKind(code: ProblemCode): ProblemKind {
   return catalogue[code];
 }
 
-/** Whether `text` is a code of the catalogue (and not a name every object inherits). */
+/** Whether `text` is a code of the catalogue, and not a property that every object inherits. */
 export function isProblemCode(text: string): text is ProblemCode {
   return Object.hasOwn(catalogue, text);
 }

@@ -1,14 +1,15 @@
 /**
- * The one way in which this process ends by itself. Ending is entered once, whoever asks first decides the exit code,
- * and nothing that happens from then on starts it again: it writes the rest of the log, within a second, and exits.
+ * The one way in which this process ends itself: it writes the rest of the log, within a second, and exits. The first
+ * call decides the exit code; later calls do nothing.
  */
 import type { Log } from './observability/log.js';
 
 /**
- * Ends the process now, whatever its threads do. `process.exit` ends or waits for them first: ONNX Runtime aborts the
- * process when that happens in the middle of its work, and a thread that hangs in a read is waited for without end.
- * Replacing the program ends them without their noticing, but Node.js can do that only from 22.15 on; before, a process
- * that must not exit kills itself, and where it cannot (process 1 of a container ignores its own signals) it aborts.
+ * Ends the process now, whatever its threads do. `process.exit` terminates threads, and ONNX Runtime aborts the process
+ * when that happens inside a run (https://github.com/daintreehq/daintree/issues/12577). It also waits for a thread that
+ * hangs in a read. `execve` replaces the program without either, but exists only from Node.js 22.15 on
+ * (https://github.com/nodejs/node/pull/56496). Older versions send SIGKILL to the process itself; process 1 of a
+ * container ignores that, and aborts. Can go when ONNX Runtime's binding survives the termination of its thread.
  */
 function exitNow(code: number, holdsThreads: boolean): never {
   const { execve } = process as { execve?: (file: string, args: string[], environment: object) => never };
@@ -16,7 +17,7 @@ function exitNow(code: number, holdsThreads: boolean): never {
     try {
       process.exit(code);
     } finally {
-      // A listener of `exit` has thrown. They are not asked a second time.
+      // A listener of `exit` threw. Node does not call the listeners a second time.
       process.exit(code);
     }
   }
@@ -30,12 +31,12 @@ export class ProcessEnd {
   #log: Log | undefined;
   #begun = false;
 
-  /** @param holdsThreads whether a thread may be where it must not be ended, or cannot; asked at the very end */
+  /** @param holdsThreads whether terminating a thread could abort or hang the process; called just before the exit */
   constructor(holdsThreads: () => boolean) {
     this.#holdsThreads = holdsThreads;
   }
 
-  /** The log whose last lines are to be written. */
+  /** The log to flush before the exit. */
   set log(log: Log) {
     this.#log = log;
   }
@@ -44,7 +45,7 @@ export class ProcessEnd {
     return this.#begun;
   }
 
-  /** Ends the process with this code, unless it ends already. */
+  /** Ends the process with this code, unless it is already ending. */
   begin(code: number): void {
     if (this.#begun) return;
     this.#begun = true;
@@ -55,7 +56,7 @@ export class ProcessEnd {
     try {
       await this.#log?.close();
     } finally {
-      // Also where closing failed, which is then of no interest any more.
+      // Exits even when closing the log failed.
       exitNow(code, this.#holdsThreads());
     }
   }

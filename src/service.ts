@@ -1,6 +1,6 @@
 /**
- * The service as a whole: starts the workers, builds the app, listens, and stops without losing a request. Knows
- * nothing of the process it runs in: signals, exit codes and time limits on all of this are for `server.ts`.
+ * The service as a whole: starts the workers, builds the app, listens, and stops without losing a request. `server.ts`
+ * handles the process: signals, exit codes and the time limit of a stop.
  */
 import { once } from 'node:events';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
@@ -14,18 +14,18 @@ import { warmUp } from './http/warm-up.js';
 import type { Metrics } from './observability/metrics.js';
 import { addressOf, startLine } from './observability/start-line.js';
 import type { Lifecycle } from './routes/context.js';
-import { quietTurn } from './runtime/quiet-turn.js';
+import { connectionsAccepted } from './runtime/connections-accepted.js';
 import { ProviderError } from './sampler/onnx/provider.js';
 import type { PoolState } from './sampler/queue/pool.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
-/** After the last connection was accepted, how long a client may take to send a request it had begun to send. */
+/** How long a client may take to send its request on a connection that was accepted just before listening stopped. */
 const lastRequestMs = 250;
 
-/** How often connections that have become idle are closed while the service stops. */
+/** How often a stop closes the connections that have become idle. */
 const idleSweepMs = 50;
 
-/** Whatever clients do, connections are closed so long before a stop has taken its time, for the workers to end in. */
+/** A stop closes all connections this long before its time limit, or a share of that limit, so that workers can end. */
 const stopMarginMs = 1000;
 const stopMarginShare = 0.25;
 
@@ -36,9 +36,9 @@ export interface ServiceOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly version: string;
-  /** Called when a worker thread is stuck and cannot be ended: the process has to. */
+  /** Called when a worker thread is stuck. It cannot be terminated, so the process has to end. */
   readonly onStuck: () => void;
-  /** The accounts of quotas, where other processes draw on them too. */
+  /** Opens the accounts of quotas that several processes share. */
   readonly quotaOf?: CallersOptions['quotaOf'];
 }
 
@@ -49,7 +49,7 @@ export class Service {
   readonly #access: Access | undefined;
   readonly #sampler: Sampler;
   readonly #app: App;
-  #receiving = false;
+  #isReceiving = false;
   #stopped: Promise<void> | undefined;
 
   private constructor(
@@ -68,10 +68,10 @@ export class Service {
   }
 
   /**
-   * Starts the workers and builds the app; nobody can reach it yet.
+   * Starts the workers and builds the app; it does not listen yet.
    *
-   * @throws {ConfigError} when the key file or the execution provider cannot work; whatever is thrown, the workers have
-   * ended
+   * @throws {ConfigError} when the key file or the execution provider cannot work. The workers have ended before
+   *   anything is thrown.
    */
   static async create(options: ServiceOptions): Promise<Service> {
     const { config, logger, metrics, version, onStuck } = options;
@@ -93,47 +93,48 @@ export class Service {
       return new Service(options, access, sampler, lifecycle, app);
     } catch (error) {
       await access?.close();
-      // Whoever hears of the failure may end the process: no thread is to be inside ONNX Runtime then.
+      // The process may exit after this failure, and must not while a worker is inside ONNX Runtime.
       await starting.then(
         (sampler) => sampler.close(),
         () => {},
       );
-      // Which provider to use is configuration, and one that cannot work is a mistake of it.
+      // EXECUTION_PROVIDER chooses the provider, so one that cannot work is an error of configuration.
       throw ProviderError.is(error) ? new ConfigError(error.message) : error;
     }
   }
 
-  /** Serves; resolves to the line operators wait for. */
+  /** Starts listening. Resolves to the log line "serving at ...", which scripts wait for. */
   async listen(): Promise<string> {
     const { host, port } = this.#config;
     try {
       await this.#app.listen({ port, host });
     } catch (error) {
-      // Threads that nobody needs any more would keep the process alive.
+      // The worker threads would keep the process alive.
       await this.stop(0);
       throw error;
     }
-    const { port: taken } = this.#app.server.address() as AddressInfo;
-    return startLine({ ...this.#sampler, address: addressOf(host, taken), processes: 1 });
+    const { port: boundPort } = this.#app.server.address() as AddressInfo;
+    return startLine({ ...this.#sampler, address: addressOf(host, boundPort), processes: 1 });
   }
 
-  /** Serves connections that another process has accepted; resolves once it can. */
+  /** Prepares to serve connections that another process accepts, in place of `listen`. */
   async listenToReceived(): Promise<void> {
     await this.#app.ready();
-    this.#receiving = true;
-    // Node's server looks after timeouts only once it listens: setupConnectionsTracking in
-    // https://github.com/nodejs/node/blob/v24.11.0/lib/_http_server.js.
+    this.#isReceiving = true;
+    // Node checks timeouts from this event on: setupConnectionsTracking in
+    // https://github.com/nodejs/node/blob/v20.20.2/lib/_http_server.js#L511-L524. Can go when it checks them from the
+    // first connection on.
     this.#app.server.emit('listening');
   }
 
   /** Serves a connection that another process has accepted and has not read from. */
   receive(socket: Socket): void {
-    // As Node's server has it for those that it accepts itself.
+    // Node's HTTP server sets this on the sockets that it accepts itself.
     socket.allowHalfOpen = true;
     this.#app.server.emit('connection', socket);
   }
 
-  /** What its provider is and runs on. */
+  /** The execution provider and the device it runs on. */
   get drawsOn(): { readonly provider: string; readonly device: string } {
     return this.#sampler;
   }
@@ -142,27 +143,27 @@ export class Service {
     return this.#sampler.state();
   }
 
-  /** Says whether another process of this service can draw, which is then ready as a whole. */
-  setDrawnElsewhere(drawn: boolean): void {
-    this.#lifecycle.drawnElsewhere = drawn;
+  /** Says whether another process can draw: /readyz then replies 200, whatever the state of this one. */
+  setOthersDraw(othersDraw: boolean): void {
+    this.#lifecycle.othersDraw = othersDraw;
   }
 
-  /** Unready from now on; what arrives is answered. */
+  /** From now on /readyz replies 503 and replies close their connections; requests are still answered. */
   drain(): void {
     this.#lifecycle.draining = true;
   }
 
   /**
-   * Whether a thread may be where ending it ends badly: inside ONNX Runtime, which aborts the process, or inside a read
-   * of the key file that hangs, for which the exit would wait.
+   * Whether terminating the threads could go wrong: inside ONNX Runtime it aborts the process, and a read of the key
+   * file that hangs delays the exit.
    */
   get holdsThreads(): boolean {
     return this.#sampler.inRuntime() || (this.#access?.reading() ?? false);
   }
 
   /**
-   * Unready at once; after the drain delay no new connections, what is in flight finishes, and the workers end by
-   * themselves. Resolves once nothing is left to do; a later call waits for the first.
+   * Makes /readyz reply 503 at once. After the drain delay it stops listening, finishes the requests in flight, and
+   * ends the workers. Resolves when all of that is done; a later call gets the promise of the first.
    */
   stop(drainDelayMs: number): Promise<void> {
     this.#stopped ??= this.#stop(drainDelayMs);
@@ -171,7 +172,7 @@ export class Service {
 
   async #stop(drainDelayMs: number): Promise<void> {
     this.drain();
-    if (this.#app.server.listening || this.#receiving) {
+    if (this.#app.server.listening || this.#isReceiving) {
       await sleep(drainDelayMs);
       await this.#closeConnections();
     }
@@ -182,25 +183,28 @@ export class Service {
   }
 
   /**
-   * Resolves when every connection has ended. Node's own close would at once reset idle connections on which a request
-   * may be on its way, and no longer look for slow ones; so this only stops listening, and closes what stays idle.
-   * Clients that are still sending, or do not take their replies, have what time the stop has.
+   * Resolves when every connection has ended. `http.Server`'s close would reset idle connections on which a request may
+   * be arriving, and stop the timeouts of slow ones
+   * (https://github.com/nodejs/node/blob/v20.20.2/lib/_http_server.js#L517-L567), so this calls `net.Server`'s close and
+   * then closes connections that stay idle. Can go when Node has a close that only stops listening.
+   *
+   * Clients that are still sending a request or reading a reply have until shortly before the stop's time limit.
    */
   async #closeConnections(): Promise<void> {
     const { server, connections } = this.#app;
     const { shutdownTimeoutMs } = this.#config;
-    const closed = this.#receiving ? undefined : once(server, 'close');
-    const patienceMs = shutdownTimeoutMs - Math.min(stopMarginMs, stopMarginShare * shutdownTimeoutMs);
-    const limit = setTimeout(() => connections.closeAll(), patienceMs);
+    const closed = this.#isReceiving ? undefined : once(server, 'close');
+    const closeAllAfterMs = shutdownTimeoutMs - Math.min(stopMarginMs, stopMarginShare * shutdownTimeoutMs);
+    const limit = setTimeout(() => connections.closeAll(), closeAllAfterMs);
     if (closed) {
-      await quietTurn(server);
+      await connectionsAccepted(server);
       NetServer.prototype.close.call(server);
     }
     await sleep(lastRequestMs);
-    // A connection whose reply was already on its way when the drain began did not hear Connection: close.
+    // A reply that began before the drain had no Connection: close, so its connection stays open and becomes idle.
     const sweep = setInterval(() => connections.closeIdle(lastRequestMs), idleSweepMs);
     await closed;
-    // Nothing says when the last of those that were received has ended.
+    // A server that does not listen emits no event when its last connection ends.
     while (connections.count > 0) await sleep(idleSweepMs);
     clearInterval(sweep);
     clearTimeout(limit);

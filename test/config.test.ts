@@ -52,7 +52,7 @@ t.test('a value that cannot work is one clear line that names the option and wha
 
 t.test('a GPU is used by one process; where workers are counted out, each process has one', async (t) => {
   t.throws(() => readConfig({ PROCESSES: '2', EXECUTION_PROVIDER: 'cuda' }), {
-    message: /^PROCESSES is 2, but a GPU is used by one process: set PROCESSES=1 or leave it out$/,
+    message: /^PROCESSES is 2, but only one process can use a GPU: set PROCESSES=1 or unset it$/,
   });
   for (const provider of ['cuda', 'webgpu', 'auto']) {
     t.equal(readConfig({ EXECUTION_PROVIDER: provider }).processes, 1, provider);

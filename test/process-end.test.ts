@@ -95,7 +95,7 @@ async function stallLog(url: string): Promise<void> {
 /** Starts it with a log that nobody reads once it serves. */
 async function startUnread(environment: Record<string, string>) {
   const { child, exit, stderr } = run({ LOG_LEVEL: 'debug', ...environment });
-  const stdout = child.stdout as NodeJS.ReadableStream & { destroy(): void };
+  const stdout = child.stdout;
   let text = '';
   let url: string | undefined;
   while (url === undefined) {

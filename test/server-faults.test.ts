@@ -107,7 +107,7 @@ t.test('a process manager that insists is heard: the same signal later ends the 
   const insist = setInterval(() => child.kill('SIGTERM'), 20);
   t.same(await exit, [143, null]);
   clearInterval(insist);
-  t.equal(lines.at(-1)?.msg, 'ending at once, as a second signal asks');
+  t.equal(lines.at(-1)?.msg, 'second signal: ending now');
 });
 
 t.test('a signal during the start ends it cleanly, however early', async (t) => {

@@ -25,7 +25,7 @@ export class Random {
 
   pick<Item>(items: readonly Item[]): Item {
     if (items.length === 0) throw new Error('There is nothing to pick from. This is a bug.');
-    return items[this.below(items.length)] as Item;
+    return items[this.below(items.length)];
   }
 
   bytes(count: number): Buffer {

@@ -201,7 +201,7 @@ export class Shots {
     if (misframed) {
       const name = random.pick(Object.keys(frames));
       const mutations = [...applied, name].join(', ');
-      return { number, mutations, method: message.method, framed: false, ...(frames[name] as Frame)(random, message) };
+      return { number, mutations, method: message.method, framed: false, ...frames[name](random, message) };
     }
     const inChunks = message.method === 'POST' && random.chance(0.1);
     return {

@@ -25,7 +25,7 @@ class JumpingDate extends RealDate {
 if (isMainThread) {
   globalThis.Date = JumpingDate as unknown as DateConstructor;
   process.on('SIGWINCH', () => {
-    shiftMs += jumpsMs[jumps % jumpsMs.length] as number;
+    shiftMs += jumpsMs[jumps % jumpsMs.length];
     jumps += 1;
     process.stderr.write(`the clock jumped ${jumps} times\n`);
   });

@@ -47,7 +47,7 @@ parentPort?.on('message', (message: unknown) => {
   const place = come;
   come += 1;
   // src/sampler/messages.ts: kind, categories, rows, parts, draws with points, where the result begins.
-  const categories = new Uint32Array(message, 0, 5)[1] as number;
+  const categories = new Uint32Array(message, 0, 5)[1];
   if (!Object.values(marks).includes(categories as never)) return;
   const begin = () => {
     // The worker does not begin what nobody wants any more.

@@ -1,28 +1,27 @@
 /**
- * API keys as an operator writes them down: a line of the key file is a name, the SHA-256 of the key, and perhaps a
- * quota. Keys are long and random, so a fast hash without salt protects them: nobody can guess through 2^128 of them.
- * Pure; reads no file.
+ * Parses API keys. A line of the key file has a name, the SHA-256 of the key, and optionally a quota. Keys are long and
+ * random, so a fast hash without salt protects them: nobody can try 2^128 of them. This module reads no files.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 export interface ApiKey {
-  /** Who has the key. Several keys may have one name, so that a key can be changed without a gap. */
+  /** The caller. Several keys may have one name, so that a key can be rotated without a gap. */
   readonly name: string;
   readonly sha256: Buffer;
-  /** Elements a minute; undefined where the service's own quota holds. 0 is no quota. */
+  /** Elements per minute; undefined if the service's default quota applies, 0 for no quota. */
   readonly elementsPerMinute: number | undefined;
 }
 
-/** Every request is compared with every key, 0.1 microseconds each. */
+/** Each request compares its key with all of these. */
 const keysMax = 1000;
 
 const line = /^([A-Za-z0-9._-]{1,64}):([0-9a-fA-F]{64})(?::(\d{1,15}))?$/;
 
 /**
- * Reads the text of a key file: `name:sha256` or `name:sha256:elements_per_minute` a line; empty lines and lines that
- * begin with # are skipped.
+ * Parses the text of a key file: each line is `name:sha256` or `name:sha256:elements_per_minute`. Empty lines and lines
+ * that begin with # are skipped.
  *
- * @throws {Error} that says which line is wrong and what would be right, and never repeats it
+ * @throws {Error} that names the wrong line and the correct form, and never quotes the line
  */
 export function parseApiKeys(text: string): readonly ApiKey[] {
   const keys: ApiKey[] = [];
@@ -37,17 +36,17 @@ export function parseApiKeys(text: string): readonly ApiKey[] {
     }
     const elementsPerMinute = quota === undefined ? undefined : Number(quota);
     if (quotas.has(name) && quotas.get(name) !== elementsPerMinute) {
-      throw new Error(`${where} gives ${name} another quota than a line above`);
+      throw new Error(`${where} gives ${name} another quota than a line above: give all keys of a name one quota`);
     }
     quotas.set(name, elementsPerMinute);
     keys.push({ name, sha256: Buffer.from(hex, 'hex'), elementsPerMinute });
   }
-  if (keys.length === 0) throw new Error('it has no key');
+  if (keys.length === 0) throw new Error('it has no key: add a line name:sha256');
   if (keys.length > keysMax) throw new Error(`it has ${keys.length} keys, more than ${keysMax}`);
   return keys;
 }
 
-/** The key a client presents, or undefined. Takes as long whichever key it is, and whether it is one at all. */
+/** The key that a client presents, or undefined. Constant time: it takes equally long for every key, valid or not. */
 export function findApiKey(keys: readonly ApiKey[], presented: string): ApiKey | undefined {
   const sha256 = createHash('sha256').update(presented).digest();
   let found: ApiKey | undefined;

@@ -1,33 +1,33 @@
-/** Who may draw, and how much: the callers of a set of keys, each with its quota. Knows neither files nor HTTP. */
+/** The callers of a set of API keys, each with a quota. This module knows neither files nor HTTP. */
 import { Problem } from '../errors.js';
 import { type ApiKey, findApiKey } from './api-keys.js';
 import { Quota, type QuotaAccount } from './quota.js';
 
-/** Whoever has a key; all keys of one name are one caller. */
+/** A client with an API key. All keys of one name belong to one caller. */
 export interface Caller {
   readonly name: string;
   /**
-   * Charges a draw before it is queued; gives a promise where another process has to be asked.
+   * Charges a draw before it is queued. Returns a promise if another process has to be asked.
    *
-   * @throws {Problem} `quota-exceeded`, with the time after which the same draw would be let through; or rejects so
+   * @throws {Problem} `quota-exceeded`, with the time after which the same draw will be accepted
    */
   readonly charge: (elements: number) => Promise<void> | undefined;
-  /** The draw was turned away for no fault of the caller: it costs nothing. */
+  /** Refunds a draw that was rejected for a reason other than the caller. */
   readonly refund: (elements: number) => void;
-  /** The draw was done. */
+  /** Counts a completed draw. */
   readonly drawn: (elements: number) => void;
 }
 
 export interface CallersOptions {
-  /** Quota of callers whose lines give none; 0 is no quota. */
+  /** Quota of callers whose keys have none; 0 for no quota. */
   readonly quotaElementsPerMinute: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Told what was drawn for whom. */
+  /** Called after each completed draw. */
   readonly drawn: (name: string, elements: number) => void;
-  /** Told of a caller none of whose keys is valid any more. */
+  /** Called when a caller has no valid key any more. */
   readonly removed: (name: string) => void;
-  /** The account of a caller with a quota; by default it is kept here. */
+  /** Opens the account of a caller with a quota; by default a Quota of this process. */
   readonly quotaOf?: (name: string, elementsPerMinute: number) => QuotaAccount;
 }
 
@@ -41,14 +41,10 @@ export class Callers {
     this.#options = options;
   }
 
-  /** Takes over a new set of keys; callers that stay keep what they have used of their quota. */
+  /** Replaces the set of keys. Callers that remain keep the state of their quota. */
   replace(keys: readonly ApiKey[]): void {
-    const {
-      quotaElementsPerMinute,
-      now,
-      removed,
-      quotaOf = (_name, elements) => new Quota(elements, now),
-    } = this.#options;
+    const { quotaElementsPerMinute, now, removed } = this.#options;
+    const { quotaOf = (_name, elementsPerMinute) => new Quota(elementsPerMinute, now) } = this.#options;
     this.#keys = keys;
     const names = new Set(keys.map(({ name }) => name));
     for (const name of this.#callers.keys()) {
@@ -76,8 +72,8 @@ export class Callers {
       name,
       charge: (elements) => {
         const waitMs = this.#quotas.get(name)?.charge(elements) ?? 0;
-        if (typeof waitMs !== 'number') return waitMs.then(refuseUntil);
-        refuseUntil(waitMs);
+        if (typeof waitMs !== 'number') return waitMs.then(assertNoWait);
+        assertNoWait(waitMs);
         return undefined;
       },
       refund: (elements) => this.#quotas.get(name)?.refund(elements),
@@ -86,8 +82,8 @@ export class Callers {
   }
 }
 
-/** @throws {Problem} `quota-exceeded` unless there is nothing to wait for */
-function refuseUntil(waitMs: number): void {
+/** @throws {Problem} `quota-exceeded` if there is a time to wait */
+function assertNoWait(waitMs: number): void {
   if (waitMs === 0) return;
   const seconds = Math.ceil(waitMs / 1000);
   throw new Problem('quota-exceeded', `The quota allows this draw in ${seconds} s.`, [], seconds);

@@ -1,6 +1,6 @@
 /**
- * Asks for an API key where one is needed: on every route that is not named here as open. Refuses before the body is
- * read. Who the caller is goes to the routes as `request.caller`; what may be drawn is left to them.
+ * Requires an API key on every route that is not listed here as open, and rejects requests before their body is read.
+ * Routes find the caller in `request.caller`; they check quotas.
  */
 import bearerAuth from '@fastify/bearer-auth';
 import type { FastifyInstance } from 'fastify';
@@ -8,17 +8,17 @@ import type { Caller, Callers } from './callers.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; null where keys are off or not needed. */
+    /** The caller; null if keys are off or the route is open. */
     caller: Caller | null;
   }
 }
 
-/** Name of the scheme in the OpenAPI document. */
+/** Name of the security scheme in the OpenAPI document. */
 export const securityScheme = 'apiKey';
 
 /**
- * Open to everybody: probes, since the kubelet has no key; metrics, which hold no data of requests; the pages, their
- * document and the explanations of errors.
+ * Routes without a key: probes, since the kubelet has no key; metrics, which contain no request data; the documentation
+ * pages, the OpenAPI document and the explanations of errors.
  */
 const openRoutes = [
   /^\/(livez|readyz|metrics)?$/,
@@ -32,29 +32,31 @@ export function needsKey(route: string): boolean {
   return !openRoutes.some((open) => open.test(route));
 }
 
-/** A caller whom the guard lets through is nobody by name where keys are off. */
-const anybody = { name: undefined };
+/** The caller of every request if keys are off. */
+const anonymous = { name: undefined };
 
 /**
- * Finds who asks before the routes do, by the value of the header Authorization: undefined for whoever the guard will
- * refuse, and for a header of an unusual form, which is left to it.
+ * Finds the caller by the header Authorization, before routing. Undefined for a request that the guard will reject, and
+ * for a header in an unusual form, which the guard parses.
  */
 export function callerFinder(callers: Callers | undefined) {
   return (authorization: string | undefined): { readonly name: string | undefined } | undefined => {
-    if (!callers) return anybody;
+    if (!callers) return anonymous;
     const presented = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1];
     return presented === undefined ? undefined : callers.find(presented);
   };
 }
 
-/** Call it before any route is added: it learns the routes as they come. Without callers every route is open. */
+/**
+ * Must run before any route is added, since it changes each route as it is added. Without callers every route is open.
+ */
 export async function guardRoutes(app: FastifyInstance, callers: Callers | undefined): Promise<void> {
   app.decorateRequest('caller', null);
   if (callers) {
     await app.register(bearerAuth, {
       keys: [],
       addHook: false,
-      // The name of the scheme is not case-sensitive.
+      // With rfc6749 the scheme name Bearer is case-insensitive, as RFC 9110, section 11.1 says.
       specCompliance: 'rfc6749',
       verifyErrorLogLevel: 'trace',
       auth: (presented, request) => {

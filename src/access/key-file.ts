@@ -1,51 +1,52 @@
 /**
- * Reads the key file and reads it again when its content changes, however it was changed: written in place, renamed
- * over, or by the swap of a symbolic link, as Kubernetes does with Secrets. A file that cannot be read or parsed leaves
- * the keys as they are, and so does one that is still being written: a change is taken over only once two looks in a
- * row found the same.
+ * Reads the key file, and again whenever its content changes. It notices every way of changing it: writing in place,
+ * renaming over it, and swapping a symbolic link, as Kubernetes does for Secrets. The keys stay unchanged if the file
+ * cannot be read or parsed, or is still being written: a change applies only after two reads in a row found the same
+ * content.
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiKey, parseApiKeys } from './api-keys.js';
 
-/** A thousand lines of the longest kind take 150 KB. */
+/** 1,000 lines of the maximum length have 150 KB. */
 const keyFileBytesMax = 2 ** 18;
 
 /**
- * Content is compared, since a time stamp can stay the same; reading a file this small every few seconds costs nothing.
+ * The content is compared, since a time stamp may not change. The file is small, so reading it every few seconds is
+ * cheap.
  */
 const checkIntervalMs = 5000;
 
-/**
- * How long after a change was seen the file is read once more. Whoever writes a file in place does not pause for so
- * long in the middle.
- */
+/** Time between two reads after a change. A program that writes in place does not pause this long. */
 const settleMs = 1000;
 
-/** So often is a file that keeps changing read before it is an error. */
+/** Reads of a file that keeps changing, until that is an error. */
 const readsMax = 5;
 
-/** A file of this size is read in under a millisecond; one on a network file system that hangs, never. */
+/**
+ * Time limit of a read. A small file takes less than a millisecond; on a network file system that hangs a read never
+ * ends.
+ */
 const readMsMax = 2000;
 
 export interface KeyFileOptions {
   readonly path: string;
-  /** Takes over the keys, at the start and after each change. */
+  /** Called with the keys, at the start and after each change. */
   readonly replace: (keys: readonly ApiKey[]) => void;
-  /** Told once of each change: how many keys there are now, or why the old ones stay. */
+  /** Called once for each change, with the new number of keys or the error that kept the previous ones. */
   readonly changed: (outcome: { readonly keys: number } | { readonly error: Error }) => void;
 }
 
-/** What a test may put in the place of the real thing. */
+/** Parts that tests replace. */
 export interface KeyFileParts {
   readonly read?: (path: string) => Promise<string>;
-  /** Waits between two reads that are to agree. */
+  /** Waits between two reads that must agree. */
   readonly wait?: (ms: number) => Promise<unknown>;
   readonly readMsMax?: number;
 }
 
-/** Keeps no process alive that has nothing else to do. */
+/** Unreferenced, so that it does not keep the process alive. */
 const idleWait = (ms: number) => sleep(ms, undefined, { ref: false });
 
 export class KeyFile {
@@ -64,7 +65,7 @@ export class KeyFile {
     this.#timer = setInterval(() => this.check(), checkIntervalMs).unref();
   }
 
-  /** @throws {Error} that says what is wrong with the file */
+  /** @throws {Error} with a message about the error in the file */
   static async open(options: KeyFileOptions, parts: KeyFileParts = {}): Promise<KeyFile> {
     const file = new KeyFile(options, parts);
     try {
@@ -77,29 +78,29 @@ export class KeyFile {
     }
   }
 
-  /** Looks at the file now; one look at a time. Resolves within seconds, whatever the file does. */
+  /** Checks the file now; concurrent calls share one check. Resolves within seconds, even if a read hangs. */
   check(): Promise<void> {
-    this.#checking ??= this.#look().finally(() => {
+    this.#checking ??= this.#checkOnce().finally(() => {
       this.#checking = undefined;
     });
     return this.#checking;
   }
 
-  /** Looks no more; resolves once no thread reads the file, or one hangs in it. */
+  /** Stops checking. Resolves once no read is pending, or the pending one has exceeded its time limit. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#reader.done();
   }
 
-  /** Whether a thread is inside a read of the file, from which nothing can bring it back. */
+  /** Whether a read is pending. A read that hangs cannot be cancelled. */
   get reading(): boolean {
     return this.#reader.reading;
   }
 
-  async #look(): Promise<void> {
+  async #checkOnce(): Promise<void> {
     const { replace, changed } = this.#options;
     try {
-      const text = await this.#settled();
+      const text = await this.#stableText();
       if (text !== this.#text) {
         const keys = parseApiKeys(text);
         replace(keys);
@@ -114,11 +115,11 @@ export class KeyFile {
     }
   }
 
-  /** What the file holds: what it held before, or what two reads in a row have found. */
-  async #settled(): Promise<string> {
+  /** The content of the file once it is stable: unchanged, or equal in two reads in a row. */
+  async #stableText(): Promise<string> {
     let text = await this.#reader.read();
     for (let reads = 1; text !== this.#text; reads++) {
-      if (reads === readsMax) throw new Error('it changes whenever it is read');
+      if (reads === readsMax) throw new Error('it changed at every read: rename a complete file over it');
       await this.#wait(settleMs);
       const before = text;
       text = await this.#reader.read();
@@ -129,8 +130,8 @@ export class KeyFile {
 }
 
 /**
- * Reads a file that may hang. A read that has begun cannot be taken back, and each that hangs holds one of the few
- * threads that read files for the whole process: so while one hangs no other is begun.
+ * Reads a file with a time limit. A read that hangs cannot be cancelled and occupies one of the few threads of libuv's
+ * pool, so no second read starts meanwhile.
  */
 class Reader {
   readonly #read: () => Promise<string>;
@@ -146,12 +147,12 @@ class Reader {
     return this.#reading !== undefined;
   }
 
-  /** Resolves once no read is under way, or it is late. */
+  /** Resolves once no read is pending, or the pending one has exceeded its time limit. */
   async done(): Promise<void> {
     if (this.#reading) await this.#inTime(this.#reading).catch(() => {});
   }
 
-  /** @throws {Error} that says what is wrong with the file, also when it cannot be read in time */
+  /** @throws {Error} if the file cannot be read, or not within the time limit */
   read(): Promise<string> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -168,13 +169,13 @@ class Reader {
   }
 }
 
-/** Anything but a file, such as a pipe, could take for ever to say how it ends. */
+/** Other files, such as a pipe, may never reach an end. */
 function mustBeFile(stats: Stats): void {
   if (!stats.isFile()) throw new Error('it is not a regular file');
 }
 
 async function readKeyFile(path: string): Promise<string> {
-  // Without O_NONBLOCK opening a pipe waits until somebody writes to it.
+  // Without O_NONBLOCK, opening a pipe blocks until another process opens it for writing.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     mustBeFile(await file.stat());
@@ -186,7 +187,7 @@ async function readKeyFile(path: string): Promise<string> {
   }
 }
 
-/** One read may give fewer bytes than there are. */
+/** A single read may return fewer bytes than requested. */
 async function readUpTo(file: FileHandle, bytesMax: number): Promise<Buffer> {
   const buffer = Buffer.alloc(bytesMax);
   let length = 0;

@@ -1,7 +1,7 @@
 /**
- * A quota of elements a minute: a bucket that holds a minute's worth and fills evenly. A draw larger than the bucket is
- * let through when the bucket is full and leaves a debt, so that every legal draw has its turn and Retry-After is never
- * a lie.
+ * A quota of elements per minute: a token bucket that holds a minute's worth and refills continuously. A draw larger
+ * than the bucket is accepted when the bucket is full and leaves a debt. So every legal draw is accepted eventually,
+ * and Retry-After is always correct.
  */
 
 /** How a key's elements are counted: by a Quota here, or where the Quota is in another process. */
@@ -19,7 +19,7 @@ export class Quota implements QuotaAccount {
   #elements: number;
   #filledAtMs: number;
 
-  /** `now` gives milliseconds of a clock that never goes back. */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(elementsPerMinute: number, now: () => number) {
     this.#elementsPerMinute = elementsPerMinute;
     this.#now = now;
@@ -31,7 +31,7 @@ export class Quota implements QuotaAccount {
     return this.#elementsPerMinute;
   }
 
-  /** Takes the elements and returns 0, or takes none and returns the milliseconds after which it would. */
+  /** Charges the elements and returns 0, or charges nothing and returns the milliseconds to wait. */
   charge(elements: number): number {
     const nowMs = this.#now();
     const perMs = this.#elementsPerMinute / 60_000;
@@ -43,7 +43,7 @@ export class Quota implements QuotaAccount {
     return 0;
   }
 
-  /** Gives back what was charged for a draw that was not done. */
+  /** Refunds a charge for a draw that was not completed. */
   refund(elements: number): void {
     this.#elements = Math.min(this.#elementsPerMinute, this.#elements + elements);
   }

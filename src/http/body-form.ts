@@ -1,7 +1,4 @@
-/**
- * In which form a body comes, as its headers say: the media type by the grammar of RFC 9110 (section 8.3.1), its
- * charset, its codings.
- */
+/** The form of a body by its headers: media type (grammar of RFC 9110, section 8.3.1), charset and content codings. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { Problem } from '../errors.js';
@@ -9,7 +6,7 @@ import { Problem } from '../errors.js';
 export interface MediaType {
   /** Type and subtype in lower case. */
   readonly type: string;
-  /** In lower case and without quotes; undefined where none is given. */
+  /** In lower case and without quotes; undefined if none is given. */
   readonly charset: string | undefined;
 }
 
@@ -18,12 +15,10 @@ const quoted = '"(?:[^"\\\\\\x00-\\x08\\x0a-\\x1f\\x7f]|\\\\[^\\x00-\\x08\\x0a-\
 // Blanks around "=" are not in the grammar, but some clients write them.
 const parameter = `(${token})[ \\t]*=[ \\t]*(${token}|${quoted})`;
 const essence = new RegExp(`[ \\t]*(${token}/${token})[ \\t]*`, 'y');
-/**
- * A semicolon, and a parameter or nothing. What matches is never ambiguous, so it takes time in proportion to the text.
- */
+/** A semicolon and an optional parameter. The expression is unambiguous, so it matches in linear time. */
 const nextParameter = new RegExp(`;[ \\t]*(?:${parameter}[ \\t]*)?`, 'y');
 
-/** The media type that a header says; undefined where it is none. */
+/** Parses a Content-Type; undefined if it is malformed. */
 export function parseMediaType(text: string): MediaType | undefined {
   essence.lastIndex = 0;
   const type = essence.exec(text)?.[1]?.toLowerCase();
@@ -44,17 +39,17 @@ function unquoted(value: string): string {
   return value.startsWith('"') ? value.slice(1, -1).replaceAll(/\\(.)/g, '$1') : value;
 }
 
-/** What a route takes. */
+/** The bodies that a route accepts. */
 export interface BodyForm {
   /** Media types, in lower case. */
   readonly types: readonly string[];
-  /** Whether a body without Content-Type is taken. */
+  /** Whether a body without Content-Type is accepted. */
   readonly typeMayBeAbsent: boolean;
 }
 
 const json = 'application/json';
 
-/** Has every route with a body that `app` gets from now on refuse other forms, before the body is read. */
+/** Makes routes with a body, registered on `app` from now on, refuse other forms before they read the body. */
 export function refuseOtherMediaTypes(app: FastifyInstance, form: BodyForm): void {
   const refuse: onRequestHookHandler = (request, _reply, done) => done(formRefusal(request.headers, form));
   app.addHook('onRoute', (route) => {
@@ -62,13 +57,13 @@ export function refuseOtherMediaTypes(app: FastifyInstance, form: BodyForm): voi
   });
 }
 
-/** Why a body in this form is not taken; undefined where it is. */
+/** The problem for a body that is not accepted; undefined if it is. */
 function formRefusal(headers: IncomingHttpHeaders, { types, typeMayBeAbsent }: BodyForm): Problem | undefined {
   const { 'content-type': contentType, 'content-encoding': contentEncoding } = headers;
   if (contentEncoding !== undefined && !isIdentity(contentEncoding)) {
     return refusal('The body has a Content-Encoding. Send it uncompressed, without one.');
   }
-  // What most clients send.
+  // The fast path: most clients send exactly this.
   if (contentType === json) return undefined;
   const right = `Send Content-Type: ${types.join(' or ')}.`;
   if (contentType === undefined || contentType === '') {
@@ -86,7 +81,7 @@ function isUtf8(charset: string): boolean {
   return charset === 'utf-8' || charset === 'utf8';
 }
 
-/** Whether the body is as it is: identity is no coding, but clients name it (RFC 9110, section 12.5.3). */
+/** Whether the body is not encoded. `identity` means no coding (RFC 9110, section 12.5.3). */
 function isIdentity(contentEncoding: string): boolean {
   return contentEncoding.split(',').every((coding) => /^[ \t]*(?:identity)?[ \t]*$/i.test(coding));
 }

@@ -1,7 +1,6 @@
 /**
- * Reads a body into one buffer, from the chunks as they arrive. What a client only announces takes no memory, and
- * however small its chunks are, what is kept is at most sixteen times what has arrived, and no more than the body's
- * limit.
+ * Reads a body into one buffer, from the chunks as they arrive. Content-Length alone allocates nothing: the buffer is
+ * at most sixteen times as large as the bytes that have arrived, and never larger than the body's limit.
  */
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
@@ -11,37 +10,36 @@ import { connectionOf } from './connection.js';
 export interface BodyLimits {
   readonly bytesMax: number;
   /**
-   * Bytes in front of what must lie on a multiple of eight in memory. Undefined where nothing must: then a body that
-   * comes in one chunk is not copied.
+   * Offset in the body that must be aligned to eight bytes in memory. If it is undefined, a body of one chunk is not
+   * copied.
    */
   readonly alignedFrom?: number | undefined;
 }
 
 /**
- * Called once, with an error or the bytes of the body. They lie on a buffer of the request's memory, unless they came
- * in one chunk.
+ * Called once, with an error or the bytes of the body. A body of several chunks is in a buffer of the request's memory.
  */
 export type BodyRead = (error: Error | null, bytes?: Buffer) => void;
 
 /** The largest element of a tensor. */
 const alignment = 8;
 
-/** The buffer of a body that comes in several chunks holds so much at least. */
+/** Least size of the buffer of a body of several chunks. */
 const firstBytes = 2 ** 16;
 
-/** A buffer is at most so many times as large as what has arrived, until there is enough to believe the rest. */
+/** Until Content-Length is trusted, the buffer is at most this many times as large as the bytes that have arrived. */
 const growth = 16;
 
 /** Bytes after which Content-Length is trusted. */
 const trustedBytes = 2 ** 20;
 
-/** A small body is parsed at once, into arrays of up to two bytes for each of its own: they are counted with it. */
+/** A small body is parsed at once, into arrays of up to two bytes for each of its bytes; both count. */
 const smallBytesMax = 2 ** 16;
 const smallFactor = 3;
 
-/** How large the buffer should be once `received` bytes have arrived. */
+/** Size of the buffer once `received` bytes have arrived. */
 function sizeFor(received: number, declared: number, bytesMax: number): number {
-  // Of a chunked body only its limit is known.
+  // A chunked body declares no length.
   if (Number.isNaN(declared)) return Math.min(Math.max(firstBytes, 2 * received), bytesMax);
   return received >= trustedBytes ? declared : Math.min(Math.max(firstBytes, growth * received), declared);
 }
@@ -68,7 +66,7 @@ class BodyReader {
     if (this.#declared > bytesMax) throw this.#tooLarge();
   }
 
-  /** Takes a chunk that nobody else writes to any more. */
+  /** Adds a chunk whose memory is not reused. */
   add(chunk: Buffer): void {
     if (this.#length > 0 || this.#copied || chunk.length > this.#bytesMax) {
       this.copy(chunk);
@@ -80,7 +78,7 @@ class BodyReader {
     this.#length = chunk.length;
   }
 
-  /** Takes a chunk that is overwritten once this returns. */
+  /** Adds a chunk that is overwritten once this returns. */
   copy(chunk: Buffer): void {
     const length = this.#length + chunk.length;
     if (length > this.#bytesMax) throw this.#tooLarge();
@@ -88,7 +86,7 @@ class BodyReader {
     this.#length = length;
   }
 
-  /** @throws {Problem} `bad-request` when the body is shorter or longer than it was declared to be */
+  /** @throws {Problem} `bad-request` if the length of the body is not its Content-Length */
   bytes(): Buffer {
     if (this.#length !== this.#declared && !Number.isNaN(this.#declared)) {
       throw new Problem('bad-request', `Content-Length is ${this.#declared}, but the body has ${this.#length} bytes.`);

@@ -1,8 +1,7 @@
 /**
  * A connection of a client, with the gate between its socket and Node's HTTP parser. Node parses all of a read, 64 KiB
- * and thousands of requests sent ahead (pipelined), before anything can stop it; so the gate hands it one request at a
- * time. What is behind a request that has not been answered waits unparsed, as the bytes it came in, and reading stops
- * while too much waits.
+ * and thousands of pipelined requests, before anything can stop it; so the gate passes it one request at a time. Bytes
+ * behind a request in flight wait unparsed, and reading stops while too many wait (back-pressure).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
@@ -11,32 +10,34 @@ import type { Request } from './node-messages.js';
 import { parsedUnseen } from './parser-body.js';
 import { shareReadBuffer } from './shared-read-buffer.js';
 
-/** Where a head ends. Node's parser takes no line of a head that ends otherwise, unless it is told to be lenient. */
+/** The end of a head. Node's parser accepts no other line ending, unless it is lenient. */
 const headEnd = Buffer.from('\r\n\r\n');
 const headEndBits = 0x0d0a0d0a;
 const shortHeadBytes = 1024;
 
-/** Pieces this short are not counted: it would take longer than to parse them. */
+/** Shorter pieces are not counted: counting would take longer than parsing them. */
 const uncountedBytesMax = 2 ** 14;
 
 /**
- * A chunked body is parsed in pieces of so many bytes, after each of which it is asked whether more is wanted. This is
- * a little more than the one-byte chunks that a body may have, which take about a millisecond; 64 KiB of them took 12.
+ * A chunked body is parsed in pieces of this many bytes, and each piece may stop the parsing. It is a little more than
+ * `piecesMin` one-byte chunks take, so that a body in absurdly small pieces is refused before it blocks the event loop.
  */
 const chunkedBytesMax = 6400;
 
-/** Reading stops while so many bytes or pieces wait unparsed; one read more may come. */
+/** Reading stops while this many bytes or pieces wait unparsed; one more read may arrive. */
 const parkedBytesMax = 2 ** 16;
 const parkedPiecesMax = 16;
 
-/** How long a client that was answered before it had sent all may pause before its connection is closed. */
+/** How long a client may pause after an early reply, in the middle of its body, before its connection is closed. */
 const lingerSilenceMs = 1000;
 
 /**
- * What a connection is doing. `busy`: a request has come whose reply is not out, or bytes wait to be parsed.
- * `headless`: no complete head has come, or after a reply no complete body; the client is silent, or has stopped in the
- * middle of one. `idle`: its last request has been answered, and nothing has come since. `lingering`: all has been
- * said; what still comes is thrown away.
+ * The state of a connection.
+ *
+ * - `busy`: a request is in flight, or bytes wait to be parsed.
+ * - `headless`: no complete head has arrived, or after a reply no complete body.
+ * - `idle`: the last request has been answered, and nothing has arrived since (keep-alive).
+ * - `lingering`: the last reply has been sent; bytes that still arrive are discarded (lingering close).
  */
 export type Activity = 'busy' | 'headless' | 'idle' | 'lingering';
 
@@ -50,40 +51,40 @@ export function connectionOf(socket: Socket & { [ownConnection]?: Connection }):
 export interface ConnectionParts {
   /** A large piece has been read; the connection may be held back until the next turn of the event loop. */
   readonly countRead: (connection: Connection) => void;
-  /** Wakes the connection in a turn of the event loop that it has for itself. */
+  /** Resumes the connection in a turn of the event loop of its own. */
   readonly inItsTurn: (connection: Connection) => void;
   /** How long a connection may be idle. */
   readonly idleMs: () => number;
   /** The last request of a connection is answered with Connection: close. */
   readonly requestsMax: number;
-  /** How long, and how many bytes, a client that was answered may go on sending. */
+  /** Limits of a lingering close: how long, and how many bytes, the client may go on sending. */
   readonly lingerMsMax: number;
   readonly lingerBytesMax: number;
 }
 
 export class Connection implements BagItem {
-  place = 0;
-  /** When its activity began; where it is `busy`, when the last of a body came. */
+  bagIndex = 0;
+  /** When its state began; while `busy`, when the last bytes of a body arrived. */
   sinceMs = performance.now();
   readonly socket: Socket;
   readonly #parts: ConnectionParts;
   /** Node's own listeners, which parse. */
   readonly #parse: (bytes: Buffer) => void;
   readonly #parseEnd: () => void;
-  /** What has come and has not been parsed, in its order. */
+  /** Bytes that have arrived and have not been parsed, in order. */
   #parked: Buffer[] = [];
   #parkedBytes = 0;
   #requests = 0;
   #request: IncomingMessage | undefined;
-  /** The reply that is not out. */
+  /** The reply in flight. */
   #reply: ServerResponse | undefined;
-  /** When its reply was first seen to have begun; 0 before. */
+  /** When the reply was first seen to have begun; 0 before. */
   #replySeenAtMs = 0;
-  /** How much of the body of the last request is to come; infinite for a chunked one. */
+  /** Bytes of the last request's body still to arrive; infinite for a chunked body. */
   #bodyBytesLeft = 0;
-  /** The last bytes of a head, or of a chunked body, whose end has not come. */
+  /** The last bytes of an incomplete head or chunked body. */
   #lastBytes = 0;
-  /** Takes the body of the request under way, in place of its stream. */
+  /** Receives the body of the request in flight, in place of its stream. */
   #takeBody: ((piece: Buffer) => void) | undefined;
   #inHead = true;
   #paused = false;
@@ -91,7 +92,7 @@ export class Connection implements BagItem {
   #lingering = false;
   #lingerBytes = 0;
 
-  /** Call it once Node's own listener has set the socket up, before anything is read. */
+  /** Call it after Node's own listener has set the socket up, and before anything is read. */
   constructor(socket: Socket & { [ownConnection]?: Connection }, parts: ConnectionParts) {
     this.socket = socket;
     this.#parts = parts;
@@ -117,29 +118,29 @@ export class Connection implements BagItem {
     return this.#inHead || !this.#bodyIsOver() ? 'headless' : 'idle';
   }
 
-  /** Whether nothing has ever come. */
+  /** Whether the client has never sent anything. */
   get silent(): boolean {
     return this.socket.bytesRead === 0;
   }
 
-  /** How long nothing more has come of the body of a request; 0 where all of it has. */
+  /** How long the body of a request has stalled; 0 if it is complete. */
   stalledMs(nowMs: number): number {
     return this.#reply && !this.#bodyIsOver() ? nowMs - this.sinceMs : 0;
   }
 
-  /** Whether the reply under way has begun to leave. */
+  /** Whether bytes of the reply in flight have been sent. */
   get replyHasBegun(): boolean {
     return this.#reply?.headersSent === true;
   }
 
-  /** How long the reply under way has been seen to be on its way by whoever asks; 0 for the first time. */
+  /** Milliseconds since this was first called for the reply in flight; 0 at the first call. */
   replyMs(nowMs: number): number {
     if (!this.replyHasBegun) return 0;
     this.#replySeenAtMs ||= nowMs;
     return nowMs - this.#replySeenAtMs;
   }
 
-  /** A request has come; Node calls it from within the parser. */
+  /** A request has arrived. Node calls this from within the parser. */
   begin(request: IncomingMessage, reply: ServerResponse): void {
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
     this.#request = request;
@@ -154,24 +155,21 @@ export class Connection implements BagItem {
     if (this.#bodyBytesLeft > 0) this.sinceMs = performance.now();
   }
 
-  /** The origin of the page that sent the request under way, if one is and a page did. */
+  /** The Origin header of the request in flight; undefined without one. */
   get origin(): string | undefined {
     return this.#reply && this.#request?.headers.origin;
   }
 
-  /**
-   * Tells a client that holds its body back until it hears whether anybody wants it (RFC 9110, section 10.1.1) that
-   * somebody does.
-   */
+  /** Sends 100 Continue to a client that waits for it with its body (RFC 9110, section 10.1.1). */
   askForBody(request: IncomingMessage): void {
     if (request.headers.expect === undefined || request.httpVersion !== '1.1') return;
     if (request === this.#request && !request.complete) this.#reply?.writeContinue();
   }
 
   /**
-   * Hands the body of `request` to `take`, piece by piece as it is read, and nothing of it to the stream, which only
-   * ends; false where that cannot be, and the stream has it. A piece is overwritten once `take` returns. Node copies
-   * each piece for the stream into memory of its own, and V8 marks its heap for that, up to 10 ms at a time.
+   * Passes the body of `request` to `take` in pieces, as they are read; the stream of the request only ends. A piece is
+   * overwritten once `take` returns. Returns false if that is impossible; the stream then has the body. The stream
+   * would cost a copy of each piece in new external memory, for which V8 marks its whole heap.
    */
   takeBody(request: IncomingMessage, take: (piece: Buffer) => void): boolean {
     const direct =
@@ -184,18 +182,18 @@ export class Connection implements BagItem {
     return direct;
   }
 
-  /** The reply is out. */
+  /** The reply has been sent. */
   over(reply: ServerResponse): void {
     if (this.#reply !== reply) return;
     this.#reply = undefined;
     this.sinceMs = performance.now();
     if (this.#bodyIsOver()) {
       this.#bodyBytesLeft = 0;
-      // What lives long keeps nothing of a request.
+      // A long-lived connection must not hold memory of a past request.
       this.#request = undefined;
     }
     if (this.#parked.length > 0) {
-      // Node has just set the time that an idle connection has, which this one is not.
+      // Node has just set the keep-alive timeout, but this connection is not idle.
       this.socket.setTimeout(0);
       this.#parts.inItsTurn(this);
     } else if (this.#clientEnded) {
@@ -203,7 +201,7 @@ export class Connection implements BagItem {
     }
   }
 
-  /** Reads no more until `goOn`. */
+  /** Stops reading until `goOn`. */
   holdBack(): void {
     this.socket.pause();
   }
@@ -212,10 +210,10 @@ export class Connection implements BagItem {
     if (!this.#paused && !this.socket.destroyed) this.socket.resume();
   }
 
-  /** Parses what waits, up to the next request. */
+  /** Parses the waiting bytes, up to the next request. */
   wake(): void {
     if (this.#lingering || this.socket.destroyed) return;
-    const bytes = this.#parked.length === 1 ? (this.#parked[0] as Buffer) : Buffer.concat(this.#parked);
+    const bytes = this.#parked.length === 1 ? this.#parked[0] : Buffer.concat(this.#parked);
     this.#parked = [];
     this.#parkedBytes = 0;
     this.#feed(bytes);
@@ -224,15 +222,15 @@ export class Connection implements BagItem {
       this.socket.resume();
     }
     if (this.#lingering || this.activity === 'busy') return;
-    // What waited was no whole request.
+    // The waiting bytes were no complete request.
     this.socket.setTimeout(this.#parts.idleMs());
     if (this.#clientEnded) this.#parseEnd();
   }
 
   /**
-   * Ends the connection once what has been written is out. What still comes is not parsed but thrown away, within
-   * limits: closing at once would reset the connection, and a client that is still sending would never see why. Many
-   * clients do not look before they have sent all.
+   * Lingering close: ends the connection after the reply has been sent, and discards bytes that still arrive, within
+   * limits. Closing at once would reset the connection, and a client that is still sending would lose the reply: many
+   * clients read it only after they have sent the whole body.
    */
   linger(): void {
     if (this.#lingering) return;
@@ -252,9 +250,7 @@ export class Connection implements BagItem {
     return this.#bodyBytesLeft === 0 || (this.#request as IncomingMessage).complete;
   }
 
-  /**
-   * Whether the request has been answered, or will be, and no other will come: its connection closes with the reply.
-   */
+  /** Whether the connection closes with the reply in flight, or has closed with the last one. */
   #restIsUnwanted(): boolean {
     const reply = this.#reply;
     if (!reply || this.#bodyIsOver()) return false;
@@ -268,7 +264,7 @@ export class Connection implements BagItem {
     else this.#feed(bytes);
   }
 
-  /** Parses until the end of `bytes`, or of a request whose reply is not out. */
+  /** Parses until the end of `bytes`, or the end of a request that must be answered first. */
   #feed(bytes: Buffer): void {
     let start = 0;
     while (start < bytes.length) {
@@ -289,7 +285,7 @@ export class Connection implements BagItem {
   #passBody(take: (piece: Buffer) => void, piece: Buffer): void {
     take(piece);
     if (this.#bodyBytesLeft === 0) this.#takeBody = undefined;
-    // Its client may have been given up meanwhile.
+    // The connection may have been closed meanwhile.
     if (!this.socket.destroyed) parsedUnseen(this.socket, () => this.#parse(piece));
   }
 
@@ -316,14 +312,14 @@ export class Connection implements BagItem {
   }
 
   /**
-   * Where the next end of a head ends, which may have begun in what was parsed before; the end of `bytes` if it does
-   * not come.
+   * Offset behind the next end of a head, which may have begun in bytes parsed before; the length of `bytes` if there
+   * is none.
    */
   #afterHeadEnd(bytes: Buffer, start: number): number {
     if (this.#lastBytes !== 0) {
       const mostBytes = Math.min(bytes.length, start + headEnd.length - 1);
       for (let end = start; end < mostBytes; end++) {
-        this.#lastBytes = (this.#lastBytes << 8) | (bytes[end] as number);
+        this.#lastBytes = (this.#lastBytes << 8) | bytes[end];
         if (this.#lastBytes !== headEndBits) continue;
         this.#lastBytes = 0;
         return end + 1;
@@ -336,12 +332,12 @@ export class Connection implements BagItem {
       return at + headEnd.length;
     }
     for (let last = Math.max(start, bytes.length - headEnd.length); last < bytes.length; last++)
-      this.#lastBytes = (this.#lastBytes << 8) | (bytes[last] as number);
+      this.#lastBytes = (this.#lastBytes << 8) | bytes[last];
     return bytes.length;
   }
 
   #park(bytes: Buffer): void {
-    // What was read lies in memory that is used again.
+    // The read buffer is reused, so the bytes are copied.
     this.#parked.push(Buffer.from(bytes));
     this.#parkedBytes += bytes.length;
     if (this.#parkedBytes < parkedBytesMax && this.#parked.length < parkedPiecesMax) return;
@@ -354,7 +350,7 @@ export class Connection implements BagItem {
     if (this.#lingerBytes > this.#parts.lingerBytesMax) this.socket.destroy();
   }
 
-  /** The client sends no more. With nothing waiting, that is how clients leave, and what they asked for is given up. */
+  /** The client has half-closed. If no bytes wait to be parsed, it counts as gone, and its draw is abandoned. */
   #end(): void {
     this.#clientEnded = true;
     if (this.#lingering || this.#parked.length > 0) return;
@@ -362,7 +358,7 @@ export class Connection implements BagItem {
   }
 }
 
-/** Heads are short, and a call into Node's own search takes longer than to look at every fourth byte of one. */
+/** A loop over every fourth byte: heads are short, and a call of `Buffer.indexOf` would take longer. */
 function findHeadEnd(bytes: Buffer, start: number): number {
   const shortEnd = Math.min(bytes.length, start + shortHeadBytes);
   for (let last = start + 3; last < shortEnd; last += 4) {

@@ -1,6 +1,6 @@
 /**
- * The connections of a server: how many there may be, which of them has to go when there are too many, how long each
- * may take, and in which order they are served what they have sent ahead.
+ * The connections of a server: their limit, which of them is closed above it, their timeouts, and the order in which
+ * pipelined requests are parsed.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,33 +12,33 @@ export interface ConnectionLimits {
   readonly requestsPerSocketMax: number;
   readonly keepAliveTimeoutMs: number;
   readonly replyTimeoutMs: number;
-  /** As long as a request may take may a client go on sending that was answered before it had sent all. */
+  /** Time limit of a request, and of the bytes that a client still sends after an early reply. */
   readonly requestTimeoutMs: number;
 }
 
-/** How often replies under way are looked at. */
+/** How often the timeouts of replies in flight are checked. */
 const checkIntervalMs = 1000;
 
 /**
- * How long one turn of the event loop reads large pieces: libuv reads each socket up to 32 times in a row
- * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, and eight bodies at once held the
- * thread for 30 ms.
+ * How long one turn of the event loop reads large pieces. libuv reads each socket up to 32 times in a row
+ * (https://github.com/libuv/libuv/blob/v1.51.0/src/unix/stream.c, uv__read), 2 MiB, so a few large bodies at once would
+ * block the event loop.
  */
 const turnReadMsMax = 1;
 
 /**
- * A client that was answered may go on sending so much, far more than any body that is let in; a turn throws away what
- * a millisecond is enough for.
+ * Most bytes that a lingering close discards, far more than any body that is let in. Each turn of the event loop
+ * discards as many as it can in a millisecond.
  */
 const lingerBytesMax = 2 ** 30;
 
-/** Idle connections keep their time until so much of the table is taken. */
+/** Idle connections keep their full timeout until this share of the table is in use. */
 const roomyShare = 0.75;
 
-/** A body that has stopped for so long may make way: a lost packet is sent again within a few hundred milliseconds. */
+/** A connection whose body has stalled this long may be closed; a lost packet is resent well before that. */
 const stalledMsMin = 1000;
 
-/** However full the table is, an idle connection is told that it has so long. */
+/** Least keep-alive timeout, however full the table is. */
 const keepAliveMsMin = 1000;
 
 export class Connections {
@@ -48,7 +48,7 @@ export class Connections {
   /** When this turn began to read large pieces, 0 before, and the connections that wait for the next. */
   #readSinceMs = 0;
   #heldBack: Connection[] = [];
-  /** Connections with requests that wait for their turn. */
+  /** Connections with pipelined requests that wait to be parsed. */
   readonly #waiting: Connection[] = [];
   readonly #parts: ConnectionParts;
   readonly #check: NodeJS.Timeout;
@@ -75,7 +75,7 @@ export class Connections {
     return this.#all.size;
   }
 
-  /** Closes the connections whose clients ask for nothing, but for those that came within the last `newMs`. */
+  /** Closes the connections without a request, except those accepted within the last `newMs`. */
   closeIdle(newMs: number): void {
     const before = performance.now() - newMs;
     for (const { activity, silent, sinceMs, socket } of this.#all) {
@@ -99,9 +99,9 @@ export class Connections {
   }
 
   /**
-   * Closes a connection that lingers, or else the one on which nothing has come for the longest time, be it idle,
-   * without a complete head or in the middle of a body; never one with a complete request in flight. Idle ones first
-   * would be worse: a thousand silent connections would close those of clients that have just been served.
+   * Closes a lingering connection, or else the one that has been silent for the longest time: idle, without a complete
+   * head, or in the middle of a body. A connection with a complete request in flight is never closed. Closing idle
+   * connections first would be worse: a thousand silent connections would then close those of active clients.
    */
   #makeRoom(newcomer: Connection): void {
     const nowMs = performance.now();
@@ -143,7 +143,7 @@ export class Connections {
     for (const connection of this.#heldBack.splice(0)) connection.goOn();
   };
 
-  /** Each turn of the event loop parses one request that was sent ahead, of whichever connection has waited longest. */
+  /** Each turn of the event loop parses one pipelined request, of the connection that has waited longest. */
   #wait(connection: Connection): void {
     this.#waiting.push(connection);
     if (this.#waiting.length === 1) setImmediate(this.#wake);
@@ -155,7 +155,7 @@ export class Connections {
     if (this.#waiting.length > 0) setImmediate(this.#wake);
   };
 
-  /** Closes the connections of clients that do not take their replies: what waits to be sent is memory. */
+  /** Closes the connections of clients that do not read their replies, since unsent replies hold memory. */
   #closeSlowReaders(): void {
     const nowMs = performance.now();
     for (const connection of this.#all) {

@@ -1,18 +1,18 @@
 /**
- * Replies that are the same for everybody for as long as the process runs: pages, their files, the OpenAPI document.
- * Each is one buffer with a strong ETag, made once; every reply sends that buffer, so replies that wait for their
- * clients take no memory of their own, and no file is opened for a request.
+ * Replies that never change while the process runs: pages, their files, the OpenAPI document. Each is one buffer with a
+ * strong ETag, made at the start. All replies send that buffer, so slow clients take no memory, and no request opens a
+ * file.
  */
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 
 export interface ConstantReply {
   readonly body: Buffer;
-  /** Media type, ETag, Cache-Control, and what else the reply is to have. */
+  /** Media type, ETag, Cache-Control and further headers. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The addresses do not change with the content, so clients ask each time whether what they have is still the same. */
+/** The URLs stay the same when the content changes, so clients must revalidate each time. */
 const cacheControl = 'no-cache';
 
 export function constantReply(
@@ -26,8 +26,8 @@ export function constantReply(
 }
 
 /**
- * Whether a client that sends this If-None-Match has the content already (RFC 9110, 13.1.2). An ETag here has neither
- * quotes nor commas inside, so it is in the list if it is in the text.
+ * Whether If-None-Match lists this ETag (RFC 9110, section 13.1.2). An ETag here has neither quotes nor commas inside,
+ * so a search in the text is enough.
  */
 function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
   return ifNoneMatch !== undefined && (ifNoneMatch.trim() === '*' || ifNoneMatch.includes(etag));
@@ -42,7 +42,7 @@ export function sendConstant(
   return isKnown(request.headers['if-none-match'], headers.etag as string) ? reply.code(304).send() : reply.send(body);
 }
 
-/** A route that always answers with this. */
+/** A route handler that always sends this reply. */
 export function serveConstant(constant: ConstantReply): RouteHandlerMethod {
   return (request, reply) => sendConstant(request, reply, constant);
 }

@@ -1,8 +1,8 @@
 /**
  * Cross-origin resource sharing (WHATWG Fetch, section 3.2): which pages of other origins a browser lets read replies.
- * A module of our own and no plugin of Fastify, because errors that are answered in front of Fastify, or on the raw
- * socket, need the headers too: without them a page sees a failed request instead of a 503 and its Retry-After. Never
- * allows credentials: keys are in a header that scripts set.
+ * This is no plugin of Fastify, because errors sent in front of Fastify or on the raw socket need the headers too:
+ * without them a page sees a failed request instead of a 503 and its Retry-After. Credentials are never allowed:
+ * scripts send keys in a header.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -16,41 +16,41 @@ const requestHeaders =
 const replyHeaders =
   'x-request-id, retry-after, x-provider, x-provider-device, inference-header-content-length, allow, www-authenticate, etag';
 
-/** How long a browser may go on without another preflight; none keeps one for longer. */
+/** How long a browser may cache a preflight; no browser caches one for longer. */
 const preflightSeconds = 7200;
 
 const none: Headers = {};
 
 export class Cors {
-  readonly #anybody: Headers | undefined;
+  readonly #anyOrigin: Headers | undefined;
   readonly #origins: ReadonlyMap<string, Headers>;
   readonly #others: Headers;
 
-  /** @param origins such as https://example.org, or "*" for all; none where sharing is off */
+  /** @param origins such as https://example.org, or "*" for all; empty if sharing is off */
   constructor(origins: readonly string[]) {
     const headersOf = (origin: string) => ({
       'access-control-allow-origin': origin,
       'access-control-expose-headers': replyHeaders,
     });
-    this.#anybody = origins.includes('*') ? headersOf('*') : undefined;
+    this.#anyOrigin = origins.includes('*') ? headersOf('*') : undefined;
     this.#others = origins.length > 0 ? { vary: 'origin' } : none;
     this.#origins = new Map(origins.map((origin) => [origin, { ...headersOf(origin), ...this.#others }]));
   }
 
-  /** Headers of every reply to a request of this origin. A cache may not give them to another one. */
+  /** Headers of every reply to a request of this origin. Caches must not reuse them for another origin. */
   headersFor(origin: string | undefined): Headers {
-    if (this.#anybody) return this.#anybody;
+    if (this.#anyOrigin) return this.#anyOrigin;
     return (origin === undefined ? undefined : this.#origins.get(origin)) ?? this.#others;
   }
 
   /**
-   * Headers of the reply to a preflight of a path that takes these methods; undefined for any other request, or where
-   * its origin is not allowed.
+   * Headers of the reply to a preflight of a path with these methods; undefined if the request is no preflight, or its
+   * origin is not allowed.
    */
   preflightFor(method: string, headers: IncomingHttpHeaders, methods: string): Headers | undefined {
     const { origin, 'access-control-request-method': wanted } = headers;
     if (method !== 'OPTIONS' || origin === undefined || wanted === undefined) return undefined;
-    if (!this.#anybody && !this.#origins.has(origin)) return undefined;
+    if (!this.#anyOrigin && !this.#origins.has(origin)) return undefined;
     return {
       'access-control-allow-methods': methods,
       'access-control-allow-headers': requestHeaders,

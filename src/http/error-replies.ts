@@ -44,13 +44,13 @@ export interface ErrorReplyParts {
   readonly observer: HttpObserver;
 }
 
-/** What a code means, and what to send instead. */
+/** A problem whose detail is the meaning and the remedy of its code. */
 function explained(code: ProblemCode): Problem {
   const { meaning, remedy } = problemKind(code);
   return new Problem(code, `${meaning} ${remedy}`);
 }
 
-/** The problem that an error of a hook, a handler or Fastify tells the client; undefined when the mistake is ours. */
+/** The client's problem for an error of a hook, a handler or Fastify; undefined for a bug of the service. */
 function problemOf(error: FastifyError): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof MalformedJsonError) return new Problem('malformed-json', error.message);
@@ -60,7 +60,7 @@ function problemOf(error: FastifyError): Problem | undefined {
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? explained('bad-request') : undefined;
 }
 
-/** Answers an error of a request that Fastify has. */
+/** Replies to an error of a request inside Fastify. */
 function answerError(
   error: FastifyError,
   request: FastifyRequest,
@@ -76,11 +76,11 @@ function answerError(
 type ClientError = Error & { readonly code?: string };
 
 /**
- * Answers on the raw socket when Node could not read a request at all, unless nobody is left to hear it. Every earlier
- * request of the connection has been answered: it is only then that Node gets the bytes of the next.
+ * Replies on the raw socket when Node could not parse a request, unless the client has gone. Earlier requests of the
+ * connection have been answered, since Node gets the bytes of the next request only then.
  */
 function answerUnread(error: ClientError, socket: Socket, { problems, observer }: ErrorReplyParts): void {
-  // What comes after the head of a reply would be read as part of it.
+  // After the head of a reply, the client would read this as part of that reply.
   if (error.code === 'ECONNRESET' || !socket.writable || connectionOf(socket)?.replyHasBegun) {
     socket.destroy();
     return;
@@ -90,7 +90,7 @@ function answerUnread(error: ClientError, socket: Socket, { problems, observer }
   observer.unread(problem);
 }
 
-/** Whether the client went away while its reply was streamed: nobody is left to answer, and nothing is wrong here. */
+/** Whether the client disconnected while its reply was streamed, which is no error of the service. */
 function isReaderGone({ code }: FastifyError, { raw }: FastifyRequest): boolean {
   return code === 'ERR_STREAM_PREMATURE_CLOSE' && raw.socket.destroyed;
 }
@@ -101,7 +101,7 @@ export function errorReplyOptions(parts: ErrorReplyParts) {
     /** Errors of Node's parser. */
     clientErrorHandler: (error: ClientError, socket: Socket) => {
       const answer = () => answerUnread(error, socket, parts);
-      // Node checks timeouts once a second: hundreds at once would hold the thread.
+      // Node checks timeouts once a second: hundreds of replies in one turn would block the event loop.
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') nextTurn().then(answer);
       else answer();
     },
@@ -113,17 +113,17 @@ export function errorReplyOptions(parts: ErrorReplyParts) {
   };
 }
 
-/** Installs the error replies. Call it before any route is added: it learns the routes as they come. */
+/** Installs the error replies. Call it before any route is registered: a hook collects the routes. */
 export function installErrorReplies(app: FastifyInstance, parts: ErrorReplyParts, cors: Cors): void {
   const { problems, observer } = parts;
-  // Node would close the connection without a word.
+  // Without a listener, Node closes the connection without a reply.
   app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
-    const problem = new Problem('bad-request', 'This service is no proxy. Send requests for its own paths.');
+    const problem = new Problem('bad-request', 'This service is not a proxy. Send requests for its own paths.');
     problems.write(problem, socket);
     observer.unread(problem);
   });
   refuseUnroutable(app, cors);
-  // Plugins that look for a file themselves end here.
+  // Reached by plugins that look up files themselves.
   app.setNotFoundHandler((request, reply) => {
     const problem = explained('not-found');
     observer.refused(problem, knownRequest(request));
@@ -161,6 +161,6 @@ function refuseUnroutable(app: FastifyInstance, cors: Cors): void {
       return;
     }
     reply.header('allow', methods);
-    done(new Problem('method-not-allowed', `This path takes ${methods}.`));
+    done(new Problem('method-not-allowed', `This path supports only ${methods}.`));
   });
 }

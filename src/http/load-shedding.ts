@@ -1,7 +1,7 @@
 /**
- * Refuses draws of a caller for whom the queue is full, before the app hears of them. As a request like any other, with
- * its hooks, a refusal takes so much code that a replica which has never refused before, and has none of it compiled,
- * answers the first hundreds of a storm late.
+ * Load shedding: refuses draws of a caller whose queue is full, before Fastify handles them. Through Fastify and its
+ * hooks a refusal runs much more code. V8 has not compiled that code on a replica that has never refused, so the first
+ * hundreds of refusals would be late.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Problem } from '../errors.js';
@@ -13,27 +13,27 @@ import { requestIdOf } from './request-id.js';
 import type { RouteTable } from './route-table.js';
 
 export interface LoadSheddingParts {
-  /** Whether `refusal` could be there for anybody; asked of every request. */
+  /** Whether any caller could be refused now. Called for every request, so it must be cheap. */
   readonly mayRefuse: () => boolean;
-  /** The problem of whatever a caller sends now. */
+  /** The problem for a draw of this caller; undefined if it is let in. */
   readonly refusal: (caller: object) => Problem | undefined;
   /** The routes that draw. */
   readonly draws: RouteTable;
-  /** Who asks, by the value of the header Authorization; undefined for whoever may not, where keys are needed. */
+  /** The caller by the value of the header Authorization; undefined if a key is needed and this is none. */
   readonly callerOf: (authorization: string | undefined) => { readonly name: string | undefined } | undefined;
   readonly problems: ProblemWriter;
   readonly observer: Pick<HttpObserver, 'refused' | 'answered'>;
 }
 
-/** In front of `handle`, which has all requests that are not refused here. */
+/** Wraps `handle`, which gets every request that is not refused. */
 export function refuseWhenFull(handle: RequestListener, parts: LoadSheddingParts): RequestListener {
   const { mayRefuse, refusal, draws, callerOf } = parts;
   return (request, reply) => {
     const isAsked = request.method === 'POST' && mayRefuse();
-    // Requests that have another mistake hear of that: no such route, no key, bad HTTP.
+    // Other errors come first: no such route, no key, bad HTTP.
     const route = isAsked && flawOf(request) === undefined ? draws.find(request.url as string)?.url : undefined;
     const caller = route === undefined ? undefined : callerOf(request.headers.authorization);
-    // Without keys a connection is a caller, as in the terms of a draw.
+    // Without keys, a caller is a connection, as in routes/terms.ts.
     const problem = caller && refusal(caller.name === undefined ? request.socket : caller);
     if (!problem) return handle(request, reply);
     refuse(problem, { id: requestIdOf(request), method: 'POST', route, key: caller.name }, request, reply, parts);
@@ -48,7 +48,7 @@ function refuse(
   { problems, observer }: LoadSheddingParts,
 ): void {
   const startedAtMs = performance.now();
-  // It waits behind no other reply, so it is out as soon as its client takes it.
+  // No other reply of the connection is in front of it, so it is sent at once.
   whenOver(reply, () => observer.answered(known, reply.statusCode, performance.now() - startedAtMs));
   observer.refused(problem, known);
   problems.end(problem, known.id, request, reply);

@@ -1,7 +1,7 @@
 /**
  * One account of the memory that requests hold: their bodies as they lie in buffers, the numbers read from them, the
  * results of their draws, and the replies that wait for their clients, as text or bytes. However many clients there
- * are, it stays below a limit. What is only announced takes no room: a body counts as it arrives.
+ * are, it stays below a limit. A body counts as it arrives; Content-Length alone counts nothing.
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
@@ -11,14 +11,14 @@ import { requestBuffers } from './request-buffers.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the request holds of the budget, from its body on. */
+    /** The request's share of the budget, from its body on. */
     memory: RequestMemory;
   }
 }
 
 /**
- * An eighth of the budget is for those who ask for so little at a time, so that a few large replies that nobody reads
- * keep no small draw out.
+ * An eighth of the budget is reserved for requests that hold less than this, so that large replies to slow clients keep
+ * no small draw out.
  */
 const smallBytesMax = 16_384;
 const smallShare = 8;
@@ -38,12 +38,12 @@ export class MemoryBudget {
     this.#largeBytesMax = bytesMax - bytesMax / smallShare;
   }
 
-  /** Bytes that are held. */
+  /** Bytes held by all requests. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Whether there is room for `bytes` more of a request that holds `own`; always, while no other holds any. */
+  /** Whether a request that holds `own` bytes may hold `bytes` more; always, while no other request holds any. */
   hasRoom(bytes: number, own: number): boolean {
     const bytesMax = bytes <= smallBytesMax ? this.#bytesMax : this.#largeBytesMax;
     return this.#bytes + bytes <= bytesMax || this.#bytes === own;
@@ -55,14 +55,14 @@ export class MemoryBudget {
 }
 
 /**
- * What one request holds, until its reply is out or its client gone. The parts that come from its body (`take`,
- * `holdBody`) are given back earlier, once nothing reads them (`settle`).
+ * The memory of one request, until its reply has been sent or its client has disconnected. The memory of its body
+ * (`take`, `holdBody`) is freed earlier, by `settle`.
  */
 export class RequestMemory {
   readonly #budget: MemoryBudget;
   readonly #reply: ServerResponse;
   #bytes = 0;
-  /** Those of `#bytes` that come from the body. */
+  /** The part of `#bytes` that belongs to the body. */
   #bodyBytes = 0;
   #buffers: ArrayBuffer[] | undefined;
   #watched = false;
@@ -73,12 +73,12 @@ export class RequestMemory {
     this.#reply = reply;
   }
 
-  /** Whether the client has gone, so that nothing more need be done for it. */
+  /** Whether the client has disconnected, so that further work is useless. */
   get gone(): boolean {
     return this.#reply.destroyed;
   }
 
-  /** Whether so many bytes more would be let in now. */
+  /** Whether `hold` of this many bytes would succeed now. */
   hasRoom(bytes: number): boolean {
     return this.#budget.hasRoom(bytes, this.#bytes);
   }
@@ -86,10 +86,10 @@ export class RequestMemory {
   /**
    * Counts bytes that are held until the reply is over, or freed.
    *
-   * @throws {Problem} `overloaded` where there is no room
+   * @throws {Problem} `overloaded` if there is no room
    */
   hold(bytes: number): void {
-    // What is taken after the end is given to the garbage collector.
+    // Buffers taken after the end go to the garbage collector.
     if (this.#over) return;
     if (!this.#budget.hasRoom(bytes, this.#bytes)) throw overloaded();
     this.#add(bytes);
@@ -117,7 +117,7 @@ export class RequestMemory {
   }
 
   /**
-   * A buffer of at least `bytes` for the body or what is read from it, which may hold anything. Throws as `hold` does.
+   * A buffer of at least `bytes`, not zeroed, for the body or the numbers read from it. Throws as `hold` does.
    */
   take(bytes: number): ArrayBuffer {
     if (!this.hasRoom(bytes)) throw overloaded();
@@ -128,7 +128,7 @@ export class RequestMemory {
     return buffer;
   }
 
-  /** Gives a buffer of `take` back that nothing reads any more. */
+  /** Returns a buffer of `take` to the pool. Nothing may read it any more. */
   give(buffer: ArrayBuffer): void {
     const index = this.#buffers?.indexOf(buffer) ?? -1;
     if (index < 0) return;
@@ -138,8 +138,8 @@ export class RequestMemory {
   }
 
   /**
-   * Says that nothing reads the body, or what was read from it, any more. Where nobody says so, the garbage collector
-   * has its buffers.
+   * Frees the body and the numbers read from it. Nothing may read them any more. Without this call, their buffers go to
+   * the garbage collector instead of the pool.
    */
   settle(): void {
     for (const buffer of this.#buffers ?? []) requestBuffers.give(buffer);
@@ -158,10 +158,7 @@ export class RequestMemory {
   }
 }
 
-/**
- * Gives every request of `app` its part of the budget; a body that cannot be let in is refused before a byte of it is
- * kept.
- */
+/** Gives every request of `app` its share of the budget. A body without room is refused before any of it is kept. */
 export function budgetMemory(app: FastifyInstance, budget: MemoryBudget): void {
   app.decorateRequest('memory');
   app.addHook('preParsing', (request, reply, payload, done) => {
@@ -170,7 +167,7 @@ export function budgetMemory(app: FastifyInstance, budget: MemoryBudget): void {
     if (length !== undefined && !request.memory.hasRoom(Number(length))) done(overloaded());
     else done(null, payload);
   });
-  // Whoever read the body has failed, and does not go on.
+  // The reader of the body has failed and has stopped.
   app.addHook('onError', (request, _reply, _error, done) => {
     request.memory?.settle();
     done();

@@ -1,27 +1,26 @@
-/** Requests and replies as Node makes them, with the limits that Node does not have. */
+/** Node's classes of requests and replies, with limits that Node does not have. */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Problem } from '../errors.js';
 
-/** A body may come in so many pieces whatever their size: a number or a line each, for a few KB. */
+/** Pieces of a body that may have any size. */
 const piecesMin = 1024;
 
 /**
- * More have to have so many bytes on average. Each piece costs about a microsecond and 350 bytes of memory, whatever is
- * in it. A piece is a chunk, or a part of one where a read ends in it, so chunks of twice as many bytes are always
- * enough. Clients that stream send their buffers, from 100 bytes for events to 64 KiB, and packets of TCP have 536
- * bytes or more.
+ * Least average size of more pieces, in bytes. Each piece costs time and memory, however small it is. A piece is a
+ * chunk, or a part of one if a read ends inside it, so chunks of twice this size are always accepted. Clients that
+ * stream send buffers of 100 bytes to 64 KiB.
  */
 const pieceBytesMin = 32;
 
-/** An unread body as short as this is thrown away by Node, and the connection goes on. */
+/** Node discards an unread body up to this length, and the connection stays open. */
 const shortBytesMax = 2 ** 16;
 
-/** A request whose body is an error once it comes in absurdly small pieces. */
+/** A request whose body fails if it arrives in absurdly small pieces. */
 export class Request extends IncomingMessage {
   #pieces = 0;
   #bytes = 0;
 
-  /** Whether its body came in too small pieces: what still comes of it need not be parsed. */
+  /** Whether its body came in too small pieces; the rest of it is not parsed. */
   get refused(): boolean {
     return this.#pieces < 0;
   }
@@ -36,16 +35,13 @@ export class Request extends IncomingMessage {
     const detail =
       `The body comes in pieces of less than ${pieceBytesMin} bytes on average. ` +
       `Send chunks of at least ${2 * pieceBytesMin} bytes, or Content-Length and the body at once.`;
-    // Whoever reads the body answers with it; where nobody does, the request has been answered.
+    // The reader of the body replies with this error. Without a reader, the request has already been answered.
     if (this.listenerCount('error') > 0) this.emit('error', new Problem('bad-request', detail));
     return false;
   }
 }
 
-/**
- * A reply that closes its connection where more of the request's body is to come than is worth reading for the sake of
- * that.
- */
+/** A reply that closes its connection if reading the rest of the request's body would cost more than a reconnect. */
 export class Reply extends ServerResponse<Request> {
   override writeHead(status: number, ...rest: never[]): this {
     const { complete, headers } = this.req;

@@ -1,6 +1,6 @@
 /**
- * What http/ tells whoever counts and logs requests. observability/request-log.ts implements it; sampler/observer.ts is
- * its twin.
+ * The events of http/ for metrics and logs. observability/request-log.ts implements the interface; sampler/observer.ts
+ * has the events of the sampler.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors.js';
@@ -10,22 +10,22 @@ import { whenOver } from './reply-end.js';
 export interface KnownRequest {
   readonly id: string;
   readonly method: string;
-  /** The pattern of its route; undefined where none matched. */
+  /** The pattern of its route; undefined if none matched. */
   readonly route: string | undefined;
-  /** Name of the caller's key; undefined where keys are off or not needed. */
+  /** Name of the caller's key; undefined if keys are off or not needed. */
   readonly key: string | undefined;
 }
 
 export interface HttpObserver {
-  /** A request was refused; `cause` is there when the mistake is ours. */
+  /** A request was refused. `cause` is the error behind an `internal` problem. */
   readonly refused: (problem: Problem, request: KnownRequest, cause?: unknown) => void;
-  /** The router itself refused a request, before any hook; that was all of the request's life. */
+  /** Fastify's router refused a request before any hook; no other event follows. */
   readonly misrouted: (request: KnownRequest, status: number) => void;
-  /** Node refused what it could not read as a request. */
+  /** Node could not parse a request, and it was refused. */
   readonly unread: (problem: Problem) => void;
-  /** The reply of a request is out. */
+  /** The reply of a request has been sent. */
   readonly answered: (request: KnownRequest, status: number, durationMs: number) => void;
-  /** The client of a request left before its reply was out. */
+  /** The client of a request disconnected before its reply had been sent. */
   readonly left: (request: KnownRequest) => void;
 }
 

@@ -1,8 +1,8 @@
 /**
- * Has Node's HTTP parser count the bytes of a body without a look at them. For each piece of a body it calls
- * `parserOnBody` with a copy in memory of its own; without a function in that place it makes none
- * (https://github.com/nodejs/node/blob/v24.11.0/src/node_http_parser.cc, on_body). It can go once Node hands over
- * bodies uncopied.
+ * Makes Node's HTTP parser skip the bytes of a body. For each piece of a body the parser calls `parserOnBody` with a
+ * copy; without a function in that slot it makes no copy
+ * (https://github.com/nodejs/node/blob/v24.11.0/src/node_http_parser.cc, on_body). Can go when Node hands over bodies
+ * without a copy (https://github.com/nodejs/node/pull/52176).
  */
 import type { Socket } from 'node:net';
 
@@ -13,15 +13,12 @@ interface Parser {
   [kOnBody]: unknown;
 }
 
-/**
- * Whether this version of Node has it there; where not, the parser copies, and the stream of the request drops the
- * copies.
- */
+/** Whether this version of Node has the slot. If not, the parser copies, and the request's stream drops the copies. */
 function isOnBody(listener: unknown): boolean {
   return typeof listener === 'function' && listener.name === 'parserOnBody';
 }
 
-/** Calls `parse`, which has the parser of `socket` parse some of a body. */
+/** Calls `parse`, which passes bytes of a body to the parser of `socket`. */
 export function parsedUnseen(socket: Socket, parse: () => void): void {
   const { parser } = socket as Socket & { readonly parser?: Parser | null };
   const onBody = parser?.[kOnBody];
@@ -29,7 +26,7 @@ export function parsedUnseen(socket: Socket, parse: () => void): void {
     parse();
     return;
   }
-  // Parsers are used again for other connections: nothing may stay.
+  // Node reuses parsers for other connections, so the slot is restored.
   parser[kOnBody] = null;
   try {
     parse();

@@ -14,7 +14,7 @@ import { connectionOf } from './connection.js';
 /** Headers of every reply, by the id of its request and the origin of the page that sent it. */
 export type HeadersOf = (requestId: string, origin: string | undefined) => Readonly<Record<string, string>>;
 
-/** How errors look under the paths of a protocol that has a form of its own. */
+/** The error format of a protocol, for its paths. */
 export interface ErrorForm {
   readonly isFor: (target: string) => boolean;
   readonly mediaType: string;
@@ -25,7 +25,8 @@ const problemJson: ErrorForm = { isFor: () => true, mediaType: problemMediaType,
 
 interface ProblemReply {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | number>>;
+  /** Pairs, not an object: V8 merges objects slowly, and an overload refuses thousands of requests a second. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
 }
 
@@ -33,32 +34,35 @@ export class ProblemWriter {
   readonly #headersOf: HeadersOf;
   readonly #forms: readonly ErrorForm[];
 
-  /** @param forms those that go before problem+json */
+  /** @param forms error formats that take precedence over problem+json */
   constructor(headersOf: HeadersOf, forms: readonly ErrorForm[] = []) {
     this.#headersOf = headersOf;
     this.#forms = [...forms, problemJson];
   }
 
-  /** Replies to a request that Fastify has. */
+  /** Replies to a request inside Fastify. */
   send(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { status, headers, body } = this.#reply(problem, request.id, request.url, request.headers.origin);
     // Fastify adds a charset to the media type of text, not to that of bytes.
-    return reply.code(status).headers(headers).send(Buffer.from(body));
+    for (const [name, value] of headers) reply.header(name, value);
+    return reply.code(status).send(Buffer.from(body));
   }
 
-  /** Replies to a request before Fastify has it. */
+  /** Replies to a request in front of Fastify. */
   end(problem: Problem, requestId: string, { url = '', headers: sent }: IncomingMessage, reply: ServerResponse): void {
     const { status, headers, body } = this.#reply(problem, requestId, url, sent.origin);
+    for (const [name, value] of headers) reply.setHeader(name, value);
+    reply.statusCode = status;
     // Node writes text together with the head; bytes would be a second write.
-    reply.writeHead(status, headers).end(body);
+    reply.end(body);
   }
 
-  /** Writes the last reply of a connection, to what Node could not read as a request. */
+  /** Writes the last reply of a connection, after Node could not parse a request. */
   write(problem: Problem, socket: Socket): void {
     const connection = connectionOf(socket);
     const { status, headers, body } = this.#reply(problem, randomUUID(), '', connection?.origin);
-    const all = { ...headers, date: new Date().toUTCString(), connection: 'close' };
-    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    const all = new Map([...headers, ['date', new Date().toUTCString()], ['connection', 'close']]);
+    const lines = Array.from(all, ([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`HTTP/1.1 ${status} ${problemKind(problem.code).title}\r\n${lines.join('')}\r\n${body}`);
     connection?.linger();
   }
@@ -66,13 +70,11 @@ export class ProblemWriter {
   #reply(problem: Problem, requestId: string, target: string, origin: string | undefined): ProblemReply {
     const form = this.#forms.find(({ isFor }) => isFor(target)) ?? problemJson;
     const body = form.bodyOf(problem, requestId);
-    const headers: Record<string, string | number> = {
-      ...this.#headersOf(requestId, origin),
-      'content-type': form.mediaType,
-    };
-    if (problem.retryAfterSeconds !== undefined) headers['retry-after'] = problem.retryAfterSeconds;
-    if (problem.code === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="gumbel-sampler"';
-    headers['content-length'] = Buffer.byteLength(body);
+    const headers = Object.entries(this.#headersOf(requestId, origin));
+    headers.push(['content-type', form.mediaType]);
+    if (problem.retryAfterSeconds !== undefined) headers.push(['retry-after', String(problem.retryAfterSeconds)]);
+    if (problem.code === 'unauthenticated') headers.push(['www-authenticate', 'Bearer realm="gumbel-sampler"']);
+    headers.push(['content-length', String(Buffer.byteLength(body))]);
     return { status: problemKind(problem.code).status, headers, body };
   }
 }

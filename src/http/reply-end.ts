@@ -1,18 +1,17 @@
 /**
- * The end of a reply: it is out, or its client has gone. Whatever a request keeps is given back then, so the end has to
- * come for every reply, and once. Node's 'close' alone is not enough: who listens after it waits for ever.
+ * The end of a reply: it has been sent, or its client has disconnected. The request's memory is freed then, so the end
+ * must come exactly once for every reply. Node emits 'close' once
+ * (https://github.com/nodejs/node/blob/v20.20.2/lib/_http_server.js#L1015-L1020), and a listener added after it is never
+ * called.
  */
 import type { ServerResponse } from 'node:http';
 
-/**
- * What to call when a reply is over. One listener for all of them: every reply has several, and listeners cost more
- * than the calls.
- */
+/** The callbacks of each reply, called by one listener: several listeners would cost more than the calls. */
 const ends = Symbol('ends');
 
 type Ending = ServerResponse & { [ends]?: ((reply: ServerResponse) => void)[] };
 
-/** Calls `end` when the reply is over; at once, if it is already. */
+/** Calls `end` when the reply is over; at once, if it already is. */
 export function whenOver(reply: Ending, end: (reply: ServerResponse) => void): void {
   if (reply.destroyed) {
     end(reply);

@@ -1,6 +1,6 @@
 /**
- * What bodies, the numbers read from them, and binary replies lie in, to be used again: those of a hundred small
- * requests, or of a few large ones.
+ * The buffer pool of bodies, of the numbers read from them, and of binary replies: enough for a hundred small requests,
+ * or a few large ones.
  */
 import { BufferPool } from '../runtime/buffer-pool.js';
 

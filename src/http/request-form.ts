@@ -1,6 +1,6 @@
 /**
- * What HTTP/1.1 asks of a request beyond what Node's parser looks at (RFC 9112, section 3). It takes any version from
- * 0.9 to 2.0, keeps the first of several Host headers and does not look at it.
+ * Checks of HTTP/1.1 that Node's parser omits (RFC 9112, section 3): it accepts any version from 0.9 to 2.0, keeps the
+ * first of several Host headers, and does not validate it. Can go when llhttp refuses them.
  */
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../errors.js';
@@ -8,10 +8,10 @@ import { Problem } from '../errors.js';
 /** A name or address and maybe a port (RFC 9110, section 7.2); empty where the target has no authority. */
 const hostForm = /^([A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(:\d{0,5})?$/;
 
-/** The target of a request to a proxy, which every server takes (RFC 9112, section 3.2.2). */
+/** The absolute form of a target, as sent to proxies; every server must accept it (RFC 9112, section 3.2.2). */
 const absoluteForm = /^https?:\/\/[^/?#]*/i;
 
-/** What is wrong with a request; undefined where nothing is. */
+/** The problem of a malformed request; undefined if it is well-formed. */
 export function flawOf(request: IncomingMessage): Problem | undefined {
   const flaw = malformation(request);
   if (flaw !== undefined) return new Problem('bad-request', flaw);
@@ -23,7 +23,7 @@ export function flawOf(request: IncomingMessage): Problem | undefined {
   );
 }
 
-/** What breaks HTTP/1.1, in a sentence for the client. */
+/** The violation of HTTP/1.1, in a sentence for the client. */
 function malformation({ httpVersion, headers, rawHeaders, url, method }: IncomingMessage): string | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return 'The request line has no version that is served. Send HTTP/1.1.';

@@ -1,10 +1,7 @@
-/**
- * The path patterns of routes and the methods each takes, for those who look before the router does, or where it found
- * nothing.
- */
+/** The path patterns of routes and their methods. Matches paths before the router runs, or after it found no route. */
 
 export interface KnownRoute {
-  /** As the route has it, such as /v2/models/:model. */
+  /** Such as /v2/models/:model. */
   readonly url: string;
   readonly methods: ReadonlySet<string>;
 }
@@ -20,7 +17,7 @@ export class RouteTable {
     this.#paths.set(url, path);
   }
 
-  /** The first path that the target of a request matches; what follows a question mark does not count. */
+  /** The first path that matches the target of a request; the query is ignored. */
   find(target: string): KnownRoute | undefined {
     const path = target.split('?', 1)[0] as string;
     for (const known of this.#paths.values()) if (known.pattern.test(path)) return known;

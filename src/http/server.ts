@@ -1,4 +1,4 @@
-/** Node's HTTP server with the limits of the configuration, which neither it nor Fastify would set all of. */
+/** Node's HTTP server with the limits of the configuration, some of which Fastify cannot set. */
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../config.js';
 import { connectionOf } from './connection.js';
@@ -7,7 +7,7 @@ import { Reply, Request } from './node-messages.js';
 import { whenOver } from './reply-end.js';
 import { originForm } from './request-form.js';
 
-/** How often connections whose time is over are looked for. */
+/** How often Node checks the timeouts of connections. */
 const connectionsCheckingIntervalMs = 1000;
 
 export type HttpLimits = Pick<
@@ -24,26 +24,25 @@ export type HttpLimits = Pick<
 export interface HttpServer {
   readonly server: Server;
   readonly connections: Connections;
-  /** Has `handle` answer the requests; call it once. */
+  /** Makes `handle` answer the requests; call it once. */
   readonly serve: (handle: RequestListener) => Server;
 }
 
-/** Never listens. */
+/** Creates the server; it does not listen. */
 export function httpServer(limits: HttpLimits): HttpServer {
   const server = createServer({
     IncomingMessage: Request,
     ServerResponse: Reply,
-    // Node refuses to start with a limit for headers above that for requests.
+    // Node refuses to start if headersTimeout is above requestTimeout.
     headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: connectionsCheckingIntervalMs,
     maxHeaderSize: limits.headerBytesMax,
-    // Node would refuse with an empty body; the error replies do it with a problem.
+    // Node would send an empty 400; request-form.ts refuses with a problem.
     requireHostHeader: false,
   });
-  // Node would send 100 to a request before anybody has looked at it, and 417 with an empty body. Whoever reads the
-  // body sends the 100.
+  // Node would send 100 before the request has been checked, and an empty 417. Here the reader of the body sends 100.
   for (const event of ['checkContinue', 'checkExpectation']) {
     server.on(event, (request, reply) => server.emit('request', request, reply));
   }

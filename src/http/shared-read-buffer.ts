@@ -1,10 +1,9 @@
 /**
- * Reads all sockets into one buffer. A socket with a listener for 'data' gets 64 KiB of new memory for each read, most
- * of which it gives back at once; that costs a small request a tenth of its time, and V8 marks its whole heap for it.
- * `net.Socket` reads into a buffer of its user where its constructor has the option `onread`
- * (https://nodejs.org/api/net.html#new-netsocketoptions), which a server has no way to pass on
+ * Reads all sockets into one shared buffer. A socket with a listener for 'data' allocates 64 KiB for each read, which
+ * is slow for small requests and makes V8 mark its whole heap. The constructor of `net.Socket` has the option `onread`
+ * for a buffer of its user (https://nodejs.org/api/net.html#new-netsocketoptions), but a server cannot pass it on
  * (https://github.com/nodejs/node/blob/v24.11.0/lib/net.js, onconnection). So this does to an accepted socket what the
- * constructor does. It can go once `net.createServer` takes `onread`.
+ * constructor does. Can go when `net.createServer` takes `onread` (https://github.com/nodejs/node/issues/53792).
  */
 import type { Socket } from 'node:net';
 
@@ -14,7 +13,7 @@ interface Handle {
   readonly useUserBuffer?: (buffer: Buffer) => void;
 }
 
-/** A property of sockets that Node keeps under a symbol of its own. */
+/** A property of sockets under a private symbol of Node. */
 function symbolOf(socket: Socket, name: string): symbol | undefined {
   return Object.getOwnPropertySymbols(socket).find(({ description }) => description === name);
 }
@@ -29,8 +28,8 @@ function findSymbols(socket: Socket): typeof symbols {
 }
 
 /**
- * Has `socket` read into the buffer that all share, and `read` called with each piece, which is overwritten once that
- * returns. Where this version of Node does not know how, nothing happens, and 'data' comes as always.
+ * Makes `socket` read into the shared buffer, and calls `read` with each piece. A piece is overwritten once `read`
+ * returns. Without the symbols in this version of Node it does nothing, and 'data' events come as usual.
  */
 export function shareReadBuffer(socket: Socket, read: (piece: Buffer) => void): void {
   const { _handle: handle } = socket as Socket & { readonly _handle?: Handle };

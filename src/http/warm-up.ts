@@ -1,7 +1,6 @@
 /**
- * Practises before the service is ready: some hundred refusals over real connections of its own, so that V8 has
- * compiled what a storm needs by the time the first one comes. It runs while the workers start on threads of their own,
- * which this thread only waits for, and on a server that nobody else can know of.
+ * The warm-up before the service is ready: some hundred refusals over real connections, so that V8 has compiled the
+ * code of load shedding before the first overload. It runs on a private server, while the worker threads start.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
@@ -12,23 +11,21 @@ import { requestIdHeader } from './request-id.js';
 import { RouteTable } from './route-table.js';
 import { type HttpLimits, httpServer } from './server.js';
 
-/** A storm opens many connections at once; these and their requests take about a tenth of a second. */
+/** An overload opens many connections at once, so the warm-up does too. */
 const connections = 100;
 const requestsEach = 6;
 
-/**
- * Each takes two of the process's open files, which are few in places, and the workers that start meanwhile need some.
- */
+/** Each takes two file descriptors, whose limit may be low, and the starting workers need some too. */
 const connectionsAtOnce = 20;
 
-/** Nothing here may hold up a start, or fail it. */
+/** Time limit: the warm-up must neither delay nor fail the start. */
 const silenceMsMax = 1000;
 
 const loopback = '127.0.0.1';
 const path = '/sample';
 const request = `POST ${path} HTTP/1.1\r\nHost: ${loopback}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
 
-/** Resolves when the practice is over, or cannot be had. */
+/** Resolves when the warm-up is done, or has failed. */
 export async function warmUp(limits: HttpLimits): Promise<void> {
   const draws = new RouteTable();
   draws.add(path, ['POST']);
@@ -49,7 +46,7 @@ export async function warmUp(limits: HttpLimits): Promise<void> {
   } catch {
     return;
   }
-  // Where descriptors run out in the middle of it, the practice is shorter.
+  // If file descriptors run out, the warm-up ends early.
   server.on('error', () => {});
   const { port } = server.address() as AddressInfo;
   const someConnections = async () => {
@@ -59,7 +56,7 @@ export async function warmUp(limits: HttpLimits): Promise<void> {
   server.close();
 }
 
-/** Asks and is refused some times on one connection. */
+/** Sends some requests on one connection; each is refused. */
 function beRefused(port: number): Promise<void> {
   return new Promise((resolve) => {
     let left = requestsEach;

@@ -1,24 +1,28 @@
-/** What the readers of long arrays have in common, and where their values lie. */
+/** The interface of the readers of long arrays, and the memory that their values are stored in. */
 
 /**
- * Memory for the values of long arrays. Whoever takes a buffer gives it back, or lets the garbage collector have it.
+ * Memory for the values of long arrays. The caller of `take` gives the buffer back, or leaves it to the garbage
+ * collector.
  */
 export interface Memory {
   /**
-   * A buffer of at least `bytes`, which may hold anything.
-   *
-   * @throws {Problem} `overloaded` where there is no room
+   * A buffer of at least `bytes`. Its content is undefined.
+   * @throws {Problem} `overloaded` if the memory budget has no room
    */
   readonly take: (bytes: number) => ArrayBuffer;
   readonly give: (buffer: ArrayBuffer) => void;
-  /** Counts memory that is allocated elsewhere. Throws as `take` does. */
+  /**
+   * Charges the budget for memory that is allocated elsewhere.
+   * @throws {Problem} `overloaded` if the memory budget has no room
+   */
   readonly hold: (bytes: number) => void;
+  /** Undoes `hold`. */
   readonly free: (bytes: number) => void;
-  /** Whether whoever it is for has gone, so that nothing more need be read. */
+  /** Whether the client has disconnected, so that the rest of its body need not be read. */
   readonly gone: boolean;
 }
 
-/** New memory each time: for tests and benchmarks. */
+/** Allocates a new buffer each time, for tests and benchmarks. */
 export const newMemory: Memory = {
   take: (bytes) => new ArrayBuffer(bytes),
   give: () => {},
@@ -29,23 +33,23 @@ export const newMemory: Memory = {
 
 /** Reads one array of a body, a slice at a time. */
 export interface ArrayReader<Value> {
-  /** The byte behind the closing bracket once the array has been read; the byte that was refused, where it failed. */
+  /** The byte after the closing bracket of a finished array; the rejected byte of a failed one. */
   readonly position: number;
   readonly finished: boolean;
-  /** Whether the array turned out to hold something else. It may not even be JSON. */
+  /** Whether the array holds values of another kind. The text may not even be JSON. */
   readonly failed: boolean;
-  /** Whether that is an array nested deeper than the field allows. */
+  /** Whether it failed at an array that is nested deeper than the field allows. */
   readonly tooDeep: boolean;
-  /** Whether that is one element more than the field allows. */
+  /** Whether it failed at an element above the maximum count of the field. */
   readonly tooMany: boolean;
-  /** What was read, and takes its memory over. */
+  /** The values that were read. The caller takes over their memory. */
   readonly value: () => Value;
-  /** The indices of the element that the reader is at. */
+  /** The indices of the current element. */
   readonly path: () => number[];
-  /** What each element must be. */
+  /** The requirement for an element, as an error message states it. */
   readonly expected: string;
-  /** Does one slice of work and returns what it cost, in bytes of ordinary text. */
+  /** Reads one slice. Returns its cost, in bytes of ordinary text. */
   readonly step: () => number;
-  /** Gives back the memory of an array that will not be used. */
+  /** Gives back the memory of an array that is not used. */
   readonly release: () => void;
 }

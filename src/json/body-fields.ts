@@ -1,48 +1,48 @@
-/** What a route says of its bodies: which fields are long arrays, and what the others may hold at most. */
+/** The body fields of a route: which of them are long arrays, and how large and how deep these may be. */
 import { FieldNames } from './field-names.js';
 
 /** A field whose value may be a long array. */
 export type ArrayField =
-  /** Numbers and nulls, nested at most `axesMax` deep, 1 to 3; `axes` says to a client what the axes are. */
+  /** Numbers and nulls, nested at most `axesMax` deep (1 to 3). `axes` names the axes in an error message. */
   | { readonly holds: 'numbers'; readonly axesMax: number; readonly axes?: string }
-  /** The same, or flags: the elements of a tensor. */
+  /** The same, or true and false: the elements of a tensor. */
   | { readonly holds: 'elements'; readonly axesMax: number; readonly axes?: string }
-  /** Integers and strings of digits, at most `countMax`. */
+  /** Integers and strings of digits, at most `countMax` of them. */
   | { readonly holds: 'seeds'; readonly countMax: number };
 
 /**
- * The long arrays of a body, each as `name` for a member of the body or `list[].name` for a member of each object in a
- * list. Made once a route.
+ * The long arrays of a body. The key `name` stands for a member of the body, `list[].name` for a member of each object
+ * in a list. Each route makes one instance.
  */
 export class BodyFields {
-  /** Fields and lists of the body. */
+  /** Names of the fields and lists of the body. */
   readonly members: FieldNames;
-  /** The lists among `members`. */
+  /** Names of the lists among `members`. */
   readonly lists: ReadonlySet<string>;
-  /** Fields of the objects in a list. */
+  /** Names of the array fields of the objects in a list. */
   readonly items: FieldNames;
   readonly #arrays = new Map<string, ArrayField>();
-  readonly #arraysOfItems = new Map<string, ArrayField>();
+  readonly #itemArrays = new Map<string, ArrayField>();
 
-  /** @param others names of fields that are no long arrays, so that an error can point at them */
+  /** @param others names of fields that are not long arrays, so that an error can point at them */
   constructor(arrays: Readonly<Record<string, ArrayField>>, others: readonly string[] = []) {
     const lists = new Set<string>();
-    for (const [place, field] of Object.entries(arrays)) {
-      const [name, item] = place.split('[].') as [string, string | undefined];
+    for (const [key, field] of Object.entries(arrays)) {
+      const [name, item] = key.split('[].') as [string, string | undefined];
       if (item === undefined) {
         this.#arrays.set(name, field);
       } else {
         lists.add(name);
-        this.#arraysOfItems.set(item, field);
+        this.#itemArrays.set(item, field);
       }
     }
     this.lists = lists;
     this.members = new FieldNames(new Set([...this.#arrays.keys(), ...lists, ...others]));
-    this.items = new FieldNames(new Set(this.#arraysOfItems.keys()));
+    this.items = new FieldNames(new Set(this.#itemArrays.keys()));
   }
 
-  /** What the member of the body, or of an object in a list, may hold; undefined for one that is no long array. */
+  /** The array type of a member of the body, or of an object in a list; undefined if the member is not a long array. */
   arrayOf(name: string, inList: boolean): ArrayField | undefined {
-    return (inList ? this.#arraysOfItems : this.#arrays).get(name);
+    return (inList ? this.#itemArrays : this.#arrays).get(name);
   }
 }

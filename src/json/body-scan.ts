@@ -1,12 +1,12 @@
 /**
- * Walks the members of a body's top-level object and of the objects in its lists, hands the long arrays to their
- * readers, and notes the spans they fill. It checks no more grammar than it needs to keep its place: parse-body.ts puts
- * `null` where each array was and lets JSON.parse judge what remains. That is little: what lies outside the arrays has
- * limits on its bytes, its values and its depth, and the walk stops where one of them is exceeded.
+ * Scans the top-level object of a body and the objects in its lists. It passes the long arrays to their readers and
+ * records the spans of text that they fill. It checks only as much grammar as it needs to keep track of its position:
+ * parse-body.ts replaces each array with `null` and lets JSON.parse check the rest. The rest is small: its bytes,
+ * values and depth are limited (`plainLimits`), and the scan stops at the first limit that is exceeded.
  *
- * Why that accepts exactly what JSON.parse accepts, within those limits: an array is replaced only if it is by itself a
- * legal JSON array that starts outside any string, and one legal value in the place of another changes nothing about
- * the text around it; nor does less white space next to punctuation.
+ * Within those limits the service accepts exactly what JSON.parse accepts. An array is replaced only if it is a legal
+ * JSON array that starts outside a string. Replacing one legal value with another does not change whether the text
+ * around it is legal; nor does removing white space next to punctuation.
  */
 import { Problem, type ProblemCode, problemKind } from '../errors.js';
 import type { ArrayReader, Memory } from './array-reader.js';
@@ -28,79 +28,80 @@ const ARRAY_CLOSE = 0x5d;
 const OBJECT_OPEN = 0x7b;
 const OBJECT_CLOSE = 0x7d;
 
-/** U+FEFF in UTF-8, which may stand before a JSON text and says nothing (RFC 8259, section 8.1). */
+/** U+FEFF in UTF-8: a byte order mark, which a parser may ignore (RFC 8259, section 8.1). */
 const byteOrderMark = Buffer.from('\ufeff');
 
-/** What a value may begin with outside the object that a body is. */
-const beginsValue = /["[{\-0-9tfn]/;
+/** First characters of a JSON value that is not an object. */
+const valueStart = /["[{\-0-9tfn]/;
 
-/** So much of an array is looked at for what breaks it, and so much before for where in the array that is. */
-const brokenArrayBytes = 64;
-const beforeBytesMax = 65_536;
+/**
+ * The text of a broken array that is searched for the fault, and the white space that is skipped before it to find the
+ * previous character, in bytes.
+ */
+const faultPieceBytes = 64;
+const spaceBeforeBytesMax = 65_536;
 
-/** What a member costs beside its bytes, in bytes of text. */
+/** Cost of a member in addition to its bytes, in bytes of text. */
 const memberCost = 256;
 
-/** Limits of what JSON.parse, and the schemas behind it, see of a body. */
+/** Limits of the part of a body that JSON.parse and the schemas see. */
 export const plainLimits = {
-  /**
-   * The longest legal body has 15 KiB outside its arrays, most of it an id in escapes. JSON.parse reads so much in a
-   * millisecond.
-   */
+  /** The longest legal body has 15 KiB outside its arrays; most of it is an id written in escapes. */
   bytesMax: 65_536,
   /**
-   * Values of all objects and arrays together. Every tensor, output and parameter of the largest legal body make less
-   * than 200.
+   * Values of all objects and arrays together. The largest legal body has fewer than 200: its tensors, outputs and
+   * parameters.
    */
   valuesMax: 256,
   /**
-   * Arrays and objects inside one another. The deepest legal ones are in the body, its inputs, a tensor, its shape:
-   * half as deep.
+   * Nesting depth of arrays and objects. A legal body has at most half of it: the body, its inputs, a tensor, its
+   * shape.
    */
   depthMax: 8,
   /**
-   * A long array that holds something else is left to JSON.parse up to this length, for its mistakes to be told one by
-   * one.
+   * JSON.parse reads a long array with values of another kind up to this length, so that the reply can list the wrong
+   * values.
    */
   otherArrayBytesMax: 16_384,
 } as const;
 
-/** What JSON.parse does not see of a body, and what it sees in its place; `end` is the byte behind it. */
+/** A span of the body that JSON.parse does not see, and the text that replaces it. `end` is the byte after it. */
 export interface Span {
   readonly start: number;
   readonly end: number;
-  /** `null` for a long array, nothing for white space. */
-  readonly instead: string;
+  /** `null` for a long array, empty for white space. */
+  readonly replacement: string;
 }
 
 /**
- * `null` and an array are both objects to V8, so putting the array in does not change how it stores the body's other
+ * V8 treats `null` and an array both as objects, so storing the array later does not change how V8 stores the other
  * fields.
  */
 const arrayPlaceholder = 'null';
 
 /**
- * White space between members, or behind the body, is left out from this length on; one step looks at so much of it.
+ * White space between members, or after the body, is omitted from this length on; one step omits at most
+ * `spaceBytesMax`.
  */
 const spaceBytesMin = 256;
 const spaceBytesMax = 65_536;
 
-/** Axes of an array that has too many are counted up to so many. */
+/** The axes of an array that has too many are counted up to this number. */
 const axesCountedMax = 16;
 
 type NestedField = Extract<ArrayField, { readonly axesMax: number }>;
 
-/** What a long array becomes. */
+/** A long array after it has been read. */
 export type LongArray = NumberMatrix | SeedList | FlagList;
 
 type Arrays = Map<string, LongArray | undefined>;
 
-/** The first byte of the element that white space, up to so much of it, may precede. */
+/** The first byte after white space, of which at most `spaceBytesMax` is skipped. */
 function firstByte(body: Buffer, position: number): number | undefined {
   const end = position + spaceBytesMax;
-  let at = position;
-  while (at < end && isSpace(body[at] as number)) at++;
-  return body[at];
+  let offset = position;
+  while (offset < end && isSpace(body[offset])) offset++;
+  return body[offset];
 }
 
 export class BodyScan {
@@ -110,32 +111,33 @@ export class BodyScan {
   readonly #memory: Memory;
   readonly spans: Span[] = [];
   /**
-   * The last value of each field met, as JSON.parse keeps the last of several members of one name: an array, or none.
+   * The last value of each field: as in JSON.parse, the last of several members with the same name wins. Undefined if
+   * it is not an array.
    */
   readonly arrays: Arrays = new Map();
-  /** The same for each object of the last list of each name, by its place in the list. */
+  /** The same for each object of the last list of each name, by its index in the list. */
   readonly lists = new Map<string, Arrays[]>();
-  /** The list that the scan is in, and the object of it, if any. */
+  /** The current list, and the current object in it, if any. */
   #list: Arrays[] | undefined;
   #listName = '';
   #item: Arrays | undefined;
-  /** Objects and other items of the list that lie behind. */
-  #itemsBehind = 0;
-  /** The field of the body that the scan is in, if it is known. */
+  /** Index of the current item in the list. */
+  #itemIndex = 0;
+  /** The current field of the body, if its name is known. */
   #field: string | undefined;
   #position = 0;
-  /** Gathers every byte of every string, to know whether one is outside ASCII. */
+  /** The bitwise OR of every byte in every string, which shows whether one of them is not ASCII. */
   #stringBytes = 0;
   #closed = false;
   #started = false;
-  #brokenAt: number | undefined;
+  #brokenPosition: number | undefined;
   #isObject = true;
-  /** Whether the body's object lies behind. */
+  /** Whether the scan is past the end of the body's object. */
   #ended = false;
   #values = 0;
   #finished = false;
   /** Bytes of arrays and white space that JSON.parse does not see. */
-  #leftOutBytes = 0;
+  #omittedBytes = 0;
   #reader: ArrayReader<LongArray> | undefined;
   #readerStart = 0;
   #readerName = '';
@@ -152,38 +154,38 @@ export class BodyScan {
   }
 
   /**
-   * Whether the text outside the arrays may be decoded as Latin-1. Every string up to the object's end was ASCII, and
-   * outside a string JSON.parse refuses any other byte, however it is decoded.
+   * Whether the text outside the arrays may be decoded as Latin-1. Every string up to the end of the object was ASCII,
+   * and outside strings JSON.parse rejects every other byte, whichever way it is decoded.
    */
   get ascii(): boolean {
     return this.#closed && this.#stringBytes < 0x80;
   }
 
-  /** A byte at or before which the body is no JSON, once the walk has met one: it ends there. */
-  get brokenAt(): number | undefined {
-    return this.#brokenAt;
+  /** The body breaks the grammar of JSON at or before this byte. The scan stops there. */
+  get brokenPosition(): number | undefined {
+    return this.#brokenPosition;
   }
 
-  /** Does one slice of an array, or the way to the next one, and returns what it cost in bytes. */
+  /** Reads one slice of an array, or scans to the next array. Returns the cost in bytes. */
   step(): number {
     if (this.#reader !== undefined) return this.#stepArray(this.#reader);
     const start = this.#position;
-    const space = this.#leaveOutSpace();
+    const space = this.#omitSpace();
     if (space > 0) return space;
-    if (!this.#started) this.#enter();
+    if (!this.#started) this.#begin();
     else if (this.#ended) this.#finish();
     else if (this.#list !== undefined && this.#item === undefined) this.#nextItem(this.#list);
     else this.#nextMember();
     return this.#position - start + memberCost;
   }
 
-  /** Gives back the memory of an array that was being read. */
+  /** Gives back the memory of the array that is being read. */
   release(): void {
     this.#reader?.release();
     this.#reader = undefined;
   }
 
-  #enter(): void {
+  #begin(): void {
     const body = this.#body;
     this.#started = true;
     if (this.#position === 0 && (body[0] !== OBJECT_OPEN || body[1] === 0)) this.#checkEncoding();
@@ -194,7 +196,7 @@ export class BodyScan {
     }
     this.#isObject = false;
     this.#ended = true;
-    if (!beginsValue.test(String.fromCharCode(body[this.#position] ?? 0))) this.#break(this.#position);
+    if (!valueStart.test(String.fromCharCode(body[this.#position] ?? 0))) this.#endBroken(this.#position);
   }
 
   /** @throws {MalformedJsonError} for UTF-16 and UTF-32 */
@@ -202,7 +204,7 @@ export class BodyScan {
     const body = this.#body;
     const error = otherUnicodeError(body[0], body[1]);
     if (error) throw error;
-    if (byteOrderMark.equals(body.subarray(0, byteOrderMark.length))) this.#leaveOut(0, byteOrderMark.length);
+    if (byteOrderMark.equals(body.subarray(0, byteOrderMark.length))) this.#omit(0, byteOrderMark.length);
   }
 
   #nextMember(): void {
@@ -217,7 +219,7 @@ export class BodyScan {
     const end = this.#skipString(quote + 1);
     const colon = this.#skipSpace(end);
     if (body[colon] !== COLON) {
-      this.#end(colon);
+      this.#endScan(colon);
       return;
     }
     const names = this.#item === undefined ? this.#fields.members : this.#fields.items;
@@ -229,7 +231,7 @@ export class BodyScan {
     this.#skipComma();
   }
 
-  /** Begins a long array, or a list whose objects may hold some; false when the value of the field is neither. */
+  /** Begins a long array, or a list whose objects may have some; false if the value of the field is neither. */
   #enterField(name: string, value: number): boolean {
     const isList = this.#item === undefined && this.#fields.lists.has(name);
     const array = isList ? undefined : this.#fields.arrayOf(name, this.#item !== undefined);
@@ -239,7 +241,7 @@ export class BodyScan {
     if (isList) {
       this.#list = [];
       this.#listName = name;
-      this.#itemsBehind = 0;
+      this.#itemIndex = 0;
       this.lists.set(name, this.#list);
       this.#position = value + 1;
     } else if (array) {
@@ -259,7 +261,7 @@ export class BodyScan {
     return new MatrixReader(this.#body, position, field.axesMax, this.#sliceBytesMax, this.#memory);
   }
 
-  /** The arrays of the object that the scan is in. */
+  /** The arrays of the current object. */
   get #owner(): Arrays {
     return this.#item ?? this.arrays;
   }
@@ -269,17 +271,17 @@ export class BodyScan {
     this.#countValue();
     if (this.#body[position] === OBJECT_OPEN) {
       this.#item = new Map();
-      list[this.#itemsBehind] = this.#item;
+      list[this.#itemIndex] = this.#item;
       this.#position = position + 1;
     } else {
       this.#leaveItem(this.#skipValue(position, 2));
     }
   }
 
-  /** `position` is behind an item of a list, or behind its opening bracket. */
+  /** @param position the byte after an item of a list, or after its opening bracket */
   #leaveItem(position: number): void {
     this.#item = undefined;
-    this.#itemsBehind += 1;
+    this.#itemIndex += 1;
     const next = this.#skipSpace(position);
     if (this.#body[next] === COMMA) {
       this.#position = next + 1;
@@ -288,43 +290,43 @@ export class BodyScan {
       this.#position = next + 1;
       this.#skipComma();
     } else {
-      this.#end(next);
+      this.#endScan(next);
     }
   }
 
-  /** `position` is where an object has no further member: at its end, unless the text is malformed. */
+  /** @param position the byte after the last member: the closing brace, unless the text is malformed */
   #leaveObject(position: number): void {
     if (this.#item !== undefined && this.#body[position] === OBJECT_CLOSE) this.#leaveItem(position + 1);
-    else this.#end(position);
+    else this.#endScan(position);
   }
 
   #stepArray(reader: ArrayReader<LongArray>): number {
     const cost = reader.step();
-    if (reader.failed) return cost + this.#leavePlain(reader);
-    if (reader.finished) this.#keep(reader);
+    if (reader.failed) return cost + this.#leaveToJsonParse(reader);
+    if (reader.finished) this.#storeArray(reader);
     return cost;
   }
 
-  #keep(reader: ArrayReader<LongArray>): void {
+  #storeArray(reader: ArrayReader<LongArray>): void {
     const end = reader.position;
     this.#reader = undefined;
-    this.spans.push({ start: this.#readerStart, end, instead: arrayPlaceholder });
+    this.spans.push({ start: this.#readerStart, end, replacement: arrayPlaceholder });
     const value = reader.value();
     const text = this.#item === undefined ? undefined : this.#body.subarray(this.#readerStart, end);
     const withText = text && value instanceof NumberMatrix ? new NumberMatrix({ ...value, text }) : value;
     this.#owner.set(this.#readerName, withText);
     this.#position = end;
-    this.#leftOutBytes += end - this.#readerStart;
+    this.#omittedBytes += end - this.#readerStart;
     this.#skipComma();
   }
 
   /**
-   * The array holds something else: it stays with the plain JSON, if it is short. Returns what walking over it cost.
+   * Leaves an array with values of another kind to JSON.parse, if it is short. Returns the cost of skipping it.
    *
-   * @throws {Problem} `validation` at the element that is wrong, in a longer array
-   * @throws {MalformedJsonError} where none can begin, in a longer array
+   * @throws {Problem} `validation` at the wrong element of a longer array
+   * @throws {MalformedJsonError} if a longer array breaks the grammar of JSON
    */
-  #leavePlain(reader: ArrayReader<LongArray>): number {
+  #leaveToJsonParse(reader: ArrayReader<LongArray>): number {
     const { expected, position, tooDeep, tooMany } = reader;
     const inItem = this.#item !== undefined;
     const path = [...(inItem ? [this.#readerName] : []), ...reader.path()];
@@ -349,25 +351,29 @@ export class BodyScan {
   }
 
   /**
-   * @throws {MalformedJsonError} where an array is broken at `position`, and does not only hold something else there
+   * @throws {MalformedJsonError} if the array breaks the grammar of JSON at `position`, and not only the type of the
+   *   field
    */
   #throwFaultInArray(position: number): void {
     const body = this.#body;
-    const piece = body.toString('latin1', position, position + brokenArrayBytes);
+    const piece = body.toString('latin1', position, position + faultPieceBytes);
     let before = position - 1;
-    while (isSpace(body[before] as number) && position - before < beforeBytesMax) before--;
-    const previous = String.fromCharCode(body[before] as number);
+    while (isSpace(body[before]) && position - before < spaceBeforeBytesMax) before--;
+    const previous = String.fromCharCode(body[before]);
     const fault = findFaultInArray(piece, previous, position + piece.length === body.length);
     if (fault) throw faultError(body, position + fault.index, fault);
   }
 
-  /** How many axes an array has whose bracket at `position` is one too many, and how many it may have. */
-  #axesText(position: number, { axesMax, axes = 'no array may be inside that' }: NestedField): string {
+  /**
+   * The message for an array with too many axes: their number, and the maximum.
+   * @param position the first bracket above the maximum
+   */
+  #axesText(position: number, { axesMax, axes = 'do not nest arrays deeper than that' }: NestedField): string {
     let count = axesMax;
-    let at = position;
-    for (; this.#body[at] === ARRAY_OPEN && count < axesCountedMax; at = this.#skipSpace(at + 1)) count++;
-    const most = this.#body[at] === ARRAY_OPEN ? 'more than ' : '';
-    return `${this.#readerName} has ${most}${count} axes, but at most ${axesMax}: ${axes}`;
+    let offset = position;
+    for (; this.#body[offset] === ARRAY_OPEN && count < axesCountedMax; offset = this.#skipSpace(offset + 1)) count++;
+    const moreThan = this.#body[offset] === ARRAY_OPEN ? 'more than ' : '';
+    return `${this.#readerName} has ${moreThan}${count} axes, but at most ${axesMax}: ${axes}`;
   }
 
   #skipComma(): void {
@@ -377,66 +383,66 @@ export class BodyScan {
   }
 
   /**
-   * The walk ends at `position`: at the closing bracket, behind which there is but space, unless the text is malformed.
+   * Ends the scan. `position` is the closing brace, which only white space may follow, unless the text is malformed.
    */
-  #end(position: number): void {
+  #endScan(position: number): void {
     this.#ended = true;
     this.#closed = this.#body[position] === OBJECT_CLOSE;
     this.#position = position + 1;
-    if (!this.#closed) this.#break(position);
+    if (!this.#closed) this.#endBroken(position);
   }
 
-  /** At `position`, or before, the body is no JSON: nothing more is walked. */
-  #break(position: number): void {
-    this.#brokenAt = position;
+  /** Ends the scan of a body that breaks the grammar of JSON at `position` or before. */
+  #endBroken(position: number): void {
+    this.#brokenPosition = position;
     this.#finished = true;
   }
 
-  /** Leaves out a slice of white space, and returns its length; 0 where there is none, or little. */
-  #leaveOutSpace(): number {
+  /** Omits a slice of white space and returns its length; 0 if there is none, or little. */
+  #omitSpace(): number {
     const body = this.#body;
     const start = this.#position;
     const last = Math.min(start + spaceBytesMax, body.length);
     let end = start;
-    while (end < last && isSpace(body[end] as number)) end++;
+    while (end < last && isSpace(body[end])) end++;
     if (end - start < spaceBytesMin) return 0;
-    this.#leaveOut(start, end);
+    this.#omit(start, end);
     return end - start;
   }
 
-  #leaveOut(start: number, end: number): void {
-    this.spans.push({ start, end, instead: '' });
-    this.#leftOutBytes += end - start;
+  #omit(start: number, end: number): void {
+    this.spans.push({ start, end, replacement: '' });
+    this.#omittedBytes += end - start;
     this.#position = end;
   }
 
-  /** Behind the object there is nothing. Any other value is left to JSON.parse, if it is short. */
+  /** Checks that nothing follows the object. JSON.parse reads any other value, if it is short. */
   #finish(): void {
     this.#finished = true;
     const { length } = this.#body;
     if (this.#isObject) {
-      const behind = this.#skipSpace(this.#position);
-      if (behind < length) this.#break(behind);
+      const next = this.#skipSpace(this.#position);
+      if (next < length) this.#endBroken(next);
     } else if (length > this.#plainEnd) {
       this.#refuse('validation', [], 'must be an object, such as {"logits": [1, 0.5, -1]}');
     }
   }
 
-  /** How far plain JSON may reach, if no further array comes. */
+  /** The last byte that the text outside arrays may reach, if no further array follows. */
   get #plainEnd(): number {
-    return this.#leftOutBytes + plainLimits.bytesMax;
+    return this.#omittedBytes + plainLimits.bytesMax;
   }
 
   #countValue(): void {
     this.#values += 1;
     if (this.#values > plainLimits.valuesMax) {
-      const text = `The body has more than ${plainLimits.valuesMax} values outside its arrays of numbers.`;
+      const text = `The body has more than ${plainLimits.valuesMax} values outside its arrays of numbers. Send fewer.`;
       this.#refuseAs('body-too-large', text, [], 'has too many values');
     }
   }
 
   #refuseLong(): never {
-    const text = `The body holds more than ${plainLimits.bytesMax} bytes outside its arrays of numbers.`;
+    const text = `The body has more than ${plainLimits.bytesMax} bytes outside its arrays of numbers. Send fewer.`;
     return this.#refuseAs('body-too-large', text, [], 'is too long');
   }
 
@@ -446,7 +452,7 @@ export class BodyScan {
   }
 
   #refuseAs(code: ProblemCode, detail: string, path: readonly (string | number)[], message: string): never {
-    const item = this.#item === undefined ? [] : [this.#itemsBehind];
+    const item = this.#item === undefined ? [] : [this.#itemIndex];
     const field = this.#list === undefined ? this.#field : this.#listName;
     const pointer = [...(field === undefined ? [] : [field]), ...item, ...path].map((key) => `/${key}`).join('');
     throw new Problem(code, detail, [{ pointer, message }]);
@@ -455,28 +461,31 @@ export class BodyScan {
   #skipSpace(position: number): number {
     const body = this.#body;
     const end = this.#plainEnd;
-    while (isSpace(body[position] as number)) {
+    while (isSpace(body[position])) {
       if (position >= end) this.#refuseLong();
       position++;
     }
     return position;
   }
 
-  /** Set by #skipString: whether the string held a backslash. */
+  /** Set by #skipString: whether the string had a backslash. */
   #escaped = false;
 
-  /** `position` is behind the opening quote; returns the byte behind the closing one. */
+  /**
+   * @param position the byte after the opening quote
+   * @returns the byte after the closing quote
+   */
   #skipString(position: number): number {
     const body = this.#body;
     const end = Math.min(body.length, this.#plainEnd);
     this.#escaped = false;
     while (position < end) {
-      const byte = body[position++] as number;
+      const byte = body[position++];
       this.#stringBytes |= byte;
       if (byte === QUOTE) return position;
       if (byte === BACKSLASH) {
         this.#escaped = true;
-        this.#stringBytes |= body[position++] as number;
+        this.#stringBytes |= body[position++];
       }
     }
     if (position < body.length) this.#refuseLong();
@@ -484,10 +493,10 @@ export class BodyScan {
   }
 
   /**
-   * Walks a value of any kind to the comma or bracket behind it, by counting brackets outside strings.
+   * Skips a value of any kind up to the comma or bracket after it, by counting brackets outside strings.
    *
-   * @param outer how many arrays and objects the value lies in
-   * @param end where the walk is given up; its values are not counted then, and -1 is returned
+   * @param outer the number of arrays and objects around the value
+   * @param end the byte at which the scan gives up and returns -1; the values are then not counted
    */
   #skipValue(position: number, outer: number, end = -1): number {
     const body = this.#body;
@@ -522,7 +531,7 @@ export class BodyScan {
     return this.#refuse(
       'validation',
       [],
-      `is nested too deep: the body may have ${most} arrays and objects inside one another`,
+      `is nested too deep: the body may nest arrays and objects at most ${most} deep`,
     );
   }
 }

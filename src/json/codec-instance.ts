@@ -1,6 +1,6 @@
 /**
- * The WebAssembly half of the codec: one instance per thread, its memory map and its tables of powers. Nothing stays in
- * its memory from one call to the next; whoever calls copies in, calls and copies out without giving up the thread.
+ * The WebAssembly part of the codec: one instance per thread, its memory map and its tables of powers. No call relies
+ * on what an earlier one left in the memory: the caller copies in, calls and copies out in one turn of the event loop.
  */
 import { loadWasm, type WasmConstant, type WasmMemory } from '../runtime/wasm.js';
 
@@ -37,7 +37,10 @@ export const codec = loadWasm<CodecExports>(new URL('./codec.wasm', import.meta.
 
 const { buffer } = codec.memory;
 export const textBytesMax = codec.TEXT_BYTES.value;
-/** Two bytes of text hold at most one number, and the printers take no more at once. */
+/**
+ * The parser needs no more, since a number and its separator take two bytes of text. The printers take at most this
+ * many per call.
+ */
 export const valuesMax = codec.VALUES_MAX.value;
 
 /** Indexes into `fields`. */
@@ -60,18 +63,20 @@ export const Field = {
   axesMax: 14,
 } as const;
 
-/** Where the parser stands in an array: the states of assembly/parse.ts that the host asks about. */
+/** The states of assembly/parse.ts that the host checks. */
 export const State = { opened: 0, done: 6, other: 7, deep: 8 } as const;
 
 export const fields = new Int32Array(buffer, codec.FIELDS.value, 16);
-/** One byte longer than a slice, for the 0 that ends it. */
+/** One byte longer than a slice, for the 0 after its end. */
 export const text = Buffer.from(buffer, codec.TEXT.value, textBytesMax + 1);
 export const floatValues = new Float32Array(buffer, codec.VALUES.value, valuesMax);
 export const integerValues = new Int32Array(buffer, codec.VALUES.value, valuesMax);
-/** Triples (value index, text start, text end) of the tokens only the host can round. */
+/** Triples (value index, text start, text end) of the tokens that only the host can round. */
 export const hardTokens = new Uint32Array(buffer, codec.HARD_TOKENS.value, codec.HARD_TOKENS_MAX.value * 3);
 
-/** Powers of ten that are exact integers: 10^0 .. 10^9 align digits to print, 10^0 .. 10^16 digits that were read. */
+/**
+ * Powers of ten that are exact integers: the printer aligns digits by 10^0 .. 10^9, the parser scales by 10^0 .. 10^16.
+ */
 function fillExactPowers(): void {
   const printing = new Uint32Array(buffer, codec.POWERS_U32.value, 10);
   for (let exponent = 0; exponent < 10; exponent++) printing[exponent] = 10 ** exponent;
@@ -79,7 +84,7 @@ function fillExactPowers(): void {
   for (let exponent = 0; exponent < 17; exponent++) parsing[exponent] = 10n ** BigInt(exponent);
 }
 
-/** Outside 10^-65 .. 10^38 a float32 of 19 digits is 0 or infinite. Number() rounds correctly, `**` need not. */
+/** Beyond 10^-65 .. 10^38 a float32 of 19 digits is 0 or infinite. Number() rounds correctly; `**` may not. */
 function fillDecimalPowers(): void {
   const lowest = codec.LOWEST_POWER_F64.value;
   const count = codec.HIGHEST_POWER_F64.value - lowest + 1;
@@ -87,10 +92,7 @@ function fillDecimalPowers(): void {
   for (let index = 0; index < count; index++) powers[index] = Number(`1e${index + lowest}`);
 }
 
-/**
- * ceil(10^k * 2^s) for k = -31 .. 45, with the s that makes it fill 64 bits: the multipliers Schubfach needs for
- * float32.
- */
+/** ceil(10^k * 2^s) for k = -31 .. 45, where s makes it fill 64 bits: the multipliers of Schubfach for float32. */
 function fillSchubfachPowers(): void {
   const powers = new BigUint64Array(buffer, codec.POWERS_G.value, 77);
   for (let k = -31; k <= 45; k++) {

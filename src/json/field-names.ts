@@ -1,4 +1,4 @@
-/** Recognises the names of known fields among a body's keys, byte by byte, so that no key becomes a string in vain. */
+/** Finds known field names among the keys of a body, byte by byte, without making a string of every key. */
 
 export class FieldNames {
   readonly #names: readonly string[];
@@ -10,7 +10,7 @@ export class FieldNames {
     if (names.has('__proto__')) throw new Error('No field may be called __proto__. This is a bug.');
   }
 
-  /** The field that the key between two quotes names, or undefined. */
+  /** The field that the key in bytes [start, end) names, or undefined. */
   find(body: Buffer, start: number, end: number, escaped: boolean): string | undefined {
     if (escaped) return this.#findEscaped(body, start, end);
     for (let index = 0; index < this.#bytes.length; index++) {
@@ -21,8 +21,8 @@ export class FieldNames {
   }
 
   /**
-   * A key such as "l\u006fgits" is decoded as JSON does; one that JSON refuses is no field, and the whole body will be
-   * refused.
+   * Decodes a key such as "l\u006fgits" as JSON does. A key that JSON rejects is not a field; JSON.parse will reject
+   * the body.
    */
   #findEscaped(body: Buffer, start: number, end: number): string | undefined {
     // Six bytes spell at most one UTF-16 unit, so a longer key cannot be a field.

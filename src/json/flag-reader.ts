@@ -1,8 +1,8 @@
-/** Reads a JSON array of true and false from a body into bytes, a slice at a time. */
+/** Reads a JSON array of true and false into bytes, a slice at a time. */
 import type { Memory } from './array-reader.js';
 import { ListReader } from './list-reader.js';
 
-/** What an array of true and false becomes: uint8, 1 for true. */
+/** An array of true and false: uint8, 1 for true. */
 export class FlagList {
   readonly flags: Uint8Array;
 
@@ -16,7 +16,7 @@ const LETTER_F = 0x66;
 /** "true" and its comma. */
 const elementBytesMin = 5;
 
-/** Whether an array whose first element begins with this byte may be one of flags. */
+/** Whether an array of flags may begin with this byte. */
 export function beginsFlag(byte: number | undefined): boolean {
   return byte === LETTER_T || byte === LETTER_F;
 }
@@ -27,7 +27,7 @@ export class FlagReader extends ListReader<FlagList> {
   readonly #buffer: ArrayBuffer;
   readonly #flags: Uint8Array;
 
-  /** @param position the byte behind the array's opening bracket */
+  /** @param position the byte after the array's opening bracket */
   constructor(body: Buffer, position: number, memory: Memory) {
     super(body, position, Number.POSITIVE_INFINITY);
     this.#memory = memory;
@@ -46,8 +46,8 @@ export class FlagReader extends ListReader<FlagList> {
   protected override readElement(start: number): number {
     const isTrue = this.body[start] === LETTER_T;
     const word = isTrue ? 'true' : 'false';
-    for (let place = 0; place < word.length; place++) {
-      if (this.body[start + place] !== word.charCodeAt(place)) return -1;
+    for (let index = 0; index < word.length; index++) {
+      if (this.body[start + index] !== word.charCodeAt(index)) return -1;
     }
     this.#flags[this.count] = isTrue ? 1 : 0;
     return start + word.length;

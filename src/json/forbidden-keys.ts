@@ -3,12 +3,12 @@
  * inside `constructor`. The rule is the one Fastify's own JSON parser applies by default (secure-json-parse).
  */
 
-/** Whether the text may spell such a key. Cheap, and wrong only on the safe side. */
+/** Whether the text may contain such a key. This check is cheap. It has false positives and no false negatives. */
 export function mayHoldForbiddenKey(text: string): boolean {
   return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u');
 }
 
-/** Walks a parsed value, without recursion. */
+/** Searches a parsed value without recursion, so that depth cannot overflow the stack. */
 export function holdsForbiddenKey(value: unknown): boolean {
   const pending: unknown[] = [value];
   while (pending.length > 0) {

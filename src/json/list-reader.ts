@@ -1,6 +1,6 @@
 /**
- * Walks a JSON array of plain values from element to element, a slice at a time, white space included. What an element
- * is, and where it goes, is for those who extend it.
+ * Reads a JSON array of scalars, element by element and a slice at a time, white space included. Subclasses read the
+ * elements.
  */
 import type { ArrayReader } from './array-reader.js';
 
@@ -8,10 +8,10 @@ const COMMA = 0x2c;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
 
-/** Bytes and elements of one step: a tenth of a millisecond. */
+/** Bytes and elements of one step: a small part of the time that one turn may take. */
 const stepBytes = 2 ** 14;
 const stepElements = 1024;
-/** What an element costs beside its bytes, in bytes of ordinary text. */
+/** Cost of an element in addition to its bytes, in bytes of ordinary text. */
 const elementCost = 8;
 
 export abstract class ListReader<Value> implements ArrayReader<Value> {
@@ -21,14 +21,14 @@ export abstract class ListReader<Value> implements ArrayReader<Value> {
   protected count = 0;
   readonly #countMax: number;
   #position: number;
-  /** Whether a comma or the end comes next. */
-  #behindElement = false;
+  /** Whether a comma or the closing bracket must come next. */
+  #afterElement = false;
   #finished = false;
   #failed = false;
 
   /**
-   * @param position the byte behind the array's opening bracket
-   * @param countMax elements at most; a longer array is not read on
+   * @param position the byte after the array's opening bracket
+   * @param countMax maximum number of elements; the reader fails at the next one
    */
   constructor(body: Buffer, position: number, countMax: number) {
     this.body = body;
@@ -39,7 +39,7 @@ export abstract class ListReader<Value> implements ArrayReader<Value> {
   abstract value(): Value;
   abstract release(): void;
 
-  /** Takes the element that begins at `start`, and returns the byte behind it, or -1 where there is no such element. */
+  /** Reads the element at `start`. Returns the byte after it, or -1 if there is no such element. */
   protected abstract readElement(start: number): number;
 
   get position(): number {
@@ -74,33 +74,33 @@ export abstract class ListReader<Value> implements ArrayReader<Value> {
     return this.#position - start + (this.count - first) * elementCost;
   }
 
-  /** Reads white space up to `end`, and the element or punctuation behind it. */
+  /** Reads white space up to `end`, and the element or punctuation after it. */
   #advance(end: number): void {
-    const at = this.#skipSpace(end);
-    this.#position = at;
-    if (at === end) return;
-    const byte = this.body[at];
-    if (byte === CLOSE && (this.#behindElement || this.count === 0)) {
+    const offset = this.#skipSpace(end);
+    this.#position = offset;
+    if (offset === end) return;
+    const byte = this.body[offset];
+    if (byte === CLOSE && (this.#afterElement || this.count === 0)) {
       this.#finished = true;
-      this.#position = at + 1;
-    } else if (this.#behindElement) {
+      this.#position = offset + 1;
+    } else if (this.#afterElement) {
       this.#failed = byte !== COMMA;
-      this.#behindElement = false;
-      if (!this.#failed) this.#position = at + 1;
+      this.#afterElement = false;
+      if (!this.#failed) this.#position = offset + 1;
     } else {
-      this.#element(at);
+      this.#element(offset);
     }
   }
 
-  #element(at: number): void {
-    const behind = this.count === this.#countMax ? -1 : this.readElement(at);
-    if (behind < 0) {
+  #element(start: number): void {
+    const next = this.count === this.#countMax ? -1 : this.readElement(start);
+    if (next < 0) {
       this.#failed = true;
       return;
     }
     this.count += 1;
-    this.#position = behind;
-    this.#behindElement = true;
+    this.#position = next;
+    this.#afterElement = true;
   }
 
   #skipSpace(end: number): number {

@@ -1,14 +1,14 @@
 /**
- * Reads a number token of any length, a part at a time, and spells it again in less than a thousand bytes so that it
- * still rounds to the same float64. It accepts exactly JSON's number grammar.
+ * Reads a number of any length, a part at a time, and rewrites it in less than a thousand bytes that round to the same
+ * float64. It accepts exactly JSON's number grammar.
  */
 
 /**
- * A float64 is decided by its first 767 significant digits and whether anything but zeros follows (IEEE 754 halfway
- * cases).
+ * The first 767 significant digits, and whether a non-zero digit follows them, determine a float64 (halfway cases of
+ * IEEE 754).
  */
 const digitsMax = 800;
-/** Beyond this an exponent decides the result alone, unless a body of a billion digits makes up for it. */
+/** A larger exponent alone determines the result, unless a body of a billion digits compensates for it. */
 const exponentMax = 1e15;
 
 const MINUS = 0x2d;
@@ -17,8 +17,8 @@ const POINT = 0x2e;
 const LOWER_E = 0x65;
 const UPPER_E = 0x45;
 
-/** Where in the grammar the reader stands. */
-const Place = {
+/** Positions in the grammar of a number. */
+const State = {
   start: 0,
   signed: 1,
   zero: 2,
@@ -31,30 +31,30 @@ const Place = {
 } as const;
 
 export class LongNumber {
-  #place: number = Place.start;
+  #state: number = State.start;
   #negative = false;
   #digits = '';
   #digitCount = 0;
   #droppedNonZero = false;
-  /** What the digits kept have to be multiplied by, as a power of ten, before the written exponent. */
+  /** The power of ten that multiplies the digits kept, before the written exponent. */
   #scale = 0;
   #exponentNegative = false;
   #exponent = 0;
 
-  /** Takes the bytes from `start` to `end` and returns where the token ends: `end` if it may go on. */
+  /** Reads bytes [start, end). Returns the end of the number: `end` if it may go on. */
   read(body: Uint8Array, start: number, end: number): number {
     for (let position = start; position < end; position++) {
       const byte = body[position];
-      const taken = byte >= 0x30 && byte <= 0x39 ? this.#takeDigit(byte - 0x30) : this.#takeOther(byte);
-      if (!taken) return position;
+      const accepted = byte >= 0x30 && byte <= 0x39 ? this.#readDigit(byte - 0x30) : this.#readOther(byte);
+      if (!accepted) return position;
     }
     return end;
   }
 
-  /** Whether what has been read is a whole number. */
+  /** Whether the bytes read so far are a complete number. */
   get complete(): boolean {
-    const place = this.#place;
-    return place === Place.zero || place === Place.integer || place === Place.fraction || place === Place.exponent;
+    const state = this.#state;
+    return state === State.zero || state === State.integer || state === State.fraction || state === State.exponent;
   }
 
   /** The same number in a short spelling. */
@@ -62,33 +62,33 @@ export class LongNumber {
     const exponent = (this.#exponentNegative ? -this.#exponent : this.#exponent) + this.#scale;
     const sign = this.#negative ? '-' : '';
     if (this.#digits === '') return `${sign}0`;
-    // One more digit stands for all that were dropped: it can only break a tie.
+    // One more digit replaces all dropped digits: it can only break a tie.
     return this.#droppedNonZero ? `${sign}${this.#digits}1e${exponent - 1}` : `${sign}${this.#digits}e${exponent}`;
   }
 
-  #takeDigit(digit: number): boolean {
-    switch (this.#place) {
-      case Place.zero:
+  #readDigit(digit: number): boolean {
+    switch (this.#state) {
+      case State.zero:
         return false;
-      case Place.start:
-      case Place.signed:
-        this.#place = digit === 0 ? Place.zero : Place.integer;
+      case State.start:
+      case State.signed:
+        this.#state = digit === 0 ? State.zero : State.integer;
         break;
-      case Place.point:
-        this.#place = Place.fraction;
+      case State.point:
+        this.#state = State.fraction;
         break;
-      case Place.letter:
-      case Place.exponentSign:
-        this.#place = Place.exponent;
+      case State.letter:
+      case State.exponentSign:
+        this.#state = State.exponent;
         break;
     }
-    if (this.#place === Place.exponent) this.#exponent = Math.min(this.#exponent * 10 + digit, exponentMax);
+    if (this.#state === State.exponent) this.#exponent = Math.min(this.#exponent * 10 + digit, exponentMax);
     else this.#keep(digit);
     return true;
   }
 
   #keep(digit: number): void {
-    const afterPoint = this.#place === Place.fraction;
+    const afterPoint = this.#state === State.fraction;
     if (this.#digitCount === 0 && digit === 0) {
       if (afterPoint) this.#scale--;
     } else if (this.#digitCount < digitsMax) {
@@ -101,18 +101,18 @@ export class LongNumber {
     }
   }
 
-  #takeOther(byte: number): boolean {
-    const place = this.#place;
-    if (byte === MINUS && place === Place.start) {
+  #readOther(byte: number): boolean {
+    const state = this.#state;
+    if (byte === MINUS && state === State.start) {
       this.#negative = true;
-      this.#place = Place.signed;
-    } else if (byte === POINT && (place === Place.zero || place === Place.integer)) {
-      this.#place = Place.point;
-    } else if ((byte === LOWER_E || byte === UPPER_E) && this.complete && place !== Place.exponent) {
-      this.#place = Place.letter;
-    } else if ((byte === MINUS || byte === PLUS) && place === Place.letter) {
+      this.#state = State.signed;
+    } else if (byte === POINT && (state === State.zero || state === State.integer)) {
+      this.#state = State.point;
+    } else if ((byte === LOWER_E || byte === UPPER_E) && this.complete && state !== State.exponent) {
+      this.#state = State.letter;
+    } else if ((byte === MINUS || byte === PLUS) && state === State.letter) {
       this.#exponentNegative = byte === MINUS;
-      this.#place = Place.exponentSign;
+      this.#state = State.exponentSign;
     } else {
       return false;
     }

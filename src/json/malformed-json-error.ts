@@ -1,17 +1,17 @@
 /**
- * The one error parsing throws for a body that is no JSON. Of the body its message repeats one character, or one word
- * of a known list.
+ * The error for a body that is not JSON. Its message quotes at most one character of the body, or one word of a known
+ * list.
  */
 export class MalformedJsonError extends Error {
   override readonly name = 'MalformedJsonError';
-  /** The byte that breaks the grammar, the first of the body being 0; undefined where it is no matter of a place. */
+  /** The byte that breaks the grammar, counted from 0; undefined if no single byte does. */
   readonly position: number | undefined;
-  /** Whether a whole JSON value lies before it. */
-  readonly behindEnd: boolean;
+  /** Whether a complete JSON value precedes it. */
+  readonly afterEnd: boolean;
 
-  constructor(message: string, position?: number, behindEnd = false) {
+  constructor(message: string, position?: number, afterEnd = false) {
     super(message);
     this.position = position;
-    this.behindEnd = behindEnd;
+    this.afterEnd = afterEnd;
   }
 }

@@ -1,4 +1,4 @@
-/** Says to a client where and why its body is no JSON in UTF-8. */
+/** Errors for bodies that are not JSON in UTF-8: where, why, and what to send instead. */
 import { MalformedJsonError } from './malformed-json-error.js';
 import { shownText } from './shown-text.js';
 import type { SyntaxFault } from './syntax-fault.js';
@@ -6,11 +6,11 @@ import type { SyntaxFault } from './syntax-fault.js';
 /** The error for a fault at a byte of the body. */
 export function faultError(body: Buffer, position: number, fault: SyntaxFault): MalformedJsonError {
   const found = fault.word ?? foundAt(body, position);
-  const text = `The body is not JSON: at byte ${position}, the first being 0, there is ${found} in place of ${fault.expected}.`;
-  return new MalformedJsonError(fault.advice === '' ? text : `${text} ${fault.advice}`, position, fault.behindEnd);
+  const text = `The body is not JSON: at byte ${position}, counted from 0, there is ${found} where ${fault.expected} is expected.`;
+  return new MalformedJsonError(fault.advice === '' ? text : `${text} ${fault.advice}`, position, fault.afterEnd);
 }
 
-/** What stands at a byte: a character, or the byte where it is none that can be shown. */
+/** The character at a position, or the byte if the character cannot be shown. */
 function foundAt(body: Buffer, position: number): string {
   const byte = body[position];
   if (byte === undefined) return 'the end of the body';
@@ -20,32 +20,34 @@ function foundAt(body: Buffer, position: number): string {
   return character === '"' || character === '\\' ? character : `the byte 0x${byte.toString(16).padStart(2, '0')}`;
 }
 
-/** The error for bytes [start, end) that are no UTF-8. */
+/** The error for bytes [start, end) that are not UTF-8. */
 export function notUtf8Error(body: Buffer, start: number, end: number): MalformedJsonError {
   const position = start + firstBadByte(body.subarray(start, end));
   const byte = (body[position] as number).toString(16);
   return new MalformedJsonError(
-    `The body is not UTF-8: at byte ${position}, the first being 0, there is the byte 0x${byte}. Send the text in UTF-8.`,
+    `The body is not UTF-8: at byte ${position}, counted from 0, there is the byte 0x${byte}. Send the text in UTF-8.`,
     position,
   );
 }
 
-/** U+FFFD in a decoded text stands for bytes that are none, unless it was sent itself. */
+/**
+ * The first byte that is not UTF-8. The decoder writes U+FFFD for such bytes; a U+FFFD that the client sent is skipped.
+ */
 function firstBadByte(bytes: Buffer): number {
   const replacement = Buffer.from('\ufffd');
   const text = bytes.toString('utf8');
   let position = 0;
   let from = 0;
-  for (let at = text.indexOf('\ufffd'); at >= 0; at = text.indexOf('\ufffd', from)) {
-    position += Buffer.byteLength(text.slice(from, at));
+  for (let index = text.indexOf('\ufffd'); index >= 0; index = text.indexOf('\ufffd', from)) {
+    position += Buffer.byteLength(text.slice(from, index));
     if (!bytes.subarray(position, position + replacement.length).equals(replacement)) return position;
     position += replacement.length;
-    from = at + 1;
+    from = index + 1;
   }
   return position;
 }
 
-/** The error for a body in UTF-16 or UTF-32, as its first two bytes show; undefined for any other. */
+/** The error for a body whose first two bytes show UTF-16 or UTF-32; undefined for any other body. */
 export function otherUnicodeError(
   first: number | undefined,
   second: number | undefined,

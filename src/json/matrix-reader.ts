@@ -1,37 +1,36 @@
 /**
- * Reads one JSON array of numbers from a body into a NumberMatrix, a slice at a time, through the WebAssembly parser.
- * However the numbers are nested, they go into one buffer, of at most 2.5 bytes for each byte of text (5 while it
- * grows). It keeps the state between slices; whether the array ends up as a matrix or as plain JSON is body-scan.ts's
- * business.
+ * Reads a JSON array of numbers into a NumberMatrix, a slice at a time, with the WebAssembly parser. All numbers,
+ * however nested, go into one buffer of at most 2.5 bytes per byte of text (5 while it grows). The reader keeps the
+ * state between slices; body-scan.ts decides whether the array becomes a matrix or stays in the text for JSON.parse.
  */
 import type { ArrayReader, Memory } from './array-reader.js';
 import { codec, Field, fields, floatValues, hardTokens, State, text, textBytesMax } from './codec-instance.js';
 import { LongNumber } from './long-number.js';
 import { NumberMatrix } from './number-matrix.js';
 
-/** The first slice is short, or a body of many tiny arrays would copy 64 KiB for each of them. */
+/** The first slice is short: otherwise a body of many tiny arrays would copy 64 KiB for each of them. */
 const firstSliceBytes = 1024;
 const sliceGrowth = 8;
-/** A slice must hold "null" and something behind it. */
+/** A slice must have room for "null" and the byte after it. */
 export const sliceBytesMin = 8;
-/** What rounding a hard token costs, in bytes of ordinary text. */
+/** Cost of rounding a hard token, in bytes of ordinary text. */
 const hardTokenCost = 256;
 
 const MINUS = 0x2d;
 const NUL = 0;
 /**
- * Fewer values than this are allocated for themselves: 32 KiB, below which a buffer costs less to allocate than to
- * keep.
+ * Arrays with fewer values (32 KiB) get memory from the garbage collector: a buffer pool would cost more than the
+ * allocation.
  */
 const fewValues = 8192;
 const noValues = new Float32Array(0);
 
-/** A number and the comma behind it take at least so many bytes of text. */
+/** Minimum bytes of text per value: a digit and the comma after it. */
 const textBytesPerValueMin = 2;
 
 export class MatrixReader implements ArrayReader<NumberMatrix> {
   readonly expected = 'must be a number or null';
-  /** The size of the body is limit enough. */
+  /** The size of the body already limits the count. */
   readonly tooMany = false;
   readonly #body: Buffer;
   readonly #start: number;
@@ -51,17 +50,17 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   #raggedRow = -1;
   #nullCount = 0;
   #infiniteCount = 0;
-  /** The values so far, and room for more; those of an array in one slice have an array of just their length. */
+  /** The values so far, with room for more. An array read in one slice has exactly its length. */
   #values = noValues;
-  /** What they lie on, unless they are few. */
+  /** The pooled buffer under the values, unless they are few. */
   #buffer: ArrayBuffer | undefined;
   #valueCount = 0;
   #longNumber: LongNumber | undefined;
   #longPosition = 0;
 
   /**
-   * @param position the byte behind the array's opening bracket
-   * @param axesMax how deep the array may be nested, 1 to 3
+   * @param position the byte after the array's opening bracket
+   * @param axesMax maximum nesting depth, 1 to 3
    */
   constructor(body: Buffer, position: number, axesMax: number, sliceBytesMax: number, memory: Memory) {
     this.#body = body;
@@ -77,7 +76,7 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     return this.#position;
   }
 
-  /** Whether the array turned out to be none of numbers or nulls, or to be nested unevenly or too deep. */
+  /** Whether the array has other values than numbers and nulls, is nested unevenly or is nested too deep. */
   get failed(): boolean {
     return this.#state > State.done;
   }
@@ -102,9 +101,9 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   }
 
   value(): NumberMatrix {
-    if (this.#state !== State.done) throw new Error('A matrix was asked for before it was read. This is a bug.');
+    if (this.#state !== State.done) throw new Error('value() was called before the array was read. This is a bug.');
     const rank = this.#rank === 3 ? 3 : this.#rank === 2 ? 2 : 1;
-    // Samples of different shapes have no place in an array of rank 3.
+    // Samples of different shapes do not form an array of rank 3.
     const count = rank === 3 && this.#raggedRow >= 0 ? 0 : this.#valueCount;
     return new NumberMatrix({
       rank,
@@ -132,7 +131,7 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     this.#position = start + consumed;
     if (this.#state >= State.done) return consumed + fields[Field.hardCount] * hardTokenCost;
     if (start + length === this.#body.length) {
-      // The body ends inside the array, unless the codec only stopped to have its hard tokens rounded.
+      // The body ends inside the array, unless the codec stopped only to let the host round its hard tokens.
       if (consumed === 0 || fields[Field.hardCount] === 0) this.#state = State.other;
     } else if (consumed === 0) {
       this.#beginLong();
@@ -141,7 +140,7 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     return length + fields[Field.hardCount] * hardTokenCost;
   }
 
-  /** Parses the text in the codec's memory and takes the values over. Returns how many bytes were used up. */
+  /** Parses the text in the codec's memory and stores the values. Returns the number of bytes consumed. */
   #parse(length: number): number {
     text[length] = NUL;
     fields[Field.state] = this.#state;
@@ -168,15 +167,12 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     this.#nullCount += fields[Field.nulls];
     this.#infiniteCount += fields[Field.infinites];
     const count = fields[Field.count];
-    if (count > 0) this.#take(count);
+    if (count > 0) this.#store(count);
     return fields[Field.consumed];
   }
 
-  /**
-   * Takes over the values that the codec has just parsed. Most arrays are short: theirs need no memory to be used
-   * again.
-   */
-  #take(count: number): void {
+  /** Stores the values that the codec has parsed. Most arrays are short and need no pooled memory. */
+  #store(count: number): void {
     const end = this.#valueCount + count;
     if (this.#valueCount === 0 && this.#state === State.done && count < fewValues) {
       this.#values = floatValues.slice(0, count);
@@ -188,8 +184,8 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   }
 
   /**
-   * Makes room for `needed` values and for as many more as the text behind them probably holds; it cannot hold more
-   * than half its bytes.
+   * Makes room for `needed` values and for as many more as the remaining text probably contains. The remaining text
+   * contains at most one value per two bytes.
    */
   #grow(needed: number, consumed: number): void {
     const read = this.#position - this.#start + consumed;
@@ -213,7 +209,10 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     }
   }
 
-  /** A token fills the whole slice: a number too long for it, or a run of points and letters that is none. */
+  /**
+   * A token fills the whole slice: it is either a number longer than a slice, or a run of points and letters that is
+   * not a number.
+   */
   #beginLong(): void {
     const byte = this.#body[this.#position];
     if (byte !== MINUS && (byte < 0x30 || byte > 0x39)) {
@@ -238,12 +237,12 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
     return cost + this.#parseSpelled(longNumber.spell());
   }
 
-  /** Lets the codec parse the short spelling, followed by the one byte that ended the number. */
+  /** Lets the codec parse the short spelling and the byte that ended the number. */
   #parseSpelled(spelling: string): number {
     const length = text.write(spelling, 0, 'latin1');
     text[length] = this.#body[this.#longPosition];
     const consumed = this.#parse(length + 1);
-    // Another digit behind a leading 0 makes the codec refuse the token as a whole.
+    // A digit after a leading 0 makes the codec reject the whole token.
     if (consumed < length) this.#state = State.other;
     this.#position = this.#longPosition + consumed - length;
     return hardTokenCost;

@@ -1,29 +1,29 @@
 /**
- * What a JSON array of numbers, nested one to three deep, becomes: one Float32Array with its shape. It says what was
- * met on the way (nulls, infinities, ragged rows) and leaves the judgement to the schemas.
+ * A JSON array of numbers, nested one to three deep, as one Float32Array with its shape. It records nulls, infinities
+ * and ragged rows; the schemas decide whether to accept them.
  */
 export class NumberMatrix {
   readonly rank: 1 | 2 | 3;
-  /** The outermost size at rank 3, else 1. */
+  /** The outermost size at rank 3, otherwise 1. */
   readonly samples: number;
   /** 1 for rank 1. */
   readonly rows: number;
   /** The length of the first row. */
   readonly columns: number;
   /**
-   * samples * rows * columns float32 values, row-major; `null` is NaN, which no JSON number becomes. Incomplete when
+   * samples * rows * columns float32 values, row-major; `null` is NaN, which no JSON number becomes. Incomplete if
    * ragged.
    */
   readonly data: Float32Array;
   readonly nullCount: number;
-  /** How many numbers are infinite as float32, such as 1e39. */
+  /** The number of values that are infinite as float32, such as 1e39. */
   readonly infiniteCount: number;
-  /** -1 when rectangular, else the first row (at rank 3 the first sample) whose shape differs from the first one's. */
-  readonly raggedRow: number;
   /**
-   * For an array of an object in a list: the text it was read from, since integers may have more digits than float32
-   * keeps.
+   * -1 if rectangular, otherwise the index of the first row (at rank 3 the first sample) whose shape is not that of
+   * index 0.
    */
+  readonly raggedRow: number;
+  /** The source text of an array in a list's object: integers may have more digits than float32 keeps. */
   readonly text: Buffer | undefined;
 
   constructor(fields: {

@@ -1,11 +1,11 @@
 /**
- * Parses a request body: JSON.parse, except that long arrays under the names that a route gives are read from the bytes
- * at a fraction of the cost and without holding the thread: numbers into NumberMatrix, by WebAssembly, seeds into
- * SeedList, flags into FlagList. Whether a value makes sense is for the schemas.
+ * Parses a request body. Long arrays under the field names that a route declares are read from the bytes, at a fraction
+ * of the cost of JSON.parse and without blocking the event loop: numbers into NumberMatrix, by WebAssembly, seeds into
+ * SeedList, flags into FlagList. JSON.parse reads the rest. The schemas check the values.
  *
- * As with JSON.parse the last of several members of one name wins. Unlike JSON.parse, a body that is not UTF-8 is
- * malformed, and so is one with a key that could reach a prototype (forbidden-keys.ts); a byte order mark is passed
- * over; and what is not in those arrays has limits (`plainLimits`), since JSON.parse reads it in one turn.
+ * As in JSON.parse, the last of several members with the same name wins. There are three differences. A body that is
+ * not UTF-8, or has a key that could reach a prototype (forbidden-keys.ts), is malformed. A byte order mark is skipped.
+ * The text outside the arrays is limited (`plainLimits`), since JSON.parse reads it in one turn.
  */
 import { isUtf8 } from 'node:buffer';
 import { CallerGone } from '../errors.js';
@@ -21,13 +21,13 @@ import { sliceBytesMin } from './matrix-reader.js';
 import { findSyntaxFault } from './syntax-fault.js';
 
 export interface ParseOptions {
-  /** Where the values of long arrays lie. Default: new memory. */
+  /** Memory for the values of long arrays. Default: new memory. */
   readonly memory?: Memory;
-  /** Bytes of text given to WebAssembly at once. Default and maximum 65,536; tests make it small. */
+  /** Bytes of text per call of WebAssembly. Default and maximum 65,536; tests use small slices. */
   readonly sliceBytesMax?: number;
   /**
-   * Bytes of text parsed in one turn of the event loop. Default 128 KiB: 0.5 to 1.5 ms, the longer the shorter the
-   * numbers.
+   * Bytes of text parsed in one turn of the event loop. Default 128 KiB, about a millisecond; `npm run bench:codec`
+   * prints the nanoseconds per number.
    */
   readonly turnBytesMax?: number;
 }
@@ -35,26 +35,26 @@ export interface ParseOptions {
 const turnBytesDefault = 131_072;
 
 /**
- * Gives the value at once, without a promise, if the body is small.
+ * Returns the value of a small body directly, without a promise.
  *
- * @throws {MalformedJsonError} when the body is no JSON
- * @throws {Problem} `body-too-large` or `validation` when it is above a limit, `overloaded` when there is no memory for
- *   its arrays
- * @throws {CallerGone} when whoever sent it has gone
+ * @throws {MalformedJsonError} if the body is not JSON
+ * @throws {Problem} `body-too-large` or `validation` if it exceeds a limit, `overloaded` if there is no memory for its
+ *   arrays
+ * @throws {CallerGone} if the client has disconnected
  */
 export function parseBody(body: Buffer, fields: BodyFields, options: ParseOptions = {}): unknown | Promise<unknown> {
   const { memory = newMemory, sliceBytesMax = textBytesMax, turnBytesMax = turnBytesDefault } = options;
   if (sliceBytesMax < sliceBytesMin || sliceBytesMax > textBytesMax) {
-    throw new Error(`A slice of ${sliceBytesMax} bytes was asked for. This is a bug.`);
+    throw new Error(`sliceBytesMax is ${sliceBytesMax}, not ${sliceBytesMin} to ${textBytesMax}. This is a bug.`);
   }
   const scan = new BodyScan(body, fields, sliceBytesMax, memory);
-  // Several bodies can be complete in one turn of the loop, so only small ones are parsed as they come.
+  // Several bodies can be complete in one turn of the event loop, so only small ones are parsed on arrival.
   const small = body.length <= Math.max(turnBytesMax / 2, sliceBytesMin);
   if (small && scanTurn(scan, turnBytesMax)) return finish(body, scan);
   return parseInTurns(body, scan, turnBytesMax, memory);
 }
 
-/** The same in one go, whatever the size. */
+/** The same in one turn, whatever the size. */
 export function parseBodySync(body: Buffer, fields: BodyFields, options: ParseOptions = {}): unknown {
   return parseBody(body, fields, { ...options, turnBytesMax: Number.POSITIVE_INFINITY });
 }
@@ -70,7 +70,7 @@ async function parseInTurns(body: Buffer, scan: BodyScan, turnBytesMax: number, 
   return finish(body, scan);
 }
 
-/** Scans until a turn's worth is done; returns whether that was all. */
+/** Scans until the cost of a turn is used up. Returns whether the scan is finished. */
 function scanTurn(scan: BodyScan, turnBytesMax: number): boolean {
   let cost = 0;
   try {
@@ -85,9 +85,9 @@ function scanTurn(scan: BodyScan, turnBytesMax: number): boolean {
   }
 }
 
-/** Parses what is left of the body and puts the arrays in. */
+/** Parses the rest of the body and adds the arrays. */
 function finish(body: Buffer, scan: BodyScan): unknown {
-  if (scan.brokenAt !== undefined) throw brokenError(body, scan, scan.brokenAt);
+  if (scan.brokenPosition !== undefined) throw brokenError(body, scan, scan.brokenPosition);
   const rest = restOf(body, scan, body.length);
   let value: unknown;
   try {
@@ -96,31 +96,33 @@ function finish(body: Buffer, scan: BodyScan): unknown {
     throw faultIn(rest, body, scan);
   }
   if (mayHoldForbiddenKey(rest) && holdsForbiddenKey(value)) {
-    throw new MalformedJsonError('The body holds a key that is not allowed: __proto__ or constructor.prototype.');
+    throw new MalformedJsonError(
+      'The body has a key that is not allowed: __proto__ or constructor.prototype. Leave it out.',
+    );
   }
-  putIn(value, scan.arrays);
+  addArrays(value, scan.arrays);
   for (const [name, items] of scan.lists) {
     const list = (value as Record<string, unknown>)[name] as unknown[];
     items.forEach((arrays, index) => {
-      putIn(list[index], arrays);
+      addArrays(list[index], arrays);
     });
   }
   return value;
 }
 
-function putIn(value: unknown, arrays: ReadonlyMap<string, LongArray | undefined>): void {
+function addArrays(value: unknown, arrays: ReadonlyMap<string, LongArray | undefined>): void {
   for (const [name, array] of arrays) {
     if (array !== undefined) (value as Record<string, unknown>)[name] = array;
   }
 }
 
-/** How much of the text behind a fault is looked at: more than the longest word that JSON does not have. */
-const behindFaultBytes = 64;
+/** Length of the text after a fault that is searched: longer than the longest word that JSON does not have. */
+const afterFaultBytes = 64;
 
-/** The error of a body that breaks at or before a byte. What comes behind that byte may be anything. */
-function brokenError(body: Buffer, scan: BodyScan, brokenAt: number): MalformedJsonError {
-  const behind = body.toString('utf8', brokenAt, brokenAt + behindFaultBytes);
-  return faultIn(restOf(body, scan, brokenAt) + behind, body, scan);
+/** The error of a body that breaks the grammar at or before a byte. The text after that byte may be anything. */
+function brokenError(body: Buffer, scan: BodyScan, brokenPosition: number): MalformedJsonError {
+  const after = body.toString('utf8', brokenPosition, brokenPosition + afterFaultBytes);
+  return faultIn(restOf(body, scan, brokenPosition) + after, body, scan);
 }
 
 function faultIn(rest: string, body: Buffer, scan: BodyScan): MalformedJsonError {
@@ -129,12 +131,12 @@ function faultIn(rest: string, body: Buffer, scan: BodyScan): MalformedJsonError
   return faultError(body, bytePosition(rest, fault.index, scan), fault);
 }
 
-/** The body up to `end` with a placeholder for every long array, and without long runs of white space. */
+/** The body up to `end`, with a placeholder for every long array and without long runs of white space. */
 function restOf(body: Buffer, scan: BodyScan, end: number): string {
   let rest = '';
   let position = 0;
   for (const span of scan.spans) {
-    rest += decode(body, position, span.start, scan.ascii) + span.instead;
+    rest += decode(body, position, span.start, scan.ascii) + span.replacement;
     position = span.end;
   }
   return rest + decode(body, position, end, scan.ascii);
@@ -146,12 +148,12 @@ function decode(body: Buffer, start: number, end: number, ascii: boolean): strin
   return body.toString('utf8', start, end);
 }
 
-/** Where in the body the place `index` of what remains of it lies. */
+/** The position in the body of index `index` of `rest`. */
 function bytePosition(rest: string, index: number, scan: BodyScan): number {
   let position = Buffer.byteLength(rest.slice(0, index), scan.ascii ? 'latin1' : 'utf8');
   for (const span of scan.spans) {
-    if (position < span.start || (position === span.start && span.instead !== '')) break;
-    position += span.end - span.start - span.instead.length;
+    if (position < span.start || (position === span.start && span.replacement !== '')) break;
+    position += span.end - span.start - span.replacement.length;
   }
   return position;
 }

@@ -1,6 +1,6 @@
 /**
- * Prints a reply: JSON whose large parts are typed arrays. A small reply is one string; a large one is a
- * stream of slices, each in a turn of the event loop of its own, so that no reply holds the thread.
+ * Prints a reply: JSON whose large parts are typed arrays. A small reply is one string. A large one is a stream of
+ * slices, each printed in a separate turn, so that no reply blocks the event loop.
  */
 import { Readable } from 'node:stream';
 import { nextTurn } from '../runtime/event-loop-turns.js';
@@ -8,7 +8,7 @@ import { printDoubleSlices } from './print-doubles.js';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers, type Shape } from './print-matrix.js';
 import { SeedList } from './seed-list.js';
 
-/** Numbers of a reply, printed as nested arrays of their shape. */
+/** Numbers of a reply, printed as nested arrays of the given shape. */
 export interface Numbers {
   readonly numbers: Float32Array | Int32Array | Float64Array;
   readonly shape: Shape;
@@ -19,16 +19,19 @@ export type Member =
   | { readonly name: string; readonly seeds: SeedList }
   | ({ readonly name: string } & Numbers);
 
-/** Told once of each reply with numbers how long its printing held the thread. */
+/** Called once for each reply with numbers: how long printing them occupied the thread, in milliseconds. */
 export type OnPrinted = (printMs: number) => void;
 
-/** A piece of a reply: JSON text as it is, numbers or seeds to print. */
+/** A part of a reply: JSON text, or numbers or seeds to print. */
 export type Piece = string | Numbers | SeedList;
 
-/** Seeds of one slice: a third of a millisecond. */
+/** Seeds per slice: well below a millisecond. */
 const sliceSeedsMax = 2048;
 
-/** Numbers printed at once, about 0.15 ms of work; several small replies can fall into one turn. */
+/**
+ * Replies of at most this many numbers are printed in one turn. This is a small part of a turn, since several of them
+ * can fall into one.
+ */
 const wholeNumbersMax = 4096;
 
 /** Prints an object of the given members, in their order. */
@@ -36,7 +39,7 @@ export function printBody(members: readonly Member[], printed: OnPrinted): strin
   const pieces: Piece[] = [];
   let text = '{';
   for (const member of members) {
-    // Names are our own identifiers, which need no escapes.
+    // Names are the identifiers of this service, which need no escapes.
     text += `"${member.name}":`;
     if ('value' in member) text += JSON.stringify(member.value);
     else {
@@ -49,7 +52,7 @@ export function printBody(members: readonly Member[], printed: OnPrinted): strin
   return printPieces(pieces, printed);
 }
 
-/** Prints pieces one behind the other. */
+/** Prints pieces in order. */
 export function printPieces(pieces: readonly Piece[], printed: OnPrinted): string | Readable {
   if (!isPrintedWhole(numbersOf(pieces))) return Readable.from(printSlices(pieces, printed), { objectMode: false });
   const start = performance.now();
@@ -60,8 +63,8 @@ export function printPieces(pieces: readonly Piece[], printed: OnPrinted): strin
 }
 
 /**
- * Whether a reply with so many numbers is printed whole, and is text that waits; another waits as its numbers and a
- * slice of text.
+ * Whether a reply with this many numbers is printed whole. Such a reply waits for its client as text; a larger one as
+ * its numbers and one slice of text.
  */
 export function isPrintedWhole(numbers: number): boolean {
   return numbers <= wholeNumbersMax;
@@ -99,7 +102,7 @@ function* printSeedSlices(seeds: SeedList): Generator<Buffer, void> {
   }
 }
 
-/** The same in slices, each in a turn of its own. */
+/** The same in slices, each in a separate turn of the event loop. */
 export async function* printSlices(pieces: readonly Piece[], printed: OnPrinted): AsyncGenerator<Buffer> {
   let printMs = 0;
   for (const piece of pieces) {

@@ -1,20 +1,21 @@
 /**
- * Prints a Float64Array as nested JSON arrays, rank 0 (one number) to 2, with JSON.stringify's digits; NaN and the
- * infinities become null. There are few float64 in a reply, one a draw at most, so this has no kernel of its own.
+ * Prints a Float64Array as nested JSON arrays, rank 0 (one number) to 2, with the digits of JSON.stringify. NaN and the
+ * infinities become null. A reply has few float64, index most one per sample of a row, so this codec has no WebAssembly
+ * kernel.
  */
 
-/** Numbers of one slice: about half a millisecond. */
+/** Numbers per slice: well below a millisecond. */
 const sliceNumbersMax = 4096;
 
 export function* printDoubleSlices(data: Float64Array, shape: readonly number[]): Generator<Buffer, void> {
   const rank = shape.length;
-  if (rank > 2) throw new Error(`Rank ${rank} was to be printed. This is a bug.`);
+  if (rank > 2) throw new Error(`The rank is ${rank}, above 2. This is a bug.`);
   const columns = rank === 2 ? (shape[1] as number) : data.length;
   let text = '['.repeat(rank);
-  for (let at = 0; at < data.length; at++) {
-    if (at > 0) text += at % columns === 0 ? '],[' : ',';
-    text += JSON.stringify(data[at]);
-    if (at % sliceNumbersMax < sliceNumbersMax - 1) continue;
+  for (let index = 0; index < data.length; index++) {
+    if (index > 0) text += index % columns === 0 ? '],[' : ',';
+    text += JSON.stringify(data[index]);
+    if (index % sliceNumbersMax < sliceNumbersMax - 1) continue;
     yield Buffer.from(text);
     text = '';
   }

@@ -1,10 +1,9 @@
 /**
  * Prints typed arrays as nested JSON arrays, row-major, rank 0 (one number) to rank 3. Floats become the shortest
- * decimal that reads back to the same float32; NaN and the infinities become null; -0 stays -0, which JSON allows.
+ * decimal that parses to the same float32. NaN and the infinities become null. -0 stays -0, which JSON allows.
  *
- * The functions that return a string are for small arrays. The generators never do more than one slice of work, about
- * half a millisecond and at most 64 KiB of text, before they yield; any other use of the codec may come between two
- * slices.
+ * The functions that return a string are for small arrays. The generators yield after each slice of at most 64 KiB of
+ * text (`npm run bench:codec` prints the nanoseconds per number). The codec may serve other calls between two slices.
  */
 import { codec, Field, fields, floatValues, integerValues, text, valuesMax } from './codec-instance.js';
 
@@ -14,7 +13,7 @@ type Integers = Int32Array | Uint32Array;
 const rankMax = 3;
 const closings = ['', ']', ']]', ']]]'] as const;
 
-/** What the codec needs to know of a shape: where rows and matrices end. */
+/** The sizes of a shape that tell the codec where rows and matrices end. */
 interface Nesting {
   readonly rank: number;
   readonly columns: number;
@@ -38,7 +37,7 @@ export function printIntegerSlices(data: Integers, shape: Shape): Generator<Buff
   return printMatrixSlices(data, shape, integerSlice);
 }
 
-/** Prints into the codec's text from element `start` on and returns how many elements fitted. */
+/** Prints elements from `start` on into the codec's text. Returns how many fitted. */
 type PrintSlice<Data> = (data: Data, start: number, nesting: Nesting) => number;
 
 function printMatrix<Data extends { readonly length: number }>(
@@ -71,7 +70,7 @@ function* printMatrixSlices<Data extends { readonly length: number }>(
   while (printed < nesting.count) {
     printed += printSlice(data, printed, nesting);
     let length = fields[Field.textLength];
-    // The codec leaves room behind its text for the closing brackets.
+    // The codec leaves room after its text for the closing brackets.
     if (printed === nesting.count) length += text.write(closings[nesting.rank], length, 'latin1');
     yield Buffer.from(text.subarray(0, length));
   }
@@ -95,12 +94,15 @@ function integerSlice(data: Integers, start: number, nesting: Nesting): number {
   return codec.printIntegerSlice(count, opening, column, rowAt(start, nesting), columns, rows, signed);
 }
 
-/** How many elements of the row have been printed; a full row's break is still to come. */
+/**
+ * The number of elements of the current row that are printed. The break after a full row is printed with the next
+ * element.
+ */
 function columnAt(start: number, columns: number): number {
   return start === 0 ? 0 : ((start - 1) % columns) + 1;
 }
 
-/** The row, within its matrix, of the last element printed. */
+/** The row, within its matrix, of the last printed element. */
 function rowAt(start: number, nesting: Nesting): number {
   return start === 0 ? 0 : Math.floor((start - 1) / nesting.columns) % nesting.rows;
 }
@@ -109,14 +111,14 @@ function nestingOf(length: number, shape: Shape): Nesting {
   const rank = shape.length;
   let count = 1;
   for (const size of shape) count *= size;
-  if (count !== length) throw new Error(`${length} values were to be printed as ${count}. This is a bug.`);
-  if (rank > rankMax) throw new Error(`Rank ${rank} was to be printed. This is a bug.`);
+  if (count !== length) throw new Error(`There are ${length} values for a shape of ${count}. This is a bug.`);
+  if (rank > rankMax) throw new Error(`The rank is ${rank}, above ${rankMax}. This is a bug.`);
   const columns = rank === 0 ? 1 : shape[rank - 1];
   const rows = rank < 2 ? 1 : shape[rank - 2];
   return { rank, columns, rows, count };
 }
 
-/** Nested arrays without an element: at some rank a size is 0. */
+/** Nested arrays without an element: one of the sizes is 0. */
 function emptyArrays(shape: Shape): string {
   const [size, ...inner] = shape;
   if (size === 0) return '[]';

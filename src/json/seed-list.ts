@@ -1,22 +1,22 @@
 /**
- * Seeds of a body: their 64 bits as words, and how each was spelled, so that a reply can repeat them without keeping
- * their text.
+ * Seeds of a body: their 64 bits as words, and whether each was a string. A reply can so repeat them without their
+ * text.
  */
 
-/** A value that is no seed: a number or a string. */
+/** A number or string that is not a valid seed. */
 export interface WrongSeed {
   readonly row: number;
   readonly kind: 'number' | 'string';
 }
 
-/** What an array of seeds becomes. */
+/** An array of seeds. */
 export class SeedList {
   readonly count: number;
   /** uint32 [count, 2]: low and high word of each seed. */
   readonly words: Uint32Array;
-  /** A bit for each seed that came as a string, the lowest first. */
+  /** Bit `row & 7` of byte `row >> 3` is 1 if that seed was a string. */
   readonly #strings: Uint8Array;
-  /** The first ten that are no seeds. */
+  /** The first ten invalid seeds. */
   readonly wrong: readonly WrongSeed[];
 
   constructor(count: number, words: Uint32Array, strings: Uint8Array, wrong: readonly WrongSeed[]) {
@@ -26,44 +26,44 @@ export class SeedList {
     this.wrong = wrong;
   }
 
-  /** JSON of seeds [from, to), without brackets: numbers as numbers and strings as strings. */
+  /** JSON of seeds [from, to), without brackets: numbers stay numbers, strings stay strings. */
   print(from: number, to: number): string {
     let text = '';
     for (let row = from; row < to; row++) {
-      const quote = ((this.#strings[row >> 3] as number) >> (row & 7)) & 1 ? '"' : '';
+      const quote = (this.#strings[row >> 3] >> (row & 7)) & 1 ? '"' : '';
       text += `${row > from ? ',' : ''}${quote}${decimalOf(this.words, 2 * row)}${quote}`;
     }
     return text;
   }
 }
 
-/** The decimal digits of the 64-bit number whose words begin at `at`. */
-export function decimalOf(words: Uint32Array, at: number): string {
-  const low = words[at] as number;
-  const high = words[at + 1] as number;
+/** The decimal digits of the 64-bit number whose words begin at `offset`. */
+export function decimalOf(words: Uint32Array, offset: number): string {
+  const low = words[offset];
+  const high = words[offset + 1];
   if (high < 2 ** 21) return String(high * 2 ** 32 + low);
   return String((BigInt(high) << 32n) | BigInt(low));
 }
 
-/** Writes the words of a number from 0 to 2^53 - 1; false for any other. */
-export function writeNumber(value: number, words: Uint32Array, at: number): boolean {
+/** Writes the words of a number from 0 to 2^53 - 1. Returns false for any other number. */
+export function writeNumber(value: number, words: Uint32Array, offset: number): boolean {
   if (!Number.isSafeInteger(value) || value < 0) return false;
-  words[at] = value % 2 ** 32;
-  words[at + 1] = Math.floor(value / 2 ** 32);
+  words[offset] = value % 2 ** 32;
+  words[offset + 1] = Math.floor(value / 2 ** 32);
   return true;
 }
 
 const digitsMax = 20;
 const ZERO = 0x30;
 
-/** Writes the words of decimal digits without leading zeros, up to 2^64 - 1; false for any other text. */
-export function writeDigits(text: string, words: Uint32Array, at: number): boolean {
+/** Writes the words of decimal digits without leading zeros, up to 2^64 - 1. Returns false for any other text. */
+export function writeDigits(text: string, words: Uint32Array, offset: number): boolean {
   const { length } = text;
   if (length === 0 || length > digitsMax || (length > 1 && text.charCodeAt(0) === ZERO)) return false;
   let low = 0;
   let high = 0;
-  for (let place = 0; place < length; place++) {
-    const digit = text.charCodeAt(place) - ZERO;
+  for (let index = 0; index < length; index++) {
+    const digit = text.charCodeAt(index) - ZERO;
     if (!(digit >= 0 && digit <= 9)) return false;
     low = low * 10 + digit;
     const carry = Math.floor(low / 2 ** 32);
@@ -71,7 +71,7 @@ export function writeDigits(text: string, words: Uint32Array, at: number): boole
     high = high * 10 + carry;
   }
   if (high >= 2 ** 32) return false;
-  words[at] = low;
-  words[at + 1] = high;
+  words[offset] = low;
+  words[offset + 1] = high;
   return true;
 }

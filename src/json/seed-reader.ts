@@ -1,6 +1,6 @@
 /**
- * Reads a JSON array of seeds from a body into a SeedList, a slice at a time. Seeds are numbers or strings of digits;
- * JSON.parse would make an object of each string, and hold the thread for milliseconds over 65,536 of them.
+ * Reads a JSON array of seeds into a SeedList, a slice at a time. Seeds are numbers or strings of digits. JSON.parse
+ * would make an object of each string and block the event loop: there may be 65,536 of them.
  */
 import { isUtf8 } from 'node:buffer';
 import { nextTurn } from '../runtime/event-loop-turns.js';
@@ -8,15 +8,15 @@ import type { Memory } from './array-reader.js';
 import { ListReader } from './list-reader.js';
 import { SeedList, type WrongSeed, writeDigits, writeNumber } from './seed-list.js';
 
-/** Seeds are named as wrong up to this many: as many as one reply names. */
+/** At most this many invalid seeds are recorded: as many errors as one reply has. */
 const wrongMax = 10;
-/** A legal seed has 20 digits, each of which an escape may spell in six bytes. A longer token is none. */
+/** A legal seed has at most 20 digits, each at most six bytes long as an escape. A longer token is not a seed. */
 const tokenBytesMax = 256;
-/** Digits of a number that is exact in float64. */
+/** A number of this many digits is exact in float64. */
 const exactDigitsMax = 15;
-/** Cost of one turn of `readSeeds`: about a millisecond. */
+/** Cost of one turn of `readSeeds`, in bytes of ordinary text. */
 const turnBytesMax = 131_072;
-/** A seed and its comma take at least so many bytes of text. */
+/** Minimum bytes of text per seed: a digit and a comma. */
 const elementBytesMin = 2;
 
 const QUOTE = 0x22;
@@ -31,14 +31,14 @@ export class SeedReader extends ListReader<SeedList> {
   readonly #wrong: WrongSeed[] = [];
 
   /**
-   * @param position the byte behind the array's opening bracket
-   * @param countMax seeds at most; a longer array is not read on
+   * @param position the byte after the array's opening bracket
+   * @param countMax maximum number of seeds; the reader fails at the next one
    */
   constructor(body: Buffer, position: number, countMax: number, memory: Memory) {
     super(body, position, countMax);
     this.#memory = memory;
     const room = Math.min(countMax, Math.ceil((body.length - position) / elementBytesMin));
-    // Seeds are read again when the reply repeats them, after the body has been given back.
+    // Seeds outlive the buffer of the body: the reply repeats them.
     this.#bytes = 8 * room + Math.ceil(room / 8);
     memory.hold(this.#bytes);
     this.#words = new Uint32Array(2 * room);
@@ -57,31 +57,31 @@ export class SeedReader extends ListReader<SeedList> {
     const isString = this.body[start] === QUOTE;
     const end = isString ? this.#endOfString(start) : this.#endOfNumber(start);
     if (end < 0) return -1;
-    const at = 2 * this.count;
-    if (isString) this.#strings[this.count >> 3] = (this.#strings[this.count >> 3] as number) | (1 << (this.count & 7));
+    const offset = 2 * this.count;
+    if (isString) this.#strings[this.count >> 3] = this.#strings[this.count >> 3] | (1 << (this.count & 7));
     const digits = isString
       ? this.body.toString('latin1', start + 1, end - 1)
       : this.body.toString('latin1', start, end);
     const exact = isString || digits.length <= exactDigitsMax;
-    if (exact && writeDigits(digits, this.#words, at)) return end;
-    return this.#readUnusual(start, end, at) ? end : -1;
+    if (exact && writeDigits(digits, this.#words, offset)) return end;
+    return this.#readUnusual(start, end, offset) ? end : -1;
   }
 
   /**
-   * Reads a number with a sign, a point or an exponent, a string with escapes, or what is no seed; false where it is no
-   * JSON.
+   * Reads a number with a sign, a point or an exponent, a string with escapes, or an invalid seed. Returns false if the
+   * token is not JSON.
    */
-  #readUnusual(start: number, end: number, at: number): boolean {
+  #readUnusual(start: number, end: number, offset: number): boolean {
     const value = parse(this.body, start, end);
     if (value === undefined) return false;
     const words = this.#words;
-    const right = typeof value === 'number' ? writeNumber(value, words, at) : writeDigits(value, words, at);
+    const right = typeof value === 'number' ? writeNumber(value, words, offset) : writeDigits(value, words, offset);
     const kind = typeof value === 'number' ? 'number' : 'string';
     if (!right && this.#wrong.length < wrongMax) this.#wrong.push({ row: this.count, kind });
     return true;
   }
 
-  /** The byte behind the closing quote of a string, or -1. */
+  /** The byte after the closing quote of a string, or -1. */
   #endOfString(start: number): number {
     const end = Math.min(this.body.length, start + tokenBytesMax);
     for (let position = start + 1; position < end; position++) {
@@ -92,11 +92,11 @@ export class SeedReader extends ListReader<SeedList> {
     return -1;
   }
 
-  /** The byte behind the letters of a number, or -1 where there are none. */
+  /** The byte after the characters of a number, or -1 if there are none. */
   #endOfNumber(start: number): number {
     const end = Math.min(this.body.length, start + tokenBytesMax);
     let position = start;
-    while (position < end && isInNumber(this.body[position] as number)) position++;
+    while (position < end && isInNumber(this.body[position])) position++;
     return position === start || position === end ? -1 : position;
   }
 }
@@ -106,7 +106,7 @@ function isInNumber(byte: number): boolean {
   return isDigit || byte === 0x2d || byte === 0x2e || byte === 0x2b || (byte | 0x20) === 0x65;
 }
 
-/** The number or string between two places, or undefined where there is none. */
+/** The number or string in bytes [start, end), or undefined if they are neither. */
 function parse(body: Buffer, start: number, end: number): number | string | undefined {
   if (!isUtf8(body.subarray(start, end))) return undefined;
   try {
@@ -117,10 +117,10 @@ function parse(body: Buffer, start: number, end: number): number | string | unde
 }
 
 /**
- * The seeds of a text that is one array of numbers, read in turns of the event loop; undefined where it is none, or
- * nested.
+ * Reads the seeds of a text that is one array of numbers, in several turns of the event loop if it is long; undefined
+ * if it is another value or a nested array.
  *
- * @param count how many there are
+ * @param count the number of seeds
  */
 export async function readSeeds(text: Buffer, count: number, memory: Memory): Promise<SeedList | undefined> {
   const reader = new SeedReader(text, 1, count, memory);

@@ -1,12 +1,15 @@
-/** How a client's own text is repeated to it: cut, and without characters that a terminal or a log would act on. */
+/** Quotes text of a client in messages: truncated, and without characters that act on a terminal or a log. */
 
-/** Characters of a repeated text, its escapes counted as they are written. */
+/** Maximum length of a quoted text, counted with its escapes. */
 const shownCharactersMax = 40;
 
-/** Control and format characters, separators but for the space, surrogates, and what would end a quotation. */
+/**
+ * Characters to escape: control and format characters, separators except the space, surrogates, and those that end a
+ * quotation.
+ */
 const escaped = /[\p{C}\p{Zl}\p{Zp}"\\]|(?! )\p{Zs}/u;
 
-/** `text` as it may stand between double quotes; what is longer than `charactersMax` is cut. */
+/** `text` as it may appear between double quotes, truncated to `charactersMax`. */
 export function shownText(text: string, charactersMax = shownCharactersMax): string {
   let shown = '';
   for (const character of text) {

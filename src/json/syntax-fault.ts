@@ -1,11 +1,11 @@
 /**
- * Finds the first place where a text breaks the grammar of JSON (RFC 8259), says what may stand there, and what to
- * write instead of the mistakes that clients make. It runs only over texts that JSON.parse, or a reader of arrays, has
- * refused: V8's own messages repeat the text, and give a place for some mistakes and not for others.
+ * Finds the first character that breaks the grammar of JSON (RFC 8259), and says what is expected there and how to
+ * correct common mistakes. It runs only over texts that JSON.parse, or a reader of arrays, has rejected. V8's messages
+ * quote the text, and have a position for some mistakes and not for others.
  */
 
-/** What comes next: the first four begin something, the others are behind it. */
-type Expectation = 'value' | 'firstEntry' | 'name' | 'firstName' | 'colon' | 'behindEntry' | 'behindMember' | 'end';
+/** What comes next. The first four begin something, the others follow it. */
+type Expectation = 'value' | 'firstEntry' | 'name' | 'firstName' | 'colon' | 'afterEntry' | 'afterMember' | 'end';
 
 const expectedTexts: Readonly<Record<Expectation, string>> = {
   value: 'a value',
@@ -13,43 +13,43 @@ const expectedTexts: Readonly<Record<Expectation, string>> = {
   name: 'a field name in double quotes',
   firstName: 'a field name in double quotes or "}"',
   colon: '":"',
-  behindEntry: '"," or "]"',
-  behindMember: '"," or "}"',
+  afterEntry: '"," or "]"',
+  afterMember: '"," or "}"',
   end: 'the end of the body',
 };
 
-/** What ends the array or object instead. */
+/** The character that ends the array or object instead. */
 const closing: Partial<Record<Expectation, string>> = {
   firstEntry: ']',
   firstName: '}',
-  behindEntry: ']',
-  behindMember: '}',
+  afterEntry: ']',
+  afterMember: '}',
 };
 
-/** The punctuation that has to come, and what comes behind it. */
+/** The required punctuation, and what comes after it. */
 const between: Partial<Record<Expectation, readonly [string, Expectation]>> = {
   colon: [':', 'value'],
-  behindEntry: [',', 'value'],
-  behindMember: [',', 'name'],
+  afterEntry: [',', 'value'],
+  afterMember: [',', 'name'],
 };
 
 export interface SyntaxFault {
-  /** Where in the text, in UTF-16 units. */
+  /** Position in the text, in UTF-16 units. */
   readonly index: number;
-  /** What should be there. */
+  /** What the grammar expects there. */
   readonly expected: string;
-  /** A word that stands there and is no JSON, where it is one that clients are known to write. */
+  /** The word at that position, if it is a known mistake such as `None`. */
   readonly word: string | undefined;
-  /** What to write instead, in sentences; empty where nothing is known. */
+  /** How to correct it, in sentences; empty if unknown. */
   readonly advice: string;
-  /** Whether the text is whole up to there, and something follows it. */
-  readonly behindEnd: boolean;
+  /** Whether a complete value ends before it. */
+  readonly afterEnd: boolean;
 }
 
-/** Numbers of other languages and formats that JSON has not. */
+/** Numbers of other languages and formats that JSON does not have. */
 const notFinite = /[+-]?(?:nan|inf(?:inity)?)(?![a-z0-9_])/iy;
 
-/** Words of other languages, and how JSON spells them. */
+/** Words of other languages, and their spelling in JSON. */
 const foreignWord = /(?:None|NULL|Null|undefined|True|TRUE|False|FALSE)(?![A-Za-z0-9_])/y;
 const spelledInJson: Readonly<Record<string, string>> = { n: 'null', u: 'null', t: 'true', f: 'false' };
 
@@ -58,10 +58,10 @@ const plainCharacters = /[^"\\\p{Cc}]*/uy;
 const escapeForm = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y;
 const literals: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
 
-class Walk {
+class SyntaxWalk {
   readonly #text: string;
   readonly #complete: boolean;
-  /** The arrays and objects that are open. */
+  /** The open arrays and objects, outermost first. */
   readonly #open: ('array' | 'object')[];
   #index = 0;
   #expected: Expectation;
@@ -101,7 +101,7 @@ class Walk {
     else if (this.#scalar(character)) this.#leave();
   }
 
-  /** Whether the walk is behind a string, a number or a literal. */
+  /** Reads a string, a number or a literal. Returns whether it was complete. */
   #scalar(character: string): boolean {
     if (character === '"') return this.#string();
     if (character === '-' || isDigit(character)) return this.#number();
@@ -115,8 +115,8 @@ class Walk {
   }
 
   #punctuation(character: string): void {
-    const [wanted, next] = between[this.#expected] ?? [];
-    if (next === undefined || character !== wanted) {
+    const [required, next] = between[this.#expected] ?? [];
+    if (next === undefined || character !== required) {
       this.#fail(expectedTexts[this.#expected]);
       return;
     }
@@ -136,10 +136,10 @@ class Walk {
     this.#leave();
   }
 
-  /** A value lies behind. */
+  /** Continues after a value. */
   #leave(): void {
     const inside = this.#open.at(-1);
-    this.#expected = inside === undefined ? 'end' : inside === 'array' ? 'behindEntry' : 'behindMember';
+    this.#expected = inside === undefined ? 'end' : inside === 'array' ? 'afterEntry' : 'afterMember';
   }
 
   #string(): boolean {
@@ -159,7 +159,7 @@ class Walk {
         // DEL and the C1 controls are legal in a string.
         this.#index += 1;
       } else {
-        return this.#miss('an escape in place of the control character, such as \\n or \\t');
+        return this.#miss('an escape such as \\n or \\t');
       }
     }
   }
@@ -168,7 +168,7 @@ class Walk {
     const isUnicode = this.#text[this.#index + 1] === 'u';
     this.#index += isUnicode ? 2 : 1;
     while (isUnicode && /[0-9A-Fa-f]/.test(this.#text[this.#index] ?? '')) this.#index += 1;
-    return this.#miss(isUnicode ? 'four hexadecimal digits behind \\u' : 'one of "\\/bfnrtu behind a backslash');
+    return this.#miss(isUnicode ? 'four hexadecimal digits after \\u' : 'one of "\\/bfnrtu after a backslash');
   }
 
   #number(): boolean {
@@ -201,7 +201,7 @@ class Walk {
     return true;
   }
 
-  /** Whether the pattern matches here; the walk goes behind it. */
+  /** Whether the pattern matches here; moves past the match. */
   #match(pattern: RegExp): boolean {
     pattern.lastIndex = this.#index;
     const matches = pattern.test(this.#text);
@@ -218,7 +218,7 @@ class Walk {
     return undefined;
   }
 
-  /** The text breaks here, unless it was only cut here. */
+  /** Records a fault, unless the text was only cut here. */
   #miss(expected: string): boolean {
     if (this.#index < this.#text.length || this.#complete) this.#fail(expected);
     else this.#expected = 'end';
@@ -232,7 +232,7 @@ class Walk {
       expected,
       word,
       advice: this.#advice(word),
-      behindEnd: this.#expected === 'end',
+      afterEnd: this.#expected === 'end',
     };
   }
 
@@ -242,22 +242,21 @@ class Walk {
     const begins = this.#expected === 'value' || this.#expected === 'firstEntry';
     if (word !== undefined) return adviceOnWord(word);
     if (character === undefined) return 'The body is cut off there.';
-    if (character === ']' && this.#expected === 'value') return 'JSON has no comma behind the last entry.';
-    if (character === '}' && this.#expected === 'name') return 'JSON has no comma behind the last field.';
+    if (character === ']' && this.#expected === 'value') return 'JSON does not allow a comma after the last entry.';
+    if (character === '}' && this.#expected === 'name') return 'JSON does not allow a comma after the last field.';
     if (character === '/' || character === '#') return 'JSON has no comments.';
-    if (character === "'" || character === '`') return 'JSON has its names and strings in double quotes.';
+    if (character === "'" || character === '`') return 'JSON encloses names and strings in double quotes.';
     if (character === '+' && begins) return 'JSON numbers have no plus sign in front.';
     if (character === '.' && begins) return 'JSON numbers begin with a digit or a minus sign.';
     if (before === '0' && isDigit(character)) return 'JSON numbers have no leading zeros.';
-    return this.#expected === 'end' ? 'Send one JSON object, and nothing behind it.' : '';
+    return this.#expected === 'end' ? 'Send one JSON object, and nothing after it.' : '';
   }
 }
 
 function adviceOnWord(word: string): string {
   const spelling = spelledInJson[word.charAt(0).toLowerCase()];
   const isNumber = /^[+-]?(?:nan|inf)/i.test(word);
-  if (isNumber)
-    return 'JSON has no NaN and no Infinity: among logits write null for a category that must never be drawn.';
+  if (isNumber) return 'JSON has no NaN and no Infinity: in logits send null for a category that must never be drawn.';
   return `JSON spells it ${spelling}.`;
 }
 
@@ -265,18 +264,20 @@ function isDigit(character: string): boolean {
   return character >= '0' && character <= '9' && character.length === 1;
 }
 
-/** Where a whole text breaks; undefined where it does not. */
+/** The first fault of a complete text; undefined if there is none. */
 export function findSyntaxFault(text: string): SyntaxFault | undefined {
-  return new Walk(text, true, 'value', []).run();
+  return new SyntaxWalk(text, true, 'value', []).run();
 }
 
 /**
- * The same for a piece of an array, cut anywhere behind `previous`, the last character before it that is no white
- * space; undefined where it does not break before its end.
+ * The first fault of a piece of an array; undefined if it has none. The piece may be cut at any character.
+ *
+ * @param previous the last character before the piece that is not white space
+ * @param complete whether the piece reaches the end of the body
  */
 export function findFaultInArray(piece: string, previous: string, complete: boolean): SyntaxFault | undefined {
-  const expected = previous === '[' ? 'firstEntry' : previous === ',' ? 'value' : 'behindEntry';
-  const fault = new Walk(piece, complete, expected, ['array']).run();
-  // What comes behind the array is no part of it.
-  return fault?.behindEnd ? undefined : fault;
+  const expected = previous === '[' ? 'firstEntry' : previous === ',' ? 'value' : 'afterEntry';
+  const fault = new SyntaxWalk(piece, complete, expected, ['array']).run();
+  // Text after the array is not part of it.
+  return fault?.afterEnd ? undefined : fault;
 }

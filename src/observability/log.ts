@@ -1,7 +1,7 @@
 /**
- * The log: JSON lines by pino on stdout. It never makes a request wait: lines are written in the background, and when
- * nobody reads stdout they are kept up to a limit, then dropped and counted, and the count is logged once lines flow
- * again. Bodies, headers and keys are not logged anywhere; redaction is there for the day somebody forgets.
+ * The log: JSON lines by pino on stdout. Lines are written in the background, so that no request waits. While stdout
+ * stalls, lines are buffered up to a limit, then dropped and counted; the count is logged when stdout accepts lines
+ * again. Nothing logs bodies, headers or keys; redaction is a second safeguard.
  */
 import { type Logger, pino } from 'pino';
 import sonicBoom from 'sonic-boom';
@@ -9,17 +9,17 @@ import sonicBoom from 'sonic-boom';
 /** Bytes of lines kept while stdout stalls: about 4,000 lines. */
 const bufferBytesMax = 2 ** 20;
 
-/** The kernel writes no more than this to a pipe without a line of another process in between (pipe(7), PIPE_BUF). */
+/** Writes of up to this size to a pipe are never mixed with those of another process (pipe(7), PIPE_BUF). */
 const pipeBytes = 4096;
 
-/** How long the end of the process waits for the last lines. A reader that stalls for longer does not get them. */
+/** How long the end of the process waits until the last lines are written. */
 const closeMs = 1000;
 
 export interface LogOptions {
   readonly level: string;
   /** File descriptor the lines go to. */
   readonly fd: number;
-  /** Number of this process among those of the service, which its lines say; undefined where there is one. */
+  /** Number of this process, which its lines carry; undefined if the service has only one. */
   readonly process?: number | undefined;
   /** Called for each line that is dropped. */
   readonly lineDropped: () => void;
@@ -28,9 +28,9 @@ export interface LogOptions {
 export interface Log {
   readonly logger: Logger;
   /**
-   * Writes what is left and ends the log; what is logged later is lost. Every call gets the same promise, which never
-   * rejects and resolves within a second to whether everything was written. If not, a write may still hold a thread,
-   * and the process does not end by itself.
+   * Writes the buffered lines and closes the log; later lines are lost. Every call returns the same promise. It never
+   * rejects, and resolves within a second to whether all lines were written. If not, a write may still occupy a thread,
+   * and the process does not exit by itself.
    */
   readonly close: () => Promise<boolean>;
 }
@@ -41,13 +41,18 @@ const redact = {
 };
 
 export function openLog({ level, fd, lineDropped, process }: LogOptions): Log {
-  // pino's own destination writes the rest synchronously when the process exits, for ever if nobody reads: autoEnd in
+  // pino's own destination writes the rest synchronously at the exit, and hangs if stdout stalls: autoEnd in
   // https://github.com/pinojs/pino/blob/v10.4.0/lib/tools.js#L302-L321. Can go when pino limits that time.
-  const shared = process !== undefined && { maxWrite: pipeBytes };
-  const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax, ...shared });
+  const destination = new sonicBoom.SonicBoom({
+    fd,
+    sync: false,
+    maxLength: bufferBytesMax,
+    ...(process !== undefined && { maxWrite: pipeBytes }),
+  });
   let closed: Promise<boolean> | undefined;
-  // pino gets nothing but `write`: with a `flushSync` it would write fatal lines synchronously, which is for ever if
-  // nobody reads (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js). And a stream that has ended throws.
+  // pino gets a stream with `write` alone: with `flushSync` it would write fatal lines synchronously, and hang if
+  // stdout stalls (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js#L21-L23). Can go when pino limits that
+  // time. A closed stream would throw.
   const write = (line: string) => {
     if (!closed) destination.write(line);
   };
@@ -62,9 +67,9 @@ export function openLog({ level, fd, lineDropped, process }: LogOptions): Log {
     if (dropped === 0) return;
     const lines = dropped;
     dropped = 0;
-    logger.warn({ lines }, 'log lines were dropped, because nobody read stdout');
+    logger.warn({ lines }, 'log lines were dropped because stdout stalled');
   });
-  // The reader has gone, or the disk is full: what is kept is tried again with the next line.
+  // stdout is closed, or the disk is full: the buffered lines are retried with the next line.
   destination.on('error', () => {});
   return { logger, close: () => (closed ??= writeRest(destination)) };
 }

@@ -1,8 +1,8 @@
 /**
- * What the service counts and measures, in Prometheus' terms: one registry for each app, so that two apps in one
- * process never mix. Names begin with `gumbel_`, units are seconds, elements and lines; process metrics keep
- * prom-client's names. Label values are bounded whatever is asked for: registered route patterns, methods of HTTP,
- * codes of the catalogue, names in the key file. docs/observability.md says what each metric means and when to worry.
+ * The metrics of the service for Prometheus. Each app has its own registry, so that two apps in one process do not mix.
+ * Names begin with `gumbel_`; units are seconds, elements and lines; process metrics keep prom-client's names. Requests
+ * cannot add label values: labels are registered route patterns, HTTP methods, codes of the catalogue, and names in the
+ * key file. docs/observability.md explains each metric and its alerts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -13,12 +13,12 @@ import { PacedGeneration } from './paced-generation.js';
 
 /** An answered request. */
 export interface AnsweredRequest {
-  /** Undefined where Node could not read it. */
+  /** Undefined if Node could not parse the request. */
   readonly method: string | undefined;
-  /** The pattern of its route; undefined where none matched. */
+  /** The pattern of its route; undefined if none matched. */
   readonly route: string | undefined;
   readonly status: number;
-  /** From its headers to the last byte of the reply; undefined where Node answered before there was a request. */
+  /** From its headers to the last byte of the reply; undefined if it was answered before Fastify's hooks. */
   readonly durationMs: number | undefined;
 }
 
@@ -33,8 +33,8 @@ export interface BuildInfo {
 }
 
 /**
- * Codes with which a sound request is turned away: too much at once, too late or too early. A lost worker is a fault
- * and not a decision, and `draining` is only what probes say.
+ * Codes of well-formed requests that the service refuses: overload, deadline, start. `worker-lost` is a failure and no
+ * refusal; only probes reply `draining`.
  */
 export const shedReasons: ReadonlySet<ProblemCode> = new Set(
   (Object.keys(catalogue) as ProblemCode[]).filter(
@@ -42,12 +42,12 @@ export const shedReasons: ReadonlySet<ProblemCode> = new Set(
   ),
 );
 
-/** nginx's status for a client that left before its reply, so that such requests are counted too. */
+/** nginx's status for a client that disconnected before its reply, so that such requests are counted too. */
 export const clientClosedRequest = 499;
 
 const methods: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** 1, 2.5, 5, 10, ... : a quantile read from such buckets is right within a factor of 2.5, at three series a decade. */
+/** 1, 2.5, 5, 10, ...: quantiles from these buckets are right within a factor of 2.5, at three series a decade. */
 function decades(fromExponent: number, toExponent: number): number[] {
   const buckets: number[] = [];
   for (let exponent = fromExponent; exponent < toExponent; exponent++) {
@@ -56,12 +56,12 @@ function decades(fromExponent: number, toExponent: number): number[] {
   return [...buckets, Number(`1e${toExponent}`)];
 }
 
-/** Powers of 4: batch sizes go over many orders of magnitude, and their order is what matters. */
+/** Powers of 4: batch sizes span many orders of magnitude, and only their order matters. */
 function powersOf4(from: number, to: number): number[] {
-  return Array.from({ length: to - from + 1 }, (_, at) => 4 ** (from + at));
+  return Array.from({ length: to - from + 1 }, (_, index) => 4 ** (from + index));
 }
 
-/** A request takes 0.1 ms at best; nothing that is right takes longer than 10 s, the limit for its arrival. */
+/** From the fastest request, 0.1 ms, to 10 s, the default REQUEST_TIMEOUT_MS. */
 const requestSeconds = decades(-4, 1);
 /** From one turn of the event loop to beyond any sensible deadline. */
 const waitSeconds = decades(-4, 1);
@@ -75,7 +75,7 @@ export class Metrics {
 
   readonly #requests = new Counter({
     name: 'gumbel_http_requests_total',
-    help: 'Requests answered, by method, route pattern and status; 499 when the client left first.',
+    help: 'Requests answered, by method, route pattern and status; 499 if the client disconnected first.',
     labelNames: ['method', 'route', 'status'],
     registers: this.#registers,
   });
@@ -94,7 +94,7 @@ export class Metrics {
   });
   readonly #shed = new Counter({
     name: 'gumbel_requests_shed_total',
-    help: 'Requests that could have been drawn and were turned away, by reason.',
+    help: 'Well-formed draws that were refused, by reason.',
     labelNames: ['reason'],
     registers: this.#registers,
   });
@@ -164,12 +164,12 @@ export class Metrics {
   });
   readonly #linesDropped = new Counter({
     name: 'gumbel_log_lines_dropped_total',
-    help: 'Log lines dropped because nobody read stdout.',
+    help: 'Log lines dropped because stdout stalled.',
     registers: this.#registers,
   });
   readonly #buildInfo = new Gauge({
     name: 'gumbel_build_info',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1; the labels are the versions, the execution provider and its device.',
     labelNames: ['version', 'noise_version', 'provider', 'device'],
     aggregator: 'first',
     registers: this.#registers,
@@ -190,7 +190,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** A gauge of the sampler's load, read when it is asked for. */
+  /** A gauge of the sampler's load, read at each scrape. */
   #gauge(name: string, help: string, read: (load: SamplerLoad) => number): void {
     const gauge: Gauge = new Gauge({
       name,
@@ -205,10 +205,7 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /**
-   * Every metric in the text format of Prometheus, read after this call; those who ask while one is being waited for
-   * share it.
-   */
+  /** Every metric in the text format of Prometheus, read after this call. Concurrent scrapes share one text. */
   text(): Promise<Buffer> {
     return this.#text();
   }
@@ -218,7 +215,7 @@ export class Metrics {
     return this.#registry.getMetricsAsJSON();
   }
 
-  /** Says where the load is read and what runs, once both are known. */
+  /** Sets the source of the load gauges and the labels of the build; call it once both are known. */
   describe(load: () => SamplerLoad, { version, noiseVersion, provider, device }: BuildInfo): void {
     this.#load = load;
     this.#buildInfo.set({ version, noise_version: noiseVersion, provider, device }, 1);
@@ -229,7 +226,7 @@ export class Metrics {
     if (durationMs !== undefined) this.#requestSeconds.observe({ route }, durationMs / 1000);
   }
 
-  /** An error reply; `draws` says whether it refuses a draw, as probes do not. */
+  /** Counts an error reply. `draws` is false for probes, which do not count as refused draws. */
   refused(code: ProblemCode, draws: boolean): void {
     this.#errors.inc({ code });
     if (draws && shedReasons.has(code)) this.#shed.inc({ reason: code });
@@ -243,7 +240,7 @@ export class Metrics {
 
   readonly drawnFor = (key: string, elements: number): void => this.#keyElements.inc({ key }, elements);
 
-  /** Ends the series of a caller that is no longer in the key file. */
+  /** Removes the series of a caller that is no longer in the key file. */
   readonly callerRemoved = (key: string): void => this.#keyElements.remove({ key });
 
   readonly sampler: SamplerObserver = {

@@ -1,16 +1,12 @@
 /**
- * Something that takes the HTTP thread milliseconds to make and must never be old, for however many ask at once: all
- * who ask while it waits get the same one, made after they asked, and making takes at most a bounded share of the
- * thread's time.
+ * Limits the share of the HTTP thread's time that goes to generating an expensive value, such as the text of all
+ * metrics. Concurrent calls share one generation, which begins after all of them, so that no caller gets an old value.
  */
 
-/**
- * After one took t ms the next begins about 20 t later, so all of them together take at most a twenty-first of the
- * time.
- */
+/** After a generation of t ms the next begins at least 20 t later, so generating takes at most 1/21 of the time. */
 const pauseFactor = 20;
 
-/** If the process stood still while one was made, the next is not to wait for that. */
+/** Longest pause, for a generation that took long because the process was suspended. */
 const pauseMsMax = 1000;
 
 export interface Clock {
@@ -21,9 +17,9 @@ export interface Clock {
 export class PacedGeneration<T> {
   readonly #generate: () => Promise<T>;
   readonly #clock: Clock;
-  /** The one that has not begun: whoever asks shares it. */
+  /** The generation that has not begun; calls share it. */
   #next: Promise<T> | undefined;
-  /** Settles when the one that has begun, if any, is done. */
+  /** Settles when the current generation is done. */
   #last: Promise<unknown> = Promise.resolve();
   #notBeforeMs = Number.NEGATIVE_INFINITY;
 
@@ -32,7 +28,7 @@ export class PacedGeneration<T> {
     this.#clock = clock;
   }
 
-  /** Resolves with one whose making began after this call. */
+  /** Resolves to a value whose generation began after this call. */
   ask(): Promise<T> {
     this.#next ??= this.#make(this.#last);
     return this.#next;
@@ -45,7 +41,7 @@ export class PacedGeneration<T> {
     if (waitMs > 0) await sleep(waitMs);
     const startMs = now();
     const made = this.#generate();
-    // It may have read already what whoever asks from now on wants to see changed.
+    // A later call needs a new generation, because this one may already have read old values.
     this.#next = undefined;
     this.#last = made
       .catch(() => {})

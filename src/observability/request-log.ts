@@ -1,15 +1,15 @@
 /**
- * What is counted and logged of every request: an answer by route and status, an error reply by its code, a line for
- * each reply of 5xx, and with LOG_LEVEL=debug one for each request. Lines carry the request id, and never a body,
- * header or key. Of an overload, which refuses thousands a second, a line a second is enough: it says how many it
- * stands for.
+ * Counts and logs requests: a count by route and status, a count of error replies by code, a log line for each reply of
+ * 5xx, and with LOG_LEVEL=debug a line for each request. Lines carry the request id, and never a body, header or key.
+ * An overload refuses thousands of requests a second, so it gets one line a second, with the number of refusals since
+ * the last one.
  */
 import type { Logger } from 'pino';
 import { type Problem, problemKind } from '../errors.js';
 import type { HttpObserver, KnownRequest } from '../http/observer.js';
 import { clientClosedRequest, type Metrics } from './metrics.js';
 
-/** What every line about a request says. */
+/** The fields of every line about a request. */
 function lineOf({ id, method, route, key }: KnownRequest) {
   return { request_id: id, method, route, key };
 }
@@ -21,7 +21,7 @@ export function observeRequests(metrics: Metrics, logger: Logger): HttpObserver 
   const logsAnswers = logger.isLevelEnabled('debug');
   let overloadLineAtMs = Number.NEGATIVE_INFINITY;
   let overloadsUnlogged = 0;
-  /** How many refusals the line for this one stands for, or 0 when it gets none. */
+  /** Counts a refusal. Returns how many refusals its log line stands for; 0 if it gets no line. */
   const countOverload = () => {
     overloadsUnlogged += 1;
     if (performance.now() - overloadLineAtMs < overloadLineMs) return 0;
@@ -35,14 +35,17 @@ export function observeRequests(metrics: Metrics, logger: Logger): HttpObserver 
     const { status } = problemKind(code);
     metrics.refused(code, request.method === 'POST');
     if (cause !== undefined) {
-      logger.error({ ...lineOf(request), status, code, err: cause }, 'a request failed, and it is our fault');
+      logger.error(
+        { ...lineOf(request), status, code, err: cause },
+        'a request failed because of a bug in the service',
+      );
     } else if (code === 'overloaded') {
       const requests = countOverload();
       if (requests === 0) return;
       const line = { ...lineOf(request), status, code, detail: message, requests };
-      logger.warn(line, 'requests were turned away: this one, and others since the last such line');
+      logger.warn(line, 'requests were refused: this one, and others since the last such line');
     } else if (status >= 500) {
-      logger.warn({ ...lineOf(request), status, code, detail: message }, 'a request was turned away');
+      logger.warn({ ...lineOf(request), status, code, detail: message }, 'a request was refused');
     }
   };
   return {

@@ -1,7 +1,7 @@
-/** From an inference request to the draw it asks for: what POST /sample and POST /sample/vjp make of their fields. */
+/** Reads the draw from an inference request: the same `Draw` as POST /sample and POST /sample/vjp read. */
 import type { Memory } from '../json/array-reader.js';
 import { type Draw, drawAxes, toDraw } from '../schemas/draw.js';
-import { InferIssues } from '../schemas/issue-list.js';
+import { IssueList } from '../schemas/issue-list.js';
 import type { Logits } from '../schemas/logits.js';
 import { findMasks, type Masks } from '../schemas/masks.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
@@ -13,16 +13,16 @@ import { type InputTensor, placeInputs } from './input-tensors.js';
 import type { ModelName } from './models.js';
 import { type InferLimits, type InferRequest, type RequestedOutput, requestedOutputs } from './request.js';
 
-/** What gumbel_softmax is asked for. */
+/** A request to gumbel_softmax. */
 export interface SampleInference {
   readonly draw: Draw;
-  /** uint8 [B]: the rows whose samples are one-hot, when they are not all alike; `draw.hard` is false then. */
+  /** uint8 [B], 1 for rows with one-hot samples. Only if rows differ; `draw.hard` is then false. */
   readonly hardRows: Uint8Array | undefined;
   readonly topK: number;
   readonly outputs: readonly RequestedOutput[];
 }
 
-/** What gumbel_softmax_vjp is asked for. */
+/** A request to gumbel_softmax_vjp. */
 export interface VjpInference {
   readonly draw: Draw;
   /** float32 [S, B, K], finite. */
@@ -47,14 +47,22 @@ export async function readSampleInference(
   const topK = request.parameters.top_k ?? 0;
   const defaults = ['samples', 'indices', ...(topK > 0 ? ['top_indices'] : [])];
   const outputs = requestedOutputs(request, 'gumbel_softmax', defaults);
-  const issues = new InferIssues();
-  const at = outputs.findIndex(({ name }) => name === 'top_indices');
-  if (at >= 0 && topK === 0) {
-    issues.report('validation', ['outputs', at, 'name'], 'needs the parameter top_k: how many categories to draw');
-  } else if (at < 0 && topK > 0) {
-    issues.report('validation', ['parameters', 'top_k'], 'is given, but top_indices is not among the outputs');
+  const issues = new IssueList();
+  const topIndicesOutput = outputs.findIndex(({ name }) => name === 'top_indices');
+  if (topIndicesOutput >= 0 && topK === 0) {
+    issues.report(
+      'validation',
+      ['outputs', topIndicesOutput, 'name'],
+      'needs the parameter top_k: how many categories to draw',
+    );
+  } else if (topIndicesOutput < 0 && topK > 0) {
+    issues.report(
+      'validation',
+      ['parameters', 'top_k'],
+      'is given, but top_indices is not among the outputs: ask for it, or leave top_k out',
+    );
   }
-  const inputs = placeAll(request, binary, 'gumbel_softmax', issues);
+  const inputs = inputsOf(request, binary, 'gumbel_softmax', issues);
   const { draw, hardRows } = await readDraw(request, inputs, limits, memory, issues, randomSeed);
   checkTopK(draw.logits, topK, issues.of(parameterOf));
   checkReturned(draw, topK, outputs, limits, issues);
@@ -72,24 +80,24 @@ export async function readVjpInference(
   const estimator = request.parameters.estimator ?? 'straight_through';
   const gradients = estimator === 'reinmax' ? ['grad_logits'] : ['grad_logits', 'grad_temperature'];
   const outputs = requestedOutputs(request, 'gumbel_softmax_vjp', gradients);
-  const issues = new InferIssues();
-  const inputs = placeAll(request, binary, 'gumbel_softmax_vjp', issues);
+  const issues = new IssueList();
+  const inputs = inputsOf(request, binary, 'gumbel_softmax_vjp', issues);
   if (request.parameters.seed === undefined && !inputs.has('seed')) {
     issues.report('validation', ['inputs'], 'must have the tensor seed, or the parameter seed: it replays the noise');
     issues.throwIfAny();
   }
-  // Hard samples borrow the gradient of soft ones, so rows that are hard and rows that are not need no telling apart.
+  // Hard rows have the gradient of soft rows (straight-through), so `hardRows` is not needed.
   const { draw } = await readDraw(request, inputs, limits, memory, issues);
   if (estimator === 'reinmax' && !draw.hard) {
     issues.report(
       'validation',
       ['parameters', 'estimator'],
-      'reinmax is for hard samples: send hard: true as in the draw',
+      'reinmax needs hard samples: send hard: true, as in the draw',
     );
   }
-  const noTemperature = outputs.findIndex(({ name }) => estimator === 'reinmax' && name === 'grad_temperature');
-  if (noTemperature >= 0) {
-    issues.report('validation', ['outputs', noTemperature, 'name'], 'is not an output of the estimator reinmax');
+  const temperatureOutput = outputs.findIndex(({ name }) => estimator === 'reinmax' && name === 'grad_temperature');
+  if (temperatureOutput >= 0) {
+    issues.report('validation', ['outputs', temperatureOutput, 'name'], 'is not an output of the estimator reinmax');
   }
   const shape = [...drawAxes(draw), draw.logits.categories];
   const cotangent = await finiteIn(inputs.get('cotangent') as InputTensor, shape, issues);
@@ -98,12 +106,12 @@ export async function readVjpInference(
   return { draw, cotangent: cotangent as Float32Array, estimator, outputs };
 }
 
-/** The inputs, with as many temperatures, flags and seeds as there are rows, or one. */
-function placeAll(
+/** The inputs by name. Checks that temperature, hard and seed have one element, or one for each row of logits. */
+function inputsOf(
   request: InferRequest,
   binary: Buffer,
   model: ModelName,
-  issues: InferIssues,
+  issues: IssueList,
 ): Map<string, InputTensor> {
   issues.throwIfAny();
   const inputs = placeInputs(request.inputs, binary, model, issues);
@@ -121,7 +129,7 @@ async function readDraw(
   inputs: ReadonlyMap<string, InputTensor>,
   limits: InferLimits,
   memory: Memory,
-  issues: InferIssues,
+  issues: IssueList,
   randomSeed?: () => string,
 ): Promise<DrawInference> {
   const { parameters } = request;
@@ -144,18 +152,18 @@ async function readDraw(
   const draw = toDraw(body, seed as Seed, limits, issues.of(pathOf));
   issues.throwIfAny();
   await refuseMasks(parameters.masks, body.logits, inputs.get('logits') as InputTensor);
-  const alike = hard.every((flag) => flag === hard[0]);
-  return { draw: draw as Draw, hardRows: alike ? undefined : hard };
+  const isUniform = hard.every((flag) => flag === hard[0]);
+  return { draw: draw as Draw, hardRows: isUniform ? undefined : hard };
 }
 
-/** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category where the request refuses masks */
+/** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category if the request refuses masks */
 async function refuseMasks(masks: Masks, logits: Logits, { path, bytes }: InputTensor): Promise<void> {
   if (masks === 'allow') return;
-  const issues = new InferIssues();
-  const what = bytes ? '-infinity' : 'null, which JSON.stringify writes for NaN and Infinity,';
-  const text = `is ${what} while masks are refused: send a finite logit, or leave masks out to mask the category`;
-  await findMasks(logits, (at) =>
-    issues.report('non-finite-logits', path, `${placeOf(at, logits.categories)} ${text}`),
+  const issues = new IssueList();
+  const mask = bytes ? '-infinity' : 'null, which JSON.stringify writes for NaN and Infinity,';
+  const text = `is ${mask} while masks are refused: send a finite logit, or leave masks out to mask the category`;
+  await findMasks(logits, (index) =>
+    issues.report('non-finite-logits', path, `${placeOf(index, logits.categories)} ${text}`),
   );
   issues.throwIfAny();
 }
@@ -164,13 +172,13 @@ function parameterOf(field: string): readonly string[] {
   return ['parameters', field];
 }
 
-async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues) {
+async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList) {
   if (tensor) return temperatureIn(tensor, issues);
   return toTemperature([parameters.temperature ?? 1], false, issues.at(['parameters', 'temperature']));
 }
 
-/** uint8: a flag for each row, or one for all. */
-function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: InferIssues): Uint8Array {
+/** uint8 [B], or [1] for all rows. */
+function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList): Uint8Array {
   if (tensor) return flagsIn(tensor, issues) ?? new Uint8Array(1);
   return Uint8Array.of(parameters.hard ? 1 : 0);
 }
@@ -179,26 +187,30 @@ async function seedOf(
   { parameters }: InferRequest,
   tensor: InputTensor | undefined,
   memory: Memory,
-  issues: InferIssues,
+  issues: IssueList,
   randomSeed?: () => string,
 ): Promise<Seed | undefined> {
-  const absent: AbsentSeed = randomSeed ? 'random' : 'refused';
-  if (tensor) return seedIn(tensor, memory, issues, absent);
-  if (parameters.seed === undefined) return randomSeed && readSeed(randomSeed(), issues, absent);
-  const seed = readSeed(parameters.seed, issues.at(['parameters', 'seed']), absent);
+  const ifAbsent: AbsentSeed = randomSeed ? 'random' : 'refused';
+  if (tensor) return seedIn(tensor, memory, issues, ifAbsent);
+  if (parameters.seed === undefined) return randomSeed && readSeed(randomSeed(), issues, ifAbsent);
+  const seed = readSeed(parameters.seed, issues.at(['parameters', 'seed']), ifAbsent);
   if (seed?.perRow) {
-    issues.report('validation', ['parameters', 'seed'], 'must be an integer or a string; send one per row as a tensor');
+    issues.report(
+      'validation',
+      ['parameters', 'seed'],
+      'must be an integer or a string; send one seed per row as the tensor seed',
+    );
   }
   return seed;
 }
 
-/** Numbers of a reply, apart for JSON, where they cost digits, and for bytes. */
+/** Limits the numbers in a reply. JSON and binary outputs have separate limits, since JSON numbers take more bytes. */
 function checkReturned(
   draw: Draw,
   topK: number,
   outputs: readonly RequestedOutput[],
   { elementsReturnedMax, binaryElementsReturnedMax }: InferLimits,
-  issues: InferIssues,
+  issues: IssueList,
 ): void {
   const draws = (draw.numSamples ?? 1) * draw.logits.rows;
   const widths = { one: 1, categories: draw.logits.categories, topK };
@@ -208,10 +220,14 @@ function checkReturned(
     issues.report(
       'too-many-elements',
       [],
-      `returns more than ${elementsReturnedMax} numbers in JSON; ask for binary data`,
+      `returns more than ${elementsReturnedMax} numbers in JSON; ask for binary data, or for fewer rows or samples`,
     );
   }
   if (elements.binary > binaryElementsReturnedMax) {
-    issues.report('too-many-elements', [], `returns more than ${binaryElementsReturnedMax} numbers`);
+    issues.report(
+      'too-many-elements',
+      [],
+      `returns more than ${binaryElementsReturnedMax} numbers; ask for fewer rows or samples`,
+    );
   }
 }

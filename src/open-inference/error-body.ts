@@ -1,21 +1,23 @@
-/** Errors of the Open Inference Protocol, which has a form of its own for them. */
+/** The error format of the Open Inference Protocol. */
 import type { Problem } from '../errors.js';
 import type { ErrorForm } from '../http/problem-writer.js';
 import { shownText } from '../json/shown-text.js';
 
-const underV2 = /^\/v2(?:[/?]|$)/;
+const v2Path = /^\/v2(?:[/?]|$)/;
 
 export const inferErrors: ErrorForm = {
-  isFor: (target) => underV2.test(target),
-  // KServe's client reads an error only if its media type is this and no more.
+  isFor: (target) => v2Path.test(target),
+  // KServe's client reads an error only if Content-Type is exactly this.
   mediaType: 'application/json',
   bodyOf: inferErrorOf,
 };
 
-/** The clients show the text of `error`, so that says it all. */
+/** Clients show only the text of `error`, so it includes the code and the field errors. */
 function inferErrorOf({ code, message, errors }: Problem, requestId: string): string {
-  // A pointer to an unknown field has its name, which is the client's own, and this text is shown in terminals.
-  const fields = errors.map((error) => `${shownText(error.pointer, 256) || 'the request'} ${error.message}`).join('; ');
-  const error = `${code}: ${fields || message}`;
+  // A pointer to an unknown field contains the client's own text, and terminals show this text: escape it.
+  const fieldTexts = errors
+    .map((error) => `${shownText(error.pointer, 256) || 'the request'} ${error.message}`)
+    .join('; ');
+  const error = `${code}: ${fieldTexts || message}`;
   return JSON.stringify({ error, code, request_id: requestId, errors });
 }

@@ -1,8 +1,8 @@
 import type { ModelName } from './models.js';
 
 /**
- * Worked examples of POST /v2/models/{model}/infer for the OpenAPI document, by model; the tests send each of them and
- * compare the reply.
+ * Examples of POST /v2/models/{model}/infer for the OpenAPI document, by model. The tests send each request and compare
+ * the reply.
  */
 const sampleExamples = {
   sample: {

@@ -60,8 +60,7 @@ export function inferRoutes(
     return sendBinary(http, reply, sampler, drawn, { pieces, outputs, printed });
   };
   for (const { url, params, summary, operationId } of paths) {
-    // Not typed by the schema: it describes the JSON, and the body is what request-body.ts makes of that and the
-    // tensors.
+    // The schema describes the JSON only; the body is the result of request-body.ts: the JSON and the tensors.
     app.post<{ Params: ModelParams; Body: InferBody | undefined }>(
       url,
       {
@@ -69,9 +68,9 @@ export function inferRoutes(
           operationId,
           summary,
           description:
-            'An inference of the Open Inference Protocol. The same draw as POST /sample or POST /sample/vjp, bit for bit. Here as JSON; ' +
-            'with the header Inference-Header-Content-Length the JSON has that many bytes and the tensors with binary_data_size follow it, ' +
-            'little-endian and row-major; 0 means that the body is one row of FP32 logits.',
+            'An inference of the Open Inference Protocol: the same draw as POST /sample or POST /sample/vjp, bit for bit. ' +
+            'Without the header Inference-Header-Content-Length the body is JSON. With it, the JSON has that many bytes, and the tensors ' +
+            'with binary_data_size follow it, little-endian and row-major; 0 means that the body is one row of FP32 logits.',
           tags: ['open inference protocol'],
           params,
           body: requestSchema,
@@ -80,12 +79,12 @@ export function inferRoutes(
             ...inferErrorResponses(inferCodes),
           },
         },
-        // Before the body is read.
+        // An unknown model is refused before the body is read.
         onRequest: (request, _reply, done) => {
           readModel(request.params);
           done();
         },
-        // The body is read in slices by the handler, since a large one would hold the thread.
+        // No validation here: the handler validates in slices, since a large body would block the event loop.
         validatorCompiler: () => (value) => ({ value }),
       },
       async (request, reply) => {
@@ -112,7 +111,7 @@ const paths = [
   },
 ] as const;
 
-/** Draws a job on the terms of the request at hand. */
+/** Draws a job on the terms of the current request. */
 type DrawJob = (job: Job) => Promise<JobResult>;
 
 interface Answer {
@@ -130,10 +129,10 @@ async function sample(
 ): Promise<Answer> {
   const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, memory, randomSeed);
   const names = new Set(outputs.map(({ spec }) => spec.output));
-  const mixed = hardRows !== undefined && names.has('samples');
-  const job = sampleJob(draw, mixed ? names.add('indices') : names, topK);
+  const isMixed = hardRows !== undefined && names.has('samples');
+  const job = sampleJob(draw, isMixed ? names.add('indices') : names, topK);
   const result = await drawJob(job);
-  if (mixed) await harden(result, hardRows, draw.logits.categories);
+  if (isMixed) await hardenRows(result, hardRows, draw.logits.categories);
   const shapes = shapesOf(draw, topK);
   return {
     draw,
@@ -146,8 +145,8 @@ async function sample(
   };
 }
 
-/** Makes the samples of the rows that are hard one-hot: a hard sample is the one-hot vector of its index. */
-async function harden({ samples, indices }: JobResult, hardRows: Uint8Array, categories: number): Promise<void> {
+/** Replaces the soft samples of hard rows by the one-hot vectors of their indices. */
+async function hardenRows({ samples, indices }: JobResult, hardRows: Uint8Array, categories: number): Promise<void> {
   if (!samples || !indices) throw new Error('Samples were made one-hot without their indices. This is a bug.');
   const hardenSlice = (from: number, to: number) => {
     for (let draw = from; draw < to; draw++) {
@@ -160,8 +159,9 @@ async function harden({ samples, indices }: JobResult, hardRows: Uint8Array, cat
   await inSlices(indices.length, Math.ceil(turnElements / (categories + drawElements)), hardenSlice);
 }
 
-/** Elements made one-hot in one turn of the event loop, and what a draw costs beside its own. */
+/** Elements made one-hot in one turn of the event loop. */
 const turnElements = 2 ** 20;
+/** Overhead of one draw, in elements. */
 const drawElements = 16;
 
 async function vjp(
@@ -175,20 +175,20 @@ async function vjp(
   const job = vjpJob(draw, cotangent, estimator);
   const result = await drawJob(job);
   const gradients = await sumGradients(job, result, nextTurn);
-  const inputAt = (name: string) => request.inputs.findIndex((input) => input.name === name);
+  const inputIndex = (name: string) => request.inputs.findIndex((input) => input.name === name);
   refuseOverflow(draw, gradients, (field) =>
-    inputAt(field) < 0 ? `/parameters/${field}` : `/inputs/${inputAt(field)}`,
+    inputIndex(field) < 0 ? `/parameters/${field}` : `/inputs/${inputIndex(field)}`,
   );
   const { rows, categories } = draw.logits;
   const { perRow } = draw.temperature;
-  const ofTemperature = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
+  const temperatureGradient = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
   return {
     draw,
     drawn: { job, result },
     outputs: outputs.map((output) =>
       output.name === 'grad_logits'
         ? toOutput(output, [rows, categories], gradients.logits)
-        : toOutput(output, [ofTemperature.length], ofTemperature),
+        : toOutput(output, [temperatureGradient.length], temperatureGradient),
     ),
   };
 }
@@ -201,12 +201,12 @@ function toOutput(
   return { name, datatype: spec.datatype, shape, numbers, binary };
 }
 
-/** One seed in decimal digits: a tensor or an array of one is one seed too. */
+/** The first seed in decimal digits. */
 function seedText([low = 0, high = 0]: Uint32Array): string {
   return String((BigInt(high) << 32n) | BigInt(low));
 }
 
-/** Parameters are scalars in this protocol, so seeds that came one per row do not come back. */
+/** The protocol's parameters are scalars, so the reply does not repeat seeds per row. */
 function headOf(model: ModelName, { id }: InferRequest, { seed }: Draw, sampler: Sampler): InferHead {
   return {
     model_name: model,

@@ -1,13 +1,13 @@
 /**
- * The input tensors of an inference request: each is matched with the model's, its shape with its data, and its data
- * with the bytes behind the JSON. Nothing is converted or allocated here; what the elements are is for fields.ts.
+ * Matches the input tensors of an inference request with the model's inputs, their shapes with their data, and binary
+ * tensors with the bytes behind the JSON. It converts and allocates nothing; fields.ts reads the elements.
  */
 import { NumberMatrix } from '../json/number-matrix.js';
-import type { InferIssues } from '../schemas/issue-list.js';
+import type { IssueList } from '../schemas/issue-list.js';
 import { type InputSpec, type ModelName, models, unknownTensorText } from './models.js';
 import { type Datatype, datatypeBytes } from './tensors/datatypes.js';
 
-/** An input as its JSON has it. */
+/** An input as declared in the JSON. */
 export interface DeclaredInput {
   readonly name: string;
   readonly shape: readonly number[];
@@ -16,20 +16,20 @@ export interface DeclaredInput {
   readonly data?: unknown;
 }
 
-/** An input whose shape and size are right. */
+/** An input whose name, datatype, shape and size have been checked. */
 export interface InputTensor {
-  /** Where it is in the JSON. */
+  /** Its path in the JSON. */
   readonly path: readonly [string, number];
   readonly datatype: Datatype;
   readonly shape: readonly number[];
-  /** Its bytes, or undefined for one whose elements are in the JSON. */
+  /** Its bytes behind the JSON; undefined if its elements are in the JSON. */
   readonly bytes: Buffer | undefined;
-  /** Its elements in the JSON: numbers, or whatever else the client sent. */
+  /** Its elements in the JSON, of any type: fields.ts checks them. */
   readonly data: unknown;
 }
 
 /**
- * The inputs by name, once every name, datatype, shape and size fits.
+ * Checks the name, datatype, shape and size of every input, and returns the inputs by name.
  *
  * @throws {Problem} `validation`, `shape-size-mismatch` or `malformed-binary`
  */
@@ -37,35 +37,35 @@ export function placeInputs(
   declared: readonly DeclaredInput[],
   binary: Buffer,
   model: ModelName,
-  issues: InferIssues,
+  issues: IssueList,
 ): Map<string, InputTensor> {
   const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
   const inputs = new Map<string, InputTensor>();
-  let start = 0;
+  let offset = 0;
   for (const [index, input] of declared.entries()) {
     const path = ['inputs', index] as const;
     const size = input.parameters?.binary_data_size;
-    if (!isKnown(input, path, model, inputs, issues) || !hasItsSize(input, path, issues)) continue;
-    const end = start + (size ?? 0);
+    if (!isKnown(input, path, model, inputs, issues) || !hasDeclaredSize(input, path, issues)) continue;
+    const end = offset + (size ?? 0);
     if (end > binary.length) {
-      const left = binary.length - start;
+      const left = binary.length - offset;
       issues.report(
         'malformed-binary',
         [...path, 'parameters'],
-        `takes ${size} bytes where ${left} are left in the body`,
+        `has ${size} bytes, but only ${left} are left in the body`,
       );
       break;
     }
-    const bytes = size === undefined ? undefined : binary.subarray(start, end);
+    const bytes = size === undefined ? undefined : binary.subarray(offset, end);
     inputs.set(input.name, { path, datatype: input.datatype, shape: input.shape, bytes, data: input.data });
-    start = end;
+    offset = end;
   }
   issues.throwIfAny();
-  if (start < binary.length) {
+  if (offset < binary.length) {
     issues.report(
       'malformed-binary',
       ['inputs'],
-      `name ${start} bytes of binary data, but the body has ${binary.length}`,
+      `declare ${offset} bytes of binary data, but the body has ${binary.length}`,
     );
   }
   for (const [name, { required }] of Object.entries(specs)) {
@@ -77,13 +77,13 @@ export function placeInputs(
 
 type InputPath = readonly [string, number];
 
-/** Whether the model has this input, once, in this datatype and rank. */
+/** Whether the model has this input, in this datatype and rank, and the request has it once. */
 function isKnown(
   { name, datatype, shape }: DeclaredInput,
   path: InputPath,
   model: ModelName,
   inputs: ReadonlyMap<string, InputTensor>,
-  issues: InferIssues,
+  issues: IssueList,
 ): boolean {
   const specs: Readonly<Record<string, InputSpec>> = models[model].inputs;
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
@@ -97,7 +97,7 @@ function isKnown(
     issues.report(
       'validation',
       [...path, 'shape'],
-      `of ${name} has ${axesOf(shape.length)}, but must be [${spec.shape.join(', ')}], -1 standing for any size${adviceOn(name, shape)}`,
+      `of ${name} has ${axesOf(shape.length)}, but must be [${spec.shape.join(', ')}], -1 standing for any size${rankAdvice(name, shape)}`,
     );
   } else {
     return true;
@@ -109,37 +109,37 @@ function axesOf(count: number): string {
   return count === 1 ? '1 axis' : `${count} axes`;
 }
 
-/** How to give logits the two axes that they have. */
-function adviceOn(name: string, shape: readonly number[]): string {
+/** How to reshape logits to two axes. */
+function rankAdvice(name: string, shape: readonly number[]): string {
   if (name !== 'logits') return '';
   if (shape.length === 1) return `: send [1, ${shape[0]}] for one row`;
   return ': flatten further axes into rows; for several samples of a row send the parameter num_samples';
 }
 
-/** Whether the elements are given once, as many as the shape says. */
-function hasItsSize(
+/** Whether the input has either JSON data or bytes, and as many elements as its shape. */
+function hasDeclaredSize(
   { shape, datatype, parameters, data }: DeclaredInput,
   path: InputPath,
-  issues: InferIssues,
+  issues: IssueList,
 ): boolean {
   const size = parameters?.binary_data_size;
   const count = shape.reduce((product, extent) => product * extent, 1);
   const bytes = count * datatypeBytes[datatype];
   if (!Number.isSafeInteger(bytes)) {
-    issues.report('shape-size-mismatch', [...path, 'shape'], 'has more elements than any body');
+    issues.report('shape-size-mismatch', [...path, 'shape'], 'has more elements than any body can hold');
   } else if ((size === undefined) === (data === undefined)) {
     issues.report('validation', path, 'must have either data or the parameter binary_data_size');
   } else if (size !== undefined && size !== bytes) {
     issues.report(
       'shape-size-mismatch',
       [...path, 'parameters'],
-      `has ${size} bytes, but shape and datatype make ${bytes}`,
+      `has ${size} bytes, but shape and datatype need ${bytes}`,
     );
   } else if (data instanceof NumberMatrix && !isShapedLike(data, shape, count)) {
     issues.report(
       'shape-size-mismatch',
       [...path, 'data'],
-      `must be flat or nested as the shape [${shape.join(', ')}] says`,
+      `must be flat, or nested as the shape [${shape.join(', ')}]`,
     );
   } else if (size === undefined && datatype === 'FP16') {
     issues.report(
@@ -153,7 +153,7 @@ function hasItsSize(
   return false;
 }
 
-/** Whether JSON numbers are as many as a shape asks for: flat, or nested exactly like it. */
+/** Whether JSON numbers have the count of a shape: flat, or nested exactly like it. */
 function isShapedLike(
   { rank, samples, rows, columns, raggedRow }: NumberMatrix,
   shape: readonly number[],

@@ -1,4 +1,4 @@
-/** The model that a path of the Open Inference Protocol names. */
+/** The model in a path of the Open Inference Protocol. */
 import { z } from 'zod';
 import { Problem } from '../errors.js';
 import { isModelName, type ModelName, models, modelVersion } from './models.js';
@@ -10,21 +10,21 @@ const version = z.string().meta({ description: 'Version of the model.', examples
 export const modelParams = z.object({ model });
 export const versionParams = z.object({ model, version });
 
-/** Either of them, as a request has it. */
+/** The path parameters of a request. */
 export interface ModelParams {
   readonly model: string;
   readonly version?: string;
 }
 
-/** Paths of the protocol's extensions that look like a model: Triton's statistics of all models. */
-const reserved = new Set(['stats']);
+/** Path segments in the place of a model's name: /v2/models/stats is Triton's statistics of all models. */
+const reservedNames = new Set(['stats']);
 
-/** @throws {Problem} `unknown-model`, or `not-found` where the path names no model at all */
+/** @throws {Problem} `unknown-model`; `not-found` if the path has no model's name at all */
 export function readModel({ model: name, version: wanted }: ModelParams): ModelName {
-  if (name === '' || reserved.has(name))
-    throw new Problem('not-found', 'No route has this path. See /docs for those there are.');
+  if (name === '' || reservedNames.has(name))
+    throw new Problem('not-found', 'No route has this path. See /docs for the routes.');
   if (!isModelName(name)) {
-    throw new Problem('unknown-model', `There is no such model; there are ${Object.keys(models).join(' and ')}.`);
+    throw new Problem('unknown-model', `There is no such model; the models are ${Object.keys(models).join(' and ')}.`);
   }
   if (wanted === undefined || wanted === modelVersion) return name;
   throw new Problem('unknown-model', `There is no such version of ${name}; it has version ${modelVersion}.`);

@@ -1,4 +1,4 @@
-/** GET /v2 and below it: what the Open Inference Protocol says of the server and its models, probes included. */
+/** GET /v2 and paths below it: metadata of the server and its models in the Open Inference Protocol, and its probes. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ZodType } from 'zod';
@@ -16,8 +16,8 @@ import {
   serverReady,
 } from './reply.js';
 
-/** OpenAPI description of a route that replies `reply`, or one of `codes`. */
-function described<Reply extends ZodType>(
+/** OpenAPI description of a route with the reply `reply`, or an error of `codes`. */
+function describe<Reply extends ZodType>(
   operationId: string,
   summary: string,
   description: string,
@@ -45,10 +45,10 @@ export function modelRoutes(app: FastifyInstance, context: RouteContext): void {
   typed.get(
     '/v2',
     {
-      schema: described(
+      schema: describe(
         'serverMetadata',
         'The server',
-        'Its name, its version, the extensions it speaks, and what it draws with.',
+        'Its name, version, protocol extensions, noise version, execution provider and device.',
         serverMetadata,
         ['unauthenticated'],
       ),
@@ -57,7 +57,7 @@ export function modelRoutes(app: FastifyInstance, context: RouteContext): void {
   );
   typed.get(
     '/v2/health/live',
-    { schema: described('serverLive', 'Whether the process is alive', 'The same as GET /livez.', serverLive, []) },
+    { schema: describe('serverLive', 'Whether the process is alive', 'The same as GET /livez.', serverLive, []) },
     () => ({
       live: true as const,
     }),
@@ -65,13 +65,9 @@ export function modelRoutes(app: FastifyInstance, context: RouteContext): void {
   typed.get(
     '/v2/health/ready',
     {
-      schema: described(
-        'serverReady',
-        'Whether requests should be sent here',
-        'The same as GET /readyz.',
-        serverReady,
-        [...unreadyCodes],
-      ),
+      schema: describe('serverReady', 'Whether requests should be sent here', 'The same as GET /readyz.', serverReady, [
+        ...unreadyCodes,
+      ]),
     },
     () => {
       assertReady(context);
@@ -82,7 +78,7 @@ export function modelRoutes(app: FastifyInstance, context: RouteContext): void {
     ['/v2/models/:model', modelParams, ''],
     ['/v2/models/:model/versions/:version', versionParams, 'Version'],
   ] as const) {
-    const metadata = described(
+    const metadata = describe(
       `modelMetadata${suffix}`,
       'The tensors of a model',
       'Names, datatypes and shapes of its inputs and outputs.',
@@ -90,9 +86,9 @@ export function modelRoutes(app: FastifyInstance, context: RouteContext): void {
       ['unauthenticated', 'unknown-model', 'not-found'],
     );
     typed.get(path, { schema: { ...metadata, params } }, (request) => modelMetadata(readModel(request.params)));
-    const ready = described(
+    const ready = describe(
       `modelReady${suffix}`,
-      'Whether a model can be asked here',
+      'Whether a model is ready',
       'Every model is ready when the server is.',
       modelReady,
       ['unknown-model', 'not-found', ...unreadyCodes],

@@ -1,17 +1,12 @@
-/**
- * The models of the Open Inference Protocol: their tensors, as their metadata lists them and as a request is checked
- * against.
- */
+/** The models of the Open Inference Protocol: their tensors, for the metadata and for the checks of requests. */
 import { type OutputName, outputs, type Width } from '../sampler/outputs.js';
 import { type SampleOutputName, sampleOutputNames, sampleOutputs } from '../schemas/outputs.js';
 import type { Datatype } from './tensors/datatypes.js';
 
-/**
- * An input: the datatypes it is taken in, the first of which the metadata names, and its axes, -1 where their size
- * varies.
- */
 export interface InputSpec {
+  /** Accepted datatypes; the metadata names the first. */
   readonly datatypes: readonly Datatype[];
+  /** Sizes of the axes, -1 where the size varies. */
   readonly shape: readonly number[];
   readonly required: boolean;
 }
@@ -37,10 +32,7 @@ function outputSpec(output: OutputName, datatype: Datatype): OutputSpec {
   return { output, datatype, shape: width === 'one' ? [-1] : [-1, -1], width };
 }
 
-/**
- * The datatype of an output that leaves as the sampler made it. Indices are int32 there, and INT64 here, as torch and
- * numpy have them.
- */
+/** The datatype of a sampler's output. Indices are int32 in the sampler, and INT64 here as in torch and numpy. */
 function datatypeOf(output: OutputName): Datatype {
   const { array } = outputs[output];
   if (array === Int32Array) return 'INT64';
@@ -61,7 +53,7 @@ export const models = {
   },
   gumbel_softmax_vjp: {
     inputs: { ...drawInputs, cotangent: { datatypes: floats, shape: [-1, -1], required: true } },
-    // Sums over the samples, rounded once to float32.
+    // The sums over the samples are float64, rounded once to float32.
     outputs: {
       grad_logits: outputSpec('gradLogits', 'FP32'),
       grad_temperature: outputSpec('gradTemperature', 'FP32'),
@@ -74,14 +66,14 @@ export const models = {
 
 export type ModelName = keyof typeof models;
 
-/** The one version each model has: that of its interface, not of the noise. */
+/** The only version of every model: the version of its interface, not of the noise. */
 export const modelVersion = '1';
 
 export function isModelName(name: string): name is ModelName {
   return Object.hasOwn(models, name);
 }
 
-/** What is wrong with a tensor of this name, which the model has not: another one may have it. */
+/** Error message for a tensor that the model does not have; it names another model that has it. */
 export function unknownTensorText(kind: 'inputs' | 'outputs', name: string, model: ModelName): string {
   const own = Object.keys(models[model][kind]).join(', ');
   const owner = Object.keys(models).find((other) => Object.hasOwn(models[other as ModelName][kind], name));
@@ -91,7 +83,7 @@ export function unknownTensorText(kind: 'inputs' | 'outputs', name: string, mode
     : `is an ${noun} of the model ${owner}; those of ${model} are ${own}`;
 }
 
-/** What GET /v2/models/{model} replies. */
+/** The reply of GET /v2/models/{model}. */
 export function modelMetadata(name: ModelName) {
   const { inputs, outputs } = models[name];
   return {
@@ -100,7 +92,7 @@ export function modelMetadata(name: ModelName) {
     platform: 'onnxruntime_onnx',
     inputs: Object.entries<InputSpec>(inputs).map(([input, { datatypes, shape }]) => ({
       name: input,
-      datatype: datatypes[0] as Datatype,
+      datatype: datatypes[0],
       shape: [...shape],
     })),
     outputs: Object.entries<OutputSpec>(outputs).map(([output, { datatype, shape }]) => ({

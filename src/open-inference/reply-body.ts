@@ -1,4 +1,4 @@
-/** The reply of an inference: JSON, with the outputs asked for in binary as bytes behind it. */
+/** The reply of an inference: JSON, followed by the bytes of the binary outputs. */
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { requestBuffers } from '../http/request-buffers.js';
@@ -18,31 +18,26 @@ export interface Output {
   readonly binary: boolean;
 }
 
-/** What a reply says beside its outputs. */
+/** The members of a reply beside its outputs. */
 export interface InferHead {
   readonly model_name: string;
   readonly model_version: string;
-  /** Left out when the request had none. */
+  /** Undefined if the request has no id; the reply then has none. */
   readonly id: string | undefined;
   readonly parameters: Readonly<Record<string, string | number | boolean>>;
 }
 
-/**
- * Bytes of tensors that are copied behind their JSON and sent at once; larger ones go out in chunks, as they lie in
- * memory.
- */
+/** Up to this many bytes of tensors are copied behind the JSON and sent in one write; more are sent in chunks. */
 const wholeBytesMax = 2 ** 20;
 
-/** A reply with binary outputs before it is made. */
+/** The parts of a reply with binary outputs. */
 interface BinaryReply {
   readonly pieces: readonly Piece[];
   readonly outputs: readonly Output[];
   readonly printed: OnPrinted;
 }
 
-/**
- * Sends JSON with the binary outputs behind it. What is short waits as one buffer, and its result can be used again.
- */
+/** Sends the JSON and the binary outputs. A short reply is copied to one buffer, which releases the result at once. */
 export async function sendBinary(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -51,11 +46,11 @@ export async function sendBinary(
   { pieces, outputs, printed }: BinaryReply,
 ): Promise<FastifyReply> {
   const binary = outputs.filter((output) => output.binary);
-  const json = await gather(pieces, printed);
+  const json = await printJson(pieces, printed);
   const bytes = binary.reduce((sum, { numbers }) => sum + bytesOf(numbers), 0);
   reply.type('application/octet-stream').header('inference-header-content-length', json.length);
   if (bytes <= wholeBytesMax) {
-    return sendDrawn(request, reply, sampler, drawn, gatherWhole(reply, [json, ...binary.flatMap(chunksOfOutput)]));
+    return sendDrawn(request, reply, sampler, drawn, concatPooled(reply, [json, ...binary.flatMap(chunksOfOutput)]));
   }
   reply.header('content-length', json.length + bytes);
   return sendDrawn(request, reply, sampler, drawn, Readable.from(chunks(json, binary), { objectMode: false }));
@@ -65,22 +60,22 @@ function chunksOfOutput({ numbers }: Output): Buffer[] {
   return [...chunksOf(numbers)];
 }
 
-/** All pieces in one buffer, a large one of which is used again once the reply is out. */
-function gatherWhole({ raw }: FastifyReply, pieces: readonly Buffer[]): Buffer {
+/** All pieces in one buffer. A large buffer comes from the buffer pool and returns to it when the reply is sent. */
+function concatPooled({ raw }: FastifyReply, pieces: readonly Buffer[]): Buffer {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (length < pooledBytesMin) return Buffer.concat(pieces, length);
   const memory = requestBuffers.take(length);
   raw.once('finish', () => requestBuffers.give(memory));
   const whole = Buffer.from(memory, 0, length);
-  let at = 0;
+  let offset = 0;
   for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
+    whole.set(piece, offset);
+    offset += piece.length;
   }
   return whole;
 }
 
-/** The JSON, with numbers where an output has them in it. */
+/** The JSON of a reply, with the numbers of the outputs that are not binary. */
 export function piecesOf(head: InferHead, outputs: readonly Output[]): Piece[] {
   const pieces: Piece[] = [];
   let text = `${JSON.stringify(head).slice(0, -1)},"outputs":[`;
@@ -97,8 +92,8 @@ export function piecesOf(head: InferHead, outputs: readonly Output[]): Piece[] {
   return pieces;
 }
 
-/** The JSON in one buffer, since its length goes before it. */
-async function gather(pieces: readonly Piece[], printed: OnPrinted): Promise<Buffer> {
+/** The JSON in one buffer, since a header states its length. */
+async function printJson(pieces: readonly Piece[], printed: OnPrinted): Promise<Buffer> {
   if (pieces.length === 1) return Buffer.from(pieces[0] as string);
   const slices: Buffer[] = [];
   for await (const slice of printSlices(pieces, printed)) slices.push(slice);

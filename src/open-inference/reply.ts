@@ -1,4 +1,4 @@
-/** Replies of the Open Inference Protocol: an inference, the metadata and the probes, and its errors. */
+/** Reply schemas of the Open Inference Protocol: inference, metadata, probes and errors. */
 import { z } from 'zod';
 import { type ProblemCode, problemKind } from '../errors.js';
 import { component } from '../schemas/component.js';
@@ -13,7 +13,7 @@ const outputTensor = z
   .object({
     name: z.string(),
     datatype,
-    shape: z.array(z.int().min(0)).meta({ description: 'With num_samples a leading axis of S.' }),
+    shape: z.array(z.int().min(0)).meta({ description: 'With num_samples it has a leading axis S.' }),
     parameters: z
       .object({
         binary_data_size: z.int().min(0).meta({ description: 'Bytes of this output behind the JSON, without data.' }),
@@ -31,15 +31,15 @@ const outputTensor = z
   })
   .meta(component('OutputTensor'));
 
-/** What an inference replies in JSON; outputs are printed outside zod, so this schema only documents. */
+/** The JSON reply of an inference. This schema only documents: json/ prints the outputs, not zod. */
 export const inferReply = z
   .object({
     model_name: z.string(),
     model_version: z.string(),
-    id: z.string().optional().meta({ description: 'That of the request.' }),
+    id: z.string().optional().meta({ description: 'The id of the request.' }),
     parameters: z
       .object({
-        seed: z.string().optional().meta({ description: 'Decimal digits. Absent when the request had one per row.' }),
+        seed: z.string().optional().meta({ description: 'Decimal digits. Absent if the request has a seed per row.' }),
         noise_version: z.string(),
         provider: z.string(),
       })
@@ -55,7 +55,7 @@ export const serverMetadata = z
     extensions: z.array(z.string()),
     parameters: z.object({ noise_version: z.string(), provider: z.string(), device: z.string() }).meta({
       ...component('ServerParameters'),
-      description: 'What draws: the noise contract, the execution provider and what it runs on.',
+      description: 'Noise version, execution provider and its device.',
     }),
   })
   .meta(
@@ -91,10 +91,10 @@ export const modelReady = z
   .object({ name: z.string(), ready: z.literal(true) })
   .meta(component('ModelReady', { name: 'gumbel_softmax', ready: true }));
 
-/** The body of every error under /v2: the protocol's text, and this service's code beside it. */
+/** The body of every error under /v2: the protocol's `error`, and this service's code, request id and field errors. */
 const inferError = z
   .object({
-    error: z.string().meta({ description: 'What is wrong, where, and what would be right.' }),
+    error: z.string().meta({ description: 'What is wrong, where, and what to send instead.' }),
     code: z.string().meta({ description: 'GET /problems/{code} explains it.' }),
     request_id: z.string(),
     errors: fieldErrors,
@@ -106,7 +106,7 @@ function inferErrorExample(code: ProblemCode) {
   return { error: `${code}: ${meaning} ${remedy}`, code, request_id: exampleRequestId, errors: [] };
 }
 
-/** OpenAPI responses for the codes a route of the protocol can give, grouped by status. */
+/** OpenAPI responses for the error codes of a route of the protocol, grouped by status. */
 export function inferErrorResponses(codes: readonly ProblemCode[]) {
   return errorResponses(codes, 'application/json', inferError, inferErrorExample);
 }

@@ -1,7 +1,6 @@
 /**
- * How the inference routes read their bodies: JSON, or JSON with binary tensors behind it, or a raw tensor. Binary
- * tensors are copied once, as they arrive, into one buffer in which the first of them is aligned, so that they can be
- * used where they lie.
+ * How the inference routes read their bodies: JSON, JSON followed by binary tensors, or a raw tensor. Arriving tensors
+ * are copied once, into one buffer in which the first tensor is aligned, so that typed arrays can view it in place.
  */
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
@@ -18,46 +17,44 @@ export interface InferBodyLimits {
   readonly binaryBodyBytesMax: number;
 }
 
-/** Long arrays, and the other fields that an error can point at. */
+/** The long arrays, and the other fields that an error can point at. */
 const fields = new BodyFields(
-  { 'inputs[].data': { holds: 'elements', axesMax: 3, axes: 'flat, or nested as the shape of the tensor says' } },
+  { 'inputs[].data': { holds: 'elements', axesMax: 3, axes: 'flat, or nested as the shape of the tensor' } },
   ['id', 'model_name', 'parameters', 'outputs'],
 );
 
-/** No header at all is how tritonclient sends both forms. */
+/** tritonclient sends both forms without Content-Type. */
 const form = { types: ['application/json', 'application/octet-stream'], typeMayBeAbsent: true };
 
 const lengthHeader = 'Inference-Header-Content-Length';
 
-/**
- * Of a body that has more than its JSON, and no header that says where that ends: its sender knows the header, or does
- * not.
- */
-const missingHeader =
-  `If binary tensors follow the JSON, say in the header ${lengthHeader} how many bytes the JSON has; ` +
-  '0 stands for a body that is one raw tensor.';
+/** Advice for a body that is more than JSON, sent without the header. */
+const missingHeaderAdvice =
+  `If binary tensors follow the JSON, send its number of bytes in the header ${lengthHeader}; ` +
+  '0 means that the body is one raw tensor.';
 
-/** Of JSON that is broken the header may be the cause. */
-function withHeader(error: unknown, jsonLength: number): unknown {
+/** Adds the value of the header to a JSON error, since a wrong header cuts the JSON short. */
+function withHeaderValue(error: unknown, jsonLength: number): unknown {
   if (!(error instanceof MalformedJsonError)) return error;
   return new Problem('malformed-json', `${error.message} ${lengthHeader} says that the JSON has ${jsonLength} bytes.`);
 }
 
-function withMissingHeader(error: unknown, { headers }: FastifyRequest): unknown {
+/** Adds the advice if a body without the header looks like JSON followed by tensors. */
+function withHeaderAdvice(error: unknown, { headers }: FastifyRequest): unknown {
   const isBinary = parseMediaType(headers['content-type'] ?? '')?.type !== form.types[0];
-  if (error instanceof MalformedJsonError && (isBinary || error.behindEnd)) {
-    return new Problem('malformed-json', `${error.message} ${missingHeader}`);
+  if (error instanceof MalformedJsonError && (isBinary || error.afterEnd)) {
+    return new Problem('malformed-json', `${error.message} ${missingHeaderAdvice}`);
   }
   if (error instanceof Problem && error.code === 'body-too-large' && isBinary) {
-    return new Problem('body-too-large', `${error.message} ${missingHeader}`, error.errors);
+    return new Problem('body-too-large', `${error.message} ${missingHeaderAdvice}`, error.errors);
   }
   return error;
 }
 
 /**
- * Bytes of JSON at the start of the body, or undefined when all of it is JSON.
+ * Bytes of JSON at the start of the body; undefined if the whole body is JSON.
  *
- * @throws {Problem} `malformed-binary` when the header is no whole number
+ * @throws {Problem} `malformed-binary` if the header is not a whole number
  */
 function jsonLengthOf(request: FastifyRequest): number | undefined {
   const text = request.headers['inference-header-content-length'];
@@ -68,7 +65,7 @@ function jsonLengthOf(request: FastifyRequest): number | undefined {
 
 type Done = (error: Error | null, body?: InferBody) => void;
 
-/** Reads the bytes, then the JSON in them. */
+/** Reads the bytes of the body, then parses its JSON. */
 function readInferBody(request: FastifyRequest, payload: Readable, limits: InferBodyLimits, done: Done): void {
   const { jsonBodyBytesMax, binaryBodyBytesMax } = limits;
   const jsonLength = jsonLengthOf(request);
@@ -78,13 +75,13 @@ function readInferBody(request: FastifyRequest, payload: Readable, limits: Infer
   const bytesMax = jsonLength === undefined ? jsonBodyBytesMax : binaryBodyBytesMax;
   readBody(request, payload, { bytesMax, alignedFrom: jsonLength }, (error, bytes) => {
     const refuse = (cause: unknown) =>
-      done((jsonLength === undefined ? withMissingHeader(cause, request) : withHeader(cause, jsonLength)) as Error);
+      done((jsonLength === undefined ? withHeaderAdvice(cause, request) : withHeaderValue(cause, jsonLength)) as Error);
     if (bytes) parse(request, bytes, jsonLength, refuse, done);
     else refuse(error);
   });
 }
 
-/** Parses the JSON in front of the tensors; hands it on at once where it is small. */
+/** Parses the JSON in front of the tensors; small JSON is parsed synchronously. */
 function parse(
   { memory }: FastifyRequest,
   bytes: Buffer,
@@ -102,7 +99,7 @@ function parse(
       const detail = `${lengthHeader} is ${jsonEnd}, but the body has ${bytes.length} bytes.`;
       throw new Problem('malformed-binary', detail);
     }
-    // JSON has no way to spell undefined, which stands for a raw body.
+    // undefined means a raw body; JSON cannot have that value.
     json = jsonLength === 0 ? undefined : parseBody(bytes.subarray(0, jsonEnd), fields, { memory });
   } catch (error) {
     refuse(error);
@@ -112,9 +109,7 @@ function parse(
   else done(null, { json, binary });
 }
 
-/**
- * Installs the parser for every route of `app`, in place of those it has; routes with a body refuse other media types.
- */
+/** Replaces the body parsers of every route of `app`. Routes with a body refuse other media types. */
 export function readInferBodies(app: FastifyInstance, limits: InferBodyLimits): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request: FastifyRequest, payload: RequestPayload, done: Done) =>

@@ -1,6 +1,6 @@
 /**
- * The JSON of an inference request, as the Open Inference Protocol has it: names, shapes, datatypes and parameters.
- * Names and sizes of tensors are left to input-tensors.ts, and what the request asks to be drawn to draw.ts.
+ * The JSON schema of an inference request in the Open Inference Protocol: names, shapes, datatypes and parameters.
+ * input-tensors.ts checks names and sizes of tensors; draw.ts reads the draw.
  */
 import { z } from 'zod';
 import { Problem } from '../errors.js';
@@ -8,37 +8,37 @@ import { dropNulls, nullableFields } from '../schemas/absent-null.js';
 import { component } from '../schemas/component.js';
 import { type DrawLimits, drawFields } from '../schemas/draw.js';
 import { validationProblem } from '../schemas/issue.js';
-import { InferIssues } from '../schemas/issue-list.js';
+import { IssueList } from '../schemas/issue-list.js';
 import { oneSeedJsonSchema } from '../schemas/seed.js';
 import { estimator } from '../schemas/vjp.js';
 import { type ModelName, models, type OutputSpec, unknownTensorText } from './models.js';
 import { datatypes } from './tensors/datatypes.js';
 
-/** Bounds of a request of the protocol. */
+/** Limits of an inference request. */
 export interface InferLimits extends DrawLimits {
-  /** Numbers in one reply as binary tensors; `elementsReturnedMax` bounds those in JSON. */
+  /** Most numbers in the binary tensors of one reply; `elementsReturnedMax` limits those in JSON. */
   readonly binaryElementsReturnedMax: number;
 }
 
 /** The JSON of a request, and the bytes behind it. */
 export interface InferBody {
-  /** Undefined for a raw body, which is the bytes of the one required input and nothing else. */
+  /** Undefined for a raw body: the bytes of the only required input. */
   readonly json: unknown;
   readonly binary: Buffer;
 }
 
-/** An id is echoed, so it is bounded. */
+/** The reply repeats the id, so its length is limited. */
 const idCharactersMax = 1024;
-/** No model has more inputs or outputs. */
+/** Most tensors in a request or reply; no model has more inputs or outputs. */
 const tensorsMax = 8;
 const rankMax = 3;
 
 const name = z.string().max(64);
 
-/** What clients say of how they made a tensor, or will read one: here its datatype and shape say all. */
-const ignoredOfTensors = {
+/** Parameters of MLServer's codecs. They are ignored, because datatype and shape define a tensor. */
+const ignoredTensorParameters = {
   content_type: z.string().optional().meta({
-    description: "Ignored: how MLServer's codecs read and write a tensor. Here its datatype says it.",
+    description: "Ignored: MLServer's codec of a tensor. The datatype is enough here.",
   }),
   headers: z
     .unknown()
@@ -49,16 +49,20 @@ const ignoredOfTensors = {
     .meta({ type: 'object', description: 'Ignored: MLServer puts the HTTP headers of a request here.' }),
 };
 
-/** What clients say beside the draw, and what cannot change it. */
-const ignoredOfRequests = {
-  ...ignoredOfTensors,
-  priority: z.int().min(0).optional().meta({ description: "Ignored: Triton's priority. All draws have the same." }),
+/** Parameters of other servers. They are ignored, because they cannot change the draw. */
+const ignoredRequestParameters = {
+  ...ignoredTensorParameters,
+  priority: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: "Ignored: Triton's priority. All draws have the same priority." }),
 };
 
-const parameterNames = [...nullableFields, ...Object.keys(ignoredOfRequests)];
-const tensorParameterNames = Object.keys(ignoredOfTensors);
+const parameterNames = [...nullableFields, ...Object.keys(ignoredRequestParameters)];
+const tensorParameterNames = Object.keys(ignoredTensorParameters);
 
-/** Takes away what null leaves out, at each level where clients write it. */
+/** Removes fields that clients send as null to leave them out, at every level. */
 function dropAllNulls(json: unknown): void {
   dropNulls(json, ['id', 'parameters', 'outputs']);
   const { parameters, inputs, outputs } = (json ?? {}) as Record<string, unknown>;
@@ -77,7 +81,7 @@ const datatype = z.enum(datatypes, { error: `must be one of ${datatypes.join(', 
 const inputParameters = z
   .strictObject({
     binary_data_size: z.int().min(0).optional().meta({ description: 'Bytes of this tensor behind the JSON.' }),
-    ...ignoredOfTensors,
+    ...ignoredTensorParameters,
   })
   .meta(component('TensorParameters', { binary_data_size: 24 }));
 
@@ -90,7 +94,7 @@ const inputTensor = z
     datatype,
     parameters: inputParameters.optional(),
     data: z.unknown().optional().meta({
-      description: 'The elements, flat or nested as the shape says. Among logits null masks a category.',
+      description: 'The elements, flat or nested as the shape. In logits, null masks a category.',
       type: 'array',
       items: {},
     }),
@@ -99,8 +103,8 @@ const inputTensor = z
 
 const outputParameters = z
   .strictObject({
-    binary_data: z.boolean().optional().meta({ description: 'Whether it comes as bytes behind the JSON.' }),
-    ...ignoredOfTensors,
+    binary_data: z.boolean().optional().meta({ description: 'Whether this output is sent as bytes behind the JSON.' }),
+    ...ignoredTensorParameters,
   })
   .meta(component('RequestedOutputParameters', { binary_data: true }));
 
@@ -111,13 +115,13 @@ const outputTensor = z
 function fields(limits: DrawLimits) {
   const { num_samples, row_offset, sample_offset, noise, masks } = drawFields(limits, z.unknown());
   return z.strictObject({
-    id: z.string().max(idCharactersMax).optional().meta({ description: 'Comes back in the reply.' }),
-    model_name: name.optional().meta({ description: 'May be repeated here; it must be that of the path.' }),
+    id: z.string().max(idCharactersMax).optional().meta({ description: 'The reply repeats it.' }),
+    model_name: name.optional().meta({ description: 'Optional; must be the model of the path.' }),
     parameters: z
       .strictObject({
         temperature: z.number().optional().meta({ description: 'In place of the tensor.' }),
         hard: z.boolean().optional().meta({ description: 'In place of the tensor.' }),
-        // What it may be depends on the model, and is read with the draw.
+        // draw.ts reads the seed, since the legal values depend on the model.
         seed: z.unknown().optional().meta(oneSeedJsonSchema),
         num_samples,
         row_offset,
@@ -128,37 +132,40 @@ function fields(limits: DrawLimits) {
         estimator: estimator.optional(),
         timeout: z.int().min(1).optional().meta({
           description:
-            'Microseconds, as Triton has it: shortens the deadline of the draw like the header x-deadline-ms.',
+            'Microseconds, as in Triton. Shortens the deadline of the draw, as the header x-deadline-ms does.',
         }),
-        binary_data_output: z.boolean().optional().meta({ description: 'All outputs come as bytes behind the JSON.' }),
-        ...ignoredOfRequests,
+        binary_data_output: z
+          .boolean()
+          .optional()
+          .meta({ description: 'Whether all outputs are sent as bytes behind the JSON.' }),
+        ...ignoredRequestParameters,
       })
       .meta({
         ...component('InferParameters'),
-        description: 'temperature, hard and seed stand in place of the tensors.',
+        description: 'temperature, hard and seed replace the tensors of the same names.',
       })
       .prefault({}),
     inputs: z.array(inputTensor).min(1).max(tensorsMax),
     outputs: z.array(outputTensor).max(tensorsMax).optional().meta({
-      description: 'What the reply carries, in this order. When absent: samples and indices, or all gradients.',
+      description: 'Outputs of the reply, in this order. When absent: samples and indices, or all gradients.',
     }),
   });
 }
 
 export type InferRequest = z.output<ReturnType<typeof fields>>;
 
-/** The schema of the JSON, which also documents it. */
+/** The schema of the JSON, for validation and for the OpenAPI document. */
 export function inferRequest(limits: DrawLimits) {
   return fields(limits).meta(component('InferRequest'));
 }
 
-/** The JSON of a raw body: one row of logits in FP32, everything in binary. */
+/** The JSON that a raw body stands for: one row of FP32 logits, with binary outputs. */
 function rawRequest(model: ModelName, binary: Buffer): unknown {
   const required = Object.entries(models[model].inputs).filter(([, spec]) => spec.required);
   if (required.length !== 1) {
     throw new Problem(
       'malformed-binary',
-      `A raw body is one tensor, but ${model} needs ${required.length}. Send JSON before them.`,
+      `A raw body is one tensor, but ${model} needs ${required.length}. Send JSON before the tensors.`,
     );
   }
   if (binary.length % 4 !== 0) {
@@ -179,7 +186,7 @@ function rawRequest(model: ModelName, binary: Buffer): unknown {
 /**
  * Checks the JSON of a request.
  *
- * @throws {Problem} `validation` and others, with the places of what is wrong
+ * @throws {Problem} `validation` and others, with JSON pointers to the errors
  */
 export function readInferRequest(
   schema: ReturnType<typeof inferRequest>,
@@ -189,25 +196,25 @@ export function readInferRequest(
   dropAllNulls(json);
   const parsed = schema.safeParse(json === undefined ? rawRequest(model, binary) : json);
   if (!parsed.success) throw validationProblem(parsed.error);
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const { model_name, parameters, inputs } = parsed.data;
   if (model_name !== undefined && model_name !== model) {
-    issues.report('validation', ['model_name'], `must be that of the path, ${model}`);
+    issues.report('validation', ['model_name'], `must be the model of the path, ${model}`);
   }
   for (const field of ['temperature', 'hard', 'seed'] as const) {
     if (parameters[field] === undefined || !inputs.some((input) => input.name === field)) continue;
     issues.report('validation', ['parameters', field], 'is also given as a tensor: send one of the two');
   }
-  const other = model === 'gumbel_softmax' ? ('estimator' as const) : ('top_k' as const);
-  if (parameters[other] !== undefined) {
+  const foreign = model === 'gumbel_softmax' ? ('estimator' as const) : ('top_k' as const);
+  if (parameters[foreign] !== undefined) {
     const owner = model === 'gumbel_softmax' ? 'gumbel_softmax_vjp' : 'gumbel_softmax';
-    issues.report('validation', ['parameters', other], `is a parameter of ${owner}, not of ${model}`);
+    issues.report('validation', ['parameters', foreign], `is a parameter of ${owner}, not of ${model}`);
   }
   issues.throwIfAny();
   return parsed.data;
 }
 
-/** An output that a request asked for, and whether it comes as bytes. */
+/** An output of the request, and whether it is sent as bytes. */
 export interface RequestedOutput {
   readonly name: string;
   readonly spec: OutputSpec;
@@ -215,9 +222,9 @@ export interface RequestedOutput {
 }
 
 /**
- * The outputs of a request in the order it names them, or the given ones when it names none.
+ * The outputs in the order of the request; `defaults` if it names none.
  *
- * @throws {Problem} `validation` for one that the model has not, or that is named twice
+ * @throws {Problem} `validation` if the model does not have an output, or if the request names one twice
  */
 export function requestedOutputs(
   { outputs = [], parameters }: InferRequest,
@@ -225,7 +232,7 @@ export function requestedOutputs(
   defaults: readonly string[],
 ): RequestedOutput[] {
   const specs: Readonly<Record<string, OutputSpec>> = models[model].outputs;
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const wanted = outputs.length > 0 ? outputs : defaults.map((output) => ({ name: output, parameters: undefined }));
   const requested = wanted.map(({ name: output, parameters: own }, index) => {
     if (!Object.hasOwn(specs, output)) {
@@ -234,7 +241,7 @@ export function requestedOutputs(
       issues.report('validation', ['outputs', index, 'name'], `asks for ${output} a second time`);
     }
     const binary = own?.binary_data ?? parameters.binary_data_output ?? false;
-    return { name: output, spec: specs[output] as OutputSpec, binary };
+    return { name: output, spec: specs[output], binary };
   });
   issues.throwIfAny();
   return requested;

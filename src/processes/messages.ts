@@ -28,7 +28,7 @@ export type FromPrimary =
   /** No more connections come: answer what is in flight, and end. */
   | { readonly type: 'finish' }
   /** Whether another process can draw. */
-  | { readonly type: 'elsewhere'; readonly drawn: boolean }
+  | { readonly type: 'othersDraw'; readonly othersDraw: boolean }
   | { readonly type: 'collect'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   /** `waitMs` is 0 where the elements were taken, and `portion` what was taken in advance. */

@@ -19,7 +19,7 @@ export interface Told {
   readonly connection: (socket: Socket) => void;
   readonly drain: () => void;
   readonly finish: () => void;
-  readonly elsewhere: (drawn: boolean) => void;
+  readonly othersDraw: (othersDraw: boolean) => void;
   /** The metrics of this process. */
   readonly values: () => Promise<MetricList>;
   /** The primary has ended. */
@@ -110,8 +110,8 @@ export class Parent {
       case 'finish':
         this.#told.finish();
         break;
-      case 'elsewhere':
-        this.#told.elsewhere(message.drawn);
+      case 'othersDraw':
+        this.#told.othersDraw(message.othersDraw);
         break;
       case 'collect':
         void this.#told.values().then((values) => this.#say({ type: 'values', id: message.id, values }));

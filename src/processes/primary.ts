@@ -11,11 +11,11 @@ import type { Config } from '../config.js';
 import type { Metrics } from '../observability/metrics.js';
 import { PacedGeneration } from '../observability/paced-generation.js';
 import { addressOf, startLine } from '../observability/start-line.js';
-import { quietTurn } from '../runtime/quiet-turn.js';
+import { connectionsAccepted } from '../runtime/connections-accepted.js';
 import { Handover } from './handover.js';
-import type { HttpProcess } from './process-handle.js';
 import { MergedMetrics } from './merge-metrics.js';
 import type { FromProcess } from './messages.js';
+import type { HttpProcess } from './process-handle.js';
 import { QuotaLedger } from './quota-ledger.js';
 import { splitLimits, workersOfAll } from './split.js';
 import { Supervisor } from './supervisor.js';
@@ -34,7 +34,7 @@ export interface PrimaryOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly execArgv: readonly string[];
   /** Called once when so many processes have died that the service should end. */
-  readonly tooManyDied: () => void;
+  readonly tooManyDeaths: () => void;
 }
 
 export class Primary {
@@ -52,7 +52,7 @@ export class Primary {
   #drawsOn = { provider: '', device: '' };
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, logger, metrics, environment, execArgv, tooManyDied }: PrimaryOptions) {
+  constructor({ config, logger, metrics, environment, execArgv, tooManyDeaths }: PrimaryOptions) {
     this.#config = config;
     this.#logger = logger;
     this.#metrics = metrics;
@@ -71,7 +71,7 @@ export class Primary {
       leaving: (child) => this.#handover.remove(child),
       ended: (child) => this.#lose(child),
       restarted: metrics.processRestarted,
-      tooManyDied,
+      tooManyDeaths,
     });
   }
 
@@ -136,7 +136,7 @@ export class Primary {
     this.#supervisor.drain();
     if (this.#servers.length > 0) await sleep(drainDelayMs);
     // What the kernel has accepted is accepted and handed out before any process is told that nothing more comes.
-    await Promise.all(this.#servers.map(quietTurn));
+    await Promise.all(this.#servers.map(connectionsAccepted));
     for (const server of this.#servers) server.close();
     if (this.#supervisor.serving.length > 0) await this.#handover.emptied();
     await this.#supervisor.finish();

@@ -5,8 +5,8 @@
 import type { Logger } from 'pino';
 import { ConfigError } from '../config.js';
 import { Deaths } from './deaths.js';
-import { HttpProcess } from './process-handle.js';
 import type { FromProcess } from './messages.js';
+import { HttpProcess } from './process-handle.js';
 
 export interface SupervisorOptions {
   readonly count: number;
@@ -27,7 +27,7 @@ export interface SupervisorOptions {
   /** A process is replaced. */
   readonly restarted: () => void;
   /** So many have died that none is replaced any more. */
-  readonly tooManyDied: () => void;
+  readonly tooManyDeaths: () => void;
 }
 
 /** No start takes a tenth of this. */
@@ -152,7 +152,7 @@ export class Supervisor {
         if (this.#starting) {
           if (this.serving.length === count) this.#starting.ready();
         } else {
-          logger.info({ process: child.number, pid: child.pid }, 'a process serves in the place of a lost one');
+          logger.info({ process: child.number, pid: child.pid }, 'a process replaces a lost one');
         }
         break;
       case 'failed': {
@@ -163,7 +163,7 @@ export class Supervisor {
       }
       case 'beat':
         this.#setDrawing(child, message.state === 'ready');
-        if (message.state === 'lost') this.#retire(child);
+        if (message.state === 'failed') this.#retire(child);
         break;
       default:
         heard(child, message);
@@ -180,7 +180,7 @@ export class Supervisor {
   #tellDrawing(): void {
     for (const child of this.serving) {
       const others = this.drawing - (child.drawing ? 1 : 0);
-      child.tell({ type: 'elsewhere', drawn: others > 0 });
+      child.tell({ type: 'othersDraw', othersDraw: others > 0 });
     }
   }
 
@@ -202,7 +202,7 @@ export class Supervisor {
     child.leaving = true;
     this.#processes.delete(child.number);
     this.#retired.add(child);
-    logger.error({ process: child.number, pid: child.pid }, 'a process has lost its workers: another takes its place');
+    logger.error({ process: child.number, pid: child.pid }, 'a process has lost its workers: replacing it');
     leaving(child);
     child.tell({ type: 'drain' });
     child.tell({ type: 'finish' });
@@ -215,7 +215,7 @@ export class Supervisor {
   #replace(number: number): void {
     const delayMs = this.#deaths.count();
     if (delayMs === undefined) {
-      this.#options.tooManyDied();
+      this.#options.tooManyDeaths();
       return;
     }
     this.#options.restarted();
@@ -234,7 +234,7 @@ export class Supervisor {
       child.silentMs += stepMs;
       if (child.silentMs <= (child.serving ? this.#options.watchdogMs : startMsMax)) continue;
       child.silentMs = 0;
-      this.#options.logger.error({ process: child.number, pid: child.pid }, 'a process is stuck: it is killed');
+      this.#options.logger.error({ process: child.number, pid: child.pid }, 'a process is stuck: killing it');
       child.kill();
     }
   }

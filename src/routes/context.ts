@@ -1,4 +1,4 @@
-/** What the routes are given: `app.ts` makes one context and hands it to every route. */
+/** The context of the routes: `app.ts` passes one to every route. */
 import type { Callers } from '../access/callers.js';
 import type { Config } from '../config.js';
 import type { OnPrinted } from '../json/print-body.js';
@@ -9,23 +9,23 @@ export interface RouteContext {
   readonly sampler: Sampler;
   readonly lifecycle: Lifecycle;
   readonly metrics: RouteMetrics;
-  /** The callers with a key; undefined where no key is needed. */
+  /** The callers by API key; undefined if no key is needed. */
   readonly callers?: Callers | undefined;
   /** Version of this build. */
   readonly version: string;
 }
 
-/** Whether the process is stopping. `service.ts` sets it, routes read it. */
+/** Whether the process is stopping. `service.ts` sets it; `app.ts` and `routes/health.ts` read it. */
 export interface Lifecycle {
-  /** Set once, by the first SIGTERM. The service is then unready, and still answers every request that arrives. */
+  /** True from the first stop signal on. /readyz then replies 503; every other request is still answered. */
   draining: boolean;
-  /** Another process of this service can draw; so the service is ready, whatever happens in this one. */
-  drawnElsewhere?: boolean;
+  /** Whether another process of this service can draw: the service is then ready, whatever the state of this one. */
+  othersDraw?: boolean;
 }
 
-/** Metrics as routes see them. */
-export interface RouteMetrics {
-  /** Called with the time that printing a reply took. */
+/** The part of the metrics that routes use. */
+interface RouteMetrics {
+  /** Called with the time that it took to print a reply. */
   readonly printed: OnPrinted;
   /** Media type of `text`. */
   readonly contentType: string;

@@ -1,4 +1,4 @@
-/** The OpenAPI document: what it says of the service as a whole, and where it is served. */
+/** The OpenAPI document: its description of the service as a whole, and the routes that serve it. */
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
@@ -11,16 +11,16 @@ import { pageHeaders, swaggerUiRoutes } from './swagger-ui.js';
 
 const description = `Draws Gumbel-softmax samples that can be replayed and trusted.
 
-A sample is a pure function of its inputs and its seed: the same bits alone or in any batch, on any replica. The noise is exact in the far tail, and the argmax of what comes back follows softmax(logits).
+A sample is a pure function of its inputs and its seed: the same bits alone or in any batch, on any replica. The noise is exact in the far tail, and the argmax of the samples follows softmax(logits).
 
 [/explore](/explore) shows when Gumbel noise is needed, rather than softmax with temperature.
 
 Errors are application/problem+json (RFC 9457); their \`type\` is a path of this service that explains the code.`;
 
 /**
- * Registers the document's generator; call it before the routes it describes.
+ * Registers @fastify/swagger. Call it before the routes that the document describes.
  *
- * @param editPaths changes the operations that the routes describe
+ * @param editPaths changes the operations collected from the routes
  */
 export async function describeRoutes(
   app: FastifyInstance,
@@ -49,7 +49,7 @@ export async function describeRoutes(
           [securityScheme]: {
             type: 'http',
             scheme: 'bearer',
-            description: 'A key that whoever runs the service gave out. Needed only where API_KEYS_FILE is set.',
+            description: 'An API key, issued by the operator of the service. Needed only if API_KEYS_FILE is set.',
           },
         },
       },
@@ -64,15 +64,15 @@ export async function describeRoutes(
 }
 
 /**
- * Serves the document, and the page that shows it; call it after the routes are described. The document is printed
- * once, when the app is ready: each time it would take the HTTP thread milliseconds.
+ * Serves the document and the page that shows it. Call it after all routes. The document is printed once, when the app
+ * is ready, because that takes the HTTP thread milliseconds.
  */
 export function docsRoutes(app: FastifyInstance, context: RouteContext): void {
   const documents: Record<string, ConstantReply> = {};
   app.addHook('onReady', async () => {
     const document = app.swagger();
     const json = JSON.stringify(document);
-    // Not by `app.swagger({ yaml: true })`, which would make the document anew.
+    // `app.swagger({ yaml: true })` would generate the document again.
     const yaml = stringify(document, { aliasDuplicateObjects: false });
     documents['/openapi.json'] = constantReply(json, 'application/json; charset=utf-8');
     documents['/openapi.yaml'] = constantReply(yaml, 'application/yaml');

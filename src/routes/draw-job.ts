@@ -1,4 +1,4 @@
-/** From a validated draw to its job. */
+/** Makes the sampler's job from a validated draw. */
 import { randomBytes } from 'node:crypto';
 import type { GradientJob, SampleJob } from '../sampler/job.js';
 import type { OutputName } from '../sampler/outputs.js';
@@ -6,12 +6,12 @@ import type { Draw } from '../schemas/draw.js';
 import type { Temperature } from '../schemas/temperature.js';
 import type { Estimator } from '../schemas/vjp.js';
 
-/** 64 bits from the system's CSPRNG, as the decimal string that replays them. */
+/** A seed of 64 bits from the system's CSPRNG, as the decimal string with which clients replay the draw. */
 export function randomSeed(): string {
   return randomBytes(8).readBigUInt64LE().toString();
 }
 
-/** The job that draws the outputs wanted, and the categories of topIndices if there are any. */
+/** The job of a draw. `topK` is the number of categories in the output topIndices, 0 without it. */
 export function sampleJob(draw: Draw, wanted: ReadonlySet<OutputName>, topK: number): SampleJob {
   const { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, hard, noise } = draw;
   const { rows, categories, data } = logits;
@@ -31,7 +31,7 @@ export function sampleJob(draw: Draw, wanted: ReadonlySet<OutputName>, topK: num
   };
 }
 
-/** The job of the backward pass; `cotangent` is float32 [S, B, K]. */
+/** The job of the backward pass. `cotangent` is float32 [S, B, K]. */
 export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator): GradientJob {
   const { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, noise } = draw;
   const { rows, categories, data } = logits;
@@ -53,18 +53,19 @@ export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator
 
 /** float32 [rows]. */
 export function ofRows({ perRow, values }: Temperature, rows: number): Float32Array {
-  return perRow ? values : new Float32Array(rows).fill(values[0] as number);
+  return perRow ? values : new Float32Array(rows).fill(values[0]);
 }
 
 /**
- * uint32 [rows, 3]: rows count up from the offset under one seed; with a seed per row each row is row 0 of its seed.
+ * uint32 [rows, 3]: low word of the seed, high word, and row of the noise. One seed numbers its rows from `rowOffset`
+ * on; with a seed per row each row is row 0 of its own seed.
  */
 function streamsOf(rowOffset: number, { perRow, words }: Draw['seed'], rows: number): Uint32Array {
   const streams = new Uint32Array(3 * rows);
   for (let row = 0; row < rows; row++) {
-    const seed = perRow ? 2 * row : 0;
-    streams[3 * row] = words[seed] as number;
-    streams[3 * row + 1] = words[seed + 1] as number;
+    const seedOffset = perRow ? 2 * row : 0;
+    streams[3 * row] = words[seedOffset];
+    streams[3 * row + 1] = words[seedOffset + 1];
     streams[3 * row + 2] = perRow ? 0 : rowOffset + row;
   }
   return streams;

@@ -1,8 +1,8 @@
-/** What a client is told when the sampler does not draw: the one map from the sampler's errors to problems. */
+/** Maps the sampler's errors to the problems that clients receive. */
 import { Problem, type ProblemCode } from '../errors.js';
 import { DrawError, queueFull } from '../sampler/draw-error.js';
 
-/** Codes that every route with logits can give. */
+/** Codes that every route with logits can reply. */
 export const logitsCodes: readonly ProblemCode[] = [
   'malformed-json',
   'bad-request',
@@ -26,7 +26,7 @@ export const logitsCodes: readonly ProblemCode[] = [
   'deadline-exceeded',
 ];
 
-/** One for all refusals, as `queueFull` is: capturing a stack trace for each costs more than the refusal. */
+/** Shared by all refusals, as `queueFull` is: capturing a stack trace for each would cost more than the refusal. */
 const queueFullProblem = new Problem('overloaded', queueFull.message);
 
 export function problemOf(error: DrawError): Problem {
@@ -44,10 +44,10 @@ export function problemOf(error: DrawError): Problem {
 function splitAdvice({ remedy: { draws, drawsInTime } }: DrawError): string {
   return draws === 1
     ? 'A row cannot be split: ask for fewer outputs, or for a later deadline.'
-    : `Split it into requests of at most ${drawsInTime} rows x samples; row_offset and sample_offset number them on.`;
+    : `Split it into requests of at most ${drawsInTime} rows x samples; row_offset and sample_offset continue the draw with the same noise.`;
 }
 
-/** The same for whatever a draw throws; what the sampler did not throw is handed on. */
+/** The problem of a `DrawError`; any other error is returned unchanged. */
 export function asProblem(error: unknown): unknown {
   return error instanceof DrawError ? problemOf(error) : error;
 }

@@ -1,11 +1,9 @@
-/**
- * The pages for readers: GET / names what there is, GET /explore shows what the draws are like. Built from explore/.
- */
+/** The pages: GET / lists the routes and documents, GET /explore lets readers try draws. Built from explore/. */
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { constantReply, serveConstant } from '../http/constant-reply.js';
 
-/** The build lies in dist/src and dist/public. */
+/** dist/public, seen from dist/src/routes. */
 const folder = new URL('../../public/', import.meta.url);
 
 const html = 'text/html; charset=utf-8';
@@ -20,8 +18,8 @@ const files = [
 ] as const;
 
 /**
- * Instead of the policy that JSON replies have. The pages ask nobody but this service; none has a script or style in
- * its text.
+ * Replaces the content security policy of JSON replies. The pages load from this service only, and have no inline
+ * scripts or styles.
  */
 const headers = {
   'content-security-policy':

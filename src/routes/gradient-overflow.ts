@@ -1,12 +1,12 @@
-/** Gradients that leave float32 are refused, and not returned as infinity. */
+/** Refuses gradients that are too large for float32, instead of returning infinity. */
 import { Problem } from '../errors.js';
 import type { Gradients } from '../sampler/gradient.js';
 import type { Draw } from '../schemas/draw.js';
 
 /**
- * Refuses gradients that leave float32; `pointerOf` says where the request had its logits or its temperature, as a
- * whole or, from `row` 0 on, a row of them.
+ * Refuses gradients that are too large for float32.
  *
+ * @param pointerOf JSON pointer to a field of the request: to one row of it, or to the whole field if `row` is -1
  * @throws {Problem} `gradient-overflow`
  */
 export function refuseOverflow(
@@ -21,13 +21,13 @@ export function refuseOverflow(
     throw overflow('The gradient of the temperature', pointerOf('temperature', -1));
   }
   if (temperature.perRow && temperatureOverflowRow >= 0) {
-    const where = `The gradient of the temperature of row ${temperatureOverflowRow}`;
-    throw overflow(where, pointerOf('temperature', temperatureOverflowRow));
+    const subject = `The gradient of the temperature of row ${temperatureOverflowRow}`;
+    throw overflow(subject, pointerOf('temperature', temperatureOverflowRow));
   }
 }
 
-function overflow(what: string, pointer: string): Problem {
-  return new Problem('gradient-overflow', `${what} is larger than float32 can hold.`, [
+function overflow(subject: string, pointer: string): Problem {
+  return new Problem('gradient-overflow', `${subject} is larger than float32 can hold.`, [
     { pointer, message: 'has a gradient larger than 3.4028235e38: scale the cotangent down' },
   ]);
 }

@@ -1,5 +1,6 @@
 /**
- * GET /livez and /readyz, the Kubernetes probes. Liveness ignores load; readiness says whether to send requests here.
+ * GET /livez and GET /readyz, the Kubernetes probes. Liveness ignores load; readiness says whether to send requests
+ * here.
  */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -8,17 +9,21 @@ import { liveReply, readyReply } from '../schemas/health.js';
 import { problemResponses } from '../schemas/problem.js';
 import type { RouteContext } from './context.js';
 
-/** @throws {Problem} `draining`, `starting` or `worker-lost` when requests should go to another replica */
+/** @throws {Problem} `draining`, `starting` or `worker-lost` if requests should go to another replica */
 export function assertReady({ sampler, lifecycle }: RouteContext): void {
-  if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another.');
-  if (lifecycle.drawnElsewhere) return;
+  if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another one.');
+  if (lifecycle.othersDraw) return;
   const state = sampler.state();
-  if (state === 'starting') throw new Problem('starting', 'No worker can draw yet: they are starting.');
-  if (state === 'lost')
-    throw new Problem('worker-lost', 'Workers are stuck, or are lost as fast as they are replaced.');
+  if (state === 'starting')
+    throw new Problem('starting', 'The workers are starting, and none can draw yet: try again in a second.');
+  if (state === 'failed')
+    throw new Problem(
+      'worker-lost',
+      'Workers are stuck, or fail as fast as they are replaced: send requests to another replica.',
+    );
 }
 
-/** What assertReady throws. */
+/** The codes of `assertReady`. */
 export const unreadyCodes = ['draining', 'starting', 'worker-lost'] as const;
 
 export function healthRoutes(app: FastifyInstance, context: RouteContext): void {
@@ -29,7 +34,7 @@ export function healthRoutes(app: FastifyInstance, context: RouteContext): void 
       schema: {
         operationId: 'livez',
         summary: 'Whether the process is alive',
-        description: 'For a liveness probe: 200 as long as the process answers at all, also while it drains.',
+        description: 'For a liveness probe: 200 while the process can answer, also while it drains.',
         tags: ['health'],
         response: {
           200: { description: 'Alive.', content: { 'application/json': { schema: liveReply } } },
@@ -45,7 +50,7 @@ export function healthRoutes(app: FastifyInstance, context: RouteContext): void 
       schema: {
         operationId: 'readyz',
         summary: 'Whether requests should be sent here',
-        description: 'For a readiness probe: 503 while the workers start, once they are lost, and from SIGTERM on.',
+        description: 'For a readiness probe: 503 while the workers start, after they are lost, and from SIGTERM on.',
         tags: ['health'],
         response: {
           200: { description: 'Ready.', content: { 'application/json': { schema: readyReply } } },

@@ -1,4 +1,4 @@
-/** How routes read JSON bodies: media type checks, then the project's own parser straight from the bytes. */
+/** How routes read JSON bodies: media type checks, then the parser of json/, which works on the bytes. */
 import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
 import { Problem } from '../errors.js';
 import { refuseOtherMediaTypes } from '../http/body-form.js';
@@ -16,7 +16,7 @@ export interface JsonBodyLimits {
 
 const sampleAxes = 'those of the samples, [categories], [rows, categories] or [samples, rows, categories]';
 
-/** Long arrays, wherever a route has them, and the other fields that an error can point at. */
+/** The long arrays of all routes, and the other fields that an error can point at. */
 function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
   return new BodyFields(
     {
@@ -39,9 +39,7 @@ const form = { types: ['application/json'], typeMayBeAbsent: false };
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/**
- * Hands the parsed body on at once when it is parsed at once: a promise costs a small request more than its parsing.
- */
+/** Parses a small body synchronously: a promise would cost more than the parsing. */
 function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, done: Done): void {
   let body: unknown;
   try {
@@ -53,7 +51,7 @@ function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, do
   }
   if (body instanceof Promise) {
     body.then(scanLarge).then((scanned) => {
-      // What it was parsed from is read no more; its numbers are.
+      // The numbers have buffers of their own, so the buffer of the bytes can be reused.
       memory.give(bytes.buffer as ArrayBuffer);
       dropNulls(scanned, nullableFields);
       done(null, scanned);
@@ -64,14 +62,14 @@ function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, do
   }
 }
 
-/** Looks through many logits in turns of the event loop, before the schema comes to them. */
+/** Scans large logits in slices, one a turn of the event loop; the schema would scan them in one go. */
 async function scanLarge(body: unknown): Promise<unknown> {
   const { logits } = (body ?? {}) as { logits?: unknown };
   if (logits instanceof NumberMatrix) (body as { logits: unknown }).logits = await scanLogits(logits);
   return body;
 }
 
-/** Installs the parser for every route of `app` that takes a body; such routes refuse any other media type. */
+/** Installs the parser for every route of `app` with a body. These routes refuse any other media type. */
 export function readJsonBodies(app: FastifyInstance, limits: JsonBodyLimits): void {
   const fields = fieldsOf(limits);
   const bodyLimits = { bytesMax: limits.jsonBodyBytesMax };

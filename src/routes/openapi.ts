@@ -1,13 +1,15 @@
 /**
- * Makes of the document that @fastify/swagger collects from the routes one that generators of clients accept. Schemas
- * that carry a name become components; every number says how wide it is.
+ * Edits the document that @fastify/swagger collects from the routes, so that client generators accept it. Named schemas
+ * become components, and every number gets a format.
  *
- * Generators have no common rules. Those that `npm run test:generated` and `.ci/nightly` run refuse lists of types,
- * `const` on booleans and `default` beside `oneOf`, and read an integer without a format as 32 bits. openapi-typescript
- * makes every field with a default a required one, so defaults are told in descriptions.
+ * The generators of `npm run test:generated` refuse lists of types, `const` on booleans and `default` beside `oneOf`,
+ * and read an integer without a format as 32 bits (https://github.com/OpenAPITools/openapi-generator/issues/9083).
+ * openapi-typescript makes every field with a default required, so descriptions state defaults instead. Can go when
+ * these generators read OpenAPI 3.1.
  */
-/** Part of a document. */
-export interface Part {
+
+/** A JSON object of the document. */
+interface Part {
   readonly [key: string]: unknown;
 }
 
@@ -38,9 +40,9 @@ function isCollected(document: object): document is CollectedDocument {
 }
 
 /**
- * The document as it is served.
+ * The document that the service serves.
  *
- * @param editPaths changes the operations first
+ * @param editPaths changes the collected operations first
  */
 export function finishDocument<Document extends object>(
   collected: Document,
@@ -52,7 +54,7 @@ export function finishDocument<Document extends object>(
     mapValues(operations, (operation) => describeOperation(operation, components)),
   );
   const document = { ...collected, components: { ...collected.components, ...components.all() }, paths };
-  // A copy, since YAML would print what occurs in two places as an anchor and an alias, which not every reader follows.
+  // A copy without shared objects: YAML prints those as anchors and aliases, which not every reader supports.
   return JSON.parse(JSON.stringify(document));
 }
 
@@ -67,13 +69,13 @@ function isPart(value: unknown): value is Part {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Everything of the document that has a name. */
+/** The named schemas and examples of the document. */
 class Components {
   readonly #schemas = new Map<string, Part>();
   readonly #examples = new Map<string, unknown>();
   readonly #references = new Set<string>();
 
-  /** Puts a schema where a name leads to it. @returns the reference */
+  /** Adds a schema by name, and returns the reference to it. */
   addSchema(name: string, schema: Part): Part {
     const known = this.#schemas.get(name);
     if (known !== undefined && JSON.stringify(known) !== JSON.stringify(schema)) {
@@ -93,7 +95,7 @@ class Components {
     return { $ref: `#/components/examples/${name}` };
   }
 
-  /** By name, so that the document does not change with the order of routes. */
+  /** Sorted by name, so that the document does not depend on the order of routes. */
   all(): Part {
     for (const name of this.#references) {
       if (!this.#schemas.has(name)) throw new Error(`No schema is called ${name}. This is a bug.`);
@@ -119,53 +121,58 @@ function describeContent<Body extends Part & { readonly content?: Content }>(bod
   return { ...body, content: mapValues(body.content, (media) => describeMedia(media, components)) };
 }
 
-/** A body of one media type, or a parameter. */
+/** A media type of a body, or a parameter. */
 function describeMedia<Media extends MediaType>(media: Media, components: Components): Media {
   if (!media.schema) return media;
   const { 'x-examples': examples = media.examples, 'x-shared-examples': shared, ...own } = media.schema;
   const schema = describeSchema(own, components);
   if (!isPart(shared)) return { ...media, schema, ...(examples !== undefined && { examples }) };
   const owner = own['x-component'];
-  return { ...media, schema, examples: mapValues(shared, (it, name) => components.addExample(`${owner}.${name}`, it)) };
+  return {
+    ...media,
+    schema,
+    examples: mapValues(shared, (example, name) => components.addExample(`${owner}.${name}`, example)),
+  };
 }
 
-/** A schema, or the reference to it if it has a name. */
+/** The schema with its subschemas described; a reference if it has a name. */
 function describeSchema(schema: Part, components: Components): Part {
   const {
     'x-component': name,
     'x-component-example': example,
     'x-component-reference': reference,
-    default: absent,
-    const: only,
+    default: defaultValue,
+    const: constant,
     ...rest
   } = withSubschemas(schema, (part) => describeSchema(part, components));
   if (typeof reference === 'string') return components.referTo(reference);
   const described: Record<string, unknown> = { ...rest };
-  if (typeof only === 'string') described.enum = [only];
+  if (typeof constant === 'string') described.enum = [constant];
   const format = described.format ?? formatOf(described);
   if (format !== undefined) described.format = format;
-  // The description of a schema that has a name speaks of its default itself: it is not the same at every place.
-  if (absent !== undefined && name === undefined) {
-    described.description = `${described.description ?? ''} ${JSON.stringify(absent)} when absent.`.trimStart();
+  // Named schemas state their defaults in their own descriptions, since the default differs between places.
+  if (defaultValue !== undefined && name === undefined) {
+    described.description = `${described.description ?? ''} ${JSON.stringify(defaultValue)} when absent.`.trimStart();
   }
   if (example !== undefined) described.examples = [example];
   return typeof name === 'string' ? components.addSchema(name, described) : described;
 }
 
-/** Keywords with one schema, with several, and with several by name. What else a schema has is left alone. */
-const withOne = ['items', 'additionalProperties', 'not'];
-const withSeveral = ['oneOf', 'anyOf', 'allOf'];
+/** Keywords whose value is a schema. */
+const schemaKeywords = ['items', 'additionalProperties', 'not'];
+/** Keywords whose value is a list of schemas. */
+const schemaListKeywords = ['oneOf', 'anyOf', 'allOf'];
 
 function withSubschemas(schema: Part, map: (part: Part) => Part): Part {
-  return mapValues(schema as Record<string, unknown>, (value, key) => {
-    if (withOne.includes(key) && isPart(value)) return map(value);
-    if (withSeveral.includes(key) && Array.isArray(value)) return value.map(map);
+  return mapValues(schema, (value, key) => {
+    if (schemaKeywords.includes(key) && isPart(value)) return map(value);
+    if (schemaListKeywords.includes(key) && Array.isArray(value)) return value.map(map);
     if (key === 'properties' && isPart(value)) return mapValues(value as Record<string, Part>, map);
     return value;
   });
 }
 
-/** A number of JSON is a float64; an integer has 64 bits unless its bounds fit in 32. */
+/** Numbers are float64. Integers have 64 bits, or 32 if their bounds fit. */
 function formatOf({ type, minimum, maximum }: Part): string | undefined {
   if (type === 'number') return 'double';
   if (type !== 'integer') return undefined;

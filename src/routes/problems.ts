@@ -1,4 +1,4 @@
-/** GET /problems/{code}: what an error means and how to mend it. */
+/** GET /problems/{code}: what an error code means and how to fix it. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { isProblemCode, Problem } from '../errors.js';

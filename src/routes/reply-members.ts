@@ -1,4 +1,4 @@
-/** The members of a reply that say which draw it was. */
+/** The members of a reply that repeat the parameters of the draw. */
 import type { Member } from '../json/print-body.js';
 import { SeedList } from '../json/seed-list.js';
 import type { Sampler } from '../sampler/sampler.js';

@@ -1,4 +1,4 @@
-/** Runs a job for the client that sent the request: its memory, its quota, and the end of its reply. */
+/** Runs a job for a client: memory budget, quota, and the release of the result after the reply. */
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../access/callers.js';
@@ -13,8 +13,8 @@ import type { Sampler } from '../sampler/sampler.js';
 import { asProblem, problemOf } from './draw-problems.js';
 
 /**
- * Draws a job for whoever sent the request: makes room for its result and its reply, and charges the draw to the quota,
- * before it is queued. Nothing reads the body once it has been drawn. The result may be read until `sendDrawn`.
+ * Draws a job for the client of the request. Before the job is queued, it reserves memory for the result and the reply,
+ * and charges the quota. The body is free once the job has been drawn. `sendDrawn` releases the result.
  *
  * @throws {Problem} `too-many-elements`, `too-much-work`, `overloaded`, `quota-exceeded`, or what the sampler throws,
  *   as a rejection
@@ -42,19 +42,19 @@ export async function drawFor(
   return result;
 }
 
-/** Bytes of the longest spelling of an element and of the comma behind it. */
-function spelledBytesMax(name: OutputName): number {
+/** Bytes of the longest JSON number of an output, with its comma. */
+function numberTextBytesMax(name: OutputName): number {
   const { array } = outputs[name];
   if (array === Int32Array) return '-2147483648,'.length;
   return array === Float64Array ? '-2.2250738585072014e-308,'.length : '-1.1754944e-38,'.length;
 }
 
-/** What goes around the numbers of a reply: names, brackets, the seed, temperature and provider. */
+/** Bytes of a reply's text without its numbers: names, brackets, seed, temperature and provider. */
 const replyTextBytes = 512;
 
 /**
- * Bytes that a drawn job holds at most until its reply is out: its result, and its text where that is printed whole. A
- * longer one is printed as it is sent. The sums of a gradient are float64 and float32 beside it.
+ * Upper bound of the bytes that a drawn job holds until its reply is sent: its result, the float64 and float32 sums of
+ * a gradient, and its text. A long text is printed in slices while it is sent, so only one slice counts.
  */
 function drawnBytes(job: Job): number {
   const draws = job.samples * job.rows;
@@ -63,19 +63,19 @@ function drawnBytes(job: Job): number {
   for (const name of job.outputs) {
     const count = draws * outputWidth(job, name);
     numbers += count;
-    textBytes += count * spelledBytesMax(name);
+    textBytes += count * numberTextBytesMax(name);
   }
-  const summed = job.outputs.has('gradLogits') ? 12 * job.rows * (job.categories + 1) : 0;
-  return resultBytes(job) + summed + (isPrintedWhole(numbers) ? textBytes : sliceBytes);
+  const sumBytes = job.outputs.has('gradLogits') ? 12 * job.rows * (job.categories + 1) : 0;
+  return resultBytes(job) + sumBytes + (isPrintedWhole(numbers) ? textBytes : sliceBytes);
 }
 
-/** What a reply holds beside its result when it is printed, or sent, in slices. */
+/** Bytes that a reply holds beside its result while it is sent in slices. */
 const sliceBytes = 2 ** 17;
 
 /**
- * Sends the reply of a drawn job, JSON unless its type has been set. One that is text, or bytes, waits as that, and its
- * result can be used again; one in slices still reads its result. When a client leaves, such a reply may still be in
- * the making: its result is then left to the garbage collector.
+ * Sends the reply of a drawn job, as JSON unless its media type has been set. A text or a buffer is a copy, so the
+ * result is released at once. A stream reads the result until the reply is sent. If the client disconnects first, the
+ * stream may still read it, so the result goes to the garbage collector instead of the pool.
  */
 export function sendDrawn(
   { memory }: FastifyRequest,
@@ -94,7 +94,7 @@ export function sendDrawn(
   return reply.send(body as never);
 }
 
-/** A job and what it resolved to. */
+/** A job and its result. */
 export interface Drawn {
   readonly job: Job;
   readonly result: JobResult;
@@ -109,10 +109,10 @@ async function chargedDraw(caller: Caller, sampler: Sampler, job: Job, terms: Te
     caller.drawn(jobElements(job));
     return result;
   } catch (error) {
-    // What was given up for the sake of the caller has cost what was begun of it; anything else is not the caller's
-    // fault.
-    const isTheirs = error instanceof CallerGone || (error instanceof DrawError && error.code === 'deadline-exceeded');
-    const begunShare = isTheirs ? terms.begunDraws / (job.rows * job.samples) : 0;
+    // A draw that its caller abandoned, or whose deadline passed, costs the share that was begun. Any other failure is
+    // free.
+    const isCharged = error instanceof CallerGone || (error instanceof DrawError && error.code === 'deadline-exceeded');
+    const begunShare = isCharged ? terms.begunDraws / (job.rows * job.samples) : 0;
     caller.refund(units - Math.ceil(begunShare * units));
     if (begunShare > 0) caller.drawn(terms.begunDraws * job.categories);
     throw error;

@@ -29,7 +29,7 @@ export function sampleRoute(
         description:
           'Adds Gumbel noise to the logits and returns softmax((logits + noise) / temperature), or its one-hot argmax. ' +
           'The draw is a pure function of the request and its seed: the same seed gives the same bits, alone or in any batch. ' +
-          'With several mistakes in one body, the code is that of the first field in the order below.',
+          'If a body has several errors, the reply has the code of the first field in the order below.',
         tags: ['sampling'],
         body: sampleRequest(limits, randomSeed),
         response: {

@@ -1,6 +1,6 @@
 /**
- * Swagger UI at /docs, from the files of swagger-ui-dist. The page is ours, so that it needs no script in its text,
- * shows no box for the address of another document, and no padlock where keys are off.
+ * Swagger UI at /docs, from the files of swagger-ui-dist. This module has its own HTML page: without inline scripts,
+ * without a field for another document's URL, and without padlocks when keys are off.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,8 +9,8 @@ import { constantReply, serveConstant } from '../http/constant-reply.js';
 import type { RouteContext } from './context.js';
 
 /**
- * What the page may do: its own scripts, styles and pictures, and requests to this service. The style attributes are
- * Swagger UI's own. Nothing here asks for HTTPS, which a service inside a cluster does not have.
+ * Security headers of the page: scripts, styles, images and requests from this service only. Swagger UI needs
+ * 'unsafe-inline' for its style attributes. No header demands HTTPS, which a service inside a cluster does not have.
  */
 export const pageHeaders = {
   'content-security-policy':
@@ -36,7 +36,7 @@ const distFiles = [
   ['favicon-32x32.png', 'image/png'],
 ] as const;
 
-/** @param folder where the files are, as seen from the page */
+/** @param folder path of the files, relative to the page */
 function pageHtml(folder: string): string {
   return `<!DOCTYPE html>
 <html lang="en">
@@ -58,7 +58,7 @@ function pageHtml(folder: string): string {
 `;
 }
 
-/** The document's address is seen from the script, so that it is right below any prefix a proxy adds. */
+/** The document's URL is relative to the script, so that it also works behind a proxy that adds a path prefix. */
 const initializer = `SwaggerUIBundle({
   url: new URL('../json', document.currentScript.src).href,
   dom_id: '#swagger-ui',
@@ -71,7 +71,7 @@ const initializer = `SwaggerUIBundle({
 `;
 
 const pageCss = 'body { margin: 0; background: #fafafa; }\n';
-const noPadlocks = '.swagger-ui .auth-wrapper, .swagger-ui .authorization__btn { display: none; }\n';
+const hiddenPadlocks = '.swagger-ui .auth-wrapper, .swagger-ui .authorization__btn { display: none; }\n';
 
 export function swaggerUiRoutes(app: FastifyInstance, { callers }: RouteContext): void {
   const hidden = { schema: { hide: true } };
@@ -80,7 +80,7 @@ export function swaggerUiRoutes(app: FastifyInstance, { callers }: RouteContext)
   serve('', pageHtml('./docs/static'), 'text/html; charset=utf-8');
   serve('/', pageHtml('./static'), 'text/html; charset=utf-8');
   serve('/static/swagger-initializer.js', initializer, javascript);
-  serve('/static/index.css', callers ? pageCss : pageCss + noPadlocks, css);
+  serve('/static/index.css', callers ? pageCss : pageCss + hiddenPadlocks, css);
   const { resolve } = createRequire(import.meta.url);
   for (const [file, type] of distFiles) {
     serve(`/static/${file}`, readFileSync(resolve(`swagger-ui-dist/${file}`)), type);

@@ -1,32 +1,31 @@
-/** For whom a request is drawn, and for how long: until its deadline, while its client is there. */
+/** The terms of a request's draw: its caller, its deadline, and whether its client is still connected. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.js';
 import type { Terms } from '../sampler/job.js';
 
 export interface DeadlineLimit {
-  /** Longest time from a request's last byte to the end of its draw; a client may ask for less. */
+  /** Longest time from a request's last byte to the end of its draw; a client may shorten it. */
   readonly deadlineMs: number;
 }
 
 /**
- * The terms of a request whose body has been read. A client shortens the deadline with the header x-deadline-ms; a
- * longer one than the service's changes nothing.
+ * The terms of a request whose body has been read. The header x-deadline-ms can only shorten the service's deadline.
  *
- * @param wantedMs what the body asked for, if it can
- * @throws {Problem} `bad-request` when the header is no whole number of milliseconds
+ * @param bodyDeadlineMs deadline that the body asks for, in milliseconds
+ * @throws {Problem} `bad-request` if the header is not a whole number of milliseconds
  */
 export function termsOf(
   request: FastifyRequest,
   reply: FastifyReply,
   { deadlineMs }: DeadlineLimit,
-  wantedMs = Number.POSITIVE_INFINITY,
+  bodyDeadlineMs = Number.POSITIVE_INFINITY,
 ): Terms {
   const header = request.headers['x-deadline-ms'];
   const headerMs = header === undefined ? Number.POSITIVE_INFINITY : wholeMs(header);
   return {
-    deadlineAtMs: performance.now() + Math.min(deadlineMs, headerMs, wantedMs),
+    deadlineAtMs: performance.now() + Math.min(deadlineMs, headerMs, bodyDeadlineMs),
     isGone: () => reply.raw.destroyed,
-    // Whoever has a key is one caller on all connections; without keys a connection is one.
+    // With keys, a caller is a key on all of its connections; without keys, a caller is a connection.
     caller: request.caller ?? request.raw.socket,
     begunDraws: 0,
   };

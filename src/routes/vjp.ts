@@ -26,7 +26,7 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
         description:
           'Replays the noise of the draw with the same fields and seed, and pulls the cotangent back to the logits and the ' +
           'temperature. Hard samples borrow the gradient of the soft ones (straight-through) unless estimator says reinmax. ' +
-          'With num_samples the gradients are summed over the samples, as the chain rule asks.',
+          'With num_samples the gradients are summed over the samples, by the chain rule.',
         tags: ['sampling'],
         body: vjpRequest(limits),
         response: {

@@ -1,16 +1,18 @@
 /**
- * A set for objects that live as long as a request. A JavaScript Set that objects go through moves to a new table again
- * and again, and what an old table still names outlives every collection but that of the whole heap: with Sets, a
- * quarter of all that draws allocated did, and V8 spent a third of a small draw's CPU on copying it.
+ * A set for objects that live as long as a request. Workaround: when a JavaScript Set grows, it moves to a new table,
+ * and the old table keeps its references. Objects in it then survive every minor garbage collection (benchmarks.md,
+ * "nothing of a request outlives it"). The old table:
+ * https://github.com/nodejs/node/blob/v20.20.2/deps/v8/src/objects/ordered-hash-table.h
+ * Can go when V8 clears old tables.
  */
 
-/** Belongs to at most one set. */
+/** An object that can be in a bag, and in at most one. */
 export interface BagItem {
-  /** Where it is in its set; its set's own. */
-  place: number;
+  /** Its index in the bag. Only the bag writes it. */
+  bagIndex: number;
 }
 
-/** In no order. */
+/** A set without an order. */
 export class Bag<Item extends BagItem> implements Iterable<Item> {
   readonly #items: Item[] = [];
 
@@ -18,22 +20,22 @@ export class Bag<Item extends BagItem> implements Iterable<Item> {
     return this.#items.length;
   }
 
-  /** Adds an item that is not in it. */
+  /** Adds an item, which must not be in the bag. */
   add(item: Item): void {
-    item.place = this.#items.length;
+    item.bagIndex = this.#items.length;
     this.#items.push(item);
   }
 
-  /** Removes an item that is in it; does nothing if it is not. */
+  /** Removes an item. Does nothing if the item is not in the bag. */
   delete(item: Item): void {
-    if (this.#items[item.place] !== item) return;
+    if (this.#items[item.bagIndex] !== item) return;
     const last = this.#items.pop() as Item;
     if (last === item) return;
-    this.#items[item.place] = last;
-    last.place = item.place;
+    this.#items[item.bagIndex] = last;
+    last.bagIndex = item.bagIndex;
   }
 
-  /** Every item that is in it now, whatever is deleted meanwhile. */
+  /** Iterates over a copy, so the loop may delete items. */
   [Symbol.iterator](): Iterator<Item> {
     return [...this.#items].values();
   }

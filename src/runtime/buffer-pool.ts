@@ -1,12 +1,16 @@
 /**
- * Large buffers, used again: allocating a quarter of a megabyte for each request has V8 collect garbage a dozen times a
- * second, at a third of the process's CPU. Whoever takes a buffer gives it back once nothing reads it any more, or lets
- * it go.
+ * A pool of large buffers. Workaround: memory outside of V8's heap makes V8 mark the whole heap, so a new large buffer
+ * for each request costs much CPU (benchmarks.md, "buffers are used again"):
+ * https://github.com/nodejs/node/issues/1671, https://github.com/denoland/deno/issues/35808
+ * Can go when V8 has a limit for external memory that Node can set.
+ *
+ * The owner of a buffer gives it back once nothing reads it any more. A buffer that is not given back is garbage
+ * collected.
  */
 
-/** Smaller ones cost less to allocate than to keep. */
+/** Smaller buffers are not pooled: allocating one costs less than pooling it. */
 export const pooledBytesMin = 2 ** 15;
-/** Larger ones are rare, and would be kept for nothing. */
+/** Larger buffers are not pooled: they are rare, and would stay unused. */
 const pooledBytesMax = 2 ** 23;
 
 export class BufferPool {
@@ -16,23 +20,23 @@ export class BufferPool {
   #idleBytes = 0;
 
   /**
-   * @param idleBytesMax bytes of all buffers that wait to be taken
-   * @param sizesPerOctave sizes between one power of two and the next: with 1 a buffer is up to twice as large as what
-   * was asked for, with 4 up to a quarter larger, but one that fits is found less often. Default 1
+   * @param idleBytesMax the most bytes of idle buffers that the pool keeps
+   * @param sizesPerOctave size classes between one power of two and the next. With 1 a buffer has up to twice the bytes
+   *   asked for. With 4 it has up to a quarter more, but an idle buffer of the right class is found less often.
    */
   constructor(idleBytesMax: number, sizesPerOctave = 1) {
     this.#idleBytesMax = idleBytesMax;
     this.#sizesPerOctave = sizesPerOctave;
   }
 
-  /** A buffer of at least `bytes`; a large one holds whatever it was used for before. */
+  /** A buffer of at least `bytes`. A pooled one is not zeroed. */
   take(bytes: number): ArrayBuffer {
-    if (!isKept(bytes)) return new ArrayBuffer(bytes);
+    if (!isPooled(bytes)) return new ArrayBuffer(bytes);
     const size = this.#sizeOf(bytes);
-    const kept = this.#idle.get(size)?.pop();
-    if (kept === undefined) return new ArrayBuffer(size);
+    const idle = this.#idle.get(size)?.pop();
+    if (idle === undefined) return new ArrayBuffer(size);
     this.#idleBytes -= size;
-    return kept;
+    return idle;
   }
 
   #sizeOf(bytes: number): number {
@@ -40,10 +44,10 @@ export class BufferPool {
     return Math.ceil(bytes / step) * step;
   }
 
-  /** Keeps a buffer that `take` gave, unless enough are kept already. */
+  /** Takes back a buffer from `take`. Drops it if the pool has its size of idle buffers already. */
   give(buffer: ArrayBuffer): void {
     const size = buffer.byteLength;
-    if (!isKept(size) || this.#idleBytes + size > this.#idleBytesMax) return;
+    if (!isPooled(size) || this.#idleBytes + size > this.#idleBytesMax) return;
     const idle = this.#idle.get(size);
     if (idle) idle.push(buffer);
     else this.#idle.set(size, [buffer]);
@@ -51,6 +55,6 @@ export class BufferPool {
   }
 }
 
-function isKept(bytes: number): boolean {
+function isPooled(bytes: number): boolean {
   return bytes >= pooledBytesMin && bytes <= pooledBytesMax;
 }

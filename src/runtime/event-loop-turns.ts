@@ -1,28 +1,26 @@
 /**
- * Turns of the event loop, shared by everything that works in slices: however many large bodies and replies are under
- * way, each turn of the loop does one slice of one of them, in the order they asked. Without this, thirty replies that
- * each yield after half a millisecond still hold the loop for fifteen.
+ * Cooperative scheduling of long work on the event loop. Large bodies and replies are worked on in slices. Each turn of
+ * the loop does one slice of one of them, first come, first served. With a plain setImmediate after each slice, one
+ * turn would do a slice of every body and reply under way.
  */
 
 const waiting: (() => void)[] = [];
 
-function release(): void {
+function resumeNext(): void {
   waiting.shift()?.();
-  // What has just been released asks again in a microtask, so the list is empty here only if nobody else waits.
-  if (waiting.length > 0) setImmediate(release);
+  // The caller just resumed asks for its next turn in a microtask, after this line. nextTurn then restarts the chain.
+  if (waiting.length > 0) setImmediate(resumeNext);
 }
 
-/** Resolves in a turn of its own, in which the caller may do one slice of work. */
+/** Resolves in a turn that no other caller shares. The caller may do one slice of work in it. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);
-    if (waiting.length === 1) setImmediate(release);
+    if (waiting.length === 1) setImmediate(resumeNext);
   });
 }
 
-/**
- * What one turn may do of work that comes all at once: replies of a quarter of a megabyte are printed in about 2 ms.
- */
+/** The most bytes that one turn works on, summed over all callers of roomInTurn. */
 const turnBytesMax = 2 ** 18;
 let turnBytes = 0;
 
@@ -31,8 +29,9 @@ function beginTurn(): void {
 }
 
 /**
- * Undefined where this turn has room for work on so many bytes, which is counted; else a promise of a turn that has. A
- * batch resolves dozens of draws at once, whose replies would all be printed in the same turn.
+ * Reserves room in this turn for work on `bytes` bytes. Returns undefined if this turn has the room, else a promise
+ * that resolves in a later turn. A batch resolves dozens of draws at once, and without this one turn would print all
+ * their replies.
  */
 export function roomInTurn(bytes: number): Promise<void> | undefined {
   if (turnBytes > 0 && turnBytes + bytes > turnBytesMax) return nextTurn();
@@ -42,8 +41,8 @@ export function roomInTurn(bytes: number): Promise<void> | undefined {
 }
 
 /**
- * Does `step` over [0, count) in one turn, where that is at most `sliceMax`, or in a turn for each slice; `step`
- * returns true to stop.
+ * Calls `step` for all of [0, count). Up to `sliceMax` that is one synchronous call, and undefined is returned. Above,
+ * it is one call a turn for each slice, until `step` returns true, and a promise is returned.
  */
 export function inSlices(
   count: number,

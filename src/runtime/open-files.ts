@@ -1,23 +1,22 @@
 /**
- * The limit on open files of this process. A start below what it needs fails in the middle of loading some module, with
- * an error that names that module; this says what is wrong instead.
+ * Checks the limit on open files (ulimit -n). If it is too low, loading some module fails at the start, and the error
+ * names that module and not the limit. These functions name the limit.
  */
 import { readFileSync } from 'node:fs';
 
 /**
- * Enough for a start. Node.js reads the modules of one import at once, and zod's core imports about fifty locales;
- * every worker then has its own modules to read. Once it serves, the service has 25 files open, 5 more for each further
- * worker, and one for each connection.
+ * The limit that a start needs. Node.js opens all modules of one import at once, and zod's core imports about fifty
+ * locales. Every worker loads its own modules. A running service needs fewer, plus one for each connection:
+ * docs/operations.md, "Open files".
  */
 export function openFilesMin(workers: number): number {
   return 116 + 12 * workers;
 }
 
 /**
- * Node.js raises the soft limit to the hard one before any script runs, so this is as much as there is. Undefined where
- * no /proc says it.
+ * The soft limit of this process. Node.js raises it to the hard limit before any script runs. Undefined without /proc.
  */
-export function openFilesMax(): number | undefined {
+function openFilesMax(): number | undefined {
   try {
     const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
     if (soft === undefined) return undefined;
@@ -27,7 +26,7 @@ export function openFilesMax(): number | undefined {
   }
 }
 
-/** One line that says what is wrong with the limit, or undefined where nothing is known to be. */
+/** An error text of one line if the limit is too low. Undefined if it is not, or is not known. */
 export function tooFewOpenFiles(workers: number, filesMax: number | undefined = openFilesMax()): string | undefined {
   const filesMin = openFilesMin(workers);
   if (filesMax === undefined || filesMax >= filesMin) return undefined;
@@ -35,8 +34,8 @@ export function tooFewOpenFiles(workers: number, filesMax: number | undefined = 
 }
 
 /**
- * The same for an error of a start that ran out of files where the limit was not known, or something else had used it
- * up.
+ * An error text of one line if `error` says that the process or the system ran out of files. For a start that fails
+ * although the limit looked sufficient, or was not known.
  */
 export function ranOutOfFiles(error: unknown): string | undefined {
   if (!/\b(EMFILE|ENFILE)\b|too many open files/i.test(String(error))) return undefined;

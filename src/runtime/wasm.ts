@@ -1,9 +1,10 @@
-/** Loads the WebAssembly kernels that `npm run build:wasm` puts beside the files that use them. */
+/** Loads the WebAssembly kernels. `npm run build:wasm` writes each beside the file that loads it. */
 import { readFileSync } from 'node:fs';
 
 /**
- * The part of the JavaScript API of WebAssembly that the service uses. TypeScript declares it only with the globals of
- * a browser.
+ * The part of the WebAssembly API that the service uses. TypeScript declares it only in lib.dom.d.ts:
+ * https://github.com/microsoft/TypeScript-DOM-lib-generator/issues/826
+ * Can go when its types have a library of their own.
  */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
@@ -16,7 +17,7 @@ export interface WasmConstant {
   readonly value: number;
 }
 
-/** Once it has grown, views on its buffer must be made anew. */
+/** After `grow`, `buffer` is a new object, and views on the old one are empty. */
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): number;
@@ -29,10 +30,9 @@ export function newMemory(pages: number, pagesMax: number): WasmMemory {
 }
 
 /**
- * Reads and compiles a module; call it once a thread. It returns what makes an instance of the module: all instances
- * share the compiled code.
+ * Reads and compiles a module. Call it once a thread: all instances share the compiled code.
  *
- * @returns makes an instance, on a memory where the module imports one
+ * @returns a function that makes an instance; `memory` is for modules that import one
  */
 export function loadWasm<Exports>(url: URL): (memory?: WasmMemory) => Exports {
   const module = new WebAssembly.Module(readFileSync(url));

@@ -1,10 +1,10 @@
 /**
- * Which execution provider draws: the one that was asked for by name, or with `auto` the first that starts and proves
- * itself. There is no silent way to another provider. Starting one is left to the caller.
+ * Chooses the execution provider: the one that the configuration names, or with `auto` the first that starts and passes
+ * its proof. A named provider is never replaced by another. `start` starts a provider.
  */
 import { type Provider, ProviderError, type ProviderRequest, providers } from './onnx/provider.js';
 
-/** A provider that `auto` tried before the one it took. */
+/** A provider that `auto` tried and could not use. */
 export interface Refusal {
   readonly provider: Provider;
   readonly reason: string;
@@ -13,13 +13,13 @@ export interface Refusal {
 export interface Choice<Started> {
   readonly provider: Provider;
   readonly started: Started;
-  /** Empty unless `auto` was asked for. */
+  /** Empty unless the request was `auto`. */
   readonly refused: readonly Refusal[];
 }
 
 /**
- * @throws {ProviderError} when the provider that was asked for cannot be used here
- * @throws {Error} whatever else `start` throws: that is no reason to try another provider
+ * @throws {ProviderError} when the named provider cannot be used here, or with `auto` none can
+ * @throws {Error} any other error of `start`; it is a bug, so no further provider is tried
  */
 export async function chooseProvider<Started>(
   request: ProviderRequest,

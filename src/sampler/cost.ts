@@ -1,23 +1,22 @@
 /**
- * What drawing costs: the one measure that batches, the queue, quotas, limits and admission share. One unit is one
- * element of an index draw of long rows, about `nanosecondsPerUnit` of a worker. The model is linear: every piece of
- * work has a weight for a draw and one for each of its elements. `npm run bench:cost` measures the weights, prints them
- * for pasting here, and says how far off they are.
+ * The cost model. Batches, the queue, quotas, limits and admission all count in its unit. One unit is one element of an
+ * index draw of long rows, about `nanosecondsPerUnit` of a worker's time. The model is linear: each kind of work has a
+ * weight for each draw and a weight for each element. `npm run bench:cost` measures the weights, prints them in the
+ * form below, and prints their errors.
  *
- * A GPU computes only the exponentials of soft samples, and its copies cost a little more than the CPU's
- * (docs/providers.md): the weights are those of the CPU, and the rate that is learnt from real batches
- * (queue/work-rate.ts) corrects the rest.
+ * The weights are those of the CPU, also for a GPU. A GPU computes only the exponentials of soft samples, and its
+ * copies cost a little more (docs/providers.md). The rate that queue/work-rate.ts learns from batches corrects for it.
  */
 import { drawsNoise, type Job, type Part, type SampleJob } from './job.js';
 import { type OutputName, outputNames, outputs, type Work } from './outputs.js';
 
-/** Units for each draw, and for each element of it. */
+/** Units for each draw, and for each element of a draw. */
 type Weight = readonly [draw: number, element: number];
 
 export interface Weights {
-  /** Units of each job whatever its size, to lay it out in a batch; none for a job without a draw. */
+  /** Units of each part of a job, of any size, for packing it into a batch. */
   readonly job: number;
-  /** Gumbel noise; noneNoise is its place filled with zeros. */
+  /** Gumbel noise. noneNoise: zeros in place of noise. */
   readonly noise: Weight;
   readonly noneNoise: Weight;
   /** Perturbed logits and their argmax. */
@@ -25,14 +24,14 @@ export interface Weights {
   /** The graph of soft samples. */
   readonly soft: Weight;
   readonly hard: Weight;
-  /** Noise that is returned. */
+  /** Copying the noise to the result. */
   readonly noiseCopy: Weight;
-  /** What a row needs for any of the three below. */
+  /** Work that logSamples, logProb and topK share; done once for all three. */
   readonly rowOutput: Weight;
   readonly logSamples: Weight;
   readonly logProb: Weight;
   readonly topK: Weight;
-  /** Each of the k categories of top_k, and each times log2 k. */
+  /** Units for each of the k categories of top_k, and for each times log2 k. */
   readonly topKKept: Weight;
   readonly vjp: Weight;
   readonly reinmax: Weight;
@@ -41,8 +40,8 @@ export interface Weights {
 }
 
 /**
- * A worker's nanoseconds for a unit, on the machine that `npm run bench:cost` was run on; where the learning of the
- * rate begins.
+ * Nanoseconds of a worker for each unit, on the machine of `npm run bench:cost`. The prior of the rate that
+ * queue/work-rate.ts learns.
  */
 export const nanosecondsPerUnit = 3.15;
 
@@ -65,12 +64,12 @@ export const weights: Weights = {
   densityOfLogSamples: [19.5, 2.45],
 };
 
-/** Units of one draw of a job, one sample of one row: a whole number, so that sums of them are exact. */
-export function drawUnits(job: Job): number {
+/** Units of one draw of a job (one sample of one row). A whole number, so that sums are exact. */
+export function unitsPerDrawOf(job: Job): number {
   return Math.max(1, Math.ceil(weightedDraw(job, weights)));
 }
 
-/** The same for any weights, in which it is linear, and not rounded. */
+/** The same for any weights, not rounded. Linear in the weights. */
 export function weightedDraw(job: Job, of: Weights): number {
   const { categories } = job;
   if (!drawsNoise(job)) return units(of[job.kind], categories);
@@ -78,10 +77,10 @@ export function weightedDraw(job: Job, of: Weights): number {
   return noise + (job.kind === 'draw' ? outputUnits(job, of) : units(of[job.kind], categories));
 }
 
-/** The work for the outputs of a draw. */
+/** Units of the work for all outputs of one draw. Work that several outputs share counts once. */
 function outputUnits(job: SampleJob, of: Weights): number {
   let bits = 0;
-  // The first of the top k is the index.
+  // topIndices of k = 1 is the index of the draw.
   for (const name of job.outputs) bits |= workBits[name === 'topIndices' && job.topK < 2 ? 'indices' : name];
   let sum = 0;
   for (const [bit, work] of works.entries()) if ((bits & (1 << bit)) !== 0) sum += workUnits(work, job, of);
@@ -90,7 +89,7 @@ function outputUnits(job: SampleJob, of: Weights): number {
 
 const works: readonly Work[] = ['rowOutput', 'logSamples', 'logProb', 'topK', 'index', 'soft', 'noiseCopy'];
 
-/** The works of each output, a bit each. */
+/** The kinds of work of each output, as bits: bit i is works[i]. */
 const workBits = Object.fromEntries(
   outputNames.map((name) => [name, outputs[name].work.reduce((bits, work) => bits | (1 << works.indexOf(work)), 0)]),
 ) as Readonly<Record<OutputName, number>>;
@@ -104,22 +103,22 @@ function units([draw, element]: Weight, elements: number): number {
   return draw + element * elements;
 }
 
-/** Units of so many draws of a job that lie in one batch, each of them `unitsEach`; none for none. */
-export function unitsOfDraws(draws: number, unitsEach: number): number {
-  return draws === 0 ? 0 : weights.job + draws * unitsEach;
+/** Units of `draws` draws of one job in one batch. 0 for no draws. */
+export function unitsOfDraws(draws: number, unitsPerDraw: number): number {
+  return draws === 0 ? 0 : weights.job + draws * unitsPerDraw;
 }
 
-/** The draws of one job that fit so many units of a batch; at least one, since a row cannot be cut. */
-export function drawsWithin(units: number, unitsEach: number): number {
-  return Math.max(1, Math.floor((units - weights.job) / unitsEach));
+/** The number of draws of one job that fit into `units`. At least 1, since a row cannot be cut. */
+export function drawsWithin(units: number, unitsPerDraw: number): number {
+  return Math.max(1, Math.floor((units - weights.job) / unitsPerDraw));
 }
 
 /** Units of a whole job. */
 export function jobUnits(job: Job): number {
-  return unitsOfDraws(job.samples * job.rows, drawUnits(job));
+  return unitsOfDraws(job.samples * job.rows, unitsPerDrawOf(job));
 }
 
 /** Units of a part of a job. */
 export function partUnits({ job, rowCount, sampleCount }: Part): number {
-  return unitsOfDraws(rowCount * sampleCount, drawUnits(job));
+  return unitsOfDraws(rowCount * sampleCount, unitsPerDrawOf(job));
 }

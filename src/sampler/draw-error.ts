@@ -1,23 +1,23 @@
 /**
- * Why a job was not drawn. The sampler knows nothing of HTTP: routes/draw-problems.ts says what a client is told of
- * each.
+ * The errors of jobs that are not drawn. The sampler knows nothing of HTTP; routes/draw-problems.ts maps each to the
+ * problem that a client gets.
  */
 
 /**
- * - overloaded: no room in the queue, or not in time behind what waits there
- * - deadline-exceeded: given up at its deadline
- * - too-many-elements: costs more than elementsDrawnMax
- * - too-much-work: not even an idle sampler would be in time
- * - worker-lost: its worker thread ended
+ * - overloaded: the queue has no room, or the job would miss its deadline behind the jobs in the queue
+ * - deadline-exceeded: the deadline has passed
+ * - too-many-elements: the job costs more units than elementsDrawnMax
+ * - too-much-work: the job would miss its deadline on an idle sampler too
+ * - worker-lost: the worker thread ended while it held the job, or none is left
  */
 export type DrawErrorCode = 'overloaded' | 'deadline-exceeded' | 'too-many-elements' | 'too-much-work' | 'worker-lost';
 
 interface Remedy {
-  /** When a job like this one could be taken. */
+  /** When the sampler would accept such a job. */
   readonly retryAfterSeconds?: number;
-  /** The most that a job of this kind could cost, in units of cost.ts. */
+  /** The most units (cost.ts) that a job may cost. */
   readonly unitsMax?: number;
-  /** Draws of the job, and how many of them could be done in time. */
+  /** The number of draws of the job, and how many of them an idle sampler could finish in time. */
   readonly draws?: number;
   readonly drawsInTime?: number;
 }
@@ -35,7 +35,7 @@ export class DrawError extends Error {
 }
 
 /**
- * The error of every job for which the queue has no room. One for all: capturing a stack trace for each costs more than
- * the refusal.
+ * The error of every job for which the queue has no room. One shared instance: capturing a stack trace for each would
+ * cost more than the refusal.
  */
-export const queueFull = new DrawError('overloaded', 'More draws are waiting than this replica takes on.');
+export const queueFull = new DrawError('overloaded', 'The queue of this replica is full. Send the draw again later.');

@@ -1,7 +1,7 @@
 /**
- * What crosses between the pool and a worker thread: one ArrayBuffer, moved and not copied, in which a batch lies and
- * behind it the place of its result. A message costs the HTTP thread by the objects in it far more than by its bytes,
- * and a buffer that goes there and back can be used again, which one that is made for each result cannot.
+ * The messages between the pool and a worker thread. A message is one ArrayBuffer that holds a batch, and after it room
+ * for its result. It is transferred, not copied, and comes back with the result in it. So a message is one object,
+ * which matters more to the HTTP thread than its bytes, and the buffer can go back to the buffer pool.
  */
 import {
   type Batch,
@@ -23,50 +23,53 @@ import {
   outputs,
 } from './outputs.js';
 
-/** What every worker of a pool is told. */
+/** Settings of all workers of a pool. */
 export interface WorkerSettings {
   readonly provider: Provider;
-  /** Largest K a batch may have; sizes the worker's buffers. */
+  /** Largest K of a batch. Sizes the worker's buffers. */
   readonly categoriesMax: number;
-  /** Largest batch, but for a single draw of more categories; a GPU takes it in one run. */
+  /** Most elements of a batch, unless it is a single draw of more categories. A GPU computes them in one run. */
   readonly batchElementsMax: number;
 }
 
-/** What a worker thread gets as its workerData. */
+/** The workerData of a worker thread. */
 export interface WorkerData extends WorkerSettings {
-  /** int32 shared with the pool, see stateColumns. */
+  /** int32 [stateColumns.count], shared with the pool. */
   readonly state: Int32Array<SharedArrayBuffer>;
 }
 
 /**
- * Batches in the hands of one worker. While a flood of requests is refused, a turn of the HTTP thread takes some
- * milliseconds, and a batch often takes less than one: with two a worker still waited for a tenth of the time, with
- * three no more.
+ * The most batches that a worker holds: the one it draws, and two in advance. While the HTTP thread refuses a flood of
+ * requests, its turns take some milliseconds, and a batch often takes less than one. With only one in advance workers
+ * still waited for the HTTP thread. docs/benchmarks.md, "batches in advance".
  */
 export const batchesPerWorker = 3;
 
-/** What a worker shares with the pool while it is at work. */
+/** Columns of WorkerData.state. */
 export const stateColumns = {
-  /** 1 while ONNX Runtime may be at work on the thread, which must not be ended then. */
+  /** 1 while the thread may be inside ONNX Runtime. It must not be terminated then; see onnx/session.ts. */
   inRuntime: 0,
   count: 1 + batchesPerWorker,
 } as const;
 
-/** Where state is 1 once nobody wants the batch that was handed over after `before` others: it goes back undrawn. */
-export function unwantedColumn(before: number): number {
-  return 1 + (before % batchesPerWorker);
+/**
+ * The column of state that is 1 once no caller waits any more for the worker's batch number `index`, counted from 0.
+ * The worker sends such a batch back without drawing it.
+ */
+export function unwantedColumn(index: number): number {
+  return 1 + (index % batchesPerWorker);
 }
 
-/** To the worker: a batch, or that it should end by itself once the batch in hand is done. */
+/** To the worker: a batch, or `stop`: end after the batches received before. */
 export type ToWorker = ArrayBuffer | 'stop';
 
-/** From the worker: once `ready`, then the buffer of each batch with its result in it, in order. */
+/** From the worker: `ready` once, then the buffer of each batch with its result in it, in order. */
 export type FromWorker = 'ready' | ArrayBuffer;
 
-/** Every field of a batch is 4 bytes wide; a message opens with the sizes of what follows, also 4 bytes each. */
-const fieldBytes = 4;
-/** The header: the sizes of a batch, and the first byte of its result. */
-const headerColumns = { kind: 0, categories: 1, rows: 2, parts: 3, pointDraws: 4, resultAt: 5, count: 6 } as const;
+/** Bytes of each element of a batch and of its header. */
+const elementBytes = 4;
+/** Columns of the header, uint32, with which a message begins. resultOffset: the first byte of the result. */
+const headerColumns = { kind: 0, categories: 1, rows: 2, parts: 3, pointDraws: 4, resultOffset: 5, count: 6 } as const;
 
 /** Sizes of a batch. */
 export interface BatchShape {
@@ -74,115 +77,118 @@ export interface BatchShape {
   readonly categories: number;
   readonly rows: number;
   readonly parts: number;
-  /** Draws that have points; 0 for a batch of draws. */
+  /** Draws that have points: D, or 0 for kind `draw`. */
   readonly pointDraws: number;
 }
 
 /**
- * A batch of a shape, with room for a result of the given numbers of elements, on a buffer that `take` gives for so
- * many bytes; what it holds is not zeroed.
+ * Allocates a batch with room for its result. Only the header is written; the arrays are not zeroed.
+ *
+ * @param counts elements of each output of the result
+ * @param take allocates a buffer of at least the given number of bytes
  */
 export function allocateBatch(
   { kind, categories, rows, parts, pointDraws }: BatchShape,
   counts: OutputCounts,
   take: (bytes: number) => ArrayBuffer,
 ): Batch {
-  const ofRows = rows * (categories + 1) + streamRowsOf(kind, rows) * streamColumns.count;
-  const fields = headerColumns.count + ofRows + parts * partColumns.count + pointDraws * categories;
-  // A result opens with float64.
-  const resultAt = 8 * Math.ceil((fields * fieldBytes) / 8);
-  const buffer = take(resultAt + sizeOf(counts));
+  const rowElements = rows * (categories + 1) + streamRowsOf(kind, rows) * streamColumns.count;
+  const elements = headerColumns.count + rowElements + parts * partColumns.count + pointDraws * categories;
+  // The result begins with float64.
+  const resultOffset = 8 * Math.ceil((elements * elementBytes) / 8);
+  const buffer = take(resultOffset + resultSize(counts));
   const header = new Uint32Array(buffer, 0, headerColumns.count);
   header[headerColumns.kind] = kinds.indexOf(kind);
   header[headerColumns.categories] = categories;
   header[headerColumns.rows] = rows;
   header[headerColumns.parts] = parts;
   header[headerColumns.pointDraws] = pointDraws;
-  header[headerColumns.resultAt] = resultAt;
+  header[headerColumns.resultOffset] = resultOffset;
   return batchOn(buffer);
 }
 
-/** Rows that have streams: none of a batch of densities. */
+/** Rows that have streams. A batch of densities has none. */
 function streamRowsOf(kind: Kind, rows: number): number {
   return isNoisy(kind) ? rows : 0;
 }
 
-/** The batch whose message `buffer` is: views, no copies. */
+/** The batch in the message `buffer`, as views. */
 export function batchOn(buffer: ArrayBuffer): Batch {
   const header = new Uint32Array(buffer, 0, headerColumns.count);
-  const categories = header[headerColumns.categories] as number;
-  const rows = header[headerColumns.rows] as number;
-  const parts = header[headerColumns.parts] as number;
-  const kind = kinds[header[headerColumns.kind] as number] as Kind;
+  const categories = header[headerColumns.categories];
+  const rows = header[headerColumns.rows];
+  const parts = header[headerColumns.parts];
+  const kind = kinds[header[headerColumns.kind]];
   const streamRows = streamRowsOf(kind, rows);
-  const pointDraws = header[headerColumns.pointDraws] as number;
-  let at = header.byteLength;
-  const take = (count: number) => {
-    const start = at;
-    at += count * fieldBytes;
+  const pointDraws = header[headerColumns.pointDraws];
+  let offset = header.byteLength;
+  const next = (count: number) => {
+    const start = offset;
+    offset += count * elementBytes;
     return start;
   };
   return {
     buffer,
     kind,
     categories,
-    parts: new Uint32Array(buffer, take(parts * partColumns.count), parts * partColumns.count),
-    streams: new Uint32Array(buffer, take(streamRows * streamColumns.count), streamRows * streamColumns.count),
-    temperature: new Float32Array(buffer, take(rows), rows),
-    logits: new Float32Array(buffer, take(rows * categories), rows * categories),
-    points: new Float32Array(buffer, take(pointDraws * categories), pointDraws * categories),
+    parts: new Uint32Array(buffer, next(parts * partColumns.count), parts * partColumns.count),
+    streams: new Uint32Array(buffer, next(streamRows * streamColumns.count), streamRows * streamColumns.count),
+    temperature: new Float32Array(buffer, next(rows), rows),
+    logits: new Float32Array(buffer, next(rows * categories), rows * categories),
+    points: new Float32Array(buffer, next(pointDraws * categories), pointDraws * categories),
   };
 }
 
 /**
- * A result opens with its timings, float64, and the number of elements of each output, padded so that float64 may
- * follow.
+ * A result begins with its timings, float64, and the number of elements of each output, uint32, padded to 8 bytes.
  */
 const timingBytes = 8 * timingColumns.count;
-const headerBytes = timingBytes + 8 * Math.ceil((outputNames.length * fieldBytes) / 8);
+const headerBytes = timingBytes + 8 * Math.ceil((outputNames.length * elementBytes) / 8);
 
 /**
- * The arrays in the order of a result, float64 before what is 4 bytes wide, so that each is aligned; `field` is the
- * header's.
+ * The outputs in the order of their arrays in a result: float64 before 4-byte types, so that each array is aligned.
+ * `column` is the column of the number of elements.
  */
 const layout = outputNames
-  .map((name, field) => ({ name, field, array: outputs[name].array, bytes: bytesPerElement(name) }))
+  .map((name, column) => ({ name, column, array: outputs[name].array, bytes: bytesPerElement(name) }))
   .toSorted((a, b) => b.bytes - a.bytes);
 
-function sizeOf(counts: OutputCounts): number {
-  let bytes = headerBytes;
-  for (const { name, bytes: elementBytes } of layout) bytes += (counts[name] ?? 0) * elementBytes;
-  return bytes;
+/** Bytes of a result. */
+function resultSize(counts: OutputCounts): number {
+  let size = headerBytes;
+  for (const { name, bytes } of layout) size += (counts[name] ?? 0) * bytes;
+  return size;
 }
 
 function resultStart(buffer: ArrayBuffer): number {
-  return new Uint32Array(buffer, 0, headerColumns.count)[headerColumns.resultAt] as number;
+  return new Uint32Array(buffer, 0, headerColumns.count)[headerColumns.resultOffset];
 }
 
 /**
- * Makes the result of the batch on `buffer`, in its place there: as many elements as it was allocated for, whatever
- * they hold.
+ * Writes the header of the result in the message `buffer`. The output arrays are not zeroed.
+ *
+ * @param counts elements of each output, as given to allocateBatch
  */
 export function openResult(buffer: ArrayBuffer, counts: OutputCounts): BatchResult {
   const start = resultStart(buffer);
   const header = new Uint32Array(buffer, start + timingBytes, layout.length);
-  for (const { name, field } of layout) header[field] = counts[name] ?? 0;
+  for (const { name, column } of layout) header[column] = counts[name] ?? 0;
   return resultOn(buffer);
 }
 
-/** The result in the message `buffer`: views, no copies. */
+/** The result in the message `buffer`, as views. */
 export function resultOn(buffer: ArrayBuffer): BatchResult {
   const start = resultStart(buffer);
   const header = new Uint32Array(buffer, start + timingBytes, layout.length);
   const arrays: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
-  let at = start + headerBytes;
-  for (const { name, field, array, bytes } of layout) {
-    const count = header[field] as number;
-    // Most outputs of most results are empty: those share one array a kind instead of making a view each.
-    arrays[name] = count === 0 ? empty[name] : new array(buffer, at, count);
-    at += count * bytes;
+  let offset = start + headerBytes;
+  for (const { name, column, array, bytes } of layout) {
+    const count = header[column];
+    // Most outputs of most results are empty. All results share one empty array for each.
+    arrays[name] = count === 0 ? empty[name] : new array(buffer, offset, count);
+    offset += count * bytes;
   }
   return { buffer, timings: new Float64Array(buffer, start, timingColumns.count), ...(arrays as OutputArrays) };
 }
 
-const empty = Object.fromEntries(outputNames.map((name) => [name, new outputs[name].array(0)])) as OutputArrays;
+const empty = Object.fromEntries(outputNames.map((name) => [name, new outputs[name].array(0)]));

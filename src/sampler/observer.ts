@@ -1,28 +1,28 @@
-/** What the sampler says of its work to whoever measures it. It knows nothing of how that is kept or shown. */
+/** The events that the sampler reports for metrics. observability/ implements the observer. */
 import type { Kind } from './job.js';
 
-/** A batch that has been drawn. */
+/** A drawn batch. */
 export interface DrawnBatch {
   readonly kind: Kind;
-  /** Jobs that had a part in it. */
+  /** Jobs with a part in the batch. */
   readonly requests: number;
   /** Draws: rows of logits times their samples. */
   readonly rows: number;
   /** Draws times categories. */
   readonly elements: number;
-  /** Time of the worker outside the graph: noise, perturbed logits, indices, and copying. */
+  /** Milliseconds of the worker outside ONNX Runtime: noise, perturbed logits, indices, copies. */
   readonly noiseMs: number;
-  /** Time of the worker inside ONNX Runtime. */
+  /** Milliseconds of the worker inside ONNX Runtime. */
   readonly graphMs: number;
 }
 
 export interface SamplerObserver {
-  /** A job has left the queue for the first time, after it waited so long. */
+  /** The first part of a job has left the queue, `waitMs` after the job was submitted. */
   readonly waited: (waitMs: number) => void;
   readonly drawn: (batch: DrawnBatch) => void;
-  /** A worker thread was lost, and another takes its place. */
+  /** A worker thread has ended unexpectedly, or could not be replaced. */
   readonly workerLost: () => void;
 }
 
-/** For a sampler that nobody measures. */
+/** An observer that does nothing. */
 export const unobserved: SamplerObserver = { waited: () => {}, drawn: () => {}, workerLost: () => {} };

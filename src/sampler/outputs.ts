@@ -1,30 +1,29 @@
 /**
- * The outputs that a job can ask for. This table is all that the queue, the messages between the threads, the plan of a
- * batch and the cost model know of an output; what computes it is in worker/, what clients call it in
- * schemas/outputs.ts.
+ * The table of outputs that a job can name. The queue, the messages, the plan of a batch and the cost model read it.
+ * worker/ computes the outputs; schemas/outputs.ts has the names that clients use.
  */
 
-/** Elements of one draw: one, one for each category, or one for each of the top k. */
+/** Elements of an output in one draw: 1, K, or topK. */
 export type Width = 'one' | 'categories' | 'topK';
 
-/** What the tile must hold before an output can be taken from it: noise, the index of each draw, or soft samples. */
+/** The state of a tile that an output is computed from: noise, the index of each draw, or soft samples. */
 export type Stage = 'noise' | 'index' | 'soft';
 
-/** Work beside the noise that the cost model has a weight for; see cost.ts. What several outputs share is done once. */
+/** Kinds of work that cost.ts has a weight for. Work that several outputs share is done once. */
 export type Work = 'rowOutput' | 'logSamples' | 'logProb' | 'topK' | 'index' | 'soft' | 'noiseCopy';
 
 interface OutputSpec {
   readonly array: typeof Float32Array | typeof Float64Array | typeof Int32Array;
   readonly width: Width;
   readonly stage: Stage;
-  /** Of a draw; what a gradient or a density costs depends on its kind alone. */
+  /** For jobs of kind `draw`. The cost of a gradient or a density depends on the kind alone. */
   readonly work: readonly Work[];
 }
 
 export const outputs = {
-  /** float32 [K]: soft, or one-hot. */
+  /** float32 [K]: the soft or one-hot sample. */
   samples: { array: Float32Array, width: 'categories', stage: 'soft', work: ['index', 'soft'] },
-  /** int32: the category drawn. */
+  /** int32: the index of the category drawn. */
   indices: { array: Int32Array, width: 'one', stage: 'index', work: ['index'] },
   /** float32 [K]: the Gumbel noise. */
   noise: { array: Float32Array, width: 'categories', stage: 'noise', work: ['noiseCopy'] },
@@ -43,13 +42,13 @@ export const outputs = {
 export type OutputName = keyof typeof outputs;
 export const outputNames = Object.keys(outputs) as readonly OutputName[];
 
-/** An array of each output, for as many draws as its owner has. */
+/** An array of each output, over all draws of a job or of a batch. */
 export type OutputArrays = { readonly [Name in OutputName]: InstanceType<(typeof outputs)[Name]['array']> };
 
-/** Elements of each output; one that is not named has none. */
+/** The number of elements of each output. An absent one has 0. */
 export type OutputCounts = { readonly [Name in OutputName]?: number };
 
-/** Elements of one draw of K categories. */
+/** Elements of an output in one draw. */
 export function widthOf(name: OutputName, categories: number, topK: number): number {
   const { width } = outputs[name];
   if (width === 'one') return 1;

@@ -1,6 +1,6 @@
 /**
- * What routes know of sampling: createSampler wires the batcher to the pool. A sampler draws jobs, says whether it is
- * ready, and closes once everything it accepted has settled.
+ * The interface of sampling that routes use. createSampler connects the batcher to the pool of workers. A sampler draws
+ * jobs, reports whether it is ready, and closes once every accepted job has settled.
  */
 
 import { type Config, readConfig } from '../config.js';
@@ -20,80 +20,80 @@ import { Pool, type PoolState } from './queue/pool.js';
 import { ResultMemory } from './queue/result-memory.js';
 import { WorkRate } from './queue/work-rate.js';
 
-/** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds a few at a time. */
+/** A batch of the default BATCH_ELEMENTS_MAX has 2 to 4 MiB with its result, and each worker holds up to three. */
 const batchBytesIdleMax = 2 ** 25;
 
-/** What a worker draws in about a tenth of a millisecond is worth a batch of its own. */
+/** Units that a worker draws in about a tenth of a millisecond (cost.ts). */
 const worthUnitsMin = 2 ** 15;
 
-/** How late a deadline may be noticed while every worker is busy. */
+/** Interval of the sweep for passed deadlines, left clients and stuck workers. */
 const watchIntervalMs = 50;
 
-/** The options of config.ts that draws have to do with, by the same names; what is left out has its default. */
+/** Options of config.ts under the same names, each optional with the default of config.ts, and some more. */
 export interface SamplerOptions extends Partial<Config> {
   readonly provider: ProviderRequest;
-  /** Called for each worker thread that is lost, with the reason. */
+  /** Called for each worker thread that ends unexpectedly or cannot be replaced. */
   readonly onWorkerLost: (error: Error) => void;
   /**
-   * Called once, when a worker has not answered within watchdogMs: the process should end, since no thread can be ended
-   * alone.
+   * Called once, when a worker has not answered within watchdogMs. The process should end: a worker thread cannot be
+   * terminated alone (queue/pool.ts).
    */
   readonly onStuck: () => void;
-  /** Told of everything worth a metric. */
   readonly observer?: SamplerObserver;
-  /** Units that a worker does in a millisecond; by default it is learnt. */
+  /** Units that a worker draws in a millisecond. By default learnt from batches. */
   readonly unitsPerMs?: number;
 }
 
-/** What is on a sampler's hands right now. */
+/** The present load of a sampler, for metrics. */
 export interface SamplerLoad {
-  /** Units that wait to be drawn, and the requests they belong to. */
+  /** Units in the queue, and the number of requests that they belong to. */
   readonly queuedUnits: number;
   readonly queuedRequests: number;
-  /** Worker threads that draw or could. */
+  /** Worker threads that are ready or drawing. */
   readonly workersAlive: number;
 }
 
 export interface Sampler {
   /** The execution provider that computes soft samples. */
   readonly provider: string;
-  /** What the provider runs on, in words. */
+  /** The name of the device that the provider runs on. */
   readonly device: string;
-  /** Worker threads it was started with. */
+  /** The number of worker threads that it was started with. */
   readonly workers: number;
-  /** What `auto` tried before it took this provider, and why it did not take that. */
+  /** The providers that `auto` could not use, with the reasons. */
   readonly refused: readonly Refusal[];
-  /** Version of the noise contract. */
+  /** Version of the noise contract (docs/noise-contract.md). */
   readonly noiseVersion: string;
   /**
-   * Draws a job while its caller waits for it, by default for as long as it takes.
+   * Draws a job.
    *
+   * @param terms by default without a deadline
    * @throws {DrawError} `overloaded`, `deadline-exceeded` or `worker-lost`, as a rejection
-   * @throws {CallerGone} as a rejection
+   * @throws {CallerGone} as a rejection, when the client has left
    */
   readonly draw: (job: Job, terms?: Terms) => Promise<JobResult>;
-  /** Gives the memory of a result back: call it once nothing will read the result, or never. */
+  /** Returns the memory of a result to the buffer pool. Call it once nothing reads the result any more, or never. */
   readonly release: (result: JobResult) => void;
-  /** What no replica like this one would draw, however idle: `too-many-elements` or `too-much-work`. */
+  /** `too-many-elements` or `too-much-work` for a job that this sampler would not draw even when idle. */
   readonly tooMuch: (job: Job, terms: Terms) => DrawError | undefined;
-  /** `overloaded` if whatever a caller sends now would be refused; so it need not even be read. */
+  /** `overloaded` if the queue would refuse any job of this caller now, so that its request need not be read. */
   readonly refusal: (caller: object) => DrawError | undefined;
-  /** Whether `refusal` could be there for anybody; cheap, and false unless there is much to do. */
+  /** Whether `refusal` may return an error for any caller. Cheaper than `refusal`. */
   readonly mayRefuse: () => boolean;
-  /** Whether jobs should be sent here, and if not, why. */
+  /** The readiness of the workers. */
   readonly state: () => PoolState;
   readonly load: () => SamplerLoad;
-  /** Whether a thread may be inside ONNX Runtime, which aborts the process when its threads are ended then. */
+  /** Whether a thread may be inside ONNX Runtime. Ending the thread then would abort the process (queue/pool.ts). */
   readonly inRuntime: () => boolean;
-  /** Lets everything accepted settle, then ends the workers. */
+  /** Waits until every accepted job has settled, then stops the workers. */
   readonly close: () => Promise<void>;
 }
 
 /**
- * Starts the workers and resolves when all of them can draw.
+ * Starts the workers. Resolves when all of them are ready.
  *
  * @throws {ProviderError} when the provider cannot be used here
- * @throws {Error} when a worker cannot start otherwise
+ * @throws {Error} when a worker cannot start for another reason
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const config = { ...readConfig({}), ...options };
@@ -102,7 +102,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
   const take = (bytes: number) => buffers.take(bytes);
   const memory = new ResultMemory(buffers);
   const release = (result: JobResult) => memory.release(result);
-  const onLost = (error: Error) => {
+  const onWorkerLost = (error: Error) => {
     observer.workerLost();
     options.onWorkerLost(error);
   };
@@ -111,7 +111,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     const workers = ownsGpu(provider) ? 1 : config.workers;
     const batchElementsMax = ownsGpu(provider) ? config.gpuBatchElementsMax : config.batchElementsMax;
     const settings = { provider, categoriesMax: config.categoriesMax, batchElementsMax };
-    const pool = await Pool.start({ workers, settings, watchdogMs, now, onLost, onStuck });
+    const pool = await Pool.start({ workers, settings, watchdogMs, now, onWorkerLost, onStuck });
     return { pool, workers, batchElementsMax };
   });
   const { pool, workers, batchElementsMax } = started;
@@ -126,7 +126,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     unitsPerMs: () => options.unitsPerMs ?? rate.unitsPerMs,
     runBatch: async (parts, isWanted, units) => {
       const result = await pool.run(() => pack(parts, take), isWanted);
-      rate.observe(units, result.timings[timingColumns.totalMs] as number);
+      rate.observe(units, result.timings[timingColumns.totalMs]);
       observer.drawn(drawnBatch(parts, result));
       const results = scatter(parts, result);
       memory.share(result.buffer, results);
@@ -173,15 +173,15 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
 }
 
 function tooManyElements(unitsMax: number): DrawError {
-  const text = `The draw costs more than ${unitsMax} elements of an index draw.`;
+  const text = `The draw costs more than ${unitsMax} elements of an index draw. Ask for fewer rows, samples or outputs.`;
   return new DrawError('too-many-elements', text, { unitsMax });
 }
 
 function drawnBatch(parts: readonly Part[], { timings }: BatchResult): DrawnBatch {
-  const { kind, categories } = (parts[0] as Part).job;
+  const { kind, categories } = parts[0].job;
   let rows = 0;
   for (const { rowCount, sampleCount } of parts) rows += rowCount * sampleCount;
-  const graphMs = timings[timingColumns.graphMs] as number;
-  const noiseMs = (timings[timingColumns.totalMs] as number) - graphMs;
+  const graphMs = timings[timingColumns.graphMs];
+  const noiseMs = timings[timingColumns.totalMs] - graphMs;
   return { kind, requests: parts.length, rows, elements: rows * categories, noiseMs, graphMs };
 }

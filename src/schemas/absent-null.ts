@@ -1,13 +1,12 @@
 /**
- * Fields in which null means that the client left them out, as serializers write it that have no other way. It does not
- * in a field whose number would silently be another one if null stood for NaN, which JSON.stringify writes so:
- * temperatures, offsets.
+ * Fields in which null means "not sent", since some serializers cannot omit a field. Temperatures and offsets are not
+ * among them: JSON.stringify writes NaN as null, and a default would silently replace the intended number.
  */
 
-/** Of draws, on every route, as fields and as parameters. */
+/** Fields of draws on every route, also as parameters. */
 export const nullableFields = ['seed', 'num_samples', 'noise', 'top_k', 'return'] as const;
 
-/** Takes the nulls of these fields away. */
+/** Removes these fields from an object where they are null. */
 export function dropNulls(value: unknown, names: readonly string[]): void {
   if (typeof value !== 'object' || value === null) return;
   const fields = value as Record<string, unknown>;

@@ -1,6 +1,6 @@
 /**
- * Names for schemas in the OpenAPI document: generators of clients make a type of each, under that name.
- * `routes/openapi.ts` moves what carries a name to the components of the document and leaves a reference.
+ * Names of schemas in the OpenAPI document. Client generators make a type of each, under that name. `routes/openapi.ts`
+ * moves a named schema to the components of the document and leaves a reference.
  */
 
 export type Component = {
@@ -9,16 +9,16 @@ export type Component = {
 };
 
 /**
- * What gives a schema a name: spread it into the schema's meta, or into a JSON schema. Wherever the name is given, the
- * schema must be the same.
+ * Names a schema: spread the result into the schema's meta, or into a JSON schema. All schemas with one name must be
+ * equal.
  *
- * @param example a value of it; the tests check it against the schema
+ * @param example a valid value; the tests check it against the schema
  */
 export function component(name: string, example?: unknown): Component {
   return { 'x-component': name, ...(example !== undefined && { 'x-component-example': example }) };
 }
 
-/** A schema that carries this name somewhere else. */
+/** A reference to a schema that is named elsewhere. */
 export function referTo(name: string): { readonly 'x-component-reference': string } {
   return { 'x-component-reference': name };
 }

@@ -1,4 +1,4 @@
-/** What every request that draws has in common: its fields, their bounds, and the checks between them. */
+/** The fields that all requests for a draw share, their bounds, and the checks between them. */
 import { z } from 'zod';
 import { component, referTo } from './component.js';
 import { type IssueSink, report } from './issue.js';
@@ -13,13 +13,13 @@ export interface DrawLimits extends LogitsLimits {
   readonly elementsReturnedMax: number;
 }
 
-/** A validated draw: which distribution, which noise. */
+/** A validated draw: its distribution and its noise. */
 export interface Draw {
   readonly logits: Logits;
   readonly temperature: Temperature;
   readonly hard: boolean;
   readonly seed: Seed;
-  /** Undefined when results have no leading axis of samples. */
+  /** Undefined if results have no leading axis of samples. */
   readonly numSamples: number | undefined;
   readonly rowOffset: number;
   readonly sampleOffset: number;
@@ -27,7 +27,7 @@ export interface Draw {
   readonly masks: Masks;
 }
 
-/** Row and sample numbers are 32-bit counters of the noise contract. */
+/** Row and sample numbers are 32-bit counters (docs/noise-contract.md). */
 const counterEnd = 2 ** 32;
 
 const offset = z
@@ -36,10 +36,7 @@ const offset = z
   .max(counterEnd - 1)
   .default(0);
 
-/**
- * The shape of a draw's fields, in the order of the field table, which decides the code of a request with several
- * mistakes.
- */
+/** The fields of a draw. Their order decides the code of a request with several errors. */
 export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed: SeedField) {
   return {
     logits: logitsField(limits),
@@ -83,10 +80,7 @@ interface DrawBody {
   readonly masks: Masks;
 }
 
-/**
- * The draw of a body whose fields are right each by itself; undefined once what is wrong between them has been
- * reported.
- */
+/** The draw of a body whose fields are each valid; undefined after an error between fields has been reported. */
 export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: IssueSink): Draw | undefined {
   if (!checkLengths(body, seed, sink)) return undefined;
   const samples = body.num_samples ?? 1;
@@ -107,16 +101,15 @@ export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: Iss
   };
 }
 
-/** Per-row fields have one entry a row, and counters stay below 2^32; false once what is wrong has been reported. */
+/**
+ * Checks that per-row fields have one entry per row and that counters stay below 2^32. Returns false after it has
+ * reported an error.
+ */
 function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): boolean {
   const { rows } = body.logits;
   const wrong: [boolean, string, string][] = [
     [seed.perRow && seed.words.length !== 2 * rows, 'seed', `must have one entry per row of logits (${rows})`],
-    [
-      seed.perRow && body.row_offset > 0,
-      'row_offset',
-      'has no meaning with a seed per row: each row is row 0 of its seed',
-    ],
+    [seed.perRow && body.row_offset > 0, 'row_offset', 'must be 0 with a seed per row: each row is row 0 of its seed'],
     [body.row_offset + rows > counterEnd, 'row_offset', 'plus the number of rows must be at most 2^32'],
     [
       body.sample_offset + (body.num_samples ?? 1) > counterEnd,
@@ -133,12 +126,12 @@ function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): boolean {
   return right;
 }
 
-/** The sizes of [S], [B] that a draw's results begin with, as far as the request has these axes. */
+/** The sizes of the leading axes [S], [B] of a draw's results, without the axes that the request does not have. */
 export function drawAxes({ logits, numSamples }: Pick<Draw, 'logits' | 'numSamples'>): number[] {
   return [...(numSamples === undefined ? [] : [numSamples]), ...(logits.rank === 1 ? [] : [logits.rows])];
 }
 
-/** Reply fields that say which draw it was. */
+/** Reply fields that identify the draw. */
 export const drawReplyFields = {
   seed: z.unknown().meta({
     description: 'Seed as given, or the one that was drawn, as a decimal string.',

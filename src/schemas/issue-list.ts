@@ -1,11 +1,14 @@
-/** Collects what is wrong with an inference request, at the places of its JSON, and throws it as one Problem. */
+/**
+ * Collects validation errors with their JSON paths, and throws all of them as one Problem. For checks that run outside
+ * of zod.
+ */
 import { z } from 'zod';
 import type { ProblemCode } from '../errors.js';
 import { type IssueSink, report, validationProblem } from './issue.js';
 
 type Path = readonly (string | number)[];
 
-export class InferIssues implements IssueSink {
+export class IssueList implements IssueSink {
   readonly #issues: z.core.$ZodIssue[] = [];
 
   addIssue({ code, message, path, params }: Parameters<IssueSink['addIssue']>[0]): void {
@@ -17,8 +20,8 @@ export class InferIssues implements IssueSink {
   }
 
   /**
-   * A sink for checks that know a field and not where it came from: `base` is where. Binary data has no JSON pointer,
-   * so the place of an element is said in words, whichever way it came.
+   * A sink for checks of the field at `base`. Binary data has no JSON pointer, so the message names row and column in
+   * words.
    */
   at(base: Path): IssueSink {
     return {
@@ -31,17 +34,17 @@ export class InferIssues implements IssueSink {
     };
   }
 
-  /** A sink for checks between fields: it leads each field they name to where that came from. */
-  of(placeOf: (field: string) => Path): IssueSink {
+  /** A sink for checks between fields: `pathOf` maps the name of a field to its path in the request. */
+  of(pathOf: (field: string) => Path): IssueSink {
     return {
       addIssue: (issue) => {
         const [field] = issue.path;
-        this.addIssue({ ...issue, path: field === undefined ? [] : [...placeOf(String(field))] });
+        this.addIssue({ ...issue, path: field === undefined ? [] : [...pathOf(String(field))] });
       },
     };
   }
 
-  /** @throws {Problem} if anything has been reported; its code is that of what was reported first */
+  /** @throws {Problem} if an error has been reported; its code is that of the first */
   throwIfAny(): void {
     if (this.#issues.length > 0) throw validationProblem(new z.ZodError(this.#issues));
   }

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a field, in this service's words: one text for each kind of issue that zod raises. zod's own texts
- * never reach a client: they would repeat what was sent, and change with its versions.
+ * The error messages about fields: one text for each kind of zod issue. Clients never see zod's texts, which would
+ * quote the request and change with zod's versions.
  */
 import { z } from 'zod';
 
@@ -17,8 +17,8 @@ const nouns: Readonly<Record<string, string>> = {
 };
 
 /**
- * The text of an issue that its schema has none for. On an issue about unknown fields it also notes the fields that
- * there are: zod keeps what is on an issue, but for the schema that raised it.
+ * The text of an issue whose schema does not give one. For unknown fields it also stores the legal field names in the
+ * issue, since zod later drops the schema that raised it.
  */
 export function issueText(issue: RawIssue): string {
   switch (issue.code) {
@@ -31,25 +31,25 @@ export function issueText(issue: RawIssue): string {
     case 'invalid_value':
       return `must be ${alternatives(issue.values)}`;
     case 'invalid_union':
-      return `must be ${Array.isArray(issue.options) ? alternatives(issue.options) : 'of one of the forms in /docs'}`;
+      return `must be ${Array.isArray(issue.options) ? alternatives(issue.options) : 'one of the forms given in /docs'}`;
     case 'not_multiple_of':
       return `must be a multiple of ${issue.divisor}`;
     case 'unrecognized_keys':
       if (issue.inst instanceof z.core.$ZodObject) issue.legal = Object.keys(issue.inst._zod.def.shape);
-      return 'has a field that is not known here';
+      return 'has an unknown field';
     default:
-      return 'must have the form that /docs says';
+      return 'must have the form given in /docs';
   }
 }
 
-/** z.int() says of what is no number at all that it should be one. */
+/** z.int() reports a value that is not a number as "expected number". */
 function isInteger({ inst }: RawIssue): boolean {
   const { format } = (inst?._zod as { def?: { format?: string } } | undefined)?.def ?? {};
   return format?.endsWith('int') ?? false;
 }
 
 function typeText(expected: string, input: unknown): string {
-  const noun = nouns[expected] ?? 'of the type that /docs says';
+  const noun = nouns[expected] ?? 'of the type given in /docs';
   const isNumber = expected === 'number' || expected === 'int';
   if (input === undefined) return `is required: ${noun}`;
   if (input === null) return isNumber ? nullText(noun) : `must be ${noun}, not null`;
@@ -64,7 +64,7 @@ function givenNoun(noun: string): string {
   return noun === nouns.boolean ? 'a boolean' : noun;
 }
 
-/** Of a null where a number belongs. */
+/** The message for null where a number is required. */
 export function nullText(noun: string): string {
   return `must be ${noun}, not null, which is what JSON.stringify makes of NaN and Infinity`;
 }

@@ -10,7 +10,7 @@ export const logProbExamples = {
   },
 } as const;
 
-/** The replies to the requests of the same names. */
+/** The replies to the examples of the same names. */
 export const logProbReplyExamples = {
   samples: {
     summary: 'Log-density of a soft sample',

@@ -3,24 +3,24 @@ import { z } from 'zod';
 import type { NumberMatrix } from '../json/number-matrix.js';
 import { component } from './component.js';
 import { type IssueSink, report } from './issue.js';
-import { InferIssues } from './issue-list.js';
+import { IssueList } from './issue-list.js';
 import { logProbExamples, logProbReplyExamples } from './log-prob-examples.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
 import { type Masks, masksField } from './masks.js';
 import { nested } from './nested.js';
-import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js';
+import { indexPath, readPoints, reportElements, reportInfinite } from './points.js';
 import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
 
 export interface LogProbRequest {
   readonly logits: Logits;
   readonly temperature: Temperature;
-  /** [B, K]: samples, or their logarithms; its numbers are for `checkPoints`. */
+  /** [B, K]: samples, or their logarithms. `checkPoints` checks the numbers. */
   readonly points: NumberMatrix;
   readonly logarithms: boolean;
   readonly masks: Masks;
 }
 
-/** How far from 1 the sum of a sample may be: what rounding to float32, or to a few digits, leaves. */
+/** The sum of a sample may differ from 1 by this much, which covers rounding to float32 or to a few digits. */
 const simplexTolerance = 1e-3;
 
 export function logProbRequest(limits: LogitsLimits) {
@@ -66,21 +66,21 @@ export function logProbRequest(limits: LogitsLimits) {
     });
 }
 
-type PathOf = (place: number) => (string | number)[];
+type PathOf = (index: number) => (string | number)[];
 
 /**
- * Checks that the points lie inside the simplex, or are logarithms of such, in turns of the event loop where they are
- * many; null at a masked place becomes -Infinity. The schema has checked everything else.
+ * Checks that the points are inside the simplex, or logarithms of such points, in several turns of the event loop if
+ * there are many. Null at a masked category becomes -Infinity. The schema has checked everything else.
  *
- * @returns a promise where there are many
+ * @returns a promise if there are many points
  * @throws {Problem} `validation`, `not-on-simplex` or `zero-sample`
  */
 export function checkPoints(request: LogProbRequest): Promise<void> | undefined {
   const { logits, points, logarithms } = request;
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const field = logarithms ? 'log_samples' : 'samples';
   const shape = [...(logits.rank === 1 ? [] : [logits.rows]), logits.categories];
-  const pathOf = (at: number) => [field, ...indexPath(at, shape)];
+  const pathOf = (index: number) => [field, ...indexPath(index, shape)];
   const rowPath = (row: number) => (logits.rank === 1 ? [field] : [field, row]);
   const checks: (() => boolean | Promise<boolean>)[] = [
     () => reportInfinite(points, pathOf, issues),
@@ -90,35 +90,40 @@ export function checkPoints(request: LogProbRequest): Promise<void> | undefined 
   return runChecks(checks, issues);
 }
 
-/** Runs checks one behind the other until one has reported something; waits only for those that wait. */
+/** Runs checks in order until one reports an error. Returns a promise only if a check returns one. */
 function runChecks(
   checks: readonly (() => boolean | Promise<boolean>)[],
-  issues: InferIssues,
+  issues: IssueList,
 ): Promise<void> | undefined {
-  for (const [index, check] of checks.entries()) {
+  for (const [position, check] of checks.entries()) {
     const wrong = check();
-    if (wrong instanceof Promise) return wrong.then((found) => runChecks(found ? [] : checks.slice(index + 1), issues));
+    if (wrong instanceof Promise)
+      return wrong.then((found) => runChecks(found ? [] : checks.slice(position + 1), issues));
     if (wrong) break;
   }
   issues.throwIfAny();
   return undefined;
 }
 
-/** Whether there are samples that are negative, or 0 where their category is not masked. */
+/** Reports samples that are negative, or 0 at a category that is not masked. Returns whether there are any. */
 function reportSamples({ data }: Logits, { data: points }: NumberMatrix, pathOf: PathOf, sink: IssueSink) {
-  const isWrong = (at: number) => {
-    const value = points[at] as number;
-    return !(value >= 0) || (value === 0 && data[at] !== -Infinity);
+  const isWrong = (index: number) => {
+    const value = points[index];
+    return !(value >= 0) || (value === 0 && data[index] !== -Infinity);
   };
-  return reportPlaces(points.length, isWrong, (at) => {
-    const value = points[at] as number;
-    if (Number.isNaN(value)) report(sink, 'validation', pathOf(at), 'must be a number; a masked category is 0');
-    else if (value < 0) report(sink, 'not-on-simplex', pathOf(at), 'is negative');
-    else report(sink, 'zero-sample', pathOf(at), 'is 0 at a category that is not masked: send log_samples');
+  return reportElements(points.length, isWrong, (index) => {
+    const value = points[index];
+    if (Number.isNaN(value))
+      report(sink, 'validation', pathOf(index), 'must be a number; send 0 for a masked category');
+    else if (value < 0) report(sink, 'not-on-simplex', pathOf(index), 'is negative: send samples from 0 to 1');
+    else report(sink, 'zero-sample', pathOf(index), 'is 0 at a category that is not masked: send log_samples instead');
   });
 }
 
-/** Whether there are nulls at categories that are not masked; at the others they become -Infinity. */
+/**
+ * Reports nulls at categories that are not masked, and sets the other nulls to -Infinity. Returns whether it reported
+ * any.
+ */
 function reportLogSamples(
   { data }: Logits,
   { data: points, nullCount }: NumberMatrix,
@@ -126,24 +131,24 @@ function reportLogSamples(
   sink: IssueSink,
 ) {
   if (nullCount === 0) return false;
-  const isWrong = (at: number) => {
-    if (!Number.isNaN(points[at])) return false;
-    if (data[at] !== -Infinity) return true;
-    points[at] = -Infinity;
+  const isWrong = (index: number) => {
+    if (!Number.isNaN(points[index])) return false;
+    if (data[index] !== -Infinity) return true;
+    points[index] = -Infinity;
     return false;
   };
-  return reportPlaces(points.length, isWrong, (at) =>
-    report(sink, 'validation', pathOf(at), 'must be a number: only a masked category is null'),
+  return reportElements(points.length, isWrong, (index) =>
+    report(sink, 'validation', pathOf(index), 'must be a number: send null only for a masked category'),
   );
 }
 
-/** Whether there are rows that do not sum to 1 within the tolerance. */
+/** Reports rows that do not sum to 1 within the tolerance. Returns whether there are any. */
 function reportSums({ logits, points, logarithms }: LogProbRequest, pathOf: PathOf, sink: IssueSink) {
   const { categories } = logits;
   let sum = 0;
   let left = categories;
-  const endsWrongRow = (at: number) => {
-    const point = points.data[at] as number;
+  const endsWrongRow = (index: number) => {
+    const point = points.data[index];
     sum += logarithms ? Math.exp(point) : point;
     left -= 1;
     if (left > 0) return false;
@@ -152,12 +157,17 @@ function reportSums({ logits, points, logarithms }: LogProbRequest, pathOf: Path
     left = categories;
     return wrong;
   };
-  return reportPlaces(points.data.length, endsWrongRow, (at) =>
-    report(sink, 'not-on-simplex', pathOf(Math.floor(at / categories)), `does not sum to 1 within ${simplexTolerance}`),
+  return reportElements(points.data.length, endsWrongRow, (index) =>
+    report(
+      sink,
+      'not-on-simplex',
+      pathOf(Math.floor(index / categories)),
+      `does not sum to 1 within ${simplexTolerance}`,
+    ),
   );
 }
 
-/** What POST /log-prob replies. */
+/** Reply of POST /log-prob. */
 export const logProbReply = z
   .object({
     log_prob: z.unknown().meta({

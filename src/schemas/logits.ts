@@ -1,6 +1,6 @@
 /**
- * The `logits` field: a NumberMatrix as the body parser leaves it becomes float32 logits ready to draw from, or coded
- * errors that point at the wrong element.
+ * The `logits` field. A NumberMatrix from the body parser becomes float32 logits, or errors that point at the wrong
+ * elements.
  */
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
@@ -12,13 +12,11 @@ import { scalar } from './nested.js';
 
 /** Validated logits, row-major. */
 export interface Logits {
-  /** 1 when the request gave one row without the outer brackets. */
+  /** 1 if the request has a single row, without outer brackets. */
   readonly rank: 1 | 2;
   readonly rows: number;
   readonly categories: number;
-  /**
-   * float32 [rows, categories]; masked is -Infinity, every row has a finite logit, no magnitude lies in (0, 2^-100).
-   */
+  /** float32 [rows, categories]. Masked is -Infinity; every row has a finite logit; no magnitude is in (0, 2^-100). */
   readonly data: Float32Array;
 }
 
@@ -28,8 +26,8 @@ export interface LogitsLimits {
 }
 
 /**
- * Logits smaller in magnitude become +0: then no difference of two logits is a denormal, which GPUs flush (design,
- * section 2).
+ * Logits of a smaller magnitude become +0. Then no difference of two logits is a denormal, which GPUs flush
+ * (docs/design.md, "Mathematics").
  */
 const smallestLogit = 2 ** -100;
 
@@ -63,7 +61,7 @@ export function logitsField(limits: LogitsLimits) {
     });
 }
 
-/** Points at what keeps a value from being a matrix of numbers and nulls. */
+/** Reports the elements that keep a value from being a matrix of numbers and nulls. */
 function reportWrongTypes(value: unknown, sink: IssueSink): void {
   if (!Array.isArray(value)) {
     const message = value === undefined ? 'is required' : 'must be an array of numbers, or of such arrays';
@@ -91,16 +89,16 @@ function reportWrongTypes(value: unknown, sink: IssueSink): void {
   }
 }
 
-/** Elements looked at in one turn of the event loop, at up to four nanoseconds each. */
+/** Elements checked in one turn of the event loop: about a millisecond. */
 const turnElements = 2 ** 18;
 
-/** For so few a loop costs less than the kernel that can spare it. */
-const fewElements = 256;
+/** For fewer elements a loop costs less than a call of the kernel. */
+const kernelElementsMin = 256;
 
-/** A matrix whose elements have been looked at: what is wrong with them, up to as much as a reply names. */
+/** A matrix whose elements have been checked, with its errors, up to as many as a reply lists. */
 export class ScannedMatrix {
   readonly matrix: NumberMatrix;
-  /** Places of infinite logits. */
+  /** Row-major indices of infinite logits. */
   readonly infinites: readonly number[];
   /** Rows without a finite logit. */
   readonly maskedRows: readonly number[];
@@ -113,13 +111,14 @@ export class ScannedMatrix {
 }
 
 /**
- * Makes logits of the numbers of a JSON array, in place and in turns of the event loop: null, which is NaN here,
- * becomes -Infinity, and tiny ones +0. The schema does the same to an array that it gets unscanned, in one go.
+ * Makes logits of a JSON array's numbers, in place and in several turns of the event loop if there are many. Null,
+ * which is NaN here, becomes -Infinity; tiny logits become +0. The schema does the same in one turn to an array that
+ * has not been scanned.
  */
 export function scanLogits(matrix: NumberMatrix): ScannedMatrix | Promise<ScannedMatrix> {
   const { data, infiniteCount, raggedRow, rank, columns } = matrix;
   const infinites: number[] = [];
-  // Infinite logits are refused, and a ragged array or one of rank 3 has no rows.
+  // Infinite logits are rejected, and a ragged array or one of rank 3 has no rows to mask.
   const isRefused = infiniteCount > 0 || raggedRow >= 0 || rank === 3;
   const masking = new Masking(data, columns);
   const step = (from: number, to: number) => {
@@ -134,17 +133,17 @@ export function scanLogits(matrix: NumberMatrix): ScannedMatrix | Promise<Scanne
 
 function scanInOneGo(matrix: NumberMatrix): ScannedMatrix {
   const scanned = scanLogits(matrix);
-  if (scanned instanceof Promise) throw new Error('Large logits came unscanned to their schema. This is a bug.');
+  if (scanned instanceof Promise) throw new Error('Large logits reached their schema unscanned. This is a bug.');
   return scanned;
 }
 
 function findInfinites(data: Float32Array, from: number, to: number, infinites: number[]): void {
-  for (let at = from; at < to && !isEnough(infinites.length); at++) {
-    if (Math.abs(data[at] as number) === Number.POSITIVE_INFINITY) infinites.push(at);
+  for (let index = from; index < to && !isEnough(infinites.length); index++) {
+    if (Math.abs(data[index]) === Number.POSITIVE_INFINITY) infinites.push(index);
   }
 }
 
-/** The logits of a matrix; undefined once what is wrong has been reported. */
+/** The logits of a matrix; undefined after an error has been reported. */
 export function readLogits(scanned: ScannedMatrix, limits: LogitsLimits, sink: IssueSink): Logits | undefined {
   const { rank, rows, columns, data } = scanned.matrix;
   if (!isUsable(scanned, limits, sink)) return undefined;
@@ -159,7 +158,7 @@ function isUsable({ matrix, infinites }: ScannedMatrix, limits: LogitsLimits, si
   if (rank === 3) {
     report(sink, 'validation', [0, 0], 'must be a number or null');
   } else if (raggedRow >= 0 && rows > 0) {
-    report(sink, 'ragged-rows', [raggedRow], 'has another length than the first row');
+    report(sink, 'ragged-rows', [raggedRow], 'has another length than the first row: send rows of one length');
   } else if (!isLegalShape(rows, columns, limits, sink)) {
     return false;
   } else if (matrix.infiniteCount > 0) {
@@ -170,12 +169,10 @@ function isUsable({ matrix, infinites }: ScannedMatrix, limits: LogitsLimits, si
   return false;
 }
 
-/**
- * Whether there is a logit and there are not too many rows or categories; false once what is wrong has been reported.
- */
+/** Whether there is a logit, and not too many rows or categories. Reports an error otherwise. */
 export function isLegalShape(rows: number, categories: number, limits: LogitsLimits, sink: IssueSink): boolean {
   if (rows === 0 || categories === 0) {
-    report(sink, 'empty-input', [], 'must hold at least one row with at least one category');
+    report(sink, 'empty-input', [], 'must have at least one row with at least one category');
   } else if (rows > limits.rowsMax) {
     report(sink, 'too-many-elements', [], `has more than ${limits.rowsMax} rows`);
   } else if (categories > limits.categoriesMax) {
@@ -187,10 +184,10 @@ export function isLegalShape(rows: number, categories: number, limits: LogitsLim
 }
 
 function reportInfinites({ rank, columns }: NumberMatrix, infinites: readonly number[], sink: IssueSink): void {
-  for (const at of infinites) {
-    const column = at % columns;
-    const path = rank === 1 ? [column] : [(at - column) / columns, column];
-    report(sink, 'non-finite-logits', path, 'is infinite in float32');
+  for (const index of infinites) {
+    const column = index % columns;
+    const path = rank === 1 ? [column] : [(index - column) / columns, column];
+    report(sink, 'non-finite-logits', path, 'is infinite in float32: send a magnitude of at most 3.4028235e38');
   }
 }
 
@@ -201,15 +198,15 @@ export function reportMaskedRows(rows: readonly number[], pathOf: (row: number) 
 }
 
 /**
- * Turns null, which is NaN here, into -Infinity and tiny logits into +0, in place and a slice after another, and finds
- * the rows without a finite logit. None may be +Infinity.
+ * Replaces null, which is NaN here, with -Infinity and tiny logits with +0, in place and slice by slice, and finds the
+ * rows without a finite logit. No element may be +Infinity.
  */
 export class Masking {
   readonly #data: Float32Array;
   readonly #categories: number;
-  /** Rows without a finite logit, up to as many as a reply names. */
+  /** Rows without a finite logit, up to as many as a reply lists. */
   readonly maskedRows: number[] = [];
-  /** Whether the row that the last slice ended in had a finite logit. */
+  /** Whether the incomplete row at the end of the last slice had a finite logit. */
   #finite = false;
 
   constructor(data: Float32Array, categories: number) {
@@ -217,9 +214,9 @@ export class Masking {
     this.#categories = categories;
   }
 
-  /** Does elements [from, to), which follow those done before. */
+  /** Masks elements [from, to), which follow those of the last call. */
   step(from: number, to: number): void {
-    if (to - from < fewElements) {
+    if (to - from < kernelElementsMin) {
       this.#mask(from, to);
       return;
     }
@@ -230,26 +227,26 @@ export class Masking {
 
   #mask(from: number, to: number): void {
     const categories = this.#categories;
-    for (let at = from; at < to && !isEnough(this.maskedRows.length); ) {
-      const end = Math.min(at - (at % categories) + categories, to);
-      const finite = maskElements(this.#data, at, end) || this.#finite;
+    for (let start = from; start < to && !isEnough(this.maskedRows.length); ) {
+      const end = Math.min(start - (start % categories) + categories, to);
+      const finite = maskElements(this.#data, start, end) || this.#finite;
       const ended = end % categories === 0;
       if (ended && !finite) this.maskedRows.push(end / categories - 1);
       this.#finite = finite && !ended;
-      at = end;
+      start = end;
     }
   }
 }
 
-/** Whether one of the elements is finite. */
+/** Masks elements [from, to). Returns whether one of them is finite. */
 function maskElements(data: Float32Array, from: number, to: number): boolean {
   let finite = false;
-  for (let at = from; at < to; at++) {
-    const logit = data[at] as number;
+  for (let index = from; index < to; index++) {
+    const logit = data[index];
     if (logit > Number.NEGATIVE_INFINITY) {
       finite = true;
-      if (logit < smallestLogit && logit > -smallestLogit) data[at] = 0;
-    } else data[at] = Number.NEGATIVE_INFINITY;
+      if (logit < smallestLogit && logit > -smallestLogit) data[index] = 0;
+    } else data[index] = Number.NEGATIVE_INFINITY;
   }
   return finite;
 }

@@ -1,8 +1,8 @@
-/** The `masks` field: whether null among logits, or -infinity in binary ones, masks a category or is a mistake. */
+/** The `masks` field: whether null in logits, or -infinity in binary ones, masks a category or is an error. */
 import { z } from 'zod';
-import { InferIssues } from './issue-list.js';
+import { IssueList } from './issue-list.js';
 import type { Logits } from './logits.js';
-import { reportPlaces } from './points.js';
+import { reportElements } from './points.js';
 
 const values = ['allow', 'refuse'] as const;
 export type Masks = (typeof values)[number];
@@ -13,28 +13,28 @@ export const masksField = z.enum(values).default('allow').meta({
 });
 
 const refused =
-  'is null while masks are refused; JSON.stringify writes NaN and Infinity so. Send a finite logit, or leave masks out to mask the category';
+  'is null, and masks is "refuse"; JSON.stringify writes NaN and Infinity as null. Send a finite logit, or leave masks out to mask the category';
 
 /**
- * Tells `refuse` of the row-major places of masked categories, up to as many as a reply names, in turns of the event
- * loop where there are many.
+ * Calls `refuse` with the row-major index of each masked category, up to as many as a reply lists, in several turns of
+ * the event loop if there are many. Returns, or resolves to, whether there are any.
  */
-export function findMasks({ data }: Logits, refuse: (at: number) => void): boolean | Promise<boolean> {
-  return reportPlaces(data.length, (at) => data[at] === -Infinity, refuse);
+export function findMasks({ data }: Logits, refuse: (index: number) => void): boolean | Promise<boolean> {
+  return reportElements(data.length, (index) => data[index] === -Infinity, refuse);
 }
 
 /**
- * Refuses masked categories of the field `logits`, where the request says so.
+ * Rejects masked categories of the field `logits` if the request sets `masks` to "refuse".
  *
- * @returns a promise where there are many logits
+ * @returns a promise if there are many logits
  * @throws {Problem} `non-finite-logits`
  */
 export function checkMasks(masks: Masks, logits: Logits): Promise<void> | undefined {
   if (masks === 'allow') return undefined;
   const { rank, categories } = logits;
-  const issues = new InferIssues();
-  const pathOf = (at: number) => (rank === 1 ? [at] : [Math.floor(at / categories), at % categories]);
-  const found = findMasks(logits, (at) => issues.report('non-finite-logits', ['logits', ...pathOf(at)], refused));
+  const issues = new IssueList();
+  const pathOf = (index: number) => (rank === 1 ? [index] : [Math.floor(index / categories), index % categories]);
+  const found = findMasks(logits, (index) => issues.report('non-finite-logits', ['logits', ...pathOf(index)], refused));
   if (found instanceof Promise) return found.then(() => issues.throwIfAny());
   issues.throwIfAny();
   return undefined;

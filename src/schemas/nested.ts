@@ -1,11 +1,15 @@
-/** JSON schemas of nested arrays of numbers, for fields that are read and printed outside zod. */
+/** JSON schemas of nested arrays of numbers, for fields that are read and printed without zod. */
 import { type Component, component } from './component.js';
 
 export const float32 = { type: 'number', format: 'float' } as const;
-export const float64 = { type: 'number', format: 'double' } as const;
+const float64 = { type: 'number', format: 'double' } as const;
 const int64 = { type: 'integer', format: 'int64' } as const;
 
-/** A list of types would say the same, but many generators refuse it. */
+/**
+ * `type: [number, "null"]` would mean the same, but many generators reject lists of types:
+ * https://github.com/OpenAPITools/openapi-generator/issues/9083. To be replaced once the generators of docs/testing.md
+ * accept them.
+ */
 function orNull<Schema extends object>(schema: Schema) {
   return { oneOf: [schema, { type: 'null' }] };
 }
@@ -13,7 +17,7 @@ function orNull<Schema extends object>(schema: Schema) {
 const elements = {
   Float32: float32,
   Int64: int64,
-  /** null for what is masked. */
+  /** null at a masked category. */
   MaskedFloat32: orNull(float32),
   /** null for -infinity. */
   LogDensity: orNull(float64),
@@ -21,10 +25,10 @@ const elements = {
 
 export type Element = keyof typeof elements;
 
-/** What an array is called that is nested so deep. */
+/** Names of arrays by their depth. */
 const shapes = ['', 'Vector', 'Matrix', 'Stack'] as const;
 
-/** One number; a name only where it is more than a number. */
+/** The schema of one element. It has a name only if it may be null. */
 export function scalar(element: Element): object {
   return 'oneOf' in elements[element] ? { ...component(element), ...elements[element] } : elements[element];
 }

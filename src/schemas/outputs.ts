@@ -1,7 +1,7 @@
 /**
- * The outputs of a draw by the names that clients know, in the order of a reply: the same for POST /sample and for the
- * model gumbel_softmax. A new output needs a row here, a row in sampler/outputs.ts, and code in sampler/worker/ that
- * computes it.
+ * The outputs of a draw by their names in the API, in the order of a reply: the same for POST /sample and for the model
+ * gumbel_softmax. A new output needs a row here, a row in sampler/outputs.ts, and code in sampler/worker/ that computes
+ * it.
  */
 import { z } from 'zod';
 import { type OutputName, outputs, type Width, widthOf } from '../sampler/outputs.js';
@@ -10,7 +10,7 @@ import { type Element, nested } from './nested.js';
 
 interface SampleOutput {
   readonly output: OutputName;
-  /** Its elements in JSON. */
+  /** The type of its elements in JSON. */
   readonly element: Element;
   readonly description: string;
 }
@@ -48,7 +48,7 @@ export const sampleOutputs = {
 export type SampleOutputName = keyof typeof sampleOutputs;
 export const sampleOutputNames = Object.keys(sampleOutputs) as readonly SampleOutputName[];
 
-/** The names that the field `return` takes: top_indices is asked for by top_k. */
+/** The names that the field `return` accepts. The field `top_k` requests top_indices. */
 export type ReturnName = Exclude<SampleOutputName, 'top_indices'>;
 export const returnNames = sampleOutputNames.filter((name): name is ReturnName => name !== 'top_indices');
 
@@ -56,20 +56,20 @@ export function isReturnName(name: unknown): name is ReturnName {
   return returnNames.some((known) => known === name);
 }
 
-/** Numbers that a draw returns for each row and sample. */
+/** The count of numbers that a draw returns for each row and sample. */
 export function returnedWidth(returned: Iterable<SampleOutputName>, categories: number, topK: number): number {
   let width = 0;
   for (const name of returned) width += widthOf(sampleOutputs[name].output, categories, topK);
   return width;
 }
 
-/** The shapes of outputs of each width. */
+/** The shape of an output by its width. */
 export function shapesOf(draw: Pick<Draw, 'logits' | 'numSamples'>, topK: number): Readonly<Record<Width, number[]>> {
   const axes = drawAxes(draw);
   return { one: axes, categories: [...axes, draw.logits.categories], topK: [...axes, topK] };
 }
 
-/** Fields of a reply that document its outputs. */
+/** The schemas of the outputs in a reply. */
 export const sampleReplyFields = Object.fromEntries(
   sampleOutputNames.map((name) => [name, documented(sampleOutputs[name])]),
 );

@@ -1,12 +1,9 @@
-/** Arrays shaped like samples that a request brings: cotangents, samples, log-samples. */
+/** Arrays of a request that are shaped like samples: cotangents, samples, log-samples. */
 import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
-/**
- * The array, if it has the given shape; undefined once it has been reported at `path` that it has not. null is NaN in
- * it.
- */
+/** The array if it has the given shape, with NaN for null; undefined after an error has been reported at `path`. */
 export function readPoints(
   value: unknown,
   shape: readonly number[],
@@ -14,50 +11,48 @@ export function readPoints(
   sink: IssueSink,
 ): NumberMatrix | undefined {
   if (value instanceof NumberMatrix && isShaped(value, shape)) return value;
-  const wanted = `must have the shape of the samples, [${shape.join(', ')}], with a number at every place`;
-  report(sink, 'validation', path, value === undefined ? 'is required' : wanted);
+  const requirement = `must have the shape of the samples, [${shape.join(', ')}], with a number for every element`;
+  report(sink, 'validation', path, value === undefined ? 'is required' : requirement);
   return undefined;
 }
 
-/** Elements looked at in one turn of the event loop, at up to ten nanoseconds each. */
-const turnElements = 2 ** 17;
+/** Elements checked in one turn of the event loop: about a millisecond. */
+const turnElementsDefault = 2 ** 17;
 
 /**
- * Reports the places, up to as many as a reply names, where `isWrong` holds, in turns of the event loop where there are
- * many. Resolves, or returns, whether there were any.
+ * Calls `reportAt` with each index for which `isWrong` is true, up to as many as a reply lists, in several turns of the
+ * event loop if there are many. Returns, or resolves to, whether there are any.
  */
-export function reportPlaces(
+export function reportElements(
   count: number,
-  isWrong: (at: number) => boolean,
-  reportAt: (at: number) => void,
-  turnPlaces = turnElements,
+  isWrong: (index: number) => boolean,
+  reportAt: (index: number) => void,
+  elementsPerTurn = turnElementsDefault,
 ): boolean | Promise<boolean> {
   let wrong = 0;
-  const waiting = inSlices(count, turnPlaces, (from, to) => {
-    for (let at = from; at < to && !isEnough(wrong); at++) {
-      if (!isWrong(at)) continue;
+  const waiting = inSlices(count, elementsPerTurn, (from, to) => {
+    for (let index = from; index < to && !isEnough(wrong); index++) {
+      if (!isWrong(index)) continue;
       wrong += 1;
-      reportAt(at);
+      reportAt(index);
     }
     return isEnough(wrong);
   });
   return waiting ? waiting.then(() => wrong > 0) : wrong > 0;
 }
 
-/**
- * Reports numbers that are infinite in float32, as `reportPlaces` does; most arrays have none, and are not looked
- * through.
- */
+/** Reports numbers that are infinite in float32, as `reportElements` does. Skips arrays without any, which are most. */
 export function reportInfinite(
   { data, infiniteCount }: NumberMatrix,
-  pathOf: (at: number) => (string | number)[],
+  pathOf: (index: number) => (string | number)[],
   sink: IssueSink,
 ): boolean | Promise<boolean> {
   if (infiniteCount === 0) return false;
-  return reportPlaces(
+  return reportElements(
     data.length,
-    (at) => Math.abs(data[at] as number) === Number.POSITIVE_INFINITY,
-    (at) => report(sink, 'validation', pathOf(at), 'is infinite in float32'),
+    (index) => Math.abs(data[index] as number) === Number.POSITIVE_INFINITY,
+    (index) =>
+      report(sink, 'validation', pathOf(index), 'is infinite in float32: send a magnitude of at most 3.4028235e38'),
   );
 }
 
@@ -66,10 +61,10 @@ function isShaped({ rank, samples, rows, columns, raggedRow }: NumberMatrix, sha
   return raggedRow < 0 && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
 }
 
-/** The indices of the element at a row-major place. */
-export function indexPath(at: number, shape: readonly number[]): number[] {
+/** The indices of the element at a row-major index. */
+export function indexPath(index: number, shape: readonly number[]): number[] {
   const path: number[] = [];
-  let rest = at;
+  let rest = index;
   for (const size of shape.toReversed()) {
     path.unshift(rest % size);
     rest = Math.floor(rest / size);

@@ -30,7 +30,7 @@ export const problemBody = z
   })
   .meta(component('Problem'));
 
-/** What GET /problems/{code} replies. */
+/** Reply of GET /problems/{code}. */
 export function explanationOf(code: ProblemCode) {
   const { status, title, meaning, remedy } = problemKind(code);
   return { code, status, title, meaning, remedy };
@@ -55,7 +55,7 @@ export function problemResponses(codes: readonly ProblemCode[]) {
   return errorResponses(codes, problemMediaType, problemBody, problemExample);
 }
 
-/** A request id as the service makes them. */
+/** An example of the request ids that the service makes. */
 export const exampleRequestId = 'a8f6c1d2-3b4e-4f5a-9c7d-0e1f2a3b4c5d';
 
 function problemExample(code: ProblemCode) {
@@ -72,7 +72,7 @@ function problemExample(code: ProblemCode) {
   };
 }
 
-/** The same for a body of another kind, of which `exampleOf` gives that of a code. */
+/** The same for error bodies of another format; `exampleOf` gives the example for a code. */
 export function errorResponses(
   codes: readonly ProblemCode[],
   mediaType: string,

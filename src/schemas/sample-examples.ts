@@ -58,7 +58,7 @@ export const sampleExamples = {
   },
 } as const;
 
-/** The replies to the requests of the same names. */
+/** The replies to the examples of the same names. */
 export const sampleReplyExamples = {
   soft: {
     summary: 'One soft sample',

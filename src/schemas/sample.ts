@@ -1,6 +1,6 @@
 /**
- * Request and reply of POST /sample. The request schema ends in a SampleRequest: every check is done, every default
- * filled in, arrays are typed. Its bounds come from the configuration.
+ * Request and reply of POST /sample. The schema returns a SampleRequest: checked, with defaults and typed arrays. Its
+ * bounds come from the configuration.
  */
 import { z } from 'zod';
 import { component } from './component.js';
@@ -14,11 +14,11 @@ import { checkTopK } from './top-k.js';
 export interface SampleRequest {
   readonly draw: Draw;
   readonly returned: ReadonlySet<ReturnName>;
-  /** 0 when the reply has no top_indices. */
+  /** 0 if the reply has no top_indices. */
   readonly topK: number;
 }
 
-/** Checked by hand: zod would look at each of a million wrong names before it says that there are too many. */
+/** Checked without zod, which would check each of a million wrong names before it reports that there are too many. */
 const returnField = z
   .unknown()
   .default(['samples', 'indices'])
@@ -57,10 +57,8 @@ function fields(limits: DrawLimits) {
 }
 
 /**
- * The request schema.
- *
  * @param limits bounds of a request
- * @param randomSeed draws the seed of a request that has none, as a decimal string of 64 random bits
+ * @param randomSeed makes the seed of a request without one: 64 random bits as a decimal string
  */
 export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
   return fields(limits)
@@ -83,7 +81,7 @@ function checkReturned({ draw, returned, topK }: SampleRequest, limits: DrawLimi
   report(sink, 'too-many-elements', [], `returns more than ${limits.elementsReturnedMax} numbers`);
 }
 
-/** What POST /sample replies; large arrays are printed outside zod, so this schema only documents. */
+/** Reply of POST /sample. Large arrays are printed without zod, so this schema only documents. */
 export const sampleReply = z
   .object({ ...sampleReplyFields, ...drawReplyFields })
   .meta({ ...component('SampleReply'), 'x-examples': sampleReplyExamples });

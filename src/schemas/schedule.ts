@@ -1,6 +1,6 @@
 /**
- * Temperature schedules: a temperature as a function of the training step, in place of a number. Leaves rounding to
- * float32, and where a schedule may stand, to `temperature.ts`.
+ * Temperature schedules: a temperature as a function of the training step, sent instead of a number. `temperature.ts`
+ * rounds the result to float32 and decides which fields accept a schedule.
  */
 import { z } from 'zod';
 import { fieldErrorsMax } from '../errors.js';
@@ -61,7 +61,7 @@ const scheduleSchema = z.discriminatedUnion(
 /** A validated schedule. */
 export type Schedule = z.output<typeof scheduleSchema>;
 
-/** JSON schema of a schedule: one of the three objects, for the OpenAPI description. */
+/** JSON schema of a schedule: one of three objects, for the OpenAPI document. */
 export const scheduleJsonSchema = describeSchedule();
 
 function describeSchedule(): z.core.JSONSchema.BaseSchema {
@@ -69,7 +69,8 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
   return {
     ...schema,
     ...component('TemperatureSchedule', { schedule: 'linear', initial: 1, minimum: 0.5, steps: 10_000, step: 3000 }),
-    // An ajv that knows discriminators, as Redocly's does, takes anything that is no object without it.
+    // With a discriminator, and without `type: object`, ajv as Redocly configures it accepts any value that is not an
+    // object.
     type: 'object',
     discriminator: {
       propertyName: 'schedule',
@@ -85,10 +86,10 @@ function describeSchedule(): z.core.JSONSchema.BaseSchema {
 }
 
 /**
- * The temperature of a schedule, or undefined once what is wrong has been reported, at paths relative to the schedule.
+ * The temperature of a schedule; undefined after an error has been reported, at a path relative to the schedule.
  *
- * A minimum above the initial temperature is refused. Nobody means it: the exponential schedule would be a constant,
- * and the others would rise from below a value that is called their minimum.
+ * A minimum above the initial temperature is rejected as a mistake. The exponential schedule would be constant, and the
+ * others would rise from below their own minimum.
  */
 export function readSchedule(value: object, context: z.RefinementCtx): number | undefined {
   const { data, error } = scheduleSchema.safeParse(value);
@@ -110,10 +111,10 @@ export function readSchedule(value: object, context: z.RefinementCtx): number | 
  *   linear        initial + (minimum - initial) p                      p = min(step / steps, 1)
  *   cosine        minimum + (initial - minimum) (1 + cos(pi p)) / 2
  *
- * The last two are evaluated as initial w + minimum (1 - w) with w = q and w = sin(pi q / 2)^2,
- * q = 1 - p = (steps - step) / steps: the same numbers, but exact at both ends and with a relative error below
- * 30 * 2^-53 between, also from 1e6 down to 1e-6. The first is that accurate too: where it is above its minimum,
- * rate step < 28.
+ * The last two are evaluated as initial w + minimum (1 - w), where w = q or w = sin(pi q / 2)^2, and
+ * q = 1 - p = (steps - step) / steps. The values are the same, but exact at both ends and with a relative error below
+ * 30 * 2^-53 between them, also from 1e6 down to 1e-6. The exponential schedule is as accurate: where it is above its
+ * minimum, rate step < 28.
  */
 export function temperatureAt(schedule: Schedule): number {
   const { initial, minimum, step } = schedule;

@@ -4,26 +4,26 @@ import { SeedList, type WrongSeed, writeDigits, writeNumber } from '../json/seed
 import { component } from './component.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 
-export type SeedValue = number | string;
+type SeedValue = number | string;
 
 /** Validated seeds. */
 export interface Seed {
-  /** As the request gave it, for the reply. */
+  /** As sent, for the reply. */
   readonly given: SeedValue | SeedList;
-  /** Whether the request gave one per row. An array of one seed is that seed, for all rows. */
+  /** Whether each row has a seed. An array of one seed applies it to all rows. */
   readonly perRow: boolean;
   /** uint32 [n, 2]: low and high word of each seed. */
   readonly words: Uint32Array;
 }
 
-/** A decimal number without leading zeros; the value is checked against 2^64 - 1 apart. */
+/** A decimal number without leading zeros. The upper bound 2^64 - 1 is checked separately. */
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
 
 interface SeedLimits {
   readonly rowsMax: number;
 }
 
-/** What a request without a seed gets: a random one, or a refusal, since it replays a draw. */
+/** What happens to a request without a seed. Requests that replay a draw are rejected. */
 export type AbsentSeed = 'random' | 'refused';
 
 function given({ rowsMax }: SeedLimits, absent: AbsentSeed) {
@@ -59,17 +59,17 @@ function described({ rowsMax }: SeedLimits) {
   };
 }
 
-/** The seed of a draw, which may leave it to the service. */
+/** The seed of a draw; the service makes one if it is absent. */
 export function seedField(limits: SeedLimits) {
   return given(limits, 'random').optional().meta(described(limits));
 }
 
-/** The seed of a request that replays a draw, and so must have one. */
+/** The seed of a request that replays a draw; required. */
 export function replayedSeedField(limits: SeedLimits) {
   return given(limits, 'refused').meta(described(limits));
 }
 
-/** The seeds of a request, or undefined once what is wrong has been reported. */
+/** The seeds of a request; undefined after an error has been reported. */
 export function readSeed(value: unknown, sink: IssueSink, absent: AbsentSeed): Seed | undefined {
   if (value instanceof SeedList) return readList(value, sink, absent);
   if (Array.isArray(value)) return readEntries(value, sink, absent);
@@ -86,7 +86,7 @@ function readList(list: SeedList, sink: IssueSink, absent: AbsentSeed): Seed | u
 }
 
 /**
- * The seeds of a short array that the body parser has left as it was, since one of them is something else or is spelled
+ * The seeds of a short array that the body parser left to JSON.parse, because one of them is not a seed or is spelled
  * at great length.
  */
 function readEntries(values: readonly unknown[], sink: IssueSink, absent: AbsentSeed): Seed | undefined {
@@ -96,26 +96,27 @@ function readEntries(values: readonly unknown[], sink: IssueSink, absent: Absent
   for (const [row, value] of values.entries()) {
     if (isEnough(wrong)) break;
     if (!writeWords(value, words, 2 * row, [row], sink, absent)) wrong += 1;
-    if (typeof value === 'string') strings[row >> 3] = (strings[row >> 3] as number) | (1 << (row & 7));
+    if (typeof value === 'string') strings[row >> 3] = strings[row >> 3] | (1 << (row & 7));
   }
   if (wrong > 0) return undefined;
   return { given: new SeedList(values.length, words, strings, []), perRow: words.length !== 2, words };
 }
 
-/** Splits one seed into its words at `at`; false once what is wrong has been reported. */
+/** Writes the words of one seed at `offset`. Returns false after it has reported an error. */
 function writeWords(
   value: unknown,
   words: Uint32Array,
-  at: number,
+  offset: number,
   path: number[],
   sink: IssueSink,
   absent: AbsentSeed,
 ): boolean {
-  if (typeof value === 'number' && writeNumber(value, words, at)) return true;
-  if (typeof value === 'string' && writeDigits(value, words, at)) return true;
+  if (typeof value === 'number' && writeNumber(value, words, offset)) return true;
+  if (typeof value === 'string' && writeDigits(value, words, offset)) return true;
   if (typeof value === 'number' || typeof value === 'string')
     reportWrong(typeof value as WrongSeed['kind'], path, sink, absent);
-  else if (value === undefined) report(sink, 'validation', path, 'is required: it replays the noise of the draw');
+  else if (value === undefined)
+    report(sink, 'validation', path, 'is required: send the seed of the draw, whose noise it replays');
   else {
     const others =
       path.length === 0 ? ', a string of decimal digits, or an array of these' : ' or a string of decimal digits';

@@ -1,4 +1,4 @@
-/** The `temperature` field: one number for all rows, one per row, or a schedule's at its step, in float32. */
+/** The `temperature` field, in float32: one number for all rows, one per row, or a schedule with its step. */
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { component } from './component.js';
@@ -10,7 +10,7 @@ import { isInTemperatureRange, temperatureMax, temperatureMin, temperatureRange 
 
 /** Validated temperatures. */
 export interface Temperature {
-  /** Whether the request gave one per row. */
+  /** Whether each row has a temperature. */
   readonly perRow: boolean;
   /** float32: one value, or one per row; each in 1e-6 .. 1e6. */
   readonly values: Float32Array;
@@ -52,14 +52,14 @@ export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
     });
 }
 
-/** One temperature, or one for each row; false once a wrong number of them has been reported. */
+/** Whether there is one temperature, or one for each row. Reports an error otherwise. */
 export function checkTemperatures({ perRow, values }: Temperature, rows: number, sink: IssueSink): boolean {
   if (!perRow || values.length === rows) return true;
   report(sink, 'validation', ['temperature'], `must have one entry per row of logits (${rows})`);
   return false;
 }
 
-/** The entries of an array: float32 with NaN for null where the body parser found only numbers. */
+/** The entries of an array. If the body parser found only numbers and nulls, they are float32, with NaN for null. */
 function listOf(value: unknown): ArrayLike<unknown> | undefined {
   if (value instanceof NumberMatrix) return value.rank === 1 ? value.data : [undefined];
   return Array.isArray(value) ? value : undefined;
@@ -70,7 +70,7 @@ export function toTemperature(given: ArrayLike<unknown>, perRow: boolean, sink: 
   let wrong = 0;
   for (let row = 0; row < given.length && !isEnough(wrong); row++) {
     const value = given[row];
-    // Not before it is known to be a number: an object may refuse to become one.
+    // The type is checked first: converting an object to a number may throw.
     if (isLegal(value, perRow ? [row] : [], sink)) values[row] = value;
     else wrong += 1;
   }
@@ -83,7 +83,7 @@ function isSchedule(value: unknown): value is object {
 
 function isLegal(value: unknown, path: number[], sink: IssueSink): value is number {
   if (typeof value !== 'number' || Number.isNaN(value)) {
-    // Numbers have been read into an array in which null is NaN.
+    // In an array read by the body parser, NaN stands for null.
     const isNull = value === null || typeof value === 'number';
     report(sink, 'validation', path, isNull ? nullText('a number') : wrongType);
     return false;

@@ -1,9 +1,12 @@
-/** What to say of a field that is not known: which one was probably meant, where it belongs, or which there are. */
+/**
+ * Messages about unknown fields: the field that was probably meant, the place where it belongs, or the fields that
+ * exist.
+ */
 import { shownText } from '../json/shown-text.js';
 
 /**
- * Names that other libraries, protocols and papers have for fields here; of several the first that the object has is
- * meant.
+ * Names that other libraries, protocols and papers use for fields of this API. The first alternative that the object
+ * has is suggested.
  */
 const aliases: Readonly<Record<string, readonly string[]>> = {
   tau: ['temperature', 'initial'],
@@ -108,7 +111,7 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   binary_data: ['binary_data_output'],
 };
 
-/** Names that nothing here stands for, and what to do instead. */
+/** Names without a counterpart here, and what to do instead. */
 const explanations: Readonly<Record<string, string>> = {
   dim: 'the categories are the last axis of logits, so bring them there',
   axis: 'the categories are the last axis of logits, so bring them there',
@@ -138,11 +141,12 @@ const inSample = 'it is a field of POST /sample';
 const inDraws = 'it is a field of POST /sample and /sample/vjp';
 const inLogProb = 'it is a field of POST /log-prob';
 const inInference = 'it is a field of POST /v2/models/{model}/infer';
-const inParameters = 'it belongs into parameters';
-const inInputs = 'it belongs into inputs, as a tensor';
+const inParameters = 'it belongs in parameters';
+const inInputs = 'it belongs in inputs, as a tensor';
 
 /**
- * Where a name is known that the object has not; for the routes of the service, and for an inference or its parameters.
+ * Where a field exists that this object does not have. The first text is for the service's own routes, the second for
+ * an inference or its parameters.
  */
 const places: Readonly<Record<string, readonly [route: string, inference: string]>> = {
   logits: [inDraws, inInputs],
@@ -168,18 +172,19 @@ const places: Readonly<Record<string, readonly [route: string, inference: string
   rate: ['the schedule exponential has it, linear and cosine have steps', ''],
 };
 
-/** A field name here is this long at most, so one that is longer is none that was misspelt. */
+/** No field name is longer, so a longer name is not a misspelt field. */
 const nameCharactersMax = 32;
 
 /**
- * What is wrong with a field of this name in an object that has the fields `legal`; `alone` if it is the only one that
- * is wrong.
+ * The message about an unknown field in an object that has the fields `legal`.
+ *
+ * @param alone whether it is the only unknown field
  */
 export function unknownFieldText(name: string, legal: readonly string[], alone: boolean): string {
-  const what = `"${shownText(name)}" is no field here`;
+  const problem = `"${shownText(name)}" is not a field here`;
   const advice = name.length > nameCharactersMax ? undefined : adviceOn(snakeCase(name), legal);
-  if (advice !== undefined) return `${what}${advice}`;
-  return alone ? `${what}; there are ${legal.join(', ')}` : what;
+  if (advice !== undefined) return `${problem}${advice}`;
+  return alone ? `${problem}; the fields are ${legal.join(', ')}` : problem;
 }
 
 function adviceOn(name: string, legal: readonly string[]): string | undefined {
@@ -197,7 +202,7 @@ function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
-/** numSamples, NumSamples and num-samples are num_samples. */
+/** Converts numSamples, NumSamples and num-samples to num_samples. */
 function snakeCase(name: string): string {
   return name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
@@ -205,7 +210,7 @@ function snakeCase(name: string): string {
     .toLowerCase();
 }
 
-/** The name with the fewest edits to it, if they are few for its length. */
+/** The legal name with the smallest edit distance, if that is small for the name's length. */
 function nearest(name: string, legal: readonly string[]): string | undefined {
   let least = Math.floor((name.length + 1) / 4) + 1;
   let found: string | undefined;
@@ -219,7 +224,8 @@ function nearest(name: string, legal: readonly string[]): string | undefined {
 }
 
 /**
- * Insertions, deletions, substitutions and swaps of neighbours that make one of the other (optimal string alignment).
+ * The number of insertions, deletions, substitutions and swaps of neighbours between two names (optimal string
+ * alignment).
  */
 function editDistance(a: string, b: string): number {
   let older: number[] = [];
@@ -227,14 +233,14 @@ function editDistance(a: string, b: string): number {
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
-      const substituted = (previous[column - 1] as number) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      const inserted = (current[column - 1] as number) + 1;
+      const substituted = previous[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const inserted = current[column - 1] + 1;
       const isSwap = row > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      const swapped = isSwap ? (older[column - 2] as number) + 1 : inserted;
-      current.push(Math.min(substituted, inserted, swapped, (previous[column] as number) + 1));
+      const swapped = isSwap ? older[column - 2] + 1 : inserted;
+      current.push(Math.min(substituted, inserted, swapped, previous[column] + 1));
     }
     older = previous;
     previous = current;
   }
-  return previous[b.length] as number;
+  return previous[b.length];
 }

@@ -26,7 +26,7 @@ export const vjpExamples = {
   },
 } as const;
 
-/** The replies to the requests of the same names. */
+/** The replies to the examples of the same names. */
 export const vjpReplyExamples = {
   soft: {
     summary: 'Gradient of a soft sample',

@@ -4,13 +4,13 @@ import type { NumberMatrix } from '../json/number-matrix.js';
 import { component } from './component.js';
 import { type Draw, type DrawLimits, drawAxes, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { report } from './issue.js';
-import { InferIssues } from './issue-list.js';
+import { IssueList } from './issue-list.js';
 import { nested } from './nested.js';
-import { indexPath, readPoints, reportInfinite, reportPlaces } from './points.js';
+import { indexPath, readPoints, reportElements, reportInfinite } from './points.js';
 import { replayedSeedField, type Seed } from './seed.js';
 import { vjpExamples, vjpReplyExamples } from './vjp-examples.js';
 
-export const estimators = ['straight_through', 'reinmax'] as const;
+const estimators = ['straight_through', 'reinmax'] as const;
 export type Estimator = (typeof estimators)[number];
 
 export const estimator = z.enum(estimators).meta({
@@ -21,7 +21,7 @@ export const estimator = z.enum(estimators).meta({
 
 export interface VjpRequest {
   readonly draw: Draw;
-  /** [S, B, K]; its numbers are for `checkCotangent`. */
+  /** [S, B, K]. `checkCotangent` checks the numbers. */
   readonly cotangent: NumberMatrix;
   readonly estimator: Estimator;
 }
@@ -51,8 +51,8 @@ export function vjpRequest(limits: DrawLimits) {
 }
 
 /**
- * Refuses a cotangent with numbers that are not finite, and finds out where they are in turns of the event loop. The
- * schema has checked everything else.
+ * Rejects a cotangent with numbers that are not finite; a promise, which searches for their indices in several turns of
+ * the event loop. The schema has checked everything else.
  *
  * @throws {Problem} `validation`, as a rejection
  */
@@ -62,18 +62,18 @@ export function checkCotangent(request: VjpRequest): Promise<void> | undefined {
 }
 
 async function refuseCotangent({ draw, cotangent }: VjpRequest): Promise<void> {
-  const issues = new InferIssues();
+  const issues = new IssueList();
   const shape = [...drawAxes(draw), draw.logits.categories];
-  const pathOf = (at: number) => ['cotangent', ...indexPath(at, shape)];
-  const refuse = (at: number) =>
-    issues.report('validation', pathOf(at), 'must be a number; send 0 for a masked category');
+  const pathOf = (index: number) => ['cotangent', ...indexPath(index, shape)];
+  const refuse = (index: number) =>
+    issues.report('validation', pathOf(index), 'must be a number; send 0 for a masked category');
   if (!(await reportInfinite(cotangent, pathOf, issues))) {
-    await reportPlaces(cotangent.data.length, (at) => Number.isNaN(cotangent.data[at]), refuse);
+    await reportElements(cotangent.data.length, (index) => Number.isNaN(cotangent.data[index]), refuse);
   }
   issues.throwIfAny();
 }
 
-/** What POST /sample/vjp replies. */
+/** Reply of POST /sample/vjp. */
 export const vjpReply = z
   .object({
     grad_logits: z.unknown().meta({

@@ -260,7 +260,7 @@ t.test('a file that breaks leaves the old keys and one line in the log, and heal
   const logTo = (line: string) => lines.push(JSON.parse(line));
   const { service, path, draw } = await guarded(t, lineFor('alice', 'a'), {}, { logTo });
   for (const [text, reason] of [
-    ['', 'it has no key'],
+    ['', 'it has no key: add a line name:sha256'],
     ['alice:short', /^line 1 is not/],
     ['#'.repeat(2 ** 18 + 1), /larger than/],
   ] as const) {
@@ -269,7 +269,7 @@ t.test('a file that breaks leaves the old keys and one line in the log, and heal
     await service.access?.check();
     await service.access?.check();
     t.equal(lines.length, 1);
-    t.match(lines[0], { level: 50, reason, msg: 'the key file is wrong, so the old API keys stay' });
+    t.match(lines[0], { level: 50, reason, msg: 'the key file is invalid: the previous API keys stay valid' });
     t.equal((await draw('a')).statusCode, 200);
   }
   rmSync(path);

@@ -27,8 +27,8 @@ t.test('a name may have several keys, so that a key can be changed without a gap
 t.test('a wrong file is refused with the number of the line, and the line is not repeated', async (t) => {
   const good = `alice:${hash('a')}`;
   for (const [text, message] of [
-    ['', /^it has no key$/],
-    ['# nobody', /^it has no key$/],
+    ['', /^it has no key: add a line name:sha256$/],
+    ['# nobody', /^it has no key: add a line name:sha256$/],
     [`${good}\nbob:the-key-itself`, /^line 2 is not name:sha256, 64 hexadecimal digits/],
     [`${good}\n\nbob`, /^line 3 /],
     [`b ob:${hash('b')}`, /^line 1 /],

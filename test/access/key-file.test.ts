@@ -31,7 +31,7 @@ async function opened(parts: KeyFileParts, path = '/nowhere') {
 
 /** Gives one text after the other, the last for ever. */
 function texts(...all: string[]) {
-  return async () => (all.length > 1 ? (all.shift() as string) : (all[0] as string));
+  return async () => (all.length > 1 ? (all.shift() as string) : all[0]);
 }
 
 const wait = async () => {};
@@ -74,7 +74,7 @@ t.test(
     await file.check();
     await file.check();
     t.equal(names(), 'donefalse');
-    t.same(news, ['it changes whenever it is read']);
+    t.same(news, ['it changed at every read: rename a complete file over it']);
     settled = true;
     await file.check();
     t.equal(names(), 'donetrue');
@@ -137,7 +137,7 @@ t.test(
     const service = await start({ API_KEYS_FILE: path });
     renameSync(pipe, path);
     // Looked at every 5 seconds.
-    while (!service.lines.some(({ msg }) => String(msg).startsWith('the key file is wrong'))) {
+    while (!service.lines.some(({ msg }) => String(msg).startsWith('the key file is invalid'))) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     service.child.kill('SIGTERM');

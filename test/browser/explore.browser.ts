@@ -157,15 +157,15 @@ t.test('bias and variance are those of the gradients that the service sends', as
   const { grad_logits } = await ask<{ grad_logits: number[][] }>('/sample/vjp', body);
   const weights = logits.map(Math.exp);
   const p = weights.map((weight) => weight / weights.reduce((sum, value) => sum + value));
-  const exact = p.map((value, k) => value * ((k === 0 ? 1 : 0) - (p[0] as number)));
-  const means = exact.map((_, k) => grad_logits.reduce((sum, row) => sum + (row[k] as number), 0) / 512);
-  const squares = grad_logits.flatMap((row) => row.map((value, k) => (value - (means[k] as number)) ** 2));
+  const exact = p.map((value, k) => value * ((k === 0 ? 1 : 0) - p[0]));
+  const means = exact.map((_, k) => grad_logits.reduce((sum, row) => sum + row[k], 0) / 512);
+  const squares = grad_logits.flatMap((row) => row.map((value, k) => (value - means[k]) ** 2));
   const variance = squares.reduce((sum, value) => sum + value) / 511;
-  const bias = Math.hypot(...means.map((mean, k) => mean - (exact[k] as number)));
+  const bias = Math.hypot(...means.map((mean, k) => mean - exact[k]));
   const shown = (await rowsOf(page, 'gradient')).find(([temperature]) => temperature === '0.1')?.map(Number) ?? [];
   // Three significant digits err by at most 0.5 in the third, less than 0.005 of the value.
   for (const [at, value] of [variance, Math.sqrt(variance), bias, Math.sqrt(variance / 512)].entries()) {
-    t.ok(Math.abs((shown[at + 1] as number) - value) <= 0.005 * value, `${shown[at + 1]} is ${value}`);
+    t.ok(Math.abs(shown[at + 1] - value) <= 0.005 * value, `${shown[at + 1]} is ${value}`);
   }
   await context.close();
 });
@@ -206,15 +206,15 @@ t.test('copying curl gives a command that returns the numbers shown', async (t) 
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number));
-  const wins = (await numbersOf(page, 'frequency')).map(([count]) => count as number);
+  const wins = (await numbersOf(page, 'frequency')).map(([count]) => count);
   t.same(
     counted.map(([count, category]) => [category, count]),
     [...wins.entries()].filter(([, count]) => count > 0),
   );
   const gradients = JSON.parse(await copied('gradient', 0)).grad_logits as number[][];
-  const mean = (k: number) => gradients.reduce((sum, row) => sum + (row[k] as number), 0) / gradients.length;
+  const mean = (k: number) => gradients.reduce((sum, row) => sum + row[k], 0) / gradients.length;
   const variance = gradients[0]
-    ?.map((_, k) => gradients.reduce((sum, row) => sum + ((row[k] as number) - mean(k)) ** 2, 0) / 511)
+    ?.map((_, k) => gradients.reduce((sum, row) => sum + (row[k] - mean(k)) ** 2, 0) / 511)
     .reduce((sum, value) => sum + value) as number;
   const own = (await rowsOf(page, 'gradient')).find(([temperature]) => temperature === '0.3') ?? [];
   t.ok(Math.abs(Number(own[1]) - variance) <= 0.005 * variance, `variance ${own[1]} is ${variance}`);

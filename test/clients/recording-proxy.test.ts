@@ -21,7 +21,7 @@ t.test('what each connection sends is kept apart, and the server hears and answe
     t.ok(Buffer.concat(chunks).equals(bytes));
   }
   t.same(
-    proxy.sent().map((bytes, at) => bytes.equals(sent[at] as Buffer)),
+    proxy.sent().map((bytes, at) => bytes.equals(sent[at])),
     [true, true],
   );
   const open = connect(port, '127.0.0.1');

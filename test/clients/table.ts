@@ -16,11 +16,11 @@ export function tableOf(shown: readonly Shown[], versions: Readonly<Record<strin
     what,
     ...clients.map((client) => cellOf(shown.find((item) => item.what === what && item.client === client))),
   ]);
-  const lines = [['', ...clients], ['', ...clients.map((client) => versions[client] as string)], ...rows];
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => (line[column] as string).length))) ?? [];
+  const lines = [['', ...clients], ['', ...clients.map((client) => versions[client])], ...rows];
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column].length))) ?? [];
   const text = lines.map((line) =>
     line
-      .map((cell, column) => cell.padEnd(widths[column] as number))
+      .map((cell, column) => cell.padEnd(widths[column]))
       .join('  ')
       .trimEnd(),
   );

@@ -42,8 +42,8 @@ t.test('counters are read as rates, histograms by their series, gauges as they a
   for (const { targets = [], title } of dashboard.panels) {
     for (const { expr } of targets) {
       for (const [, before, name] of expr.matchAll(/(.{0,9})\b((?:gumbel|nodejs|process)_[a-z0-9_]+)/g)) {
-        const type = types.get(name as string);
-        const changing = /(rate|increase)\($/.test(before as string);
+        const type = types.get(name);
+        const changing = /(rate|increase)\($/.test(before);
         t.equal(changing, type === undefined || type === 'counter', `${title}: ${expr}`);
       }
     }
@@ -68,7 +68,7 @@ t.test('panels have ids of their own, a query each, and do not overlap', async (
 t.test('every variable that a query uses is defined', async (t) => {
   const defined = new Set(dashboard.templating.list.map(({ name }) => name));
   for (const [, name] of JSON.stringify(dashboard).matchAll(/\$\{?([a-z]+)\b/g)) {
-    if (!defined.has(name as string)) t.fail(`$${name} is not defined`);
+    if (!defined.has(name)) t.fail(`$${name} is not defined`);
   }
   t.same([...defined], ['datasource', 'job', 'instance']);
 });

@@ -18,7 +18,7 @@ const documents = ['README.md', ...readdirSync(new URL('docs', root)).map((file)
 /** The commands of a document as they would be pasted, a block each, with continued lines joined. */
 function blocksOf(text: string): string[][] {
   return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) =>
-    (block as string)
+    block
       .replace(/\\\n\s*/g, '')
       .trim()
       .split('\n'),
@@ -54,7 +54,7 @@ t.test('what is built has a tag, and what is run, loaded or pushed was built by 
     for (const command of blocksOf(read(document)).flat()) {
       const build = /^docker build\b.*?--tag (\S+)/.exec(command);
       if (/^docker build\b/.test(command)) t.ok(build, `${document}: ${command}`);
-      if (build) built.add(build[1] as string);
+      if (build) built.add(build[1]);
       t.equal(/--target cuda\b/.test(command), build?.[1] === cudaImage, `${document}: ${command}`);
       const used = /^(?:docker (?:run|push)|kind load docker-image)\b.*?(gumbel-sampler\S*)/.exec(command)?.[1];
       if (used) t.ok(built.has(used), `${document}: ${used} was built`);

@@ -69,7 +69,7 @@ const withDeployment = Object.keys(folders).filter((folder) => folders[folder]?.
 function deploymentOf(folder: string) {
   const { spec } = only<Deployment>(folder, 'Deployment');
   const pod = spec?.template.spec as PodSpec;
-  return { spec, pod, labels: spec?.template.metadata?.labels ?? {}, container: pod.containers[0] as Container };
+  return { spec, pod, labels: spec?.template.metadata?.labels ?? {}, container: pod.containers[0] };
 }
 
 /**
@@ -85,7 +85,7 @@ function environmentOf(container: Container, data: ConfigMap['data'] = {}): Reco
 function pods(): [folder: string, container: Container, pod: Partial<PodSpec>, environment: Record<string, string>][] {
   const [runtimeContainer] = only<ServingRuntime>('overlays/kserve', 'ServingRuntime').spec.containers;
   const { predictor } = only<InferenceService>('overlays/kserve', 'InferenceService').spec;
-  const kserve = runtimeContainer as Container;
+  const kserve = runtimeContainer;
   return [
     ...withDeployment.map((folder) => {
       const { container, pod } = deploymentOf(folder);

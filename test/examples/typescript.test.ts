@@ -17,6 +17,6 @@ t.test('the loss of the TypeScript example falls below what one step of counting
   const { stdout } = await promisify(execFile)(process.execPath, [example, url, '100']);
   const losses = lossesOf(stdout);
   t.equal(losses.length, 6);
-  t.ok((losses[0] as number) > 0.36, 'starts at the uniform distribution');
+  t.ok(losses[0] > 0.36, 'starts at the uniform distribution');
   t.ok((losses.at(-1) as number) < lossBound, `ends at ${losses.at(-1)}, below ${lossBound}`);
 });

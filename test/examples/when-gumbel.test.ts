@@ -53,11 +53,8 @@ t.test('softmax learns the best hybrid voice and no better; samples learn both s
   // 0.0005.
   const rounding = 0.0005 + 1e-9;
   const scatter = 0.2 * 0.05 ** 2;
-  t.ok(Math.abs((place as number) - best.t) < rounding + 0.0001, `the place ${place}, derived ${best.t}`);
-  t.ok(
-    Math.abs((floor as number) - best.distance) < rounding + scatter,
-    `the distance ${floor}, derived ${best.distance}`,
-  );
+  t.ok(Math.abs(place - best.t) < rounding + 0.0001, `the place ${place}, derived ${best.t}`);
+  t.ok(Math.abs(floor - best.distance) < rounding + scatter, `the distance ${floor}, derived ${best.distance}`);
 
   const judged = (name: string) =>
     new RegExp(
@@ -69,16 +66,13 @@ t.test('softmax learns the best hybrid voice and no better; samples learn both s
   // The mean of 140 recordings strays from its speaker, along the line between the two, by 0.05 / sqrt(80 * 140) =
   // 0.0005, that of 60 by 0.0007. The hybrid moves by 1.09 of the first and 0.09 of the second, and the distance by at
   // most 0.51 of each: five times that is below 0.006.
-  t.ok(
-    Math.abs((softmax[3] as number) - best.t) < 0.006 + rounding,
-    `the hybrid lies at ${softmax[3]}, derived ${best.t}`,
-  );
-  const strays = Math.abs((softmax[4] as number) - best.distance);
+  t.ok(Math.abs(softmax[3] - best.t) < 0.006 + rounding, `the hybrid lies at ${softmax[3]}, derived ${best.t}`);
+  const strays = Math.abs(softmax[4] - best.distance);
   t.ok(strays < 0.006 + scatter + rounding, `at the distance ${softmax[4]}, derived ${best.distance}`);
-  const [low, high, neither] = samples as [number, number, number];
+  const [low, high, neither] = samples;
   t.equal(neither, 0, 'every sample is a speaker');
   t.ok(low > 50 && high > 20, `the low voice is the frequent one: ${low}, ${high}`);
-  t.ok((samples[4] as number) < (floor as number), `${samples[4]} is nearer than any single voice`);
+  t.ok(samples[4] < floor, `${samples[4]} is nearer than any single voice`);
 });
 
 t.test(
@@ -88,11 +82,11 @@ t.test(
     if (output === undefined) return;
     const [compared, apart] = numbersIn(t, output, /losses of the first (\d+) steps differ by at most (\S+)/);
     t.equal(compared, 100, 'a hundred steps are compared');
-    t.ok((apart as number) < 1e-3, `losses differ by ${apart}`);
+    t.ok(apart < 1e-3, `losses differ by ${apart}`);
     const [first] = numbersIn(t, output, /step +0 +loss: samples +(\S+),/);
     // An untrained network leaves each of 64 pixels at about 1/2: 64 log 2 nats, and the KL of nearly uniform
     // posteriors.
-    t.ok(Math.abs((first as number) - 64 * Math.LN2) < 1, `starts at ${first}`);
+    t.ok(Math.abs(first - 64 * Math.LN2) < 1, `starts at ${first}`);
     const [samples, constant, softmax] = ['samples', 'always', 'softmax'].map(
       (name) => numbersIn(t, output, new RegExp(`^(?:trained on|same image) ${name} +(\\S+)$`, 'm'))[0],
     ) as [number, number, number];
@@ -107,8 +101,8 @@ t.test('the softmax actor is promised what no road can give; the actor of sample
   const optimum = [0.45, 0.42, 0.4, 0.35].reduce((sum, open) => sum + open ** 2 / 4, 0);
   const judged = (name: string) =>
     new RegExp(`^${name} +promised (\\S+), arrives by lot (\\S+), greedily (\\S+)$`, 'm');
-  const softmax = numbersIn(t, output, judged('softmax')) as [number, number, number];
-  const samples = numbersIn(t, output, judged('samples')) as [number, number, number];
+  const softmax = numbersIn(t, output, judged('softmax'));
+  const samples = numbersIn(t, output, judged('samples'));
   // The maximum of <a, u> <a, v> is 1/4 wherever u and v add up to less than 1 on the third road. Half of the last
   // digit printed.
   t.ok(softmax[0] > optimum && softmax[0] <= 0.25005, `softmax is promised ${softmax[0]}`);

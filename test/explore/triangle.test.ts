@@ -14,7 +14,7 @@ t.test('the grid covers the simplex once, and its centres are samples that the s
   const cells = grid();
   t.equal(cells.length, 900);
   const area = ([a, b, c]: readonly (readonly number[])[]) => {
-    const [p, q, r] = [a, b, c].map((corner) => placeOf(corner as number[], 1));
+    const [p, q, r] = [a, b, c].map((corner) => placeOf(corner, 1));
     return p && q && r ? Math.abs((q.x - p.x) * (r.y - p.y) - (r.x - p.x) * (q.y - p.y)) / 2 : 0;
   };
   const total = cells.reduce((sum, { corners }) => sum + area(corners), 0);

@@ -85,7 +85,7 @@ t.test('a reply outside the contract is noticed', async (t) => {
   t.match(judge(errorReply(503, problem), 'POST').wrong, 'no Retry-After');
   t.match(judge(errorReply(429, problem, retry), 'POST').wrong, 'status 429');
   t.match(judge(errorReply(503, { ...problem, detail: 'zq7canary' }, retry), 'POST').wrong, 'words of the request');
-  const named = { pointer: '/zq7canary', message: '"zq7canary" is no field here; there are x' };
+  const named = { pointer: '/zq7canary', message: '"zq7canary" is not a field here; the fields are x' };
   t.equal(judge(errorReply(503, { ...problem, errors: [named] }, retry), 'POST').wrong, undefined);
   const repeated = { pointer: '/x', message: 'must not be zq7canary' };
   t.match(judge(errorReply(503, { ...problem, errors: [repeated] }, retry), 'POST').wrong, 'words of the request');

@@ -84,7 +84,7 @@ function folderFor(client: string): string {
 /** Whether every command ends with 0; what the first other one printed is printed. */
 function works(client: string, url: string): boolean {
   const cwd = folderFor(client);
-  for (const [command, ...args] of (clients[client] as (url: string) => readonly Command[])(url)) {
+  for (const [command, ...args] of clients[client](url)) {
     const { status, stdout, stderr, error } = spawnSync(command, args, {
       cwd,
       encoding: 'utf8',

@@ -92,7 +92,7 @@ t.test('idle connections are told their whole time until the table is three quar
   const told: (string | undefined)[] = [];
   const clients: RawClient[] = [];
   for (let client = 0; client < connectionsMax; client++) {
-    const [next] = (await fill(port, 1, get('/livez'))) as [RawClient];
+    const [next] = await fill(port, 1, get('/livez'));
     clients.push(next);
     told.push(/keep-alive: timeout=(\d+)/i.exec(next.received)?.[1]);
   }

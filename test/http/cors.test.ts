@@ -22,9 +22,9 @@ async function headersOf(port: number, text: string): Promise<Record<string, str
   const lines = head
     .split('\r\n')
     .slice(1)
-    .map((line) => line.split(/: (.*)/s) as [string, string]);
+    .map((line) => line.split(/: (.*)/s));
   return {
-    status: head.split(' ')[1] as string,
+    status: head.split(' ')[1],
     ...Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), value])),
   };
 }

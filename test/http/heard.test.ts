@@ -28,7 +28,7 @@ const stubborn: Client = (url, headers, chunked) =>
     const finish = () => sent && status !== undefined && resolve(status);
     client.on('response', (response) => {
       response.resume();
-      status = response.statusCode as number;
+      status = response.statusCode;
       finish();
     });
     client.on('error', reject);

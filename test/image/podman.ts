@@ -158,7 +158,7 @@ function untilServing(child: ChildProcess, exit: Promise<number>): Promise<strin
     });
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       const address = /serving at (http:[^\s"]+)/.exec(line);
-      if (address) resolve(address[1] as string);
+      if (address) resolve(address[1]);
     });
     exit.then((code) => reject(new Error(`The container ended with ${code}: ${errors}`)));
   });

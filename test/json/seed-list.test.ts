@@ -21,10 +21,10 @@ function expected(values: readonly unknown[]): unknown {
     typeof value === 'number'
       ? Number.isSafeInteger(value) && value >= 0
       : /^(0|[1-9][0-9]{0,19})$/.test(value) && BigInt(value) < 2n ** 64n;
-  const wrong = values.flatMap((value, row) => (isSeed(value as number) ? [] : [row]));
+  const wrong = values.flatMap((value, row) => (isSeed(value) ? [] : [row]));
   if (wrong.length > 0) return { wrong };
   const words = values.flatMap((value) => {
-    const seed = BigInt(value as number);
+    const seed = BigInt(value);
     return [Number(seed & 0xffffffffn), Number(seed >> 32n)];
   });
   return { words, json: JSON.stringify(values) };

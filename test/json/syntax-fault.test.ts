@@ -22,12 +22,12 @@ function failure(body: string | Buffer): MalformedJsonError {
   throw new Error(`This was accepted: ${body}`);
 }
 
-const noNumber = /write null for a category that must never be drawn/;
+const noNumber = /send null for a category that must never be drawn/;
 
 /** [what is wrong, body, byte, what the message says] */
 const mistakes: readonly (readonly [string, string, number, ...RegExp[]])[] = [
-  ['NaN', '{"logits": [1,NaN]}', 14, /there is NaN in place of a value/, noNumber],
-  ['nan', '{"logits": [nan, 1]}', 12, /there is nan in place of a value or "\]"/, noNumber],
+  ['NaN', '{"logits": [1,NaN]}', 14, /there is NaN where a value/, noNumber],
+  ['nan', '{"logits": [nan, 1]}', 12, /there is nan where a value or "\]"/, noNumber],
   ['Infinity', '{"logits": [Infinity]}', 12, /there is Infinity/, noNumber],
   ['-Infinity', '{"logits": [1, -Infinity]}', 15, /there is -Infinity/, noNumber],
   ['-inf', '{"logits": [1, -inf]}', 15, /there is -inf/, noNumber],
@@ -36,51 +36,51 @@ const mistakes: readonly (readonly [string, string, number, ...RegExp[]])[] = [
   ['NaN as a temperature', '{"logits": [1], "temperature": NaN}', 31, noNumber],
   ['NaN in a tensor', '{"inputs": [{"data": [1, NaN]}]}', 25, noNumber],
   ['NaN among seeds', '{"seed": [1, NaN]}', 13, noNumber],
-  ['a trailing comma in an array', '{"logits": [1,2,]}', 16, /there is "\]"/, /no comma behind the last entry/],
-  ['a trailing comma in an object', '{"logits": [1,2],}', 17, /there is "\}"/, /no comma behind the last field/],
+  ['a trailing comma in an array', '{"logits": [1,2,]}', 16, /there is "\]"/, /not allow a comma after the last entry/],
+  [
+    'a trailing comma in an object',
+    '{"logits": [1,2],}',
+    17,
+    /there is "\}"/,
+    /not allow a comma after the last field/,
+  ],
   ['a comment', '{"logits": [1] // one\n}', 15, /there is "\/"/, /no comments/],
   ['a comment in an array', '{"logits": [1, /* two */ 2]}', 15, /no comments/],
   ['a comment in front', '# a draw\n{"logits": [1]}', 0, /no comments/],
-  ['single quotes', "{'logits': [1]}", 1, /there is "'" in place of a field name in double quotes/],
-  ['a bare name', '{logits: [1]}', 1, /there is "l" in place of a field name in double quotes or "\}"/],
-  ['a body that is cut off', '{"logits": [1, 2', 16, /there is the end of the body in place of "," or "\]"/, /cut off/],
-  ['a body cut in a string', '{"noise": "gum', 14, /in place of the closing quote/, /cut off/],
-  ['a body cut in a word', '{"hard": tru', 12, /in place of true/, /cut off/],
-  ['a body cut behind a colon', '{"hard":', 8, /in place of a value/, /cut off/],
-  ['nothing but white space', '  \n', 3, /the end of the body in place of a value/],
+  ['single quotes', "{'logits': [1]}", 1, /there is "'" where a field name in double quotes/],
+  ['a bare name', '{logits: [1]}', 1, /there is "l" where a field name in double quotes or "\}"/],
+  ['a body that is cut off', '{"logits": [1, 2', 16, /there is the end of the body where "," or "\]"/, /cut off/],
+  ['a body cut in a string', '{"noise": "gum', 14, /where the closing quote/, /cut off/],
+  ['a body cut in a word', '{"hard": tru', 12, /where true/, /cut off/],
+  ['a body cut behind a colon', '{"hard":', 8, /where a value/, /cut off/],
+  ['nothing but white space', '  \n', 3, /the end of the body where a value/],
   ['None', '{"logits": [None]}', 12, /there is None/, /spells it null/],
   ['True', '{"logits": [1], "hard": True}', 24, /there is True/, /spells it true/],
   ['undefined', '{"seed": undefined}', 9, /there is undefined/, /spells it null/],
   ['a plus', '{"logits": [+1]}', 12, /there is "\+"/, /no plus sign/],
-  ['a leading zero', '{"logits": [01]}', 13, /there is "1" in place of "," or "\]"/, /no leading zeros/],
+  ['a leading zero', '{"logits": [01]}', 13, /there is "1" where "," or "\]"/, /no leading zeros/],
   ['a leading point', '{"logits": [.5]}', 12, /there is "\."/, /begin with a digit/],
-  ['a point and nothing', '{"logits": [1.]}', 14, /there is "\]" in place of a digit/],
-  ['an exponent and nothing', '{"logits": [1e]}', 14, /in place of a digit/],
-  ['a minus and nothing', '{"logits": [-]}', 13, /in place of a digit/],
-  ['a misspelt word', '{"hard": falsy}', 13, /there is "y" in place of false/],
-  ['two values', '{"logits": [1 2]}', 14, /there is "2" in place of "," or "\]"/],
-  ['a missing colon', '{"logits" [1]}', 10, /there is "\[" in place of ":"/],
-  ['the wrong bracket', '{"logits": [1}', 13, /there is "\}" in place of "," or "\]"/],
-  ['a line break in a string', '{"noise": "gum\nbel"}', 14, /there is the byte 0x0a in place of an escape/],
-  ['an unknown escape', '{"noise": "\\x"}', 12, /there is "x" in place of one of/],
+  ['a point and nothing', '{"logits": [1.]}', 14, /there is "\]" where a digit/],
+  ['an exponent and nothing', '{"logits": [1e]}', 14, /where a digit/],
+  ['a minus and nothing', '{"logits": [-]}', 13, /where a digit/],
+  ['a misspelt word', '{"hard": falsy}', 13, /there is "y" where false/],
+  ['two values', '{"logits": [1 2]}', 14, /there is "2" where "," or "\]"/],
+  ['a missing colon', '{"logits" [1]}', 10, /there is "\[" where ":"/],
+  ['the wrong bracket', '{"logits": [1}', 13, /there is "\}" where "," or "\]"/],
+  ['a line break in a string', '{"noise": "gum\nbel"}', 14, /there is the byte 0x0a where an escape/],
+  ['an unknown escape', '{"noise": "\\x"}', 12, /there is "x" where one of/],
   ['a short escape', '{"noise": "\\u12"}', 15, /four hexadecimal digits/],
-  [
-    'text behind the body',
-    '{"logits": [1]} x',
-    16,
-    /there is "x" in place of the end of the body/,
-    /nothing behind it/,
-  ],
-  ['two bodies', '{"logits": [1]}\n{"logits": [1]}', 16, /nothing behind it/],
-  ['bytes beyond ASCII before it', '{"é": 1, "b": é}', 15, /there is "é" in place of a value/],
-  ['no JSON at all', '<html>', 0, /there is "<" in place of a value/],
+  ['text behind the body', '{"logits": [1]} x', 16, /there is "x" where the end of the body/, /nothing after it/],
+  ['two bodies', '{"logits": [1]}\n{"logits": [1]}', 16, /nothing after it/],
+  ['bytes beyond ASCII before it', '{"é": 1, "b": é}', 15, /there is "é" where a value/],
+  ['no JSON at all', '<html>', 0, /there is "<" where a value/],
 ];
 
 for (const [title, body, position, ...texts] of mistakes) {
   t.test(`${title}: the byte, what is there and what should be`, async (t) => {
     const error = failure(body);
     t.equal(error.position, position);
-    t.match(error.message, `at byte ${position}, the first being 0,`);
+    t.match(error.message, `at byte ${position}, counted from 0,`);
     for (const text of texts) t.match(error.message, text);
   });
 }
@@ -92,15 +92,15 @@ t.test('the same in arrays that are too long for JSON.parse, whatever they hold'
   for (const [before, wrong, offset, text] of [
     [`{"logits": [${many}`, 'NaN]}', 0, noNumber],
     [`{"logits": [${many}`, '-Infinity]}', 0, noNumber],
-    [`{"logits": [${many}`, ']}', 0, /no comma behind the last entry/],
+    [`{"logits": [${many}`, ']}', 0, /not allow a comma after the last entry/],
     [`{"logits": [${many}`, '01]}', 1, /no leading zeros/],
-    [`{"logits": [${many}`, '1 2]}', 2, /in place of "," or "\]"/],
+    [`{"logits": [${many}`, '1 2]}', 2, /where "," or "\]"/],
     [`{"logits": [${many}`, '1', 1, /cut off/],
-    [`{"logits": [${many}`, 'nul]}', 3, /in place of null/],
+    [`{"logits": [${many}`, 'nul]}', 3, /where null/],
     [`{"seed": [${strings}`, 'NaN]}', 0, noNumber],
     [`{"inputs": [{"data": [${many}`, 'nan]}]}', 0, noNumber],
-    [`{"logits": [${many}1]`, "'a': 1}", 0, /in place of "," or "\}"/],
-    [`{"logits": [${many}1]} `, many, 0, /nothing behind it/],
+    [`{"logits": [${many}1]`, "'a': 1}", 0, /where "," or "\}"/],
+    [`{"logits": [${many}1]} `, many, 0, /nothing after it/],
     ['', `{'logits': [${many}1]}`, 1, /in double quotes/],
   ] as const) {
     const error = failure(before + wrong);
@@ -136,7 +136,7 @@ t.test('other encodings are named', async (t) => {
   t.match(failure(Buffer.from([0, 0, 0, 0x7b])).message, /UTF-32/);
   const latin1 = failure(Buffer.from('{"a": "é"}', 'latin1'));
   t.equal(latin1.position, 7);
-  t.match(latin1.message, /not UTF-8: at byte 7, the first being 0, there is the byte 0xe9/);
+  t.match(latin1.message, /not UTF-8: at byte 7, counted from 0, there is the byte 0xe9/);
   t.equal(failure(Buffer.concat([Buffer.from('{"a": "é\ufffd'), Buffer.of(0xff), Buffer.from('"}')])).position, 12);
 });
 

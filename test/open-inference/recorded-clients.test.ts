@@ -66,7 +66,7 @@ async function drawn({ path, bodies = [] }: Exchange['equals'], name: string, ki
 }
 
 function bits({ buffer, byteOffset, byteLength }: Numbers): string {
-  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('hex');
+  return Buffer.from(buffer, byteOffset, byteLength).toString('hex');
 }
 
 for (const { client, version, what, equals, request: base64 } of exchanges) {

@@ -25,7 +25,7 @@ t.test('a process that is killed under load takes its own requests with it, and 
   t.ok(before > 0);
   const [victim] = childrenOf(child.pid as number);
   process.kill(victim as number, 'SIGKILL');
-  await until('it is replaced', () => lines.some(({ msg }) => String(msg).startsWith('a process serves in the place')));
+  await until('it is replaced', () => lines.some(({ msg }) => String(msg).startsWith('a process replaces a lost one')));
   t.match(
     lines.find(({ msg }) => msg === 'a process was lost'),
     { level: 50, pid: victim, how: 'signal SIGKILL' },
@@ -51,7 +51,7 @@ t.test('a stuck worker ends its process alone', async (t) => {
     return lines.some(({ msg }) => String(msg).startsWith('a worker thread is stuck'));
   });
   t.equal((await stuck).status, 503);
-  await until('it is replaced', () => lines.some(({ msg }) => String(msg).startsWith('a process serves in the place')));
+  await until('it is replaced', () => lines.some(({ msg }) => String(msg).startsWith('a process replaces a lost one')));
   t.equal(childrenOf(child.pid as number).filter((pid) => pids.includes(pid)).length, 1);
   t.equal((await post(url, { logits: [1] })).status, 200);
   child.kill('SIGTERM');
@@ -75,7 +75,7 @@ t.test('a process whose event loop stands still holds up neither metrics nor oth
     4,
     'a connection that it did not take goes to another',
   );
-  await until('it is replaced', () => lines.some(({ msg }) => String(msg).startsWith('a process serves in the place')));
+  await until('it is replaced', () => lines.some(({ msg }) => String(msg).startsWith('a process replaces a lost one')));
   child.kill('SIGTERM');
   t.same(await exit, [0, null]);
 });
@@ -106,7 +106,7 @@ t.test('a start that fails says what one process says, with its code', async (t)
   t.same(await keys.exit, [78, null]);
   t.match(keys.stderr(), /^gumbel-sampler cannot start: API_KEYS_FILE is "\/nonexistent", but .*\n$/);
   t.same(await gpu.exit, [78, null]);
-  t.match(gpu.stderr(), /^gumbel-sampler cannot start: PROCESSES is 2, but a GPU is used by one process.*\n$/);
+  t.match(gpu.stderr(), /^gumbel-sampler cannot start: PROCESSES is 2, but only one process can use a GPU.*\n$/);
   taken.child.kill('SIGTERM');
   t.same(await taken.exit, [0, null]);
 });

@@ -1,4 +1,4 @@
-/** No line of a comment or a document is longer than 120 columns: the formatter wraps code, and neither of these. */
+/** No line of a comment is longer than 120 columns: the formatter wraps code only. links.test.ts checks documents. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,6 @@ import t, { type Test } from 'tap';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const columnsMax = 120;
 const codeFolders = ['src', 'test', 'bench', 'faults', 'scripts', 'explore', 'examples'];
-const documentFolders = [...codeFolders, 'docs', 'deploy', '.github'];
 
 function filesBelow(folders: readonly string[], name: RegExp): string[] {
   return folders
@@ -23,16 +22,6 @@ const isLong = (line: string) => [...line].length > columnsMax && !hasUrl(line);
 
 /** Whether a line is a comment, or code with one behind it; a string that holds slashes is no comment. */
 const isComment = (line: string) => /^\s*(\/\/|\/\*|\*[ /])/.test(line) || /^[^'"`]*\s\/\/ /.test(line);
-
-/** Lines of a document that are wrapped: neither code nor tables. */
-function proseOf(text: string): [at: number, line: string][] {
-  let isCode = false;
-  return [...text.split('\n').entries()].filter(([, line]) => {
-    const isFence = /^\s*(```|~~~)/.test(line);
-    if (isFence) isCode = !isCode;
-    return !isFence && !isCode && !/^\s*\|/.test(line);
-  });
-}
 
 function check(t: Test, path: string, lines: readonly (readonly [at: number, line: string])[]): void {
   const long = lines.filter(([, line]) => isLong(line));
@@ -50,11 +39,4 @@ t.test('comments', async (t) => {
       [...lines.entries()].filter(([, line]) => isComment(line)),
     );
   }
-});
-
-t.test('documents', async (t) => {
-  const inRoot = readdirSync(root).filter((name) => name.endsWith('.md'));
-  const files = [...inRoot, ...filesBelow(documentFolders, /\.md$/)];
-  t.ok(files.length > 15);
-  for (const path of files) check(t, path, proseOf(readFileSync(join(root, path), 'utf8')));
 });

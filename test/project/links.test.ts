@@ -1,4 +1,7 @@
-/** Every relative link of a Markdown document leads to a file of the repository, and its anchor to a heading of that file. */
+/**
+ * Every relative link of a Markdown document leads to a file of the repository, and its anchor to a heading of that
+ * file.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 

@@ -15,7 +15,7 @@ t.teardown(service.close);
 
 /** The bytes that printf makes of octal escapes. */
 function octal(escapes: string): Buffer {
-  return Buffer.from([...escapes.matchAll(/\\([0-7]{3})/g)].map(([, digits]) => Number.parseInt(digits as string, 8)));
+  return Buffer.from([...escapes.matchAll(/\\([0-7]{3})/g)].map(([, digits]) => Number.parseInt(digits, 8)));
 }
 
 t.test('the binary exchange gives the JSON and the bytes printed below it', async (t) => {

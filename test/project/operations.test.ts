@@ -8,7 +8,7 @@ import { isProblemCode, problemKind } from '../../src/errors.js';
 const text = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
 
 t.test('every variable it names exists, and the defaults of its table are those of the service', async (t) => {
-  const names = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+|WORKERS)`/g)].map(([, name]) => name as string);
+  const names = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+|WORKERS)`/g)].map(([, name]) => name);
   for (const name of names) t.ok(Object.hasOwn(options, name), name);
   const rows = [...text.matchAll(/^\| [^|]+ \| `([A-Z_]+)` \| (\d+) \|/gm)];
   t.ok(rows.length >= 15);
@@ -19,8 +19,8 @@ t.test('every status it names with a code is the status of that code', async (t)
   const named = [...text.matchAll(/\b([45]\d\d) `([a-z-]+)`/g)];
   t.ok(named.length > 10);
   for (const [, status, code] of named) {
-    t.ok(isProblemCode(code as string), code);
-    if (isProblemCode(code as string)) t.equal(problemKind(code as never).status, Number(status), code);
+    t.ok(isProblemCode(code), code);
+    if (isProblemCode(code)) t.equal(problemKind(code).status, Number(status), code);
   }
 });
 

@@ -1,4 +1,6 @@
-/** The tree in docs/design.md is `src`: every folder and every TypeScript file but AssemblyScript, no more and no less. */
+/**
+ * The tree in docs/design.md is `src`: every folder and every TypeScript file but AssemblyScript, no more and no less.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 

@@ -31,8 +31,8 @@ t.test('every output of a seed agrees with the others', async (t) => {
     const hard = (await service.sample({ ...draw, hard: true })).reply as unknown as Outputs;
     if (JSON.stringify(hard.indices) !== JSON.stringify(soft.indices)) return false;
     return soft.samples.every((sample, s) => {
-      const index = soft.indices[s] as number;
-      const logSamples = soft.log_samples[s] as (number | null)[];
+      const index = soft.indices[s];
+      const logSamples = soft.log_samples[s];
       const oneHot = sample.map((_, k) => (k === index ? 1 : 0));
       return (
         sample[index] === Math.max(...sample) &&
@@ -40,7 +40,7 @@ t.test('every output of a seed agrees with the others', async (t) => {
         soft.top_indices[s]?.length === new Set(soft.top_indices[s]).size &&
         soft.top_indices[s]?.every((k) => draw.logits[k] !== null) &&
         JSON.stringify(hard.samples[s]) === JSON.stringify(oneHot) &&
-        sample.every((y, k) => agrees(y, logSamples[k] as number | null, draw.temperature))
+        sample.every((y, k) => agrees(y, logSamples[k], draw.temperature))
       );
     });
   });

@@ -35,7 +35,7 @@ async function counts(logits: readonly number[], samples: number, seed: number):
     makeJob({ categories: logits.length, logits: Float32Array.from(logits), samples, seed, outputs: indicesOnly }),
   );
   const result = logits.map(() => 0);
-  for (const index of indices ?? []) (result[index] as number) += 1;
+  for (const index of indices ?? []) result[index] += 1;
   return result;
 }
 
@@ -54,8 +54,8 @@ t.test('how often each category wins follows softmax(logits), by chi-square', as
   ] as const) {
     const expected = softmax(logits).map((p) => p * samples);
     const observed = await counts(logits, samples, seed);
-    const statistic = expected.reduce((sum, e, k) => sum + ((observed[k] as number) - e) ** 2 / e, 0);
-    const bound = quantiles[logits.length - 1] as number;
+    const statistic = expected.reduce((sum, e, k) => sum + (observed[k] - e) ** 2 / e, 0);
+    const bound = quantiles[logits.length - 1];
     t.ok(statistic < bound, `logits ${logits}: chi-square ${statistic.toFixed(2)} < ${bound}`);
   }
 });
@@ -68,9 +68,9 @@ t.test('neighbouring rows, samples and seeds are independent, by chi-square on p
   const bySamples = await indicesOf(1, 2 * pairs, 2);
   const [seed3, seed4] = [await indicesOf(1, pairs, 3), await indicesOf(1, pairs, 4)];
   const tables: [string, (at: number) => number][] = [
-    ['rows', (at) => 3 * (byRows[2 * at] as number) + (byRows[2 * at + 1] as number)],
-    ['samples', (at) => 3 * (bySamples[2 * at] as number) + (bySamples[2 * at + 1] as number)],
-    ['seeds', (at) => 3 * (seed3[at] as number) + (seed4[at] as number)],
+    ['rows', (at) => 3 * byRows[2 * at] + byRows[2 * at + 1]],
+    ['samples', (at) => 3 * bySamples[2 * at] + bySamples[2 * at + 1]],
+    ['seeds', (at) => 3 * seed3[at] + seed4[at]],
   ];
   for (const [name, cellOf] of tables) {
     const cells = Array(9).fill(0);
@@ -101,8 +101,7 @@ t.test(
         }),
       );
       const values = Float64Array.from({ length: samples }, (_, at) => {
-        const logit =
-          Math.log((drawn as Float32Array)[2 * at] as number) - Math.log((drawn as Float32Array)[2 * at + 1] as number);
+        const logit = Math.log((drawn as Float32Array)[2 * at]) - Math.log((drawn as Float32Array)[2 * at + 1]);
         return 1 / (1 + Math.exp(difference - tau * logit));
       }).sort();
       const distance = values.reduce((max, u, at) => Math.max(max, (at + 1) / samples - u, u - at / samples), 0);
@@ -121,6 +120,6 @@ t.test('rare categories are drawn as often as they should be: 4 x 10^8 chances o
   const samples = 400_000;
   const gap = Math.log((1 - rare * 1e-7) / 1e-7);
   const observed = await counts([gap, ...Array(rare).fill(0)], samples, 1);
-  const wins = samples - (observed[0] as number);
+  const wins = samples - observed[0];
   t.ok(wins >= 16 && wins <= 67, `${wins} wins where ${(samples * rare * 1e-7).toFixed(1)} are expected`);
 });

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { nextTurn } from '../../src/runtime/event-loop-turns.js';
 import { sumGradients } from '../../src/sampler/gradient.js';
-import type { Job, JobResult, SampleJob } from '../../src/sampler/job.js';
+import type { JobResult, SampleJob } from '../../src/sampler/job.js';
 import { createSampler, type Sampler } from '../../src/sampler/sampler.js';
 import { makeJob } from '../support/jobs.js';
 import { testProvider } from '../support/provider.js';
@@ -103,11 +103,11 @@ t.test('each draw alone, in any batch, in any order, split, with 1 and 2 workers
     const reversed = (await Promise.all(jobs.toReversed().map((job) => two.draw(job)))).toReversed();
     for (const [index, job] of jobs.entries()) {
       const draws = job.rows * job.samples;
-      const whole = bytes(together[index] as JobResult, job.categories, 0, draws);
-      if (!whole.equals(bytes(reversed[index] as JobResult, job.categories, 0, draws))) return false;
+      const whole = bytes(together[index], job.categories, 0, draws);
+      if (!whole.equals(bytes(reversed[index], job.categories, 0, draws))) return false;
       for (let draw = 0; draw < draws; draw++) {
         const alone = await one.draw(single(job, draw % job.rows, Math.floor(draw / job.rows)));
-        const expected = bytes(together[index] as JobResult, job.categories, draw, draw + 1);
+        const expected = bytes(together[index], job.categories, draw, draw + 1);
         if (!expected.equals(bytes(alone, job.categories, 0, 1))) return false;
       }
     }
@@ -198,6 +198,6 @@ t.test('gradients, log-densities and top-k have the same bytes whole and split, 
       t.ok(a && b && Buffer.from(a.slice().buffer).equals(Buffer.from(b.slice().buffer)), `${job.kind} ${name}`);
     }
   }
-  const again = await sumGradients(jobs[0] as Job, split[0] as JobResult, nextTurn);
-  t.same(again, await sumGradients(jobs[0] as Job, whole[0] as JobResult, nextTurn));
+  const again = await sumGradients(jobs[0], split[0], nextTurn);
+  t.same(again, await sumGradients(jobs[0], whole[0], nextTurn));
 });

@@ -65,7 +65,7 @@ t.test('a soft sample is within 1e-6 of the exact one and a row sums to 1 within
     let first = 0;
     for (const [run, [, count]] of given.runs.entries()) {
       for (const value of samples.subarray(first, first + count)) {
-        worst = Math.max(worst, Math.abs(value - (given.samples[run] as number)));
+        worst = Math.max(worst, Math.abs(value - given.samples[run]));
       }
       first += count;
     }
@@ -85,7 +85,7 @@ t.test(
       const { logSamples = new Float32Array(0) } = await draw(given, ['logSamples']);
       let first = 0;
       for (const [run, [, count]] of given.runs.entries()) {
-        const exact = given.log_samples[run] as number;
+        const exact = given.log_samples[run];
         const own = logSamples.subarray(first, first + count);
         // Half a unit of float32, and what float64 loses before: 4 ln K + 8 and 4 |log y| units of 2^-53, far below
         // 2^-49 (|log y| + 8).

@@ -12,7 +12,7 @@ t.test('for two categories it is the density worked by hand', async (t) => {
   // tau.
   for (const temperature of [0.25, 1, 3]) {
     const { reply } = await logProb({ logits: [0, 0], temperature, samples: [0.5, 0.5] });
-    t.ok(Math.abs((reply.log_prob as number) - Math.log(temperature)) < 1e-12);
+    t.ok(Math.abs(reply.log_prob - Math.log(temperature)) < 1e-12);
   }
 });
 
@@ -27,7 +27,7 @@ t.test('log_prob of a draw is the log-density of its log_samples, digit for digi
     };
     const body = { ...draw, seed: 8, return: ['log_prob', 'log_samples', 'samples'] };
     const { reply } = await service.sample(body);
-    const { log_prob, log_samples } = reply as { log_prob: number[]; log_samples: (number | null)[][] };
+    const { log_prob, log_samples } = reply;
     t.equal(log_samples[0]?.[2], null, 'masked');
     t.same((await logProb({ ...draw, log_samples })).reply.log_prob, log_prob);
   }
@@ -52,7 +52,7 @@ t.test('samples and their logarithms agree where both can be sent', async (t) =>
   const { reply: again } = await logProb({ ...draw, samples: reply.samples });
   for (const row of [0, 1]) {
     // A sample rounded to float32 moves log y by 2^-24 at most, and log p by (tau + 1) K of that.
-    const difference = ((again.log_prob as number[])[row] as number) - ((reply.log_prob as number[])[row] as number);
+    const difference = again.log_prob[row] - reply.log_prob[row];
     t.ok(Math.abs(difference) < 2 * 9 * 2 ** -24);
   }
 });

@@ -56,7 +56,7 @@ ajv.addSchema(document, 'document');
 /** A schema may stand anywhere in the document. */
 function isValid(schema: Schema, value: unknown): boolean {
   const absolute = JSON.parse(JSON.stringify(schema), (key, text) => (key === '$ref' ? `document${text}` : text));
-  return ajv.compile(absolute)(value) as boolean;
+  return ajv.compile(absolute)(value);
 }
 
 function explained(schema: Schema, value: unknown): string {
@@ -259,7 +259,7 @@ t.test('every error that a route can give has an example of its code, and of its
       t.ok(examples.length > 0, `${path} ${status}`);
       for (const [code, { $ref = '' }] of examples) {
         const value = sharedExamples[$ref.replace('#/components/examples/', '')]?.value;
-        t.equal(explained((media as Media).schema, value), '', `${path} ${status} ${code}`);
+        t.equal(explained(media.schema, value), '', `${path} ${status} ${code}`);
         t.equal(String(catalogue[code as keyof typeof catalogue].status), status, code);
       }
     }
@@ -280,7 +280,7 @@ t.test('the replies of GET routes are as described', async (t) => {
 /** The names that a value meets on the way through its schema. */
 function* met(schema: Schema, value: unknown): Generator<string> {
   const name = nameOf(schema);
-  const { properties = {}, items, oneOf = [] } = name === '' ? schema : (schemas[name] as Schema);
+  const { properties = {}, items, oneOf = [] } = name === '' ? schema : schemas[name];
   if (name !== '') yield name;
   for (const part of oneOf) if (isValid(part, value)) yield* met(part, value);
   if (items && Array.isArray(value)) for (const item of value) yield* met(items, item);
@@ -339,7 +339,7 @@ t.test('the example of a field is taken in a request', async (t) => {
 });
 
 t.test('inference takes and gives bytes as described, and no empty body', async (t) => {
-  const bytes = (path: string) => document.paths[path]?.post as Operation;
+  const bytes = (path: string) => document.paths[path]?.post;
   for (const { path, operation } of operations) {
     if (!path.endsWith('/infer')) continue;
     const { requestBody, responses } = bytes(path);
@@ -358,7 +358,7 @@ t.test('inference takes and gives bytes as described, and no empty body', async 
 });
 
 t.test('the request schema describes exactly the fields that are taken', async (t) => {
-  const { required, additionalProperties, properties } = schemas.SampleRequest as Schema;
+  const { required, additionalProperties, properties } = schemas.SampleRequest;
   t.same(required, ['logits']);
   t.equal(additionalProperties, false);
   t.same(Object.keys(properties ?? {}), [

@@ -13,7 +13,7 @@ t.test('the least request draws one soft sample and says how to replay it', asyn
   // Three float32 values that sum to 1 are each off by at most half an ulp of 1, 2^-25; the division adds one more
   // each.
   t.ok(Math.abs(samples.reduce((a, b) => a + b, 0) - 1) <= 6 * 2 ** -25);
-  t.equal(samples[reply.indices as number], Math.max(...samples));
+  t.equal(samples[reply.indices], Math.max(...samples));
   t.match(reply.seed, /^(0|[1-9][0-9]{0,19})$/);
   t.match(reply, { temperature: 1, hard: false, noise_version: 'philox4x32-10/1', provider: testProvider });
   t.equal(reply.noise, undefined);
@@ -85,7 +85,7 @@ t.test('hard samples are one-hot at their index, and agree with the soft ones of
     for (const [b, sample] of rows.entries()) {
       t.same(
         sample,
-        [0, 1, 2, 3].map((k) => (k === (hard.indices as number[][])[s]?.[b] ? 1 : 0)),
+        [0, 1, 2, 3].map((k) => (k === hard.indices[s]?.[b] ? 1 : 0)),
       );
     }
   }
@@ -111,7 +111,7 @@ t.test('noise "none" is the plain softmax with temperature, and hard its mode', 
   const total = weights.reduce((a, b) => a + b, 0);
   for (const [k, weight] of weights.entries()) {
     // float32 exp, sum and division: a few ulp of a number below 1.
-    t.ok(Math.abs(((soft.samples as number[])[k] as number) - weight / total) < 1e-6);
+    t.ok(Math.abs(soft.samples[k] - weight / total) < 1e-6);
   }
   t.same(soft.noise, [0, 0, 0]);
   t.equal(soft.indices, 2);
@@ -131,8 +131,8 @@ t.test('temperature and seed per row: each row equals the one-row request', asyn
   t.same(reply.temperature, temperature);
   for (const [b, row] of rows.entries()) {
     const alone = (await service.sample({ logits: row, temperature: temperature[b], seed: seed[b] })).reply;
-    t.same((reply.samples as number[][])[b], alone.samples);
-    t.same((reply.indices as number[])[b], alone.indices);
+    t.same(reply.samples[b], alone.samples);
+    t.same(reply.indices[b], alone.indices);
   }
 });
 
@@ -157,7 +157,7 @@ t.test('extreme logits and temperatures draw without NaN', async (t) => {
     });
     t.equal(status, 200);
     for (const value of (reply.samples as number[][]).flat()) t.ok(value >= 0 && value <= 1);
-    t.equal((reply.indices as number[])[0], 0);
+    t.equal(reply.indices[0], 0);
   }
 });
 
@@ -176,5 +176,5 @@ t.test('a large reply is printed in slices and is the same as the small replies 
   const large = (await service.sample({ logits, num_samples: 200, seed: 9 })).reply;
   t.equal((large.samples as number[][]).length, 200);
   const { reply } = await service.sample({ logits, num_samples: 1, sample_offset: 150, seed: 9 });
-  t.same((large.samples as number[][])[150], (reply.samples as number[][])[0]);
+  t.same(large.samples[150], reply.samples[0]);
 });

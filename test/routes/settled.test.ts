@@ -36,7 +36,7 @@ t.test('an array of one seed is one seed for all rows, in JSON and in the Open I
   t.same(listed.seed, [7], 'the reply has the shape that was sent');
   t.equal(one.seed, 7);
   const single = { logits: logits[0], row_offset: 5, return: ['noise'] };
-  t.same((await service.sample({ ...single, seed: [7] })).reply.noise, (one.noise as unknown[])[0]);
+  t.same((await service.sample({ ...single, seed: [7] })).reply.noise, one.noise[0]);
   const { reply } = await service.post('/v2/models/gumbel_softmax/infer', {
     inputs: [
       { name: 'logits', shape: [2, 3], datatype: 'FP32', data: logits },

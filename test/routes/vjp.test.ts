@@ -22,11 +22,11 @@ function loss(
 ): number {
   // The reference rounds z to float32, which differences would see; float64 logits and noise keep it exact.
   const largest = Math.max(...logits);
-  const scaled = logits.map((logit, k) => (logit - largest + (noise[k] as number)) / temperature);
+  const scaled = logits.map((logit, k) => (logit - largest + noise[k]) / temperature);
   const top = Math.max(...scaled);
   const weights = scaled.map((value) => Math.exp(value - top));
   const total = weights.reduce((a, b) => a + b, 0);
-  return weights.reduce((sum, weight, k) => sum + (cotangent[k] as number) * (weight / total), 0);
+  return weights.reduce((sum, weight, k) => sum + cotangent[k] * (weight / total), 0);
 }
 
 t.test('the gradient is that of the draw with the same seed, by central differences', async (t) => {
@@ -34,7 +34,7 @@ t.test('the gradient is that of the draw with the same seed, by central differen
   const cotangent = [1, -2, 0.5, 3];
   for (const temperature of [0.05, 0.5, 1, 10]) {
     const draw = { logits, temperature, seed: 77 };
-    const { noise } = (await service.sample({ ...draw, return: ['noise'] })).reply as { noise: number[] };
+    const { noise } = (await service.sample({ ...draw, return: ['noise'] })).reply;
     const { status, reply } = await vjp({ ...draw, cotangent });
     t.equal(status, 200);
     const step = 1e-4 * temperature;
@@ -42,16 +42,13 @@ t.test('the gradient is that of the draw with the same seed, by central differen
     // 100 of their roundings, 6e-6 of the largest term, 3 / temperature.
     const tolerance = 2e-5 / temperature;
     for (const k of logits.keys()) {
-      const at = (shift: number) => loss(logits.with(k, (logits[k] as number) + shift), noise, temperature, cotangent);
+      const at = (shift: number) => loss(logits.with(k, logits[k] + shift), noise, temperature, cotangent);
       const expected = (at(step) - at(-step)) / (2 * step);
-      t.ok(
-        Math.abs(((reply.grad_logits as number[])[k] as number) - expected) < tolerance,
-        `tau ${temperature}, logit ${k}`,
-      );
+      t.ok(Math.abs(reply.grad_logits[k] - expected) < tolerance, `tau ${temperature}, logit ${k}`);
     }
     const at = (shift: number) => loss(logits, noise, temperature + shift, cotangent);
     const expected = (at(step) - at(-step)) / (2 * step);
-    t.ok(Math.abs((reply.grad_temperature as number) - expected) < tolerance / Math.min(1, temperature));
+    t.ok(Math.abs(reply.grad_temperature - expected) < tolerance / Math.min(1, temperature));
   }
 });
 
@@ -71,7 +68,7 @@ t.test('hard samples borrow the gradient of the soft ones, and reinmax has one o
   const hard = (await vjp({ ...draw, hard: true })).reply;
   t.same(hard.grad_logits, soft.grad_logits);
   t.equal(hard.hard, true);
-  t.equal((soft.grad_logits as number[][])[1]?.[1], 0, 'a masked category has no gradient');
+  t.equal(soft.grad_logits[1]?.[1], 0, 'a masked category has no gradient');
   const reinmax = (await vjp({ ...draw, hard: true, estimator: 'reinmax' })).reply;
   t.notSame(reinmax.grad_logits, hard.grad_logits);
   t.equal(reinmax.grad_temperature, undefined);
@@ -107,9 +104,8 @@ t.test('gradients sum over samples, and grad_temperature has the shape of the te
   for (const [sample, own] of cotangent.entries()) {
     const one = (await vjp({ ...draw, num_samples: 1, sample_offset: sample, cotangent: [own] })).reply;
     for (const row of [0, 1]) {
-      for (const k of [0, 1, 2])
-        (sum[row] as number[])[k] += Math.fround((one.grad_logits as number[][])[row]?.[k] as number);
-      (temperatures[row] as number) += Math.fround((one.grad_temperature as number[])[row] as number);
+      for (const k of [0, 1, 2]) sum[row][k] += Math.fround(one.grad_logits[row]?.[k]);
+      temperatures[row] += Math.fround(one.grad_temperature[row]);
     }
   }
   // Each reply is rounded to float32 once, the sum too: 2^-24 of each.
@@ -117,9 +113,9 @@ t.test('gradients sum over samples, and grad_temperature has the shape of the te
     Math.abs((own as number) - (ofReplies as number)) <= 2 ** -22 * Math.max(0.5, Math.abs(own as number));
   for (const row of [0, 1]) {
     for (const k of [0, 1, 2]) {
-      t.ok(isSum((reply.grad_logits as number[][])[row]?.[k], sum[row]?.[k]), `row ${row}, category ${k}`);
+      t.ok(isSum(reply.grad_logits[row]?.[k], sum[row]?.[k]), `row ${row}, category ${k}`);
     }
-    t.ok(isSum((reply.grad_temperature as number[])[row], temperatures[row]), `temperature of row ${row}`);
+    t.ok(isSum(reply.grad_temperature[row], temperatures[row]), `temperature of row ${row}`);
   }
   const shared = (await vjp({ ...draw, temperature: 0.5, cotangent })).reply;
   t.type(shared.grad_temperature, 'number');
@@ -151,7 +147,7 @@ t.test('gradients of samples that all but cancel are added in float64, and round
       // One rounding to float32, and float64 sums of S + K terms, each off by 2^-53 at most. Samples rounded one by one
       // are off by 2^-26.
       const bound = 2 ** -24 * Math.abs(value) + 2 ** -48 * terms;
-      const off = Math.abs((found[k] as number) - value);
+      const off = Math.abs(found[k] - value);
       if (!(off <= bound))
         t.fail(`${exact.length} categories, ${cotangent.length} samples, category ${k}: off by ${off}`);
     }
@@ -218,7 +214,7 @@ t.test('logits of 3.4e38 and -3.4e38 give finite gradients', async (t) => {
     const { status, reply } = await vjp(body);
     t.equal(status, 200);
     t.ok((reply.grad_logits as number[]).every(Number.isFinite));
-    t.equal((reply.grad_logits as number[])[3], 0);
+    t.equal(reply.grad_logits[3], 0);
   }
 });
 
@@ -228,9 +224,9 @@ t.test('with noise "none" it is the gradient of the plain softmax', async (t) =>
   const { reply } = await vjp({ logits, temperature: 2, noise: 'none', seed: 0, cotangent: [1, 0, 0] });
   const y = [...soft];
   for (const [k, value] of y.entries()) {
-    const expected = (value * ((k === 0 ? 1 : 0) - (y[0] as number))) / 2;
+    const expected = (value * ((k === 0 ? 1 : 0) - y[0])) / 2;
     // A few roundings of numbers below 1 / 8.
-    t.ok(Math.abs(((reply.grad_logits as number[])[k] as number) - expected) < 1e-7);
+    t.ok(Math.abs(reply.grad_logits[k] - expected) < 1e-7);
   }
 });
 

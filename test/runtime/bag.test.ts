@@ -13,11 +13,11 @@ t.test('any additions and deletions leave what they leave in a Set', (t) => {
   const steps = fc.array(fc.record({ name: fc.constantFrom(...names), adds: fc.boolean() }), { maxLength: 60 });
   fc.assert(
     fc.property(steps, (all) => {
-      const items = names.map((name): Item => ({ name, place: 0 }));
+      const items = names.map((name): Item => ({ name, bagIndex: 0 }));
       const set = new Bag<Item>();
       const model = new Set<number>();
       for (const { name, adds } of all) {
-        const item = items[name] as Item;
+        const item = items[name];
         // Deleting what is not in it does nothing; adding what is in it is not allowed.
         if (!adds) set.delete(item);
         else if (!model.has(name)) set.add(item);
@@ -35,7 +35,7 @@ t.test('any additions and deletions leave what they leave in a Set', (t) => {
 
 t.test('all may be deleted while they are looked through', (t) => {
   const set = new Bag<Item>();
-  const items = names.map((name): Item => ({ name, place: 0 }));
+  const items = names.map((name): Item => ({ name, bagIndex: 0 }));
   for (const item of items) set.add(item);
   const seen: number[] = [];
   for (const { name } of set) {

@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   drawsWithin,
-  drawUnits,
   jobUnits,
   partUnits,
   unitsOfDraws,
+  unitsPerDrawOf,
   weightedDraw,
   weights,
 } from '../../src/sampler/cost.js';
-import { type Job, kinds, patient } from '../../src/sampler/job.js';
+import { type Job, kinds, unlimitedTerms } from '../../src/sampler/job.js';
 import { outputNames } from '../../src/sampler/outputs.js';
 import { QueueEntry } from '../../src/sampler/queue/entry.js';
 import { DrawQueue } from '../../src/sampler/queue/queue.js';
@@ -47,7 +47,7 @@ t.test('no part of any job costs more than a batch, unless it is one row', (t) =
     const job = shapeOf(shape);
     const options = { batchUnitsMax, queueUnitsMax: 1e15, queueRequestsMax: 1e6, now: () => 0 };
     const queue = new DrawQueue<QueueEntry>(options);
-    const entry = new QueueEntry(job, patient(), queue.callerOf({}), batchUnitsMax);
+    const entry = new QueueEntry(job, unlimitedTerms(), queue.callerOf({}), batchUnitsMax);
     queue.add(entry);
     // A few parts of a job show how it is cut; some have a hundred thousand.
     for (let count = 0; count < 50 && !queue.isEmpty; count++) {
@@ -67,7 +67,10 @@ t.test('a job costs what its draws cost, and more outputs never cost less', (t) 
   const property = fc.property(shapes, (shape) => {
     const job = shapeOf(shape);
     const all = { ...job, outputs: new Set(outputNames) };
-    return jobUnits(job) === weights.job + job.rows * job.samples * drawUnits(job) && drawUnits(all) >= drawUnits(job);
+    return (
+      jobUnits(job) === weights.job + job.rows * job.samples * unitsPerDrawOf(job) &&
+      unitsPerDrawOf(all) >= unitsPerDrawOf(job)
+    );
   });
   fc.assert(property, { seed: 2, numRuns: 500 });
   t.equal(unitsOfDraws(0, 5), 0);

@@ -42,7 +42,7 @@ t.test('close lets everything that was accepted settle first', async (t) => {
   t.equal(sampler.state(), 'ready');
   const results = Array.from({ length: 10 }, () => sampler.draw(makeJob({ samples: 1000 })));
   await sampler.close();
-  t.equal(sampler.state(), 'lost');
+  t.equal(sampler.state(), 'failed');
   for (const { indices } of await Promise.all(results)) t.equal(indices?.length, 1000);
 });
 

@@ -164,14 +164,14 @@ t.test('what is wrong with a schedule has its code and its place', async (t) => 
       { ...linear, secret: 1 },
       [
         'validation',
-        '/temperature/secret "secret" is no field here; there are schedule, initial, minimum, steps, step',
+        '/temperature/secret "secret" is not a field here; the fields are schedule, initial, minimum, steps, step',
       ],
     ],
     [
       { ...linear, rate: 1 },
       [
         'validation',
-        '/temperature/rate "rate" is no field here: the schedule exponential has it, linear and cosine have steps',
+        '/temperature/rate "rate" is not a field here: the schedule exponential has it, linear and cosine have steps',
       ],
     ],
     [

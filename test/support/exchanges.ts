@@ -12,9 +12,7 @@ const exchange = /^curl -s localhost:8080(\/\S+)((?: -H '[^']+')*) -d '(.*)'\n``
 
 export function exchangesOf(document: string): Exchange[] {
   const exchanges = [...document.matchAll(exchange)] as unknown as string[][];
-  return exchanges.map(
-    ([, url, options, body, reply]) => ({ url, headers: headersOf(options), body, reply }) as Exchange,
-  );
+  return exchanges.map(([, url, options, body, reply]) => ({ url, headers: headersOf(options), body, reply }));
 }
 
 /** The headers of the options -H of a curl. */

@@ -66,7 +66,7 @@ export function opensDeeper(text: string, most: number, brackets = '[]'): boolea
   let depth = 0;
   let string = false;
   for (let at = 0; at < text.length; at++) {
-    const place = brackets.indexOf(text[at] as string);
+    const place = brackets.indexOf(text[at]);
     if (string && text[at] === '\\') at++;
     else if (text[at] === '"') string = !string;
     else if (!string && place >= 0) depth += place % 2 === 0 ? 1 : -1;

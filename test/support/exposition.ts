@@ -26,7 +26,7 @@ export function readExposition(text: string): Exposition {
   const samples = new Map<string, Sample[]>();
   for (const line of text.split('\n')) {
     const type = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/.exec(line);
-    if (type) types.set(type[1] as string, type[2] as string);
+    if (type) types.set(type[1], type[2]);
     if (line === '' || line.startsWith('#')) continue;
     const [, name, pairs = '', value] = sampleLine.exec(line) ?? [];
     if (name === undefined) throw new Error(`This is no line of the exposition format: ${line}`);

@@ -27,11 +27,11 @@ export interface Payload {
 export function bytesOf({ datatype, values }: Pick<Tensor, 'datatype' | 'values'>): Buffer {
   switch (datatype) {
     case 'FP32':
-      return Buffer.from(Float32Array.from(values as number[]).buffer);
+      return Buffer.from(Float32Array.from(values).buffer);
     case 'FP64':
-      return Buffer.from(Float64Array.from(values as number[]).buffer);
+      return Buffer.from(Float64Array.from(values).buffer);
     case 'FP16':
-      return Buffer.from(Uint16Array.from(values as number[]).buffer);
+      return Buffer.from(Uint16Array.from(values).buffer);
     case 'BOOL':
       return Buffer.from(values as number[]);
     default:
@@ -109,6 +109,6 @@ function numbersIn(datatype: string, data: (number | null)[]): Output['numbers']
 }
 
 function numbersOf(datatype: string, { buffer }: Uint8Array): Output['numbers'] {
-  if (datatype === 'INT64') return Int32Array.from(new BigInt64Array(buffer as ArrayBuffer), Number);
-  return datatype === 'FP64' ? new Float64Array(buffer as ArrayBuffer) : new Float32Array(buffer as ArrayBuffer);
+  if (datatype === 'INT64') return Int32Array.from(new BigInt64Array(buffer), Number);
+  return datatype === 'FP64' ? new Float64Array(buffer) : new Float32Array(buffer);
 }

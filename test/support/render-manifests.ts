@@ -30,7 +30,7 @@ const renderers: readonly Renderer[] = [
 export async function findRenderer(): Promise<Renderer | undefined> {
   for (const renderer of renderers) {
     try {
-      await execute(renderer[0], [renderer[1] as string, '--help']);
+      await execute(renderer[0], [renderer[1], '--help']);
       return renderer;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -51,7 +51,7 @@ export async function render([command, ...options]: Renderer, folder: string): P
  */
 function moduleOf({ apiVersion }: Manifest): string {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion];
-  const own = /^[a-z]+(\.k8s\.io)?$/.test(group as string);
+  const own = /^[a-z]+(\.k8s\.io)?$/.test(group);
   return own
     ? `kubernetes-types/${group?.replace('.k8s.io', '')}/${version}.js`
     : path('test/support/custom-resources.ts');

@@ -32,10 +32,10 @@ export async function start(environment: Record<string, string> = {}): Promise<R
   const { child, stderr, exit } = run(environment);
   const lines: Record<string, unknown>[] = [];
   const url = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
       lines.push(JSON.parse(line));
       const address = /serving at (\S+)/.exec(String(lines.at(-1)?.msg));
-      if (address) resolve(address[1] as string);
+      if (address) resolve(address[1]);
     });
     exit.then(() => reject(new Error(`The service ended: ${stderr()}`)));
   });

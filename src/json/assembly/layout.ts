@@ -1,11 +1,10 @@
 /**
- * Where everything lies in the codec's linear memory. The module exports these numbers, and src/json/codec-instance.ts
- * makes its views of the memory from them. All of it lies below asconfig.json's memoryBase, where the compiler's own
- * data would begin. There is no allocator: text and values have one fixed place each, used by whichever call is
- * running.
+ * The memory map of the codec. The module exports these addresses, and src/json/codec-instance.ts makes its views of
+ * the memory from them. All of them are below asconfig.json's memoryBase, where the compiler's data would begin. There
+ * is no allocator: text and values each have one fixed address, used by the current call.
  */
 
-/** i32 fields a call reads and writes; see codec-instance.ts for who writes which. */
+/** i32 fields that a call reads and writes; parse.ts and print.ts have their offsets. */
 export const FIELDS: usize = 0;
 /** 10^0 .. 10^9 as u32, written by the host. */
 export const POWERS_U32: usize = 64;
@@ -18,17 +17,17 @@ export const POWERS_G: usize = 1024;
 export const POWERS_U64: usize = 1792;
 
 /**
- * The JSON text, read by the parser and written by the printers, with room behind it for loads and stores that
- * overhang.
+ * The JSON text, which the parser reads and the printers write. Vector loads and stores may reach past its end, into
+ * the gap before VALUES.
  */
 export const TEXT: usize = 2048;
 export const TEXT_BYTES: usize = 65536;
 
-/** The numbers, written by the parser (at most one for two bytes of text) and read by the printers. */
+/** The numbers, which the parser writes (at most one per two bytes of text) and the printers read. */
 export const VALUES: usize = TEXT + TEXT_BYTES + 256;
 export const VALUES_MAX: usize = TEXT_BYTES / 2;
 
-/** Triples (value index, text start, text end) of the tokens only the host can round. */
+/** Triples (value index, text start, text end) of the tokens that only the host can round. */
 export const HARD_TOKENS: usize = VALUES + <usize>VALUES_MAX * 4;
 export const HARD_TOKENS_MAX: i32 = 4096;
 

@@ -1,7 +1,7 @@
 /**
- * Parses one slice of a JSON array of numbers and nulls, nested up to three deep, into float32 values that follow one
- * another, and checks its shape on the way. It leaves to the host: the tokens it cannot round for certain, tokens
- * longer than a slice, and everything that is no such array.
+ * Parses one slice of a JSON array of numbers and nulls, nested up to three deep, into consecutive float32 values, and
+ * checks its shape. The host handles tokens whose rounding is uncertain, tokens longer than a slice, and every other
+ * kind of value.
  *
  * A number is rounded to float64 first and to float32 second, because that is what Math.fround(JSON.parse(text)) does.
  */
@@ -17,7 +17,7 @@ import {
   VALUES,
 } from "./layout";
 
-// Offsets of the fields. All but CONSUMED to HARD_COUNT are the state the host carries from slice to slice.
+// Addresses of the fields. All but CONSUMED to HARD_COUNT are the state that the host keeps from slice to slice.
 const STATE: usize = FIELDS;
 const RANK: usize = FIELDS + 4;
 const COLUMN: usize = FIELDS + 8;
@@ -30,17 +30,17 @@ const COUNT: usize = FIELDS + 28;
 const NULLS: usize = FIELDS + 32;
 const INFINITES: usize = FIELDS + 36;
 const HARD_COUNT: usize = FIELDS + 40;
-/** How many arrays are open inside the outermost one. */
+/** The number of open arrays inside the outermost one. */
 const DEPTH: usize = FIELDS + 44;
-/** Samples that lie behind, at rank 3; ROWS then counts those of the sample at hand. */
+/** At rank 3, the number of complete samples; ROWS then counts those of the current sample. */
 const SAMPLES: usize = FIELDS + 48;
 /** Rows of the first sample. */
 const SAMPLE_ROWS: usize = FIELDS + 52;
-/** How deep the array may be nested, 1 to 3. */
+/** Maximum nesting depth of the array, 1 to 3. */
 const AXES_MAX: usize = FIELDS + 56;
 
-// What may come next. DONE and above end the array; OTHER means it is no number matrix, perhaps not even JSON, and DEEP
-// that the next byte opens more arrays than AXES_MAX.
+// What may come next. DONE and higher states end the array. OTHER: the text is not a number matrix, perhaps not even
+// JSON. DEEP: the next byte opens more arrays than AXES_MAX.
 const OPENED: i32 = 0;
 const VALUE: i32 = 1;
 const AFTER_VALUE: i32 = 2;
@@ -65,7 +65,8 @@ const NULL_TEXT: u32 = 0x6c6c756e;
 const NAN_BITS: u32 = 0x7fc00000;
 const INFINITY_BITS: u32 = 0x7f800000;
 /**
- * An exponent this large decides the result whatever 2^31 bytes of digits come before it, and does not overflow an i32.
+ * A larger exponent does not change the result, since a body has at most 2^31 digits. This one does not overflow an
+ * i32.
  */
 const EXPONENT_MAX: i32 = 100000000;
 const SIGNIFICANT_DIGITS_MAX: i32 = 19;
@@ -81,8 +82,8 @@ function isSpace(byte: u32): bool {
 }
 
 /**
- * The number spelled by the last bytes of a vector of digits 0..9, the other bytes being 0. Neighbours are joined to
- * numbers of two, four and eight digits, all lanes at once.
+ * The number whose digits are the last bytes of a vector; the other bytes are 0. Neighbours are joined to numbers of
+ * two, four and eight digits, in all lanes at once.
  */
 @inline
 function sixteenDigits(digits: v128): u64 {
@@ -101,9 +102,9 @@ function powerF64(exponent: i32): f64 {
 }
 
 /**
- * Stores the float32 of significand * 10^exponent. The float64 product below is within 4 units in the last place of the
- * float64 that JSON.parse would give, dropped digits included; since rounding never reorders numbers, both ends of an
- * interval twice as wide agreeing on a float32 settles it. Otherwise the product must be exact (Clinger 1990: both
+ * Stores the float32 of significand * 10^exponent. The float64 product is within 4 units in the last place of the
+ * float64 that JSON.parse would give, dropped digits included. Rounding is monotonic, so if both ends of an interval
+ * twice as wide round to the same float32, that is the result. Otherwise the product must be exact (Clinger 1990: both
  * factors are exact float64), or the host rounds the token.
  */
 @inline
@@ -125,7 +126,7 @@ function storeRounded(significand: u64, exponent: i32, truncated: bool, sign: u3
   store<u32>(out, bits | sign);
 }
 
-/** Kept out of line because it is rare. A token left to the host holds a 0 until then. */
+/** Not inlined, because it is rare. The value is 0 until the host rounds the token. */
 function roundHard(significand: u64, exponent: i32, truncated: bool, start: usize, end: usize, out: usize): u32 {
   if (!truncated && significand <= 9007199254740992 && exponent >= -22 && exponent <= 22) {
     const exact = exponent < 0 ? <f64>significand / powerF64(-exponent) : <f64>significand * powerF64(exponent);
@@ -141,8 +142,8 @@ function roundHard(significand: u64, exponent: i32, truncated: bool, start: usiz
 }
 
 /**
- * The significand of a number with more than 19 digits, leading zeros counted: the first 19 that matter, and where the
- * point is.
+ * The significand of a number with more than 19 digits, leading zeros counted: the first 19 significant digits, and the
+ * position of the point.
  */
 function storeLong(start: usize, digitsStart: usize, digitsEnd: usize, end: usize, exponent: i32, sign: u32, out: usize): void {
   let significand: u64 = 0;
@@ -165,9 +166,8 @@ function storeLong(start: usize, digitsStart: usize, digitsEnd: usize, end: usiz
 }
 
 /**
- * Parses the number at `start` into `out` and returns where it ends, or 0 if the grammar forbids what is there. Signs
- * and the number of digits are data no processor can predict, so neither has a branch in a number of up to 16 digits
- * behind the point.
+ * Parses the number at `start` into `out`. Returns the address of its end, or 0 if the grammar forbids it. A processor
+ * cannot predict signs and digit counts, so a number of up to 16 digits after the point needs no branch for either.
  */
 @inline
 function parseNumber(start: usize, out: usize): usize {
@@ -199,7 +199,7 @@ function parseNumber(start: usize, out: usize): usize {
     p += count;
     next = load<u8>(p);
     digit = next - 0x30;
-    // Few numbers have more digits than that, and those few more.
+    // Few numbers have more digits than that, and those have few more.
     while (digit <= 9) {
       significand = significand * 10 + digit;
       next = load<u8>(++p);
@@ -228,9 +228,7 @@ function parseNumber(start: usize, out: usize): usize {
   return p;
 }
 
-/**
- * Whether nothing but bytes a number may hold stand between `p` and the end of the slice: then the slice cut the token.
- */
+/** Whether all bytes from `p` to the end of the slice may be part of a number: the slice then cut the token. */
 function isCut(p: usize, end: usize): bool {
   while (p < end) {
     const byte = <u32>load<u8>(p);
@@ -240,7 +238,7 @@ function isCut(p: usize, end: usize): bool {
   return true;
 }
 
-/** Remembers the first row, or sample, whose shape is not that of the first one. */
+/** Records the first row, or sample, whose shape is not that of the first one. */
 @inline
 function markRagged(index: i32): void {
   if (load<i32>(RAGGED_ROW) < 0) store<i32>(RAGGED_ROW, index);
@@ -266,7 +264,7 @@ function endSample(): void {
   store<i32>(ROWS, 0);
 }
 
-/** What follows an opening bracket. The first ones set the rank. */
+/** The state after an opening bracket. The first brackets set the rank. */
 function afterOpen(state: i32): i32 {
   if (state == AFTER_VALUE || state == AFTER_ROW) return OTHER;
   const depth = load<i32>(DEPTH);
@@ -276,7 +274,7 @@ function afterOpen(state: i32): i32 {
   if (state == OPENED) {
     store<i32>(RANK, 2);
   } else if (state == ROW_OPENED && load<i32>(RANK) != 3) {
-    // Only before anything has been read can a third axis turn up.
+    // A third axis can appear only before the first element.
     if (load<i32>(ROWS) != 0) return OTHER;
     store<i32>(RANK, 3);
   }
@@ -284,7 +282,7 @@ function afterOpen(state: i32): i32 {
   return ROW_OPENED;
 }
 
-/** What follows a closing bracket behind `column` values. */
+/** The state after a closing bracket that follows `column` values. */
 function afterClose(state: i32, column: i32): i32 {
   if (state == VALUE || state == ROW) return OTHER;
   const depth = load<i32>(DEPTH);
@@ -293,7 +291,7 @@ function afterClose(state: i32, column: i32): i32 {
   if (depth == rank - 1) {
     endRow(column);
   } else {
-    // A sample that is closed without any row is empty, or a row itself.
+    // A sample that closes without a row is empty, or is itself a row.
     if (state != AFTER_ROW) markRagged(load<i32>(SAMPLES));
     endSample();
   }
@@ -301,7 +299,7 @@ function afterClose(state: i32, column: i32): i32 {
   return AFTER_ROW;
 }
 
-/** What follows punctuation, or OTHER. The host's rank is 0 until the first element shows it. */
+/** The state after punctuation, or OTHER. The rank of the host is 0 until the first element sets it. */
 @inline
 function afterPunctuation(byte: u32, state: i32, column: i32): i32 {
   if (byte == COMMA) return state == AFTER_VALUE ? VALUE : state == AFTER_ROW ? ROW : OTHER;
@@ -310,8 +308,8 @@ function afterPunctuation(byte: u32, state: i32, column: i32): i32 {
 }
 
 /**
- * Parses the first `length` bytes of TEXT from the state in the fields. A token the slice may have cut is not consumed:
- * the next slice starts with it. The byte behind the text must be 0.
+ * Parses the first `length` bytes of TEXT from the state in the fields. A token that the end of the slice may cut is
+ * not consumed: the next slice starts with it. The byte after the text must be 0.
  */
 export function parseSlice(length: i32): void {
   const end = TEXT + <usize>length;
@@ -326,7 +324,7 @@ export function parseSlice(length: i32): void {
     let byte = <u32>load<u8>(p);
     while (isSpace(byte) && p < end) byte = load<u8>(++p);
     if (p >= end) break;
-    // From "-" to "9" lie the digits and two bytes that parseNumber refuses: one comparison instead of two.
+    // The range "-" to "9" has the digits and two bytes that parseNumber rejects: one comparison instead of two.
     if (byte - MINUS > 0x39 - MINUS && byte != LETTER_N) {
       state = afterPunctuation(byte, state, column);
       if (state < OTHER) ++p;
@@ -352,7 +350,7 @@ export function parseSlice(length: i32): void {
       const hard = load<i32>(HARD_COUNT);
       const next = parseNumber(p, out);
       if (next == 0 || next >= end) {
-        // What a cut token counted is counted again when it is whole.
+        // The counts of a cut token are removed; the complete token is counted again.
         store<i32>(INFINITES, infinites);
         store<i32>(HARD_COUNT, hard);
         if (!isCut(p, end)) state = OTHER;

@@ -1,14 +1,14 @@
 /**
- * Prints float32 and 32-bit integers as nested JSON arrays. It leaves to the host: the closing brackets of the whole,
- * empty arrays, and where to go on after a full slice.
+ * Prints float32 and 32-bit integers as nested JSON arrays. The host prints the last closing brackets and empty arrays,
+ * and continues after a full slice.
  *
- * A float is printed as the shortest decimal that reads back to the same float32, the nearest one if there are several,
- * by Schubfach (Giulietti, "The Schubfach way to render doubles", 2020; constants for float32 as in A. Bolz'
- * Drachennest), in the notation ECMA-262 Number::toString gives that decimal.
+ * A float is printed as the shortest decimal that parses to the same float32, the nearest one if there are several. The
+ * algorithm is Schubfach (Giulietti, "The Schubfach way to render doubles", 2020; constants for float32 as in A. Bolz'
+ * Drachennest). The notation is that of ECMA-262 Number::toString.
  */
 import { FIELDS, LOWEST_POWER_G, POWERS_G, POWERS_U32, TEXT, TEXT_BYTES, VALUES } from "./layout";
 
-/** Where the length of the text goes. */
+/** Address of the length of the text. */
 const LENGTH: usize = FIELDS + 24;
 /** The longest element: "]],[[" and a sign and 21 digits. */
 const ELEMENT_BYTES_MAX: usize = 32;
@@ -28,7 +28,7 @@ function powerU32(exponent: i32): u32 {
   return load<u32>(POWERS_U32 + (<usize>exponent << 2));
 }
 
-/** How many decimal digits a number below 10^9 has; 1233 / 2^12 is just above log10(2). */
+/** The number of decimal digits of a number below 10^9; 1233 / 2^12 is just above log10(2). */
 @inline
 function digitCount(value: u32): i32 {
   const guess = ((32 - clz(value | 1)) * 1233) >> 12;
@@ -180,7 +180,7 @@ function writeUnsigned(p: usize, value: u32): usize {
   return p + <usize>digits;
 }
 
-// Where the printer stands in the nested arrays; only valid within one call.
+// The printer's position in the nested arrays; valid within one call only.
 let columnNow: i32 = 0;
 let rowNow: i32 = 0;
 
@@ -207,9 +207,11 @@ function writeRowBreak(p: usize, rows: i32): usize {
 }
 
 /**
- * Prints up to `count` floats from VALUES to TEXT and returns how many fitted. Every element is preceded by what
- * separates it from the last one, so a slice may end anywhere. `opening` is the rank for the first slice and -1 for the
- * others; `column` counts the elements of the current row already printed.
+ * Prints up to `count` floats from VALUES to TEXT and returns how many fitted. The separator is printed before an
+ * element, so a slice may end after any element.
+ *
+ * @param opening the rank for the first slice, -1 for the others
+ * @param column the number of elements of the current row that are already printed
  */
 export function printFloatSlice(count: i32, opening: i32, column: i32, row: i32, columns: i32, rows: i32): i32 {
   const limit = TEXT + TEXT_BYTES - ELEMENT_BYTES_MAX;

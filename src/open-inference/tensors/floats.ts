@@ -1,17 +1,18 @@
-/** Binary float tensors to float32: FP32 as a view on the bytes where it can be, FP16 and FP64 converted. */
+/** Reads binary float tensors as float32: aligned FP32 as a view of the bytes, anything else as a copy. */
 import { nextTurn } from '../../runtime/event-loop-turns.js';
 import type { FloatDatatype } from './datatypes.js';
 
-/** Values of the 65,536 half-precision numbers; made for the first FP16 tensor, in about a millisecond. */
+/** float32 values of the 65,536 half-precision numbers, made for the first FP16 tensor. */
 let halves: Float32Array | undefined;
 
-/** Elements converted in one turn of the event loop, in at most half a millisecond. */
+/** Elements converted in one turn of the event loop. */
 const sliceElements = 2 ** 18;
 
 /**
- * The elements of a tensor, rounded to float32; a view on `bytes` if they are aligned float32.
+ * The elements of a tensor, rounded to float32. Aligned FP32 is a view of `bytes`.
  *
- * A finite float64 beyond float32 becomes +Infinity whatever its sign, so that -Infinity is only what was sent as such.
+ * A finite float64 outside the range of float32 becomes +Infinity whatever its sign, so that -Infinity, which is a
+ * mask, occurs only where the client sent it.
  *
  * @param bytes a whole number of elements
  */
@@ -28,7 +29,7 @@ export async function floatsOf(bytes: Uint8Array, datatype: FloatDatatype): Prom
   return floats;
 }
 
-/** Writes elements [from, to) of a tensor to the same places of `floats`. */
+/** Converts elements [from, to) of a tensor, and writes them to the same indices of `floats`. */
 type Convert = (view: DataView, floats: Float32Array, from: number, to: number) => void;
 
 const converters: Readonly<Record<FloatDatatype, readonly [bytesPerElement: number, Convert]>> = {
@@ -36,22 +37,22 @@ const converters: Readonly<Record<FloatDatatype, readonly [bytesPerElement: numb
     2,
     (view, floats, from, to) => {
       halves ??= makeHalves();
-      for (let at = from; at < to; at++) floats[at] = halves[view.getUint16(2 * at, true)];
+      for (let i = from; i < to; i++) floats[i] = halves[view.getUint16(2 * i, true)];
     },
   ],
   FP32: [
     4,
     (view, floats, from, to) => {
-      for (let at = from; at < to; at++) floats[at] = view.getFloat32(4 * at, true);
+      for (let i = from; i < to; i++) floats[i] = view.getFloat32(4 * i, true);
     },
   ],
   FP64: [
     8,
     (view, floats, from, to) => {
-      for (let at = from; at < to; at++) {
-        const value = view.getFloat64(8 * at, true);
+      for (let i = from; i < to; i++) {
+        const value = view.getFloat64(8 * i, true);
         const rounded = Math.fround(value);
-        floats[at] = rounded === -Infinity && value !== -Infinity ? Infinity : rounded;
+        floats[i] = rounded === -Infinity && value !== -Infinity ? Infinity : rounded;
       }
     },
   ],

@@ -1,65 +1,68 @@
-// The noise contract: Gumbel noise as a pure function of seed, row, sample and category. docs/noise-contract.md is its
-// specification. Loads the WebAssembly kernel under assembly/, which also adds logits to the noise. Leaves to its
-// callers which rows and samples to draw, and when.
+// The noise kernel: Gumbel noise as a pure function of seed, row, sample and category, specified in
+// docs/noise-contract.md. Loads the WebAssembly kernel of assembly/, which also computes perturbed logits, their
+// argmax, and the parts of the softmax around the exponential.
 
 import assert from 'node:assert/strict';
 import { loadWasm, newMemory, wasmPageBytes } from '../../runtime/wasm.js';
 
 /**
- * A kernel with a memory of its own: not shared between threads, and a call overwrites what an earlier one left. All
- * views are fixed places of that memory, aligned to 64 bytes, with room for elementsMax floats or drawsMax rows.
+ * A kernel and its WebAssembly memory. Threads do not share it, and each call overwrites the results of earlier ones.
+ * All arrays are fixed views of that memory, aligned to 64 bytes, with room for elementsMax floats or drawsMax draws or
+ * rows.
  *
- * Draws are numbered from 0 within a call and lie one after another: draw d is categories elements from start + d *
- * categories on. It is of row d % rowCount, whichever of draws and rowCount is larger.
+ * Draws are numbered from 0 within a call, and are adjacent: draw d has the elements from start + d * categories on. It
+ * is of row d % rowCount; rowCount may be larger than draws.
  */
 export interface NoiseKernel {
-  /** What fillDraws writes and perturb adds to. */
+  /** float32 [draws, K]: the noise g. Output of fillDraws, input of perturb. */
   readonly noise: Float32Array<ArrayBuffer>;
 
-  /** What perturb reads: row r from r * categories on. */
+  /** The same array as `noise`, by its name after perturb, which turns g into the perturbed logits z in place. */
+  readonly perturbed: Float32Array<ArrayBuffer>;
+
+  /** float32 [rows, K]. Input of perturb, which turns l into l - max l in place. */
   readonly logits: Float32Array<ArrayBuffer>;
 
-  /** What fillDraws reads, three words for each row: low and high 32 bits of its seed, and its number. */
+  /** uint32 [rows, 3]: low and high word of the seed, and the row number (JobNoise in job.ts). Input of fillDraws. */
   readonly streams: Uint32Array<ArrayBuffer>;
 
-  /** What argmax writes, one index for each draw. */
+  /** int32 [draws]. Output of argmax. */
   readonly indices: Int32Array<ArrayBuffer>;
 
-  /** What exponents reads, one for each draw. */
+  /** float32 [draws]. Input of exponents. */
   readonly temperatures: Float32Array<ArrayBuffer>;
 
-  /** What exponents writes and normalize turns into samples. */
+  /** float32 [draws, K]. Output of exponents; normalize turns the exponentials in it into samples in place. */
   readonly samples: Float32Array<ArrayBuffer>;
 
   /**
-   * Writes g = -log(-log1p(-v)) of each draw's categories to noise, and nothing else there. Draw d is of the sample
-   * firstSample + floor(d / rowCount), modulo 2^32. g is float32 in [-2.82, 45.1].
+   * Writes g = -log(-log1p(-v)) of each draw to noise, and to nothing else in it. Draw d is of the sample firstSample +
+   * floor(d / rowCount), modulo 2^32. g is float32 in [-2.82, 45.1].
    */
   fillDraws(start: number, draws: number, categories: number, rowCount: number, firstSample: number): void;
 
   /**
-   * Turns noise g into perturbed logits z = (l - max l) + g, in place: two float32 operations. -Infinity gives
-   * -Infinity; at least one logit of each row is finite. Leaves l - max l in the rows of logits that were used, so
-   * calling it again with them is right too.
+   * Turns noise g into perturbed logits z = (l - max l) + g in place, by two float32 operations. A logit of -Infinity
+   * gives -Infinity; at least one logit of each row is finite. Leaves l - max l in the rows of logits that it used. A
+   * second call with them gives the same z for the same noise.
    */
   perturb(start: number, draws: number, categories: number, rowCount: number): void;
 
-  /** Writes the index of each draw's largest number in noise to indices, from indices[0] on: the lowest on a tie. */
+  /** Writes the argmax of each draw of perturbed to indices, from indices[0] on. The lowest index wins a tie. */
   argmax(start: number, draws: number, categories: number): void;
 
   /**
-   * Writes x = (z - max z) (1 / temperature) of the perturbed logits in noise to samples: the exponents of a softmax,
-   * at most 0. Takes the largest from the indices that argmax wrote for them.
+   * Writes x = (z - max z) (1 / temperature) to samples, with z from perturbed and max z by the indices that argmax
+   * wrote. These are the exponents of a softmax, at most 0.
    */
   exponents(draws: number, categories: number): void;
 
   /**
-   * Divides each draw's exponentials in samples by their sum, which is float64. What is then not above 2^-126 becomes
-   * 0.
+   * Divides the exponentials of each draw in samples by their float64 sum. A value of at most 2^-126 becomes 0.
    */
   normalize(draws: number, categories: number): void;
 
-  /** One draw of a stream of its own; row, sample, seedLow and seedHigh are uint32. For tests and scripts. */
+  /** Writes the noise of one draw; row, sample, seedLow and seedHigh are uint32. For tests and scripts. */
   fill(start: number, categories: number, row: number, sample: number, seedLow: number, seedHigh: number): void;
 
   /** The first 32-bit word of each category. For tests. */
@@ -74,11 +77,11 @@ export interface NoiseKernel {
     seedHigh: number,
   ): Float32Array<ArrayBuffer>;
 
-  /** g of a first word b and, where b < 2^24, a second word r. For tests. */
+  /** g from a first word b and, if b < 2^24, a second word r. For tests. */
   gumbelFromBits(b: number, r: number): number;
 }
 
-/** What kernel.ts exports; addresses are bytes of the memory. */
+/** The exports of assembly/kernel.ts. Addresses are bytes of the memory. */
 interface KernelExports {
   setDraws(streams: number, rowCount: number, firstSample: number): void;
   fillDraws(to: number, draws: number, categories: number): void;
@@ -93,10 +96,10 @@ interface KernelExports {
 
 const CACHE_LINE_BYTES = 64;
 
-/** Page 0 is the kernel's own; see assembly/memory.ts. */
+/** Page 0 has the kernel's constants and scratch; see assembly/memory.ts. */
 const NOISE_START_BYTES = wasmPageBytes;
 
-/** 256 MiB of noise. A tile is a few hundred KiB; the limit keeps byte addresses below 2^31. */
+/** 256 MiB of noise, so that byte addresses stay below 2^31. A tile has a few hundred KiB. */
 const ELEMENTS_MAX_LIMIT = 2 ** 26;
 
 const STREAM_WORDS = 3;
@@ -106,15 +109,15 @@ const GROUP = 16;
 
 const newInstance = loadWasm<KernelExports>(new URL('./kernel.wasm', import.meta.url));
 
-/** Where the views begin, in bytes. */
+/** Byte offsets of the arrays. */
 interface Layout {
   readonly logits: number;
   readonly streams: number;
   readonly indices: number;
   readonly temperatures: number;
   readonly samples: number;
-  /** The stream of fill, bits and uniforms, so that they leave the caller's streams alone. */
-  readonly ownStream: number;
+  /** The one stream of fill, bits and uniforms, which do not overwrite `streams`. */
+  readonly singleStream: number;
   readonly end: number;
 }
 
@@ -125,12 +128,12 @@ function layOut(elementsMax: number, drawsMax: number): Layout {
   const indices = after(streams, drawsMax * STREAM_WORDS);
   const temperatures = after(indices, drawsMax);
   const samples = after(temperatures, drawsMax);
-  const ownStream = after(samples, elementsMax);
-  return { logits, streams, indices, temperatures, samples, ownStream, end: after(ownStream, STREAM_WORDS) };
+  const singleStream = after(samples, elementsMax);
+  return { logits, streams, indices, temperatures, samples, singleStream, end: after(singleStream, STREAM_WORDS) };
 }
 
 function assertDraws(start: number, draws: number, categories: number, elementsMax: number): void {
-  // NaN and fractions fail too: integers are all that | leaves as they are.
+  // NaN and fractions fail too: x | 0 equals x only for 32-bit integers.
   const whole = (start | 0) === start && (draws | 0) === draws && (categories | 0) === categories;
   if (!whole || start < 0 || draws < 1 || categories < 1 || start + draws * categories > elementsMax) {
     assert.fail(
@@ -146,8 +149,8 @@ function assertCount(count: number, what: string, drawsMax: number): void {
 }
 
 /**
- * A kernel for at most elementsMax elements and drawsMax rows a call: 12 bytes an element and 20 a row, until it is
- * garbage.
+ * Creates a kernel for at most elementsMax elements, and drawsMax draws or rows, in each call. Its memory has 12 bytes
+ * for each element and 20 for each draw.
  */
 export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): NoiseKernel {
   assert(
@@ -162,9 +165,11 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
   const pages = Math.ceil(layout.end / wasmPageBytes);
   const memory = newMemory(pages, pages);
   const kernel = newInstance(memory);
+  const noise = new Float32Array(memory.buffer, NOISE_START_BYTES, elementsMax);
 
   return {
-    noise: new Float32Array(memory.buffer, NOISE_START_BYTES, elementsMax),
+    noise,
+    perturbed: noise,
     logits: new Float32Array(memory.buffer, layout.logits, elementsMax),
     streams: new Uint32Array(memory.buffer, layout.streams, drawsMax * STREAM_WORDS),
     indices: new Int32Array(memory.buffer, layout.indices, drawsMax),
@@ -201,11 +206,11 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
       kernel.normalize(layout.samples, draws, categories);
     },
 
-    ...singleDraws(kernel, memory.buffer, layout.ownStream, elementsMax),
+    ...singleDraws(kernel, memory.buffer, layout.singleStream, elementsMax),
   };
 }
 
-/** What tests and scripts ask of a kernel: one draw, of a stream that they give as numbers. */
+/** The methods for tests and scripts: one draw, with its stream given as numbers. */
 function singleDraws(
   kernel: KernelExports,
   buffer: ArrayBuffer,

@@ -1,4 +1,4 @@
 /**
- * The version of the noise contract (docs/noise-contract.md). Any change of any value of the noise is a new version.
+ * The version of the noise contract (docs/noise-contract.md). A change of any value of the noise needs a new version.
  */
 export const noiseVersion = 'philox4x32-10/1';

@@ -1,7 +1,7 @@
 /**
- * What a provider runs on, in words, for logs, metadata and metrics. ONNX Runtime for Node.js does not say which
- * adapter it took, so this asks the system: the processor's name, NVIDIA's driver, or the Vulkan drivers that are
- * loaded once WebGPU has started.
+ * The name of the device that a provider runs on, for logs, metadata and metrics. ONNX Runtime for Node.js does not
+ * report its adapter. So the name comes from the system: the processor's model, the GPU models of NVIDIA's driver, or
+ * the Vulkan drivers that are loaded once WebGPU has started.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, platform } from 'node:os';
@@ -19,13 +19,13 @@ export function describeDevice(provider: Provider): string {
   return vulkanDrivers(readText('/proc/self/maps')) || 'Vulkan';
 }
 
-/** The models in the files that NVIDIA's driver shows for each GPU. */
+/** The models in the files of NVIDIA's driver, one file for each GPU. */
 export function nvidiaModels(information: readonly string[]): string {
   const models = information.map((text) => /^Model:\s*(.+?)\s*$/m.exec(text)?.[1] ?? '');
   return [...new Set(models.filter((model) => model !== ''))].join(', ');
 }
 
-/** The Vulkan drivers among the libraries of a process, from its memory map. */
+/** The Vulkan drivers in the memory map of a process. */
 export function vulkanDrivers(maps: string): string {
   const libraries = maps.match(/\/\S+\.so[.\d]*$/gm)?.map((path) => basename(path)) ?? [];
   const drivers = libraries.filter((name) => /^lib(vulkan_|vk_|GLX_nvidia|EGL_nvidia|amdvlk|VkICD)/.test(name));

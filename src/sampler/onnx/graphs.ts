@@ -1,25 +1,22 @@
 /**
- * The graphs that the workers run, written so that each reads like the mathematics of docs/design.md.
+ * The ONNX graphs, written like the formulas of docs/design.md, "Mathematics".
  *
  * For a row of logits l, noise g and temperature tau:
  *
  *     z = (l - max l) + g      index = argmax z      soft = softmax((z - max z) / tau)      hard = one_hot(index)
  *
- * The backward pass is left to `backward-graphs.ts`, how a model is encoded to `model.ts`, and running it to
- * `session.ts`. The caller promises logits that are finite or -infinity with at least one finite per row, finite noise,
- * and temperatures within 1e-6 .. 1e6.
+ * Inputs: logits finite or -infinity, with at least one finite in each row; finite noise; temperatures in 1e-6 .. 1e6.
+ * model.ts encodes a graph, and session.ts runs it. The backward pass uses the exponential graph too.
  *
- * z is two IEEE operations on float32, so z, index and hard rows have the same bits on every machine and provider. Soft
- * rows have the same bits for one provider, CPU feature set and ONNX Runtime version, whatever else is in the batch. To
- * keep both promises:
+ * z is two IEEE operations on float32. So z, index and hard rows have the same bits on every machine and provider. Soft
+ * rows have the same bits for one provider, CPU feature set and ONNX Runtime version, whatever else is in the batch.
+ * For both promises:
  *
  * - ArgMax takes the first of equal values, as ONNX prescribes.
- * - The sum over a row is left to Softmax: on the CPU, ReduceSum adds in an order that depends on the address of the
- *   row.
+ * - The sum over a row is a CumSum. On the CPU, ReduceSum adds in an order that depends on the address of the row.
  * - max z is subtracted before the scaling: z / tau can be as large as 4.5e7, where float32 steps by 4.
- * - The division by tau is a multiplication by the rounded 1 / tau: cheaper, at the cost of one rounding more.
- * - A soft value of at most 2^-126, the smallest normal float32, becomes 0. ONNX Runtime's AVX2 and NEON kernels clamp
- *   the exponent, so a masked category would come out as exp(-88.4) there; and GPUs flush such numbers anyway.
+ * - The division by tau is a multiplication by the rounded 1 / tau: cheaper, with one rounding more.
+ * - A soft value of at most 2^-126, the smallest normal float32, becomes 0, because GPUs flush smaller numbers to 0.
  */
 
 import { GraphBuilder, type Value } from './model.js';
@@ -41,16 +38,20 @@ import {
 } from './operators.js';
 
 /**
- * The smallest normal float32; the AVX2 and NEON kernels give a masked category at most exp(-88.376) = 0.36 * 2^-126.
+ * The smallest normal float32. Workaround: the AVX2 and NEON kernels of ONNX Runtime clamp the exponent at -88.376, so
+ * a masked category gets up to 0.36 * 2^-126. LowerRangeSumExp in
+ * https://github.com/microsoft/onnxruntime/blob/053663b8f9/onnxruntime/core/mlas/lib/compute.cpp
+ * The threshold can go for the CPU when they do not clamp -infinity.
  */
 const SMALLEST_NORMAL = 2 ** -126;
 
 /**
- * The whole draw in one graph, for other runtimes: inputs logits f32[N,K], noise f32[N,K], temperature f32[N,1], hard
- * bool[N,1]; outputs samples f32[N,K], index i64[N,1].
+ * The whole draw in one graph, for other runtimes (`npm run export:onnx`). Inputs: logits f32[N,K], noise f32[N,K],
+ * temperature f32[N,1], hard bool[N,1]. Outputs: samples f32[N,K], index i64[N,1].
  *
- * The workers compute what is exact, z and its argmax, beside the noise, where it costs a fifth of what it costs as
- * nodes, and run the two graphs below for the softmax. Both ways give the same bits.
+ * The workers do not run this graph. They compute z, argmax, sum and quotient in the noise kernel, which is faster
+ * (`npm run bench:kernel`), and run only the exponential graph below. Index and hard samples have the same bits both
+ * ways; soft samples have the same bits up to one unit in the last place, given the same exponential.
  */
 export function completeGraph(): Uint8Array {
   const graph = new GraphBuilder('gumbel_softmax');
@@ -65,14 +66,14 @@ export function completeGraph(): Uint8Array {
   return graph.encode();
 }
 
-/** The graph of the workers: input x f32[N], output exponential f32[N], e^x of each. */
+/** The graph that the workers run. Input: x f32[N]. Output: exponential f32[N], e^x of each. */
 export function exponentialGraph(): Uint8Array {
   const graph = new GraphBuilder('exponential');
   graph.output('exponential', exp(graph, graph.input('x', 'float32', ['N'])), 'float32', ['N']);
   return graph.encode();
 }
 
-/** softmax((z - max z) / tau), its sum and quotient in float64. */
+/** softmax((z - max z) / tau), with sum and quotient in float64. */
 function softSamples(graph: GraphBuilder, z: Value, temperature: Value): Value {
   const e = cast(graph, exp(graph, mul(graph, belowLargest(graph, z), reciprocal(graph, temperature))), 'float64');
   const soft = mul(graph, e, reciprocalOf(graph, sum(graph, e)));
@@ -82,5 +83,5 @@ function softSamples(graph: GraphBuilder, z: Value, temperature: Value): Value {
 /** a - max a. */
 const belowLargest = (graph: GraphBuilder, a: Value) => sub(graph, a, max(graph, a));
 
-/** 1 / a of float64. */
+/** 1 / a in float64. */
 const reciprocalOf = (graph: GraphBuilder, a: Value) => div(graph, scalar(graph, 'float64', 1), a);

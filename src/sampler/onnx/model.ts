@@ -1,20 +1,20 @@
 /**
- * Writes ONNX models: a builder takes inputs, constants, operators and outputs, and encodes them as a ModelProto.
+ * Writes ONNX models. GraphBuilder collects inputs, constants, operators and outputs, and encodes them as a ModelProto.
  *
- * What is computed is left to `graphs.ts` and `backward-graphs.ts`; whether operators and types fit together is left to
- * ONNX Runtime, which checks every model it loads. Field numbers and enum values are those of onnx.proto3
- * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3); each is named where it is used.
+ * It does not check whether operators and types fit together; ONNX Runtime does when it loads the model. Field numbers
+ * and enum values are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3). A comment names
+ * each where it is used.
  */
 
 import { Message } from './protobuf.js';
 
-/** Opset 18 is the lowest in which every reduction takes its axes as an input; older runtimes can load it, too. */
+/** Opset 18 is the lowest in which every reduction takes its axes as an input. Older runtimes can load it, too. */
 const OPSET_VERSION = 18;
 
-/** IR version 8 is the one released together with opset 18 (ONNX 1.13). */
+/** IR version 8 was released with opset 18 (ONNX 1.13). */
 const IR_VERSION = 8;
 
-/** TensorProto.DataType: the numbers that stand for element types, also in the attribute of Cast. */
+/** TensorProto.DataType: the numbers of element types, also for the attribute of Cast. */
 export const ONNX_ELEMENT_TYPES = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 
 /** AttributeProto.AttributeType. */
@@ -23,15 +23,15 @@ const ATTRIBUTE_TYPE_INT = 2;
 
 export type ElementType = keyof typeof ONNX_ELEMENT_TYPES;
 
-/** The length of an axis: a number, or a name that stands for the same length wherever it occurs in the graph. */
+/** The length of an axis: a number, or a name. Axes of the same name in a graph have the same length. */
 export type Dimension = number | string;
 
-/** A tensor in a graph: the result of an operator, an input or a constant. Only the builder that made it can use it. */
+/** A tensor in a graph: the result of an operator, an input or a constant. Valid only in the builder that made it. */
 export interface Value {
   readonly name: string;
 }
 
-/** An operator's attributes. ONNX tells integers from floats, so a float is written `{ float: 0.5 }`. */
+/** Attributes of an operator. A plain number is an ONNX integer; a float is written `{ float: 0.5 }`. */
 export type Attributes = Readonly<Record<string, number | { readonly float: number }>>;
 
 export class GraphBuilder {
@@ -52,7 +52,7 @@ export class GraphBuilder {
     return { name };
   }
 
-  /** A constant of any shape; its values are written in row-major order. */
+  /** A constant of any shape, with its values in row-major order. */
   constant(type: ElementType, shape: readonly number[], values: readonly number[]): Value {
     const size = shape.reduce((product, length) => product * length, 1);
     if (size !== values.length) throw new Error(`A constant of ${size} elements has ${values.length}. This is a bug.`);
@@ -80,7 +80,7 @@ export class GraphBuilder {
     return outputs;
   }
 
-  /** Makes an operator's result an output of the graph, under the name given. */
+  /** Makes the result of an operator an output of the graph, under a name. */
   output(name: string, value: Value, type: ElementType, shape: readonly Dimension[]): void {
     if (!this.#nodes.some((node) => node.outputs.includes(value)) || this.#outputNames.has(value))
       throw new Error(`Output ${name} is not the result of an operator or is an output already. This is a bug.`);

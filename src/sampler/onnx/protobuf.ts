@@ -1,9 +1,6 @@
 /**
- * Writes the protobuf wire format: varints, 32-bit floats and length-delimited fields, which is all that ONNX models
- * need.
- *
- * What a field number means is left to the caller (`model.ts`). Reading is not implemented.
- * Wire format: https://protobuf.dev/programming-guides/encoding/
+ * Writes the protobuf wire format, as far as ONNX models need it: varints, 32-bit floats and length-delimited fields.
+ * Reading is not implemented. Wire format: https://protobuf.dev/programming-guides/encoding/
  */
 
 const WIRE_TYPE_VARINT = 0;
@@ -12,11 +9,11 @@ const WIRE_TYPE_I32 = 5;
 
 const utf8 = new TextEncoder();
 
-/** One protobuf message under construction. Fields stand in the order in which they were added. */
+/** A protobuf message under construction. Fields are written in the order of the calls. */
 export class Message {
   readonly #chunks: Uint8Array[] = [];
 
-  /** An int32, int64, bool or enum field; negative numbers take ten bytes, as protobuf's int64 asks. */
+  /** An int32, int64, bool or enum field. A negative number takes ten bytes, as protobuf prescribes. */
   integer(field: number, value: number | bigint): this {
     this.#key(field, WIRE_TYPE_VARINT);
     this.#chunks.push(varint(value));
@@ -49,7 +46,7 @@ export class Message {
     return this.bytes(field, value.encode());
   }
 
-  /** A repeated integer field in packed form; an empty list writes nothing, as protobuf asks. */
+  /** A repeated integer field in packed form. An empty list writes nothing, as protobuf prescribes. */
   packedIntegers(field: number, values: readonly number[]): this {
     return values.length === 0 ? this : this.bytes(field, concatenate(values.map(varint)));
   }
@@ -63,7 +60,7 @@ export class Message {
   }
 }
 
-/** Seven bits a byte, lowest first, the top bit set on all but the last; a negative number as its 64-bit complement. */
+/** Seven bits a byte, lowest first, with the top bit set on all but the last. Negative numbers as two's complement. */
 function varint(value: number | bigint): Uint8Array {
   let rest = BigInt.asUintN(64, BigInt(value));
   const bytes: number[] = [];

@@ -1,12 +1,11 @@
 /**
- * Runs the graph of `graphs.ts` on ONNX Runtime. The only importer of onnxruntime-node.
+ * Runs the exponential graph on ONNX Runtime. The only importer of onnxruntime-node.
  *
- * Soft samples take their exponentials from the provider that is asked for, gradients always from the CPU, so that a
- * gradient has the same bits whatever the provider. No node of a GPU's session may be placed on the CPU.
+ * The exponentials of soft samples come from the chosen provider. Those of gradients always come from the CPU, so that
+ * gradients have the same bits on every provider. A session of a GPU places no node on the CPU.
  *
- * What shares a run and how large a run is are left to its callers. A run blocks its thread, so this belongs on a
- * worker thread; and a thread must not be terminated while `openDrawGraphs` or a run is under way, since
- * onnxruntime-node then aborts the whole process.
+ * A run blocks its thread, so it belongs on a worker thread. The thread must not be terminated during `openDrawGraphs`
+ * or a run, because onnxruntime-node would abort the process; queue/pool.ts has the links.
  */
 
 import { existsSync } from 'node:fs';
@@ -17,35 +16,36 @@ import { exponentialGraph } from './graphs.js';
 import { disproof, type RunExponential } from './proof.js';
 import { ownsGpu, type Provider, providerError, reasonOf } from './provider.js';
 
-// The native library reads this variable when it is loaded, and otherwise starts a telemetry uploader. A worker thread
-// has its own copy of the environment unless it was started with `env: SHARE_ENV`, so the pool must do that, or its
-// parent set this.
+// Workaround: without this variable the native library sends telemetry on Linux and macOS. It reads the environment of
+// the process once, when it is loaded: https://github.com/microsoft/onnxruntime/pull/27379
+// So the pool starts workers with `env: SHARE_ENV`; else a worker would set its own copy.
+// Can go when the npm package is built without telemetry.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 const { env, InferenceSession, Tensor } = await import('onnxruntime-node');
 env.logLevel = 'error';
 
 /** One thread's graphs. */
 export interface DrawGraphs {
-  /** The exponential of each value on the provider, see RunExponential. */
+  /** Exponentials on the chosen provider. */
   readonly exponential: RunExponential;
 
-  /** The same on the CPU, whatever the provider: the same function where the provider is the CPU. */
+  /** Exponentials on the CPU. The same function as `exponential` if the provider is the CPU. */
   readonly exponentialOnCpu: RunExponential;
 
   /** Frees the native memory. No run may be under way or follow. */
   close(): Promise<void>;
 }
 
-/** A worker is one thread, so a session gets no threads of its own. */
+/** A session has no thread pool: it computes on the thread of its worker. */
 const SESSION_OPTIONS: Session.SessionOptions = {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
-  logSeverityLevel: 3, // Errors; they go to stderr.
+  logSeverityLevel: 3, // errors, to stderr
 };
 
-/** @throws {ProviderError} when the provider cannot be used here, or does not compute what the CPU does */
+/** @throws {ProviderError} when the provider cannot be used here, or fails its proof against the CPU */
 export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   const cpu = await open('cpu');
   if (!ownsGpu(provider)) return { exponential: cpu.run, exponentialOnCpu: cpu.run, close: cpu.close };
@@ -65,13 +65,13 @@ export async function openDrawGraphs(provider: Provider): Promise<DrawGraphs> {
   }
 }
 
-/** The graph, opened. */
+/** A session of the exponential graph. */
 interface Opened {
   readonly run: RunExponential;
   readonly close: () => Promise<void>;
 }
 
-/** ONNX Runtime then refuses a model of which it would place a node on the CPU. */
+/** Makes ONNX Runtime reject a model of which it would place a node on the CPU. */
 const NO_NODE_ON_THE_CPU = { session: { disable_cpu_ep_fallback: '1' } };
 
 async function open(provider: Provider): Promise<Opened> {
@@ -83,11 +83,11 @@ async function open(provider: Provider): Promise<Opened> {
   });
   return {
     async run(values) {
-      // Input and output are the same memory: each value is read before its own exponential is written. A GPU gets a
-      // copy and gives one back. onnxruntime-node 1.30 copies every output once more, into an ArrayBuffer that nobody
-      // reads here: OrtValueToNapiValue in js/node/src/tensor_helper.cc of microsoft/onnxruntime, whose main branch has
-      // stopped doing so. Where the C library keeps what is freed (memory-settings.ts) that takes 0.1 ns an element,
-      // else 2 to 3, since its pages are mapped and zeroed anew each time.
+      // Input and output are the same memory: the CPU reads each value before it writes the exponential of it. A GPU
+      // gets a copy, and its result is copied back. onnxruntime-node 1.30 also copies every output into a new
+      // ArrayBuffer, which is not used here (OrtValueToNapiValue in js/node/src/tensor_helper.cc). The copy is cheap
+      // only because memory-settings.ts makes glibc keep freed blocks. Gone with a release of onnxruntime-node that has
+      // https://github.com/microsoft/onnxruntime/pull/32346
       const tensor = new Tensor('float32', values, [values.length]);
       await session.run({ x: tensor }, { exponential: tensor });
     },
@@ -95,7 +95,7 @@ async function open(provider: Provider): Promise<Opened> {
   };
 }
 
-/** Opens the graph on a GPU and proves it against the CPU. */
+/** Opens the graph on a GPU, and checks it against the CPU (proof.ts). */
 async function openOnGpu(provider: Provider, onCpu: RunExponential): Promise<Opened> {
   if (provider === 'cuda' && !existsSync(cudaLibrary())) throw providerError(provider, 'its files are not installed');
   const gpu = await open(provider).catch((error) => {
@@ -107,7 +107,7 @@ async function openOnGpu(provider: Provider, onCpu: RunExponential): Promise<Ope
   throw providerError(provider, wrong);
 }
 
-/** Where onnxruntime-node looks for the CUDA provider, which its package does not carry. */
+/** The path at which onnxruntime-node expects the CUDA provider. Its package does not have the file. */
 function cudaLibrary(): string {
   const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
   return join(entry, '../../bin/napi-v6', process.platform, process.arch, 'libonnxruntime_providers_cuda.so');

@@ -1,51 +1,53 @@
 /**
- * Decides when jobs run and what becomes of them; which are next is the queue's to say. Natural batching: an idle lane
- * takes the next job and every queued job of the same kind and K that fits beside it; nothing waits while a lane is
- * idle, and under load batches grow by themselves. A busy lane gets its next batches in advance when they are large
- * enough to be worth it. A job larger than a batch runs in parts. What nobody waits for any more, because its deadline
- * is over or its caller has gone, is not drawn. Knows neither threads nor ONNX: `runBatch` does the work, `defer` says
- * when to look at the queue.
+ * Decides when batches start, and settles jobs. queue.ts decides which jobs are next. A lane is a worker.
+ *
+ * Natural batching: an idle lane takes the next job and every queued job of the same kind and K that fits into the
+ * batch. No job waits while a lane is idle, and under load batches grow by themselves. A busy lane gets further batches
+ * in advance if they are large enough. A job larger than a batch runs in parts. A job is dropped undrawn if its
+ * deadline has passed or its client has left.
+ *
+ * The batcher knows neither threads nor ONNX: `runBatch` draws, and `defer` schedules.
  */
 import { CallerGone } from '../../errors.js';
 import { Bag, type BagItem } from '../../runtime/bag.js';
 import { DrawError, queueFull } from '../draw-error.js';
-import { type Job, type JobResult, outputWidth, type Part, patient, type Terms } from '../job.js';
+import { type Job, type JobResult, outputWidth, type Part, type Terms, unlimitedTerms } from '../job.js';
 import { type DeadlineOptions, Deadlines } from './deadlines.js';
 import { type QueueCaller, QueueEntry } from './entry.js';
 import { DrawQueue, type QueueOptions, type Taken } from './queue.js';
 
 export interface BatcherOptions extends QueueOptions, DeadlineOptions {
-  /** Batches that a lane may have, those in advance counted in. */
+  /** The most batches of a lane, including those in advance. */
   readonly batchesPerLane: number;
   /**
-   * So many units are worth a batch: it starts at once, also in advance on a lane that has others, so that no worker
-   * pauses between two. Smaller jobs are better left to gather: a batch costs the HTTP thread as much as a small
+   * Queued units from which a batch starts at once, also in advance on a busy lane, so that no worker pauses between
+   * two batches. Below, jobs gather until the end of the turn, since a batch costs the HTTP thread as much as a small
    * request.
    */
   readonly worthUnitsMin: number;
   /**
-   * Draws the parts (all of one kind and K), which cost so many units, and resolves to one result a part, in order. It
-   * may give up once isWanted says no.
+   * Draws the parts, all of one kind and K, of `units` units together. Resolves to one result for each part, in order.
+   * May reject without drawing once isWanted returns false.
    */
   readonly runBatch: (parts: readonly Part[], isWanted: () => boolean, units: number) => Promise<readonly JobResult[]>;
-  /** Makes the result of a job that is drawn in parts, for them to fill. */
+  /** Allocates the result of a job that is drawn in parts. */
   readonly allocate: (job: Job) => JobResult;
-  /** Given each result that nobody will read any more: what was copied, or came too late. */
+  /** Called with each result of a part that is not read any more: it was copied, or its job has settled before. */
   readonly release: (result: JobResult) => void;
-  /** Told how long each job waited for its first part to be taken. */
+  /** Called for each job when its first part leaves the queue. */
   readonly waited: (waitMs: number) => void;
-  /** Runs a callback after the jobs that are arriving right now have been submitted; `setImmediate` in the service. */
+  /** Runs a callback after all jobs of this turn of the event loop are submitted; `setImmediate` in the service. */
   readonly defer: (callback: () => void) => void;
 }
 
-/** A job on its way: its place in the queue, and what has come back. */
+/** A submitted job: its queue entry, its promise and the results of its parts so far. */
 class Ticket extends QueueEntry implements BagItem {
-  place = 0;
+  bagIndex = 0;
   resolve: (result: JobResult) => void = unset;
   reject: (error: unknown) => void = unset;
-  /** When it was submitted; undefined once its first part has been taken. */
+  /** The time of submission; undefined once the first part has left the queue. */
   submittedAtMs: number | undefined;
-  /** Draws whose results have not come back. */
+  /** Draws without a result so far. */
   drawsUndone: number;
   settled = false;
   result: JobResult | undefined;
@@ -57,7 +59,7 @@ class Ticket extends QueueEntry implements BagItem {
   }
 }
 
-/** Until a ticket has its promise. */
+/** Stands for resolve and reject until the ticket has its promise. */
 function unset(): never {
   throw new Error('A ticket settled before it was queued. This is a bug.');
 }
@@ -67,7 +69,7 @@ export class Batcher {
   readonly #queue: DrawQueue<Ticket>;
   readonly #deadlines: Deadlines;
   #running = 0;
-  /** Units of the batches that run. */
+  /** Units of the running batches. */
   #runningUnits = 0;
   #deferred = false;
   readonly #unsettled = new Bag<Ticket>();
@@ -79,22 +81,22 @@ export class Batcher {
     this.#deadlines = new Deadlines(options);
   }
 
-  /** What waits to be drawn: units, and the jobs they belong to. */
+  /** Units in the queue, and the number of jobs that they belong to. */
   get queued(): { readonly units: number; readonly requests: number } {
     return this.#queue.counts;
   }
 
-  /** `overloaded` if whatever a caller sends now would be refused. */
+  /** `overloaded` if the queue would refuse any job of this caller now. */
   refusal(caller: object): DrawError | undefined {
     return this.#queue.refuses(caller) ? queueFull : undefined;
   }
 
-  /** Whether `refusal` could be there for anybody; cheap, and false unless there is much to do. */
+  /** Whether `refusal` may return an error for any caller. Cheaper than `refusal`. */
   get mayRefuse(): boolean {
     return this.#queue.mayRefuse;
   }
 
-  /** `too-much-work` for a job of so many units and draws that an idle replica would not finish by its deadline. */
+  /** `too-much-work` if an idle sampler would not finish a job of so many units and draws by its deadline. */
   tooMuch(units: number, draws: number, terms: Terms): DrawError | undefined {
     return this.#deadlines.tooMuch(units, draws, terms);
   }
@@ -102,41 +104,41 @@ export class Batcher {
   /**
    * Queues a job. The promise settles exactly once.
    *
-   * @throws {DrawError} as a rejection: `overloaded` when there is no room for it or it would not be done in time,
-   *   `deadline-exceeded` when its time is over
-   * @throws {CallerGone} as a rejection, when nobody waits for it any more
+   * @throws {DrawError} as a rejection: `overloaded` when the queue has no room or the job would miss its deadline,
+   *   `deadline-exceeded` when the deadline has passed
+   * @throws {CallerGone} as a rejection, when the client has left
    */
-  submit(job: Job, terms: Terms = patient()): Promise<JobResult> {
+  submit(job: Job, terms: Terms = unlimitedTerms()): Promise<JobResult> {
     const ticket = new Ticket(job, terms, this.#queue.callerOf(terms.caller), this.#options);
     if (this.#options.now() >= terms.deadlineAtMs) return Promise.reject(tooLate());
     if (!this.#queue.admits(ticket)) return Promise.reject(queueFull);
     const lateMs = this.#deadlines.lateMs(ticket, this.#queue, this.#runningUnits);
-    if (lateMs > 0) return Promise.reject(notInTime(lateMs));
+    if (lateMs > 0) return Promise.reject(wouldBeLate(lateMs));
     return new Promise((resolve, reject) => {
       ticket.resolve = resolve;
       ticket.reject = reject;
       this.#unsettled.add(ticket);
       this.#queue.add(ticket);
-      this.#look();
+      this.#schedule();
     });
   }
 
   /**
-   * Answers the callers whose time is over, and forgets those who have gone, also while every lane is busy. Call it now
-   * and then: what is taken from the queue is looked at anyway.
+   * Drops every job whose deadline has passed or whose client has left. Call it at intervals, so that clients get
+   * their answers while every lane is busy. Jobs that leave the queue are checked without it.
    */
   sweep(): void {
     const nowMs = this.#options.now();
     for (const ticket of this.#unsettled) this.#drop(ticket, nowMs);
   }
 
-  /** Resolves once every job submitted so far and since has settled. */
+  /** Resolves once no job is unsettled. */
   idle(): Promise<void> {
     if (this.#unsettled.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
-  #look(): void {
+  #schedule(): void {
     if (!this.#mayStart()) return;
     if (this.#isWorthABatch()) {
       this.#startBatches();
@@ -157,7 +159,7 @@ export class Batcher {
     }
   }
 
-  /** Whether what waits need not wait for more of its kind. */
+  /** Whether the queue has enough units to start a batch before the end of the turn, or in advance. */
   #isWorthABatch(): boolean {
     return this.#queue.counts.units >= this.#options.worthUnitsMin;
   }
@@ -166,7 +168,7 @@ export class Batcher {
     if (this.#queue.isEmpty) return false;
     const { lanes, batchesPerLane } = this.#options;
     if (this.#running < lanes) return true;
-    // In advance only what is short: behind a long row in advance a small draw would wait for both.
+    // A long row never goes in advance: a small draw behind it would wait for two long batches (head-of-line blocking).
     return this.#running < batchesPerLane * lanes && this.#isWorthABatch() && !this.#queue.nextIsLongRow;
   }
 
@@ -181,7 +183,7 @@ export class Batcher {
     return taken;
   }
 
-  /** Settles a job that nobody waits for any more; says whether it was one. */
+  /** Rejects a job if its client has left or its deadline has passed. @returns whether it did */
   #drop(ticket: Ticket, nowMs: number): boolean {
     const { deadlineAtMs, isGone } = ticket.terms;
     if (isGone()) {
@@ -197,13 +199,13 @@ export class Batcher {
   #start({ entries, parts, units }: Taken<Ticket>): void {
     this.#running += 1;
     this.#runningUnits += units;
-    for (const [index, { terms }] of entries.entries()) terms.begunDraws += drawsOf(parts[index] as Part);
+    for (const [index, { terms }] of entries.entries()) terms.begunDraws += drawsOf(parts[index]);
     this.#options
       .runBatch(parts, () => entries.some(({ settled }) => !settled), units)
       .then((results) => {
         if (results.length !== parts.length) throw new Error('A batch lost or gained results. This is a bug.');
         for (const [index, ticket] of entries.entries()) {
-          this.#accept(ticket, parts[index] as Part, results[index] as JobResult);
+          this.#accept(ticket, parts[index], results[index]);
         }
       })
       .catch((error) => {
@@ -212,7 +214,7 @@ export class Batcher {
       .finally(() => {
         this.#running -= 1;
         this.#runningUnits -= units;
-        this.#look();
+        this.#schedule();
       });
   }
 
@@ -233,7 +235,7 @@ export class Batcher {
     if (ticket.drawsUndone === 0) this.#settle(ticket, () => ticket.resolve(ticket.result as JobResult));
   }
 
-  /** Rejects a job, and takes what still waits of it out of the queue. */
+  /** Rejects a job, and removes what is left of it from the queue. */
   #fail(ticket: Ticket, error: unknown): void {
     if (ticket.settled) return;
     this.#queue.remove(ticket);
@@ -249,11 +251,14 @@ export class Batcher {
 }
 
 function tooLate(): DrawError {
-  return new DrawError('deadline-exceeded', 'The draw was not done in time, and was given up.');
+  return new DrawError(
+    'deadline-exceeded',
+    'The draw missed its deadline. Send it again, ask for less at once, or set a later deadline.',
+  );
 }
 
-function notInTime(lateMs: number): DrawError {
-  const text = 'With the draws that wait already, this one would not be done by its deadline.';
+function wouldBeLate(lateMs: number): DrawError {
+  const text = 'Behind the draws in the queue this draw would miss its deadline. Send it again later.';
   return new DrawError('overloaded', text, { retryAfterSeconds: Math.max(1, Math.ceil(lateMs / 1000)) });
 }
 
@@ -261,7 +266,7 @@ function drawsOf({ rowCount, sampleCount }: Part): number {
   return rowCount * sampleCount;
 }
 
-/** Copies the results of a part to their place in those of its job. */
+/** Copies the result of a part into the result of its job. */
 function gather(whole: JobResult, part: Part, result: JobResult): void {
   const { job } = part;
   const firstDraw = part.sampleStart * job.rows + part.rowStart;

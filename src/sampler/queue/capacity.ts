@@ -1,73 +1,73 @@
 /**
- * How much may wait, and how much of it each caller may have. Counts units and nothing else: every request weighs at
- * least as much as makes the limit of requests, so one account bounds both.
+ * The capacity of the queue, and each caller's share of it. Every queued job has a charge, in units of cost.ts. The
+ * charge is at least unitsMax / requestsMax, so one account limits both units and requests.
  *
- * A quarter is for small jobs alone, whatever fills the rest. Beyond that a caller may have queued only as much as is
- * still free (dynamic thresholds, Choudhury and Hahne 1998): a greedy one leaves a half, n of them an n+1-th, and
- * nobody counts callers.
+ * A quarter of the capacity is reserved for small jobs. A caller may have queued only as much as is still free (dynamic
+ * thresholds, Choudhury and Hahne 1998). So one greedy caller leaves half of the capacity free, and n of them leave
+ * 1 / (n + 1), without a count of callers.
  */
 
-/** What one caller has in the queue. */
+/** The charges of one caller's jobs in the queue. */
 export interface Share {
-  smallWeight: number;
-  largeWeight: number;
+  smallCharge: number;
+  largeCharge: number;
 }
 
-/** The share of the queue in which only small jobs wait. */
+/** The share of the capacity that large jobs cannot use. */
 const reservedForSmall = 1 / 4;
 /**
- * A large job counts for at most this share of what large ones may fill: it takes turns, so it holds nobody up for
- * longer.
+ * The most that a large job is charged, as a share of the capacity for large jobs. A large job runs in parts, and other
+ * jobs get their turns between, so beyond this its size does not matter to them.
  */
 const largestShare = 1 / 8;
 
 export class Capacity {
   readonly #unitsMax: number;
   readonly #largeMax: number;
-  readonly #weightMin: number;
-  readonly #largeWeightMax: number;
-  readonly #total: Share = { smallWeight: 0, largeWeight: 0 };
+  readonly #chargeMin: number;
+  readonly #largeChargeMax: number;
+  readonly #total: Share = { smallCharge: 0, largeCharge: 0 };
 
   constructor(unitsMax: number, requestsMax: number) {
     this.#unitsMax = unitsMax;
     this.#largeMax = unitsMax - Math.floor(unitsMax * reservedForSmall);
-    this.#weightMin = Math.ceil(unitsMax / requestsMax);
-    this.#largeWeightMax = Math.max(1, Math.floor(this.#largeMax * largestShare));
+    this.#chargeMin = Math.ceil(unitsMax / requestsMax);
+    this.#largeChargeMax = Math.max(1, Math.floor(this.#largeMax * largestShare));
   }
 
-  /** What a job with so many units left counts for. */
-  weightOf(units: number, large: boolean): number {
+  /** The charge of a job with so many units left. */
+  chargeOf(units: number, large: boolean): number {
     if (units === 0) return 0;
-    return Math.max(this.#weightMin, large ? Math.min(units, this.#largeWeightMax) : units);
+    return Math.max(this.#chargeMin, large ? Math.min(units, this.#largeChargeMax) : units);
   }
 
-  /** Counts a weight, or with a negative one takes it off again. */
-  count(share: Share, weight: number, large: boolean): void {
-    const name = large ? 'largeWeight' : 'smallWeight';
-    share[name] += weight;
-    this.#total[name] += weight;
+  /** Adds a charge to the share of a caller and to the total. A negative charge takes it off again. */
+  count(share: Share, charge: number, large: boolean): void {
+    const name = large ? 'largeCharge' : 'smallCharge';
+    share[name] += charge;
+    this.#total[name] += charge;
   }
 
-  /** Whether a caller may queue so much more. Any job is let in while nothing waits. */
-  admits(share: Share, weight: number, large: boolean): boolean {
+  /** Whether a caller may queue a job of this charge. While the queue is empty, it may queue any job. */
+  admits(share: Share, charge: number, large: boolean): boolean {
     const free = this.#free();
     if (free === this.#unitsMax) return true;
-    if (!large) return share.smallWeight + weight <= free;
-    const freeForLarge = Math.min(free, this.#largeMax - this.#total.largeWeight);
-    return share.smallWeight + share.largeWeight + weight <= freeForLarge;
+    if (!large) return share.smallCharge + charge <= free;
+    const freeForLarge = Math.min(free, this.#largeMax - this.#total.largeCharge);
+    return share.smallCharge + share.largeCharge + charge <= freeForLarge;
   }
 
-  /** Whether a caller may queue not even the smallest job; then it may queue none. */
-  isFullFor(share: Share): boolean {
-    return !this.admits(share, this.#weightMin, false);
+  /** Whether `admits` is false for every job of this caller: it is false for the smallest one. */
+  refuses(share: Share): boolean {
+    return !this.admits(share, this.#chargeMin, false);
   }
 
-  /** Whether `isFullFor` could be true of any caller. */
-  get mayBeFull(): boolean {
-    return this.#free() < this.#total.smallWeight + this.#weightMin;
+  /** Whether `refuses` may be true for any caller. Cheaper than `refuses`. */
+  get mayRefuse(): boolean {
+    return this.#free() < this.#total.smallCharge + this.#chargeMin;
   }
 
   #free(): number {
-    return this.#unitsMax - this.#total.smallWeight - this.#total.largeWeight;
+    return this.#unitsMax - this.#total.smallCharge - this.#total.largeCharge;
   }
 }

@@ -1,13 +1,13 @@
-/** A job in the queue: what it costs, whose it is, and how much of it is still to be taken. */
-import { drawUnits, unitsOfDraws } from '../cost.js';
+/** A job in the queue: its cost, its caller, and the draws that are not yet in a part. */
+import { unitsOfDraws, unitsPerDrawOf } from '../cost.js';
 import type { Job, Terms } from '../job.js';
 import type { Share } from './capacity.js';
 import type { Ordered, VirtualTime } from './fair-order.js';
 import type { LastDraw } from './shedding.js';
 
-/** What the queue knows of a caller. */
+/** The state of a caller in the queue. */
 export interface QueueCaller extends Share {
-  /** Its places in the orders of small and of large jobs. */
+  /** Its virtual times among small and among large jobs (fair-order.ts). */
   readonly small: VirtualTime;
   readonly large: VirtualTime;
   readonly lastDraw: LastDraw;
@@ -18,32 +18,32 @@ export class QueueEntry implements Ordered {
   readonly terms: Terms;
   readonly caller: QueueCaller;
   /** Units of each draw, and of the whole job. */
-  readonly drawUnits: number;
+  readonly unitsPerDraw: number;
   readonly units: number;
-  /** Whether it does not fit one batch. */
+  /** Whether the job is too large for one batch. */
   readonly large: boolean;
   tag = 0;
   age = 0;
-  /** Where its next part starts. */
+  /** The first sample and row of the next part. */
   nextSample = 0;
   nextRow = 0;
-  /** Draws that no part has taken. */
+  /** Draws that are not yet in a part. */
   drawsLeft: number;
-  /** What of it the queue counts now; 0 when nothing of it waits. */
+  /** Units and charge (capacity.ts) that the queue counts for this entry now. 0 once no draw is left. */
   countedUnits = 0;
-  countedWeight = 0;
+  countedCharge = 0;
 
   constructor(job: Job, terms: Terms, caller: QueueCaller, batchUnitsMax: number) {
     this.job = job;
     this.terms = terms;
     this.caller = caller;
-    this.drawUnits = drawUnits(job);
+    this.unitsPerDraw = unitsPerDrawOf(job);
     this.drawsLeft = job.samples * job.rows;
-    this.units = unitsOfDraws(this.drawsLeft, this.drawUnits);
+    this.units = unitsOfDraws(this.drawsLeft, this.unitsPerDraw);
     this.large = this.units > batchUnitsMax;
   }
 
-  /** Its draws, of which each is one sample of one row. */
+  /** All draws of the job. */
   get draws(): number {
     return this.job.samples * this.job.rows;
   }

@@ -1,6 +1,6 @@
 /**
- * Between jobs and workers: pack(parts) lays parts side by side in one Batch, scatter(parts, result) hands each part
- * its own results again. Knows neither queues nor threads.
+ * Packs parts into one Batch for a worker, and splits the result of the batch into the results of its parts. Knows
+ * neither queue nor threads.
  */
 import {
   type Batch,
@@ -27,7 +27,7 @@ function flagsOf({ job }: Part): number {
   return flags;
 }
 
-/** Elements of each output of all parts together. */
+/** Elements of each output, summed over the parts. */
 function countOutputs(parts: readonly Part[]): OutputCounts {
   const counts: { [Name in OutputName]?: number } = {};
   for (const { job, rowCount, sampleCount } of parts) {
@@ -39,19 +39,19 @@ function countOutputs(parts: readonly Part[]): OutputCounts {
 }
 
 /**
- * Copies the rows of `parts`, all of one kind and K, into the arrays of one Batch.
+ * Copies the rows of `parts`, all of one kind and K, into a new Batch.
  *
- * @param take gives the buffer it lies on, its result too; whatever that holds is overwritten
+ * @param take allocates the buffer of the batch and its result; it need not be zeroed
  */
 export function pack(parts: readonly Part[], take = (bytes: number) => new ArrayBuffer(bytes)): Batch {
-  const { kind, categories } = (parts[0] as Part).job;
+  const { kind, categories } = parts[0].job;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
   const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
   const pointDraws = kind === 'draw' ? 0 : draws;
   const shape = { kind, categories, rows, parts: parts.length, pointDraws };
   const batch = allocateBatch(shape, countOutputs(parts), take);
   let row = 0;
-  let point = 0;
+  let pointOffset = 0;
   for (const [index, part] of parts.entries()) {
     const { job, rowStart, rowCount } = part;
     if (job.categories !== categories || job.kind !== kind) {
@@ -66,41 +66,41 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
     }
     if (job.kind !== 'draw') {
       const points = pointsOf(job, part);
-      batch.points.set(points, point);
-      point += points.length;
+      batch.points.set(points, pointOffset);
+      pointOffset += points.length;
     }
-    const at = index * partColumns.count;
-    batch.parts[at + partColumns.rowCount] = rowCount;
-    batch.parts[at + partColumns.firstSample] = drawsNoise(job) ? job.firstSample + part.sampleStart : 0;
-    batch.parts[at + partColumns.sampleCount] = part.sampleCount;
-    batch.parts[at + partColumns.flags] = flagsOf(part);
-    batch.parts[at + partColumns.topK] = job.kind === 'draw' ? job.topK : 0;
+    const offset = index * partColumns.count;
+    batch.parts[offset + partColumns.rowCount] = rowCount;
+    batch.parts[offset + partColumns.firstSample] = drawsNoise(job) ? job.firstSample + part.sampleStart : 0;
+    batch.parts[offset + partColumns.sampleCount] = part.sampleCount;
+    batch.parts[offset + partColumns.flags] = flagsOf(part);
+    batch.parts[offset + partColumns.topK] = job.kind === 'draw' ? job.topK : 0;
     row += rowCount;
   }
   return batch;
 }
 
-/** The points of a part's draws, which are consecutive in the job. */
+/** The points of a part. Its draws are consecutive in the job. */
 function pointsOf(job: GradientJob | DensityJob, { rowStart, rowCount, sampleStart, sampleCount }: Part): Float32Array {
   const start = (sampleStart * job.rows + rowStart) * job.categories;
   return job.points.subarray(start, start + sampleCount * rowCount * job.categories);
 }
 
-/** One result a part, in order: views on the batch's outputs. */
+/** The result of each part, in order, as views of the result of the batch. */
 export function scatter(parts: readonly Part[], result: BatchResult): JobResult[] {
-  const taken: { [Name in OutputName]?: number } = {};
+  const offsets: { [Name in OutputName]?: number } = {};
   const results = parts.map(({ job, rowCount, sampleCount }) => {
-    const own: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
+    const arrays: { [Name in OutputName]?: OutputArrays[OutputName] } = {};
     for (const name of job.outputs) {
-      const start = taken[name] ?? 0;
+      const start = offsets[name] ?? 0;
       const end = start + rowCount * sampleCount * outputWidth(job, name);
-      own[name] = result[name].subarray(start, end);
-      taken[name] = end;
+      arrays[name] = result[name].subarray(start, end);
+      offsets[name] = end;
     }
-    return own as JobResult;
+    return arrays as JobResult;
   });
   for (const name of outputNames) {
-    if (result[name].length !== (taken[name] ?? 0))
+    if (result[name].length !== (offsets[name] ?? 0))
       throw new Error(`A worker returned ${name} of another size. This is a bug.`);
   }
   return results;

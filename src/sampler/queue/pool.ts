@@ -1,8 +1,12 @@
 /**
- * A fixed set of worker threads, each with the batch it draws and a few in advance, so that it need not wait for the
- * HTTP thread between them. A worker that is lost fails only the batch it drew and is replaced; one that does not
- * answer in time makes the whole pool useless, and its owner ends the process. Workers are never terminated: ONNX
- * Runtime would abort the process if one were inside a run, so they are told to stop and end by themselves.
+ * A fixed number of worker threads. Each holds the batch that it draws and a few in advance, so that it need not wait
+ * for the HTTP thread between batches. A worker that is lost fails only the batch that it was drawing, and is replaced.
+ * A worker that does not answer in time is stuck: then the whole pool fails, and its owner ends the process.
+ *
+ * Workers are never terminated, but told to stop. Workaround: onnxruntime-node aborts the process if its thread ends
+ * inside a native call. Reported: https://github.com/daintreehq/daintree/issues/12577
+ * Explained: https://github.com/WiseLibs/better-sqlite3/issues/1507
+ * Can go when onnxruntime-node is built with NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS.
  */
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { DrawError } from '../draw-error.js';
@@ -13,36 +17,40 @@ import { Seat, type Task } from './seat.js';
 export interface PoolOptions {
   readonly workers: number;
   readonly settings: WorkerSettings;
-  /** Longest time a worker may hold a batch; none takes a hundredth of the default. */
+  /** How long a worker may hold a batch before it counts as stuck. No batch takes a hundredth of the default. */
   readonly watchdogMs: number;
-  /** Milliseconds of a clock that never goes back; `performance.now` in the service. */
+  /** Milliseconds of a monotonic clock; `performance.now` in the service. */
   readonly now: () => number;
-  /** Called for each worker that ends without being asked to. */
-  readonly onLost: (error: Error) => void;
-  /** Called once, when a worker has held a batch for longer than it may. */
+  /** Called for each worker that ends unexpectedly or cannot be replaced. */
+  readonly onWorkerLost: (error: Error) => void;
+  /** Called once, when a worker has held a batch for longer than watchdogMs. */
   readonly onStuck: () => void;
-  /** The module each thread runs; tests of faults give their own. */
+  /** The module of the worker threads. Tests of faults set it. */
   readonly workerUrl?: URL;
 }
 
-/** ready: a worker can draw. starting: none can yet. lost: too many were lost lately, or one is stuck. */
-export type PoolState = 'ready' | 'starting' | 'lost';
+/**
+ * - ready: a worker can draw
+ * - starting: no worker can draw yet
+ * - failed: too many workers were lost within a minute, one is stuck, or none is left
+ */
+export type PoolState = 'ready' | 'starting' | 'failed';
 
-/** So many losses within a minute are no accident: something kills every worker that takes its place. */
+/** Lost workers within a minute from which the pool has failed: replacements are lost too. */
 const lossesMax = 5;
 const lossesWindowMs = 60_000;
 
 /**
- * The most that one look adds to the time a batch has been held: if the whole process stood still, so did the worker,
- * and its answer may be there already.
+ * The most that one call of `watch` adds to the time that a batch has been held. If the whole process was suspended, so
+ * was the worker, and its answer may have arrived already.
  */
 const watchStepMsMax = 200;
 
-/** How long to wait after a worker could not start before another is tried. */
+/** The pause after a replacement failed to start. */
 const retryMs = 1000;
 
 /**
- * A worker's heap holds the code and little else, since batches and results lie outside of it; so one that grows is
+ * The limit of a worker's JavaScript heap. Batches and results are outside of it, so it stays small, and a leak is
  * found soon.
  */
 const workerHeapMiB = 64;
@@ -54,9 +62,9 @@ export class Pool {
   #starting = 0;
   #stopping = false;
   #stuck = false;
-  /** When workers were lost, within the last minute. */
+  /** Times of the losses within the last minute. */
   #lossesAtMs: number[] = [];
-  /** Seats whose next worker could not start, and when to try again. */
+  /** Replacements that failed to start, and when to try again. */
   #missing = 0;
   #retryAtMs = 0;
   #watchedAtMs: number;
@@ -68,13 +76,13 @@ export class Pool {
   }
 
   /**
-   * Starts every worker and resolves when all are ready.
+   * Starts all workers. Resolves when all are ready.
    *
-   * @throws {Error} what the first worker that could not start says; the others are stopped
+   * @throws {Error} the error of the first worker that failed to start; the others are stopped
    */
   static async start(options: PoolOptions): Promise<Pool> {
     const pool = new Pool(options);
-    const starts = await Promise.allSettled(Array.from({ length: options.workers }, () => pool.#hire()));
+    const starts = await Promise.allSettled(Array.from({ length: options.workers }, () => pool.#startWorker()));
     const failed = starts.find((start) => start.status === 'rejected');
     if (failed) {
       await pool.stop();
@@ -83,27 +91,27 @@ export class Pool {
     return pool;
   }
 
-  /** Workers that are ready to draw or drawing. */
+  /** Workers that are ready or drawing. */
   get alive(): number {
     return this.#seats.size;
   }
 
-  /** Whether a thread may be inside ONNX Runtime, which aborts the process when its threads are ended then. */
+  /** Whether a thread may be inside ONNX Runtime. */
   get inRuntime(): boolean {
     if (this.#starting > 0) return true;
-    // One that works may enter it any moment; one that is stuck is where it was.
+    // A worker with batches may enter it at any moment. Once one is stuck, no batch is sent any more.
     return [...this.#seats].some((seat) => (this.#stuck ? seat.inRuntime : seat.batches > 0));
   }
 
   get state(): PoolState {
-    if (this.#stuck || this.#recentLosses() >= lossesMax) return 'lost';
+    if (this.#stuck || this.#recentLosses() >= lossesMax) return 'failed';
     if (this.#seats.size > 0) return 'ready';
-    return this.#starting > 0 ? 'starting' : 'lost';
+    return this.#starting > 0 ? 'starting' : 'failed';
   }
 
   /**
-   * Looks for a worker that is stuck and for batches that nobody wants any more before they are begun, and fills seats
-   * whose worker could not start. Call it several times a second.
+   * Checks for stuck workers, marks batches in advance that no caller waits for any more, and retries replacements
+   * that failed to start. Call it several times a second.
    */
   watch(): void {
     const nowMs = this.#options.now();
@@ -113,31 +121,31 @@ export class Pool {
     for (const seat of this.#seats) {
       if (seat.hold(stepMs) > this.#options.watchdogMs) stuck = true;
     }
-    if (stuck && !this.#stuck) this.#giveUp();
-    for (const seat of this.#seats) seat.tellUnwanted();
+    if (stuck && !this.#stuck) this.#failAll();
+    for (const seat of this.#seats) seat.markUnwanted();
     if (this.#missing === 0 || this.#stopping || nowMs < this.#retryAtMs) return;
     for (let missing = this.#missing; missing > 0; missing--) this.#replace();
     this.#missing = 0;
   }
 
   /**
-   * Draws a batch on the worker that has the least to do. The batch's buffer is moved to the worker, and comes back
-   * with the result.
+   * Draws a batch on the worker with the fewest batches. The buffer of the batch is transferred to the worker, and
+   * comes back with the result in it.
    *
-   * @param pack makes the batch, of the same contents whenever it is called
-   * @param isWanted asked now and then until the batch is begun; once it says no, the batch need not be drawn
+   * @param pack makes the batch; it may be called again, and must make the same batch
+   * @param isWanted polled until the worker begins the batch; once it returns false, the batch may stay undrawn
    * @throws {DrawError} `worker-lost`, as a rejection, when the worker ends while it draws the batch or none is left
-   * @throws {CallerGone} as a rejection, when it was not wanted any more
+   * @throws {CallerGone} as a rejection, when the batch stayed undrawn
    */
   run(pack: () => Batch, isWanted: () => boolean = () => true): Promise<BatchResult> {
-    if (this.#stuck) return Promise.reject(lost());
+    if (this.#stuck) return Promise.reject(workerLost());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ pack, isWanted, resolve, reject });
       this.#assign();
     });
   }
 
-  /** Lets every worker finish its batch and end; resolves when all threads are gone. */
+  /** Tells every worker to end once it has drawn its batches. Resolves when all threads have ended. */
   stop(): Promise<void> {
     this.#stopping = true;
     for (const seat of this.#seats) if (seat.batches === 0 || this.#stuck) seat.stop();
@@ -147,36 +155,37 @@ export class Pool {
 
   #assign(): void {
     while (this.#waiting.length > 0) {
-      const seat = this.#freest();
+      const seat = this.#leastBusy();
       if (seat === undefined) break;
-      seat.give(this.#waiting.shift() as Task);
+      seat.send(this.#waiting.shift() as Task);
     }
     if (this.#seats.size + this.#starting > 0) return;
-    for (const task of this.#waiting.splice(0)) task.reject(lost());
+    for (const task of this.#waiting.splice(0)) task.reject(workerLost());
   }
 
-  /** The seat with the fewest batches, if it may have one more. */
-  #freest(): Seat | undefined {
-    let freest: Seat | undefined;
+  /** The seat with the fewest batches, of those with room for one more. */
+  #leastBusy(): Seat | undefined {
+    let found: Seat | undefined;
     for (const seat of this.#seats) {
-      if (seat.hasRoom && (freest === undefined || seat.batches < freest.batches)) freest = seat;
+      if (seat.hasRoom && (found === undefined || seat.batches < found.batches)) found = seat;
     }
-    return freest;
+    return found;
   }
 
-  /** Starts one thread; resolves when it is ready, rejects if it ends before. */
-  #hire(): Promise<void> {
+  /** Starts one thread. Resolves when it is ready, rejects if it ends before. */
+  #startWorker(): Promise<void> {
     this.#starting += 1;
     const state = new Int32Array(new SharedArrayBuffer(4 * stateColumns.count));
     return new Promise((resolve, reject) => {
       const worker = new Worker(this.#options.workerUrl ?? new URL('../worker/entry.js', import.meta.url), {
         workerData: { ...this.#options.settings, state } satisfies WorkerData,
-        // ONNX Runtime reads its switches from the environment of the process, which a copy would not reach.
+        // The worker sets ORT_DISABLE_TELEMETRY, which only the environment of the process passes to ONNX Runtime. See
+        // onnx/session.ts.
         env: SHARE_ENV,
         resourceLimits: { maxOldGenerationSizeMb: workerHeapMiB },
       });
       let seat: Seat | undefined;
-      let cause = new Error('The worker thread ended without a word.');
+      let cause = new Error('The worker thread ended without an error message.');
       worker.on('message', (message: FromWorker) => {
         if (message === 'ready') {
           seat = new Seat(worker, state);
@@ -185,7 +194,7 @@ export class Pool {
           resolve();
         } else {
           if (!seat) throw new Error('A worker answered before it was ready. This is a bug.');
-          seat.answer(message);
+          seat.receive(message);
         }
         if (this.#stopping && seat.batches === 0) seat.stop();
         else this.#assign();
@@ -194,7 +203,7 @@ export class Pool {
         cause = error instanceof Error ? error : new Error(String(error));
       });
       worker.on('exit', () => {
-        if (seat) this.#dismiss(seat, cause);
+        if (seat) this.#onExit(seat, cause);
         else {
           this.#starting -= 1;
           reject(cause);
@@ -206,39 +215,39 @@ export class Pool {
   }
 
   /**
-   * A ready worker has ended: when nobody asked it to, the batch it drew fails, and another worker takes its place and
-   * what it had in advance.
+   * Handles the end of a ready worker. If it was not told to stop, the batch that it was drawing fails, another worker
+   * is started, and its batches in advance go back to the front of the queue.
    */
-  #dismiss(seat: Seat, cause: Error): void {
+  #onExit(seat: Seat, cause: Error): void {
     this.#seats.delete(seat);
-    const [drawn, ...inAdvance] = seat.takeBack();
+    const [drawn, ...inAdvance] = seat.removeAll();
     if (this.#stopping && !drawn) return;
     this.#lossesAtMs.push(this.#options.now());
-    this.#options.onLost(cause);
-    drawn?.reject(lost());
+    this.#options.onWorkerLost(cause);
+    drawn?.reject(workerLost());
     if (this.#stopping) {
-      for (const task of inAdvance) task.reject(lost());
+      for (const task of inAdvance) task.reject(workerLost());
     } else {
       this.#waiting.unshift(...inAdvance);
       this.#replace();
     }
   }
 
-  /** Hires a worker in the place of another; where that fails, the pool is one short until it tries again. */
+  /** Starts a worker in place of a lost one. If that fails, `watch` tries again after retryMs. */
   #replace(): void {
-    this.#hire().catch((error) => {
+    this.#startWorker().catch((error) => {
       this.#lossesAtMs.push(this.#options.now());
       this.#missing += 1;
       this.#retryAtMs = this.#options.now() + retryMs;
-      this.#options.onLost(error);
+      this.#options.onWorkerLost(error);
     });
   }
 
-  /** All callers are answered, and nothing is drawn any more. */
-  #giveUp(): void {
+  /** Rejects every batch, for good: a worker is stuck. */
+  #failAll(): void {
     this.#stuck = true;
-    for (const seat of this.#seats) seat.rejectAll(lost());
-    for (const task of this.#waiting.splice(0)) task.reject(lost());
+    for (const seat of this.#seats) seat.rejectAll(workerLost());
+    for (const task of this.#waiting.splice(0)) task.reject(workerLost());
     this.#options.onStuck();
   }
 
@@ -249,6 +258,6 @@ export class Pool {
   }
 }
 
-function lost(): DrawError {
-  return new DrawError('worker-lost', 'The worker that held this draw ended before it answered.');
+function workerLost(): DrawError {
+  return new DrawError('worker-lost', 'The worker thread of this draw ended before it answered. Send the draw again.');
 }

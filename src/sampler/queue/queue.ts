@@ -1,10 +1,14 @@
 /**
- * The jobs that wait: their order, their counts and who is let in. Owns every count, each of which changes in one
- * place, with what is left of an entry; what becomes of a job is left to the batcher.
+ * The queue of jobs: their order, their counts, and admission. All counts change in one method, #count. The batcher
+ * settles the jobs.
  *
- * Two classes, small jobs that fit one batch and large ones that are drawn in parts. Small ones go first, but of four
- * batches that are taken while both wait at least one is of a large job; within a class callers take turns
+ * There are two classes: small jobs fit one batch, large jobs are drawn in parts. Small jobs go first, but while both
+ * classes wait, at least one of four batches is of a large job. Within a class the order is fair by caller
  * (fair-order.ts).
+ *
+ * Two questions decide about a request. `refuses`, before its body is read: would the queue refuse any job of this
+ * caller? `admits`, once its job is known: is there room for this job? `mayRefuse` is the cheap form of `refuses`, for
+ * all callers at once. Capacity and Shedding use the same names for their parts of the answer.
  */
 import type { Config } from '../../config.js';
 import { drawsWithin, unitsOfDraws } from '../cost.js';
@@ -15,33 +19,33 @@ import { FairOrder, type VirtualTime } from './fair-order.js';
 import { Shedding } from './shedding.js';
 
 export interface QueueOptions extends Pick<Config, 'queueRequestsMax'> {
-  /** The most that a batch costs, but for one of a single row. A job of more is large. */
+  /** The most units of a batch, unless it is a single row. A job of more units is large. */
   readonly batchUnitsMax: number;
-  /** Units that may wait. */
+  /** The most units in the queue. */
   readonly queueUnitsMax: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
-/** A batch that was taken from the queue. */
+/** The parts of the next batch, and the entry of each. */
 export interface Taken<Entry> {
   readonly entries: Entry[];
   readonly parts: Part[];
   units: number;
 }
 
-/** Of so many batches one is of a large job, while small ones wait too. */
+/** While both classes wait, one of so many batches is of a large job. */
 const largeTurnEvery = 4;
 
 export class DrawQueue<Entry extends QueueEntry> {
   readonly #options: QueueOptions;
   readonly #capacity: Capacity;
   readonly #shedding: Shedding;
-  /** An object stands for a caller for as long as anybody else knows it. */
+  /** Callers by the object that identifies them (Terms.caller). An entry goes when that object is garbage collected. */
   readonly #callers = new WeakMap<object, QueueCaller>();
   readonly #small = new FairOrder<Entry>();
   readonly #large = new FairOrder<Entry>();
-  /** Batches of small jobs since the last of a large one, while large ones wait. */
+  /** Batches of small jobs since the last batch of a large job, while large jobs wait. */
   #smallTurns = 0;
   #added = 0;
   #requests = 0;
@@ -58,7 +62,7 @@ export class DrawQueue<Entry extends QueueEntry> {
     return this.#requests === 0;
   }
 
-  /** Jobs of which something waits, what that costs, and what that of the large ones among them does. */
+  /** Jobs in the queue, their units, and the units of the large ones among them. Only undrawn parts count. */
   get counts(): { readonly requests: number; readonly units: number; readonly largeUnits: number } {
     return { requests: this.#requests, units: this.#units, largeUnits: this.#largeUnits };
   }
@@ -67,68 +71,68 @@ export class DrawQueue<Entry extends QueueEntry> {
     let caller = this.#callers.get(owner);
     if (caller === undefined) {
       caller = {
-        smallWeight: 0,
-        largeWeight: 0,
+        smallCharge: 0,
+        largeCharge: 0,
         small: { finish: 0 },
         large: { finish: 0 },
-        lastDraw: { largeAtMs: Number.NEGATIVE_INFINITY, largeWeight: 0, wasSmall: false },
+        lastDraw: { largeAtMs: Number.NEGATIVE_INFINITY, largeCharge: 0, wasSmall: false },
       };
       this.#callers.set(owner, caller);
     }
     return caller;
   }
 
-  /** Whether there is room for a job that has been read. */
+  /** Whether the queue has room for a job. Also records the job as its caller's last draw, for `refuses`. */
   admits({ caller, units, large }: QueueEntry): boolean {
-    const weight = this.#capacity.weightOf(units, large);
-    const isAdmitted = this.#capacity.admits(caller, weight, large);
-    this.#shedding.noteDraw(caller.lastDraw, weight, large, !isAdmitted);
+    const charge = this.#capacity.chargeOf(units, large);
+    const isAdmitted = this.#capacity.admits(caller, charge, large);
+    this.#shedding.noteDraw(caller.lastDraw, charge, large, !isAdmitted);
     return isAdmitted;
   }
 
-  /** Whether `refuses` could be true of any caller: cheaper to ask, and false unless there is much to do. */
+  /** Whether `refuses` may be true for any caller. Cheaper than `refuses`. */
   get mayRefuse(): boolean {
-    return this.#capacity.mayBeFull || this.#shedding.isOn;
+    return this.#capacity.mayRefuse || this.#shedding.mayRefuse;
   }
 
-  /** Whether whatever a caller sends now is refused, so that it need not be read. */
+  /** Whether the queue refuses any job of this caller now, so that its request need not be read. */
   refuses(owner: object): boolean {
     const caller = this.callerOf(owner);
-    if (this.#capacity.isFullFor(caller)) return true;
-    return this.#shedding.sheds(caller.lastDraw, (weight) => this.#capacity.admits(caller, weight, true));
+    if (this.#capacity.refuses(caller)) return true;
+    return this.#shedding.refuses(caller.lastDraw, (charge) => this.#capacity.admits(caller, charge, true));
   }
 
-  /** Queues an entry, whether there is room for it or not. */
+  /** Adds an entry. The caller of this method has asked `admits`. */
   add(entry: Entry): void {
     entry.age = this.#added++;
     this.#orderOf(entry).add(entry, entry.units, virtualTimeOf(entry));
     this.#count(entry, unitsLeft(entry));
   }
 
-  /** Takes what is left of an entry out of the queue, if anything is. */
+  /** Removes what is left of an entry. Does nothing if nothing is. */
   remove(entry: Entry): void {
     if (entry.countedUnits === 0) return;
     this.#orderOf(entry).remove(entry);
     this.#count(entry, 0);
   }
 
-  /** The entry that leads the next batch. */
+  /** The entry that the next batch begins with. */
   #next(): Entry | undefined {
     const small = this.#small.first();
     if (this.#large.isEmpty) return small;
     return small === undefined || this.#smallTurns >= largeTurnEvery - 1 ? this.#large.first() : small;
   }
 
-  /** Whether the next batch is a single row that costs more than a batch may. */
+  /** Whether the next batch is a single row of more units than batchUnitsMax. */
   get nextIsLongRow(): boolean {
     const next = this.#next();
-    return next !== undefined && unitsOfDraws(1, next.drawUnits) > this.#options.batchUnitsMax;
+    return next !== undefined && unitsOfDraws(1, next.unitsPerDraw) > this.#options.batchUnitsMax;
   }
 
   /**
-   * Takes a batch: the next part of the entry whose turn it is, then whatever of its kind and K fits beside it.
+   * Takes the next batch: a part of the next entry, and further entries of the same kind and K that fit whole.
    *
-   * @param isDropped says whether nobody waits for an entry any more; it has been removed then
+   * @param isDropped whether an entry is not to be drawn any more; it has then removed the entry from the queue
    */
   take(isDropped: (entry: Entry) => boolean): Taken<Entry> {
     const taken: Taken<Entry> = { entries: [], parts: [], units: 0 };
@@ -148,12 +152,12 @@ export class DrawQueue<Entry extends QueueEntry> {
     return taken;
   }
 
-  /** Large entries in the order in which they will be drawn. */
+  /** The large entries in the order of drawing. */
   largeInOrder(): Entry[] {
     return this.#large.all();
   }
 
-  /** The tag that an entry would get now; it would come after all that have it already. */
+  /** The tag that an entry would get now. It would come after all queued entries of the same tag. */
   tagFor(entry: QueueEntry): number {
     return (entry.large ? this.#large : this.#small).tagFor(virtualTimeOf(entry));
   }
@@ -168,21 +172,21 @@ export class DrawQueue<Entry extends QueueEntry> {
     const part = cutPart(entry, this.#options.batchUnitsMax - taken.units);
     taken.entries.push(entry);
     taken.parts.push(part);
-    taken.units += unitsOfDraws(part.rowCount * part.sampleCount, entry.drawUnits);
+    taken.units += unitsOfDraws(part.rowCount * part.sampleCount, entry.unitsPerDraw);
     if (entry.drawsLeft === 0) order.remove(entry);
     this.#count(entry, unitsLeft(entry));
   }
 
-  /** The one place where counts change: an entry is counted with so many units from now on. */
+  /** Counts an entry with so many units from now on, in place of what it counted before. */
   #count(entry: Entry, units: number): void {
-    const { caller, large, countedUnits, countedWeight } = entry;
-    const weight = this.#capacity.weightOf(units, large);
-    this.#capacity.count(caller, weight - countedWeight, large);
+    const { caller, large, countedUnits, countedCharge } = entry;
+    const charge = this.#capacity.chargeOf(units, large);
+    this.#capacity.count(caller, charge - countedCharge, large);
     this.#requests += Number(units > 0) - Number(countedUnits > 0);
     this.#units += units - countedUnits;
     if (large) this.#largeUnits += units - countedUnits;
     entry.countedUnits = units;
-    entry.countedWeight = weight;
+    entry.countedCharge = charge;
   }
 }
 
@@ -190,17 +194,18 @@ function virtualTimeOf({ large, caller }: QueueEntry): VirtualTime {
   return large ? caller.large : caller.small;
 }
 
-/** Units of what no part has taken yet. */
-function unitsLeft({ drawsLeft, drawUnits: unitsEach }: QueueEntry): number {
-  return unitsOfDraws(drawsLeft, unitsEach);
+/** Units of the draws that are not yet in a part. */
+function unitsLeft({ drawsLeft, unitsPerDraw }: QueueEntry): number {
+  return unitsOfDraws(drawsLeft, unitsPerDraw);
 }
 
 /**
- * Takes the next part of at most `budget` units: whole samples while a sample fits, else rows of one; at least a row.
+ * Cuts the next part of an entry, of at most `budget` units: whole samples if one fits, else rows of one sample, but at
+ * least one row.
  */
 function cutPart(entry: QueueEntry, budget: number): Part {
-  const { job, nextSample, nextRow, drawUnits: unitsEach } = entry;
-  const drawsFit = drawsWithin(budget, unitsEach);
+  const { job, nextSample, nextRow, unitsPerDraw } = entry;
+  const drawsFit = drawsWithin(budget, unitsPerDraw);
   const samplesFit = Math.floor(drawsFit / job.rows);
   if (nextRow === 0 && samplesFit > 0) {
     const sampleCount = Math.min(samplesFit, job.samples - nextSample);

@@ -1,6 +1,7 @@
 /**
- * The memory of results: those of one batch lie on one buffer, that of a job in parts on a buffer of its own. It can be
- * used again once the last result on it has been released. One that nobody releases is left to the garbage collector.
+ * The memory of results, by reference count. All results of one batch share its buffer. A job in parts has a buffer for
+ * its result alone. Once the last result of a buffer is released, the buffer goes back to the pool. A buffer with a
+ * result that is never released is garbage collected.
  */
 import type { BufferPool } from '../../runtime/buffer-pool.js';
 import { type Job, type JobResult, outputWidth, resultBytes } from '../job.js';
@@ -8,28 +9,29 @@ import { bytesPerElement, outputs } from '../outputs.js';
 
 interface Shared {
   readonly buffer: ArrayBuffer;
-  readers: number;
+  /** Results that are not yet released. */
+  unreleased: number;
 }
 
 export class ResultMemory {
   readonly #buffers: BufferPool;
   readonly #shared = new WeakMap<JobResult, Shared>();
 
-  /** @param buffers is given each buffer that is free again */
+  /** @param buffers the pool that buffers come from and go back to */
   constructor(buffers: BufferPool) {
     this.#buffers = buffers;
   }
 
-  /** A result for all draws of a job; what it holds is not zeroed. */
+  /** Allocates a result for all draws of a job. It is not zeroed. */
   allocate(job: Job): JobResult {
     const buffer = this.#buffers.take(resultBytes(job));
     const draws = job.samples * job.rows;
-    // Wide elements first, so that each array is aligned.
+    // Arrays of 8-byte elements first, so that each array is aligned.
     const names = [...job.outputs].toSorted((a, b) => bytesPerElement(b) - bytesPerElement(a));
-    let at = 0;
+    let offset = 0;
     const arrays = names.map((name) => {
-      const array = new outputs[name].array(buffer, at, draws * outputWidth(job, name));
-      at += array.byteLength;
+      const array = new outputs[name].array(buffer, offset, draws * outputWidth(job, name));
+      offset += array.byteLength;
       return [name, array];
     });
     const result = Object.fromEntries(arrays) as JobResult;
@@ -37,18 +39,18 @@ export class ResultMemory {
     return result;
   }
 
-  /** Says that `results` lie on `buffer`, and nothing else does. */
+  /** Registers `results` as all results on `buffer`. */
   share(buffer: ArrayBuffer, results: readonly JobResult[]): void {
-    const shared = { buffer, readers: results.length };
+    const shared = { buffer, unreleased: results.length };
     for (const result of results) this.#shared.set(result, shared);
   }
 
-  /** Says that nothing reads `result` any more; does nothing the second time, or for one that is not shared. */
+  /** Releases a result that nothing reads any more. Does nothing for one already released or never registered. */
   release(result: JobResult): void {
     const shared = this.#shared.get(result);
     if (shared === undefined) return;
     this.#shared.delete(result);
-    shared.readers -= 1;
-    if (shared.readers === 0) this.#buffers.give(shared.buffer);
+    shared.unreleased -= 1;
+    if (shared.unreleased === 0) this.#buffers.give(shared.buffer);
   }
 }

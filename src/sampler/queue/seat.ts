@@ -1,12 +1,12 @@
-/** A worker thread that is ready, and the batches in its hands: the one it draws, then those in advance. */
+/** A ready worker thread in the pool, and the batches that it holds: the one it draws, then those in advance. */
 import type { Worker } from 'node:worker_threads';
 import { CallerGone } from '../../errors.js';
 import type { Batch, BatchResult } from '../job.js';
 import { batchesPerWorker, resultOn, stateColumns, type ToWorker, unwantedColumn } from '../messages.js';
 
-/** A batch to be drawn. */
+/** A batch to draw, and the promise of its result. */
 export interface Task {
-  /** Makes the batch anew when the worker that had it in advance was lost. */
+  /** Makes the batch. Called again if the worker that held it in advance is lost. */
   readonly pack: () => Batch;
   readonly isWanted: () => boolean;
   readonly resolve: (result: BatchResult) => void;
@@ -18,9 +18,9 @@ export class Seat {
   /** Shared with the worker, see stateColumns. */
   readonly #state: Int32Array;
   readonly #tasks: Task[] = [];
-  /** Batches that the worker has answered. */
+  /** The number of batches that the worker has answered: the index of #tasks[0] for unwantedColumn. */
   #answered = 0;
-  /** How long it has held the first of its batches. */
+  /** How long the worker has held its first batch. */
   #heldMs = 0;
 
   constructor(worker: Worker, state: Int32Array) {
@@ -41,8 +41,8 @@ export class Seat {
     return Atomics.load(this.#state, stateColumns.inRuntime) === 1;
   }
 
-  /** Hands a batch over; its buffer moves to the worker. */
-  give(task: Task): void {
+  /** Sends a batch. Transfers its buffer to the worker. */
+  send(task: Task): void {
     if (this.#tasks.length === 0) this.#heldMs = 0;
     Atomics.store(this.#state, unwantedColumn(this.#answered + this.#tasks.length), 0);
     this.#tasks.push(task);
@@ -50,10 +50,10 @@ export class Seat {
     this.#worker.postMessage(buffer satisfies ToWorker, [buffer]);
   }
 
-  /** The worker has answered the first of its batches. */
-  answer(buffer: ArrayBuffer): void {
+  /** Settles the first batch, which the worker has sent back in `buffer`. */
+  receive(buffer: ArrayBuffer): void {
     const task = this.#tasks.shift();
-    if (!task) throw new Error('A worker answered twice. This is a bug.');
+    if (!task) throw new Error('A worker answered a batch that it does not hold. This is a bug.');
     const drawn = Atomics.load(this.#state, unwantedColumn(this.#answered)) === 0;
     this.#answered += 1;
     this.#heldMs = 0;
@@ -61,30 +61,30 @@ export class Seat {
     else task.reject(new CallerGone());
   }
 
-  /** Time goes by. @returns how long the worker has held the first of its batches; 0 where it has none */
+  /** Adds to the time held. @returns how long the worker has held its first batch; 0 if it holds none */
   hold(stepMs: number): number {
     if (this.#tasks.length > 0) this.#heldMs += stepMs;
     return this.#tasks.length > 0 ? this.#heldMs : 0;
   }
 
-  /** Tells the worker which of the batches it has in advance nobody wants any more. */
-  tellUnwanted(): void {
-    for (const [place, task] of this.#tasks.entries()) {
-      if (place > 0 && !task.isWanted()) Atomics.store(this.#state, unwantedColumn(this.#answered + place), 1);
+  /** Marks the batches in advance that no caller waits for any more. The worker does not draw them. */
+  markUnwanted(): void {
+    for (const [index, task] of this.#tasks.entries()) {
+      if (index > 0 && !task.isWanted()) Atomics.store(this.#state, unwantedColumn(this.#answered + index), 1);
     }
   }
 
-  /** Tells the worker to end once it has done what it has. */
+  /** Tells the worker to end once it has drawn the batches that it holds. */
   stop(): void {
     this.#worker.postMessage('stop' satisfies ToWorker);
   }
 
-  /** All batches that have not been answered, once the worker has ended: the one it drew first. */
-  takeBack(): Task[] {
+  /** Takes all unanswered batches from a worker that has ended. The first is the one that it was drawing. */
+  removeAll(): Task[] {
     return this.#tasks.splice(0);
   }
 
-  /** Answers every batch with an error, and leaves it with the worker, which is stuck. */
+  /** Rejects every batch. The worker is stuck and keeps them. */
   rejectAll(error: Error): void {
     for (const task of this.#tasks) task.reject(error);
   }

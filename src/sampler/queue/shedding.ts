@@ -1,81 +1,85 @@
 /**
- * Which requests are refused before their bodies are read, while large draws have filled their part of the queue and
- * small ones would still be let in. What a request asks for is in its body, and to read a flood of them takes the HTTP
- * thread longer than the workers take for what they can do. So a caller is known by its last draw:
+ * Load shedding while the queue has room for small draws only. Only the body of a request says whether its draw is
+ * small, and reading all bodies of a flood would take the HTTP thread more time than it has (docs/design.md,
+ * "Overload"). So a request is judged by the last draw of its caller:
  *
- * - if that was small, it is read: small draws are never refused for the sake of large ones;
- * - if it was large, less than a second ago, it is refused: it has been told to wait for a second;
- * - else so many callers a second are read, and the others are refused.
+ * - If that was small, the request is read. Small draws are never refused in favour of large ones.
+ * - If it was large, less than a second ago, the request is refused. The caller was told to wait for a second.
+ * - Else a token bucket lets so many requests a second be read. The others are refused.
  */
 
-/** As long as the Retry-After of `overloaded`. */
-const waitMs = 1000;
+/** The Retry-After of `overloaded`. */
+const retryAfterMs = 1000;
 /**
- * A refusal that was read takes about a quarter of a millisecond of the HTTP thread: a twentieth of it is spent on
- * finding out.
+ * The rate of the token bucket. A request that is read and then refused takes about a quarter of a millisecond of the
+ * HTTP thread, so these take a twentieth of its time.
  */
 const readPerSecond = 200;
-/** Enough for all new connections of many clients at once. */
+/** The size of the token bucket: enough for the new connections of many clients at once. */
 const readAtOnce = 50;
 
-/** What is remembered of a caller. */
+/** The last draw of a caller. */
 export interface LastDraw {
-  /** When it last sent a large draw, if its last one was. */
+  /** The time of the caller's last large draw. */
   largeAtMs: number;
-  /** What that counts for. */
-  largeWeight: number;
+  /** The charge (capacity.ts) of that draw. */
+  largeCharge: number;
+  /** Whether the last draw was small. */
   wasSmall: boolean;
 }
 
 export class Shedding {
   readonly #now: () => number;
-  /** A large draw that found no room: what it counts for, and when it came. */
+  /** Time and charge of the last large draw that the queue had no room for. */
   #refusedAtMs = Number.NEGATIVE_INFINITY;
-  #refusedWeight = 0;
-  #toRead = readAtOnce;
+  #refusedCharge = 0;
+  /** The token bucket: requests that may be read now. */
+  #tokens = readAtOnce;
   #filledAtMs = Number.NEGATIVE_INFINITY;
 
-  /** `now` gives milliseconds of a clock that never goes back. */
+  /** @param now milliseconds of a monotonic clock */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Whether large draws were refused lately: else nothing is shed. */
-  get isOn(): boolean {
+  /** Whether `refuses` may be true for any caller: a large draw was refused within the last second. */
+  get mayRefuse(): boolean {
     if (this.#refusedAtMs === Number.NEGATIVE_INFINITY) return false;
-    if (this.#now() - this.#refusedAtMs < waitMs) return true;
+    if (this.#now() - this.#refusedAtMs < retryAfterMs) return true;
     this.#refusedAtMs = Number.NEGATIVE_INFINITY;
     return false;
   }
 
-  /** A draw has been read. */
-  noteDraw(caller: LastDraw, weight: number, large: boolean, isRefused: boolean): void {
+  /** Records a draw that has been read as its caller's last. */
+  noteDraw(caller: LastDraw, charge: number, large: boolean, isRefused: boolean): void {
     caller.wasSmall = !large;
     if (!large) return;
     caller.largeAtMs = this.#now();
-    caller.largeWeight = weight;
+    caller.largeCharge = charge;
     if (!isRefused) return;
     this.#refusedAtMs = caller.largeAtMs;
-    this.#refusedWeight = weight;
+    this.#refusedCharge = charge;
   }
 
   /**
-   * Whether a request is refused unread; `hasRoom` says whether a large draw that counts for so much would be let in.
+   * Whether a request of this caller is refused unread. May spend a token.
+   *
+   * @param hasRoom whether the queue would admit a large draw of this charge
    */
-  sheds(caller: LastDraw, hasRoom: (weight: number) => boolean): boolean {
-    if (!this.isOn || caller.wasSmall) return false;
+  refuses(caller: LastDraw, hasRoom: (charge: number) => boolean): boolean {
+    if (!this.mayRefuse || caller.wasSmall) return false;
     const nowMs = this.#now();
-    const isKnown = nowMs - caller.largeAtMs < waitMs;
-    if (hasRoom(isKnown ? caller.largeWeight : this.#refusedWeight)) return false;
-    return isKnown || !this.#mayRead(nowMs);
+    const wasLarge = nowMs - caller.largeAtMs < retryAfterMs;
+    if (hasRoom(wasLarge ? caller.largeCharge : this.#refusedCharge)) return false;
+    return wasLarge || !this.#takeToken(nowMs);
   }
 
-  #mayRead(nowMs: number): boolean {
-    const since = Math.min(1, (nowMs - this.#filledAtMs) / 1000);
-    this.#toRead = Math.min(readAtOnce, this.#toRead + since * readPerSecond);
+  #takeToken(nowMs: number): boolean {
+    const seconds = Math.min(1, (nowMs - this.#filledAtMs) / 1000);
+    this.#tokens = Math.min(readAtOnce, this.#tokens + seconds * readPerSecond);
     this.#filledAtMs = nowMs;
-    if (this.#toRead < 1) return false;
-    this.#toRead -= 1;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
     return true;
   }
 }

@@ -1,19 +1,19 @@
 /**
- * How much a worker does in a millisecond, learnt from the batches it has drawn. It begins at the rate of the machine
- * on which the weights of the cost model were measured, and goes back to it while nothing is drawn: a rate that was
- * learnt in a bad moment must not refuse for ever the draws that would correct it.
+ * Learns how many units a worker draws in a millisecond, as an average over recent batches. The prior is the rate of
+ * the machine on which the cost model was measured. While nothing is drawn, the estimate returns to the prior.
+ * Otherwise an estimate from a bad moment could refuse all the draws that would correct it.
  */
 import { nanosecondsPerUnit } from '../cost.js';
 
-/** Smaller batches say nothing: a run of the graph and a message take as long as they do. */
+/** Smaller batches are ignored: their time is mostly that of the message and of starting the graph. */
 const unitsMin = 2 ** 16;
-/** The beginning counts for as much as so much work. */
+/** Weight of the prior, in milliseconds of work. */
 const priorMs = 50;
-/** Of more work than this only the latest counts. */
+/** Time constant in milliseconds of work: older work decays exponentially. */
 const memoryMs = 1000;
-/** After so long without work a rate is forgotten to a third. */
+/** Time constant in milliseconds of the clock: after so long without work, a third of the observations is left. */
 const forgetMs = 10_000;
-/** However a machine differs from the one that was measured, or is shared. */
+/** The estimate is within this factor of the prior, either way. */
 const factorMax = 8;
 
 export class WorkRate {
@@ -23,31 +23,31 @@ export class WorkRate {
   #busyMs = 0;
   #observedAtMs: number;
 
-  /** `now` gives milliseconds of a clock that never goes back. */
+  /** @param now milliseconds of a monotonic clock */
   constructor(now: () => number, priorPerMs = 1e6 / nanosecondsPerUnit) {
     this.#now = now;
     this.#priorPerMs = priorPerMs;
     this.#observedAtMs = now();
   }
 
-  /** Units that one worker does in a millisecond. */
+  /** The estimate: units that one worker draws in a millisecond. */
   get unitsPerMs(): number {
-    const kept = this.#kept();
-    const rate = (this.#priorPerMs * priorMs + kept * this.#units) / (priorMs + kept * this.#busyMs);
+    const decay = this.#decay();
+    const rate = (this.#priorPerMs * priorMs + decay * this.#units) / (priorMs + decay * this.#busyMs);
     return Math.min(factorMax * this.#priorPerMs, Math.max(this.#priorPerMs / factorMax, rate));
   }
 
-  /** A worker has drawn a batch of so many units in so long. */
+  /** Records that a worker has drawn a batch of so many units in `busyMs`. */
   observe(units: number, busyMs: number): void {
     if (units < unitsMin || !(busyMs > 0)) return;
-    const kept = this.#kept() * Math.min(1, memoryMs / (this.#busyMs + busyMs));
-    this.#units = kept * this.#units + units;
-    this.#busyMs = kept * this.#busyMs + busyMs;
+    const decay = this.#decay() * Math.min(1, memoryMs / (this.#busyMs + busyMs));
+    this.#units = decay * this.#units + units;
+    this.#busyMs = decay * this.#busyMs + busyMs;
     this.#observedAtMs = this.#now();
   }
 
-  /** How much of what was observed still counts. */
-  #kept(): number {
+  /** The weight of the observations now, in (0, 1]. */
+  #decay(): number {
     return Math.exp((this.#observedAtMs - this.#now()) / forgetMs);
   }
 }

@@ -1,15 +1,15 @@
-/** Cuts consecutive draws into blocks for the row kernel, so that a block and its scratch stay in the L2 cache. */
+/** Cuts consecutive draws into blocks for the row kernel. A block and its scratch fit the L2 cache. */
 import { blockElementsMax } from './row-kernel.js';
 
 /**
- * Draws `first` to `first + draws - 1`, of the rows `row`, `row + 1`, ... in turn, `rows` of them; row 0 is that of
- * draw 0.
+ * Called with one block: the draws [first, first + draws), which repeat the rows [row, row + rows) in order. Row 0 is
+ * the row of draw 0.
  */
 export type Visit = (first: number, draws: number, row: number, rows: number) => void;
 
 /**
- * Goes through `draws` draws of `rows` rows in turn, in order: whole samples where they fit a block, else rows of one
- * sample.
+ * Visits `draws` draws in blocks, in order. Draw d is of row d % rows. A block has whole samples if one fits, else rows
+ * of one sample.
  */
 export function inBlocks(draws: number, rows: number, categories: number, visit: Visit): void {
   const drawsMax = Math.max(1, Math.floor(blockElementsMax / categories));

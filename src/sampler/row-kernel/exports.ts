@@ -1,7 +1,7 @@
-/** Opens the WebAssembly module of the row kernels, with a memory of its own for each. */
+/** Instantiates the WebAssembly module of the row kernels, each instance with its own memory. */
 import { loadWasm, newMemory, type WasmMemory, wasmPageBytes } from '../../runtime/wasm.js';
 
-/** What assembly/row-kernel.ts exports; addresses are bytes of the memory, flags 0 or 1. */
+/** The exports of assembly/row-kernel.ts. Addresses are bytes of the memory, flags 0 or 1. */
 export interface Exports {
   topIndices(
     to: number,
@@ -78,28 +78,30 @@ export interface Exports {
 
 const cacheLineBytes = 64;
 
-/** 4 GiB, what 32-bit addresses reach: at most 40 bytes an element of a block or of the longest row. */
+/** 4 GiB, the limit of 32-bit addresses. A kernel needs up to 40 bytes for each element of its block or longest row. */
 const pagesMax = 65536;
 
 const newInstance = loadWasm<Exports>(new URL('./row-kernel.wasm', import.meta.url));
 
-/** A new instance. Page 0 of its memory is the kernel's own. */
+/** Page 0 of the memory has the kernel's constants and scratch. */
 export function instantiate(): { memory: WasmMemory; kernel: Exports } {
   const memory = newMemory(1, pagesMax);
   return { memory, kernel: newInstance(memory) };
 }
 
-/** Makes a memory at least so many bytes long. */
+/** Grows a memory to at least `bytes`. */
 export function growTo(memory: WasmMemory, bytes: number): void {
   const missing = Math.ceil((bytes - memory.buffer.byteLength) / wasmPageBytes);
   if (missing > 0) memory.grow(missing);
 }
 
 /**
- * Gives out places one after another from page 1 on, aligned to cache lines. A row's last pair may be written 16 bytes
- * beyond its end.
+ * A bump allocator from page 1 on, aligned to cache lines. Each block has 16 bytes more than asked for, because the
+ * kernel may write the last pair of a row beyond its end.
+ *
+ * @returns a function that takes the bytes of the next block and returns its offset
  */
-export function placer(): (bytes: number) => number {
+export function bumpAllocator(): (bytes: number) => number {
   let end = wasmPageBytes;
   return (bytes) => {
     const start = end;

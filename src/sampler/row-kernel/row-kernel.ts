@@ -1,26 +1,22 @@
 /**
- * Loads the WebAssembly kernel of what is computed one row at a time: log-samples, log-densities and top-k. The
- * mathematics, its domains and bounds are in assembly/log-density.ts and assembly/top-k.ts. Leaves to its callers whose
- * noise it is and where results go.
+ * The row kernel computes log-samples, log-densities and top-k, one row at a time, in WebAssembly. The mathematics, its
+ * domains and error bounds are in assembly/log-density.ts and assembly/top-k.ts.
  */
 
 import assert from 'node:assert/strict';
-import { type Exports, growTo, instantiate, placer } from './exports.js';
+import { bumpAllocator, type Exports, growTo, instantiate } from './exports.js';
 
-/**
- * Elements that the callers of a kernel hand it at a time, but for a single row of more: with its scratch they fit the
- * L2 cache.
- */
+/** Most elements of a block, unless it is a single row of more. A block and its scratch fit the L2 cache. */
 export const blockElementsMax = 2 ** 14;
 
-/** Bytes of an entry of the sort, which has two lists of them. */
+/** Bytes of an entry of the sort, which needs two lists of them. */
 const entryBytes = 8;
 
-const noFiniteLogit = 'A row without a finite logit. This is a bug.';
+const noFiniteLogit = 'A row has no finite logit. This is a bug.';
 
 /**
- * Where the arrays of a kernel begin, in bytes. Page 0 is the kernel's own. `work` is log y, the log-samples, or the
- * entries of the sort.
+ * Byte offsets of the arrays. Page 0 has the kernel's constants and scratch. The entries of the sort overlap logY and
+ * logSamples.
  */
 interface Layout {
   readonly logits: number;
@@ -35,24 +31,23 @@ interface Layout {
 }
 
 function layOut(elements: number, draws: number, categories: number, sorts: boolean): Layout {
-  const place = placer();
+  const allocate = bumpAllocator();
   const layout = {
-    logits: place(4 * elements),
-    noise: place(4 * elements),
-    temperature: place(8 * draws),
-    logProb: place(8 * draws),
-    topIndices: place(sorts ? 4 * elements : 0),
-    z: place(4 * categories),
-    logY: place(8 * categories),
-    logSamples: place(4 * elements),
+    logits: allocate(4 * elements),
+    noise: allocate(4 * elements),
+    temperature: allocate(8 * draws),
+    logProb: allocate(8 * draws),
+    topIndices: allocate(sorts ? 4 * elements : 0),
+    z: allocate(4 * categories),
+    logY: allocate(8 * categories),
+    logSamples: allocate(4 * elements),
   };
-  return { ...layout, end: Math.max(place(0), sorts ? layout.logY + 2 * entryBytes * categories + 192 : 0) };
+  return { ...layout, end: Math.max(allocate(0), sorts ? layout.logY + 2 * entryBytes * categories + 192 : 0) };
 }
 
 /**
- * A kernel with a memory of its own, not shared between threads. `reserve` makes the views; draws lie one after another
- * in them, and draw d is of row d % rowCount. A call overwrites what an earlier one left, and `reserve` may move
- * everything.
+ * A kernel and its WebAssembly memory. Threads do not share it. Draws are adjacent, and draw d is of row d % rowCount.
+ * Each call overwrites the results of earlier ones. `reserve` makes the arrays, and may replace them all.
  */
 export class RowKernel {
   readonly #memory;
@@ -62,13 +57,15 @@ export class RowKernel {
 
   /** float32 [rows, K] */
   logits = new Float32Array(0);
-  /** float32 [draws, K]: the noise of draws, or points. */
+  /** float32 [draws, K]. Input of drawTopIndices and drawLogs. */
   noise = new Float32Array(0);
+  /** float32 [draws, K], the same memory as `noise`. Input of logProbOfPoints. */
+  points = this.noise;
   /** float64 [rows] */
   temperature = new Float64Array(0);
   /** float64 [draws] */
   logProb = new Float64Array(0);
-  /** int32 [draws, k]; shares memory with nothing that is read after it. */
+  /** int32 [draws, k] */
   topIndices = new Int32Array(0);
   /** float32 [draws, K] */
   logSamples = new Float32Array(0);
@@ -80,8 +77,8 @@ export class RowKernel {
   }
 
   /**
-   * Makes room for draws of so many categories, as many as a block has, and for sorting a row where `sorts`. Grows
-   * memory when it must.
+   * Makes room for a block of draws of so many categories, and with `sorts` for sorting a row. Grows the memory if it
+   * is too small.
    */
   reserve(categories: number, sorts: boolean): void {
     const elements = Math.max(blockElementsMax, categories);
@@ -99,25 +96,26 @@ export class RowKernel {
     const { buffer } = this.#memory;
     this.logits = new Float32Array(buffer, layout.logits, reserved.elements);
     this.noise = new Float32Array(buffer, layout.noise, reserved.elements);
+    this.points = this.noise;
     this.temperature = new Float64Array(buffer, layout.temperature, blockElementsMax);
     this.logProb = new Float64Array(buffer, layout.logProb, blockElementsMax);
     this.topIndices = new Int32Array(buffer, layout.topIndices, reserved.sorts ? reserved.elements : 0);
     this.logSamples = new Float32Array(buffer, layout.logSamples, reserved.elements);
   }
 
-  /** Writes the k categories of each draw to topIndices, k after k. At least k logits of each row are finite. */
+  /** Writes the top k categories of each draw to topIndices. At least k logits of each row are finite. */
   drawTopIndices(draws: number, categories: number, rowCount: number, k: number): void {
     this.#check(draws, categories, rowCount);
     assert(
       k >= 1 && k <= categories && this.#reserved.sorts,
-      `The first ${k} of ${categories} categories. This is a bug.`,
+      `Top ${k} of ${categories} categories: k is out of range, or no room is reserved. This is a bug.`,
     );
     const { topIndices, logits, noise, z, logY } = this.#layout;
     const enough = this.#kernel.topIndices(topIndices, logits, noise, draws, categories, rowCount, k, z, logY);
     assert(enough, `A row has fewer than ${k} finite logits. This is a bug.`);
   }
 
-  /** Writes the log-samples of each draw to logSamples, and where `withLogProb` their log-density to logProb. */
+  /** Writes the log-samples of each draw to logSamples, and if `withLogProb` their log-density to logProb. */
   drawLogs(draws: number, categories: number, rowCount: number, withLogProb: boolean): void {
     this.#check(draws, categories, rowCount);
     const { logSamples, logProb, logits, noise, temperature, z, logY } = this.#layout;
@@ -137,7 +135,7 @@ export class RowKernel {
     assert(drawn, noFiniteLogit);
   }
 
-  /** Writes to logProb the log-density of the points in `noise`: samples, or where `areLogs` their logarithms. */
+  /** Writes the log-density of `points` to logProb. Points are samples, or if `areLogs` logarithms of samples. */
   logProbOfPoints(draws: number, categories: number, rowCount: number, areLogs: boolean): void {
     this.#check(draws, categories, rowCount);
     const { logProb, logits, noise, temperature, logY } = this.#layout;

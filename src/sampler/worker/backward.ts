@@ -1,10 +1,16 @@
-/** The backward pass of a draw: the same noise again, and the gradient for each draw's cotangent, in float64. */
+/**
+ * The backward pass: replays the noise of each draw, and computes the gradient for its cotangent in float64. #stage and
+ * #flush are the whole computation; tiles.ts calls them.
+ *
+ *     #stage, for each span   noise g; z = (l - max l) + g in place of g; exponents
+ *     #flush, for each tile   exponentials by the graph, on the CPU; gradients
+ */
 import type { Batch, BatchResult, Kind } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { DrawGraphs } from '../onnx/session.js';
 import { type Estimator, GradientKernel, runElementsMax } from '../row-kernel/gradient-kernel.js';
 import { planBatch } from './plan.js';
-import { endOf, inTiles, type Run, stageNoise } from './tiles.js';
+import { endOf, inTiles, type Span, stageNoise } from './tiles.js';
 
 export class Backward {
   readonly #kernel: NoiseKernel;
@@ -23,42 +29,45 @@ export class Backward {
       parts,
       batch.categories,
       runElementsMax,
-      (run) => this.#stage(batch, run),
-      (runs) => this.#flush(batch, runs, result),
+      (span) => this.#stage(batch, span),
+      (spans) => this.#flush(batch, spans, result),
     );
     return result;
   }
 
-  #stage(batch: Batch, run: Run): void {
+  #stage(batch: Batch, span: Span): void {
     const { kind, categories, logits, temperature, points } = batch;
-    const { part, draw, draws, place, row, rows } = run;
+    const { part, draws, partDraw, tileDraw, firstRow, rows } = span;
     const gradients = this.#gradients;
-    const start = place * categories;
+    const rowEnd = firstRow + rows;
+    const start = tileDraw * categories;
     const elements = draws * categories;
-    const point = (part.firstDraw + draw) * categories;
-    stageNoise(this.#kernel, batch, run);
+    const pointOffset = (part.firstDraw + partDraw) * categories;
+    stageNoise(this.#kernel, batch, span);
     gradients.noise.set(this.#kernel.noise.subarray(start, start + elements), start);
-    gradients.logits.set(logits.subarray(row * categories, (row + rows) * categories), start);
-    gradients.temperature.set(temperature.subarray(row, row + rows), place);
-    gradients.cotangents.set(points.subarray(point, point + elements), start);
-    gradients.exponents(estimatorOf(kind), place, draws, categories, rows);
+    gradients.logits.set(logits.subarray(firstRow * categories, rowEnd * categories), start);
+    gradients.temperature.set(temperature.subarray(firstRow, rowEnd), tileDraw);
+    gradients.cotangents.set(points.subarray(pointOffset, pointOffset + elements), start);
+    // Overwrites gradients.noise of the span by z, its perturbed logits.
+    gradients.exponents(estimatorOf(kind), tileDraw, draws, categories, rows);
   }
 
-  async #flush({ kind, categories }: Batch, runs: readonly Run[], result: BatchResult): Promise<void> {
+  async #flush({ kind, categories }: Batch, spans: readonly Span[], result: BatchResult): Promise<void> {
     const gradients = this.#gradients;
     const estimator = estimatorOf(kind);
-    const end = endOf(runs) * categories;
+    const end = endOf(spans) * categories;
     await this.#graphs.exponentialOnCpu(gradients.scaled.subarray(0, end));
     if (estimator === 'reinmax') await this.#graphs.exponentialOnCpu(gradients.unit.subarray(0, end));
-    for (const { part, draw, draws, place, rows } of runs) {
-      gradients.gradients(estimator, place, draws, categories, rows);
-      const { gradLogits: logitsAt, gradTemperature: temperatureAt } = part.at;
-      if (logitsAt !== undefined) {
-        const own = gradients.gradLogits.subarray(place * categories, (place + draws) * categories);
-        result.gradLogits.set(own, logitsAt + draw * categories);
+    for (const { part, draws, partDraw, tileDraw, rows } of spans) {
+      gradients.gradients(estimator, tileDraw, draws, categories, rows);
+      const tileEnd = tileDraw + draws;
+      const { gradLogits: logitsOffset, gradTemperature: temperatureOffset } = part.offsets;
+      if (logitsOffset !== undefined) {
+        const gradLogits = gradients.gradLogits.subarray(tileDraw * categories, tileEnd * categories);
+        result.gradLogits.set(gradLogits, logitsOffset + partDraw * categories);
       }
-      if (temperatureAt !== undefined) {
-        result.gradTemperature.set(gradients.gradTemperature.subarray(place, place + draws), temperatureAt + draw);
+      if (temperatureOffset !== undefined) {
+        result.gradTemperature.set(gradients.gradTemperature.subarray(tileDraw, tileEnd), temperatureOffset + partDraw);
       }
     }
   }

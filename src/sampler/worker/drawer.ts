@@ -1,5 +1,7 @@
-/** Does a batch on this thread, by its kind, with the thread's one noise kernel and set of graphs. */
-
+/**
+ * Computes a batch by its kind: forward, backward or density. A worker thread has one drawer, with one noise kernel and
+ * one set of graphs.
+ */
 import { type Batch, type BatchResult, timingColumns } from '../job.js';
 import { createNoiseKernel } from '../noise/noise.js';
 import type { RunExponential } from '../onnx/proof.js';
@@ -12,14 +14,14 @@ import { tileElementsMax } from './tiles.js';
 
 export interface DrawerOptions {
   readonly provider: Provider;
-  /** Largest K of a batch; a tile holds at least one such row. */
+  /** Largest K of a batch. A tile has room for at least one such row. */
   readonly categoriesMax: number;
-  /** A GPU takes a batch of this size in one run, since each run costs it a copy there and back. */
+  /** Most elements of a batch. A GPU computes them in one run, because each run costs a copy to the GPU and back. */
   readonly batchElementsMax: number;
 }
 
 export interface Drawer {
-  /** One batch at a time: its tiles share buffers. The result says where the time went. */
+  /** Computes a batch, and writes the timings of its result. One batch at a time: all use the same buffers. */
   readonly draw: (batch: Batch) => Promise<BatchResult>;
 }
 
@@ -48,7 +50,7 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
   };
 }
 
-/** The graphs, each run of which adds its time to `spent`. */
+/** Graphs that add the time of each run to `spent`. */
 function timed({ exponential, exponentialOnCpu, close }: DrawGraphs, spent: { graphMs: number }): DrawGraphs {
   const measure = (run: RunExponential) => async (values: Float32Array) => {
     const start = performance.now();

@@ -1,13 +1,17 @@
 /**
- * Draws samples: noise, perturbed logits, indices and the sums of soft samples from the kernel, their exponentials from
- * the graph.
+ * The forward pass. #stage and #flush are the whole computation of a draw; tiles.ts calls them.
+ *
+ *     #stage, for each span   noise g; outputs that need no more than g; then z = (l - max l) + g in place of g
+ *     #flush, for each tile   index = argmax z; exponents x = (z - max z) / tau; e^x by the graph; soft = e^x / sum
+ *
+ * The noise kernel (noise/noise.ts) computes all but e^x, and row-outputs.ts the outputs of a row in float64.
  */
 import type { Batch, BatchResult } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { DrawGraphs } from '../onnx/session.js';
 import { planBatch, stages } from './plan.js';
 import { RowOutputs } from './row-outputs.js';
-import { endOf, inTiles, type Run, stageNoise, stageRows } from './tiles.js';
+import { endOf, inTiles, type Span, stageNoise, stageRows } from './tiles.js';
 
 export class Forward {
   readonly #kernel: NoiseKernel;
@@ -15,7 +19,7 @@ export class Forward {
   readonly #tileElements: number;
   readonly #rowOutputs = new RowOutputs();
 
-  /** `tileElements` is how many elements the graph takes in one run, but for a single draw of more. */
+  /** @param tileElements most elements of a run of the graph, unless it is a single draw of more */
   constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number) {
     this.#kernel = kernel;
     this.#graphs = graphs;
@@ -29,64 +33,69 @@ export class Forward {
       ordered,
       batch.categories,
       this.#tileElements,
-      (run) => this.#stage(batch, run, result),
-      (runs) => this.#flush(batch.categories, runs, result),
+      (span) => this.#stage(batch, span, result),
+      (spans) => this.#flush(batch.categories, spans, result),
     );
     return result;
   }
 
-  /** Writes the perturbed logits of a run to the tile, and to the result what is known before the graph runs. */
-  #stage(batch: Batch, run: Run, result: BatchResult): void {
+  /** Writes the perturbed logits of a span to the tile, and to the result the outputs that the noise suffices for. */
+  #stage(batch: Batch, span: Span, result: BatchResult): void {
     const { categories } = batch;
-    const { part, draw, draws, place, row, rows } = run;
+    const { part, draws, partDraw, tileDraw, firstRow, rows } = span;
+    const { noise: noiseOffset } = part.offsets;
     const kernel = this.#kernel;
-    const start = place * categories;
-    stageNoise(kernel, batch, run);
-    if (part.at.noise !== undefined) {
-      result.noise.set(kernel.noise.subarray(start, start + draws * categories), part.at.noise + draw * categories);
+    const start = tileDraw * categories;
+    stageNoise(kernel, batch, span);
+    if (noiseOffset !== undefined) {
+      const noise = kernel.noise.subarray(start, start + draws * categories);
+      result.noise.set(noise, noiseOffset + partDraw * categories);
     }
-    this.#rowOutputs.write(batch, run, kernel.noise, result);
+    this.#rowOutputs.write(batch, span, kernel.noise, result);
     if (part.stage === 'noise') return;
-    kernel.logits.set(batch.logits.subarray(row * categories, (row + rows) * categories));
+    kernel.logits.set(batch.logits.subarray(firstRow * categories, (firstRow + rows) * categories));
+    // Overwrites the noise of the span: from here on its memory is kernel.perturbed.
     kernel.perturb(start, draws, categories, rows);
-    stageRows(batch.temperature, run, kernel.temperatures);
+    stageRows(batch.temperature, span, kernel.temperatures);
   }
 
   /**
-   * Takes the argmax of every draw, runs the graph for those that are soft, and copies what was asked for to the
-   * result.
+   * Writes indices and samples of a tile to the result. Reads kernel.perturbed. Runs the graph only for soft samples.
+   * The spans are sorted by stage (plan.ts), so the soft ones come first in the tile, and those without index last.
    */
-  async #flush(categories: number, runs: readonly Run[], result: BatchResult): Promise<void> {
+  async #flush(categories: number, spans: readonly Span[], result: BatchResult): Promise<void> {
     const kernel = this.#kernel;
-    const index = runs.filter(({ part }) => part.stage !== 'noise');
-    const soft = runs.filter(({ part }) => part.stage === 'soft');
+    const index = spans.filter(({ part }) => part.stage !== 'noise');
+    const soft = spans.filter(({ part }) => part.stage === 'soft');
     if (index.length > 0) kernel.argmax(0, endOf(index), categories);
-    for (const run of index) copyIndices(run, categories, result, kernel.indices);
+    for (const span of index) copyIndices(span, categories, result, kernel.indices);
     if (soft.length === 0) return;
     const draws = endOf(soft);
     kernel.exponents(draws, categories);
     await this.#graphs.exponential(kernel.samples.subarray(0, draws * categories));
     kernel.normalize(draws, categories);
-    for (const run of soft) {
-      const start = run.place * categories;
-      samplesOf(run, categories, result).set(kernel.samples.subarray(start, start + run.draws * categories));
+    for (const span of soft) {
+      const start = span.tileDraw * categories;
+      samplesOf(span, categories, result).set(kernel.samples.subarray(start, start + span.draws * categories));
     }
   }
 }
 
-/** Copies the category of each draw of a run, and for a hard one sets the 1 of its sample. */
-function copyIndices(run: Run, categories: number, result: BatchResult, indices: Int32Array): void {
-  const { part, draw, draws, place } = run;
-  const { indices: indicesAt, samples: samplesAt } = part.at;
-  if (indicesAt !== undefined) result.indices.set(indices.subarray(place, place + draws), indicesAt + draw);
-  if (samplesAt === undefined || !part.hard) return;
-  for (let at = 0; at < draws; at++) {
-    result.samples[samplesAt + (draw + at) * categories + (indices[place + at] as number)] = 1;
+/** Copies the indices of a span to the result. For hard samples, sets the 1 of each one-hot vector. */
+function copyIndices(span: Span, categories: number, result: BatchResult, indices: Int32Array): void {
+  const { part, draws, partDraw, tileDraw } = span;
+  const { indices: indicesOffset, samples: samplesOffset } = part.offsets;
+  if (indicesOffset !== undefined) {
+    result.indices.set(indices.subarray(tileDraw, tileDraw + draws), indicesOffset + partDraw);
+  }
+  if (samplesOffset === undefined || !part.hard) return;
+  for (let draw = 0; draw < draws; draw++) {
+    result.samples[samplesOffset + (partDraw + draw) * categories + indices[tileDraw + draw]] = 1;
   }
 }
 
-/** Where the samples of a run go in the result. */
-function samplesOf({ part, draw, draws }: Run, categories: number, result: BatchResult): Float32Array {
-  const start = (part.at.samples as number) + draw * categories;
+/** The samples of a span in the result, as a view. */
+function samplesOf({ part, draws, partDraw }: Span, categories: number, result: BatchResult): Float32Array {
+  const start = (part.offsets.samples as number) + partDraw * categories;
   return result.samples.subarray(start, start + draws * categories);
 }

@@ -1,16 +1,16 @@
-/** Reads a batch: what each part needs to be drawn, and where its outputs go. Pure. */
+/** Plans a batch: for each part its rows, the stage it needs, and the offsets of its outputs in the result. */
 import { type Batch, type BatchResult, outputFlag, partColumns, partFlags } from '../job.js';
 import { openResult } from '../messages.js';
 import { type OutputName, outputNames, outputs, type Stage, widthOf } from '../outputs.js';
 
-/** Parts are drawn in this order, so that at most one tile mixes soft and hard. */
+/** Parts are drawn in this order of stages, so that at most one tile mixes soft samples with others. */
 export const stages = ['soft', 'index', 'noise'] as const satisfies readonly Stage[];
 
-/** A part of a batch: where its rows are, and where its outputs go. */
+/** A part of a batch. */
 export interface PlannedPart {
-  /** The furthest stage that one of its outputs needs. */
+  /** The last stage that its outputs need. */
   readonly stage: Stage;
-  /** Its first row among the rows of the batch. */
+  /** Index of its first row among the rows of the batch. */
   readonly firstRow: number;
   readonly rowCount: number;
   readonly firstSample: number;
@@ -18,62 +18,60 @@ export interface PlannedPart {
   readonly hard: boolean;
   readonly gumbel: boolean;
   readonly topK: number;
-  /** Its first draw among the draws of the batch. */
+  /** Index of its first draw among the draws of the batch. */
   readonly firstDraw: number;
-  /** First element of each output in the batch's result; one that was not asked for is undefined. */
-  readonly at: { readonly [Name in OutputName]?: number };
+  /** First element of each output in the arrays of the batch's result. Undefined for outputs that it does not name. */
+  readonly offsets: { readonly [Name in OutputName]?: number };
 }
 
-/**
- * The parts of a batch and a result for them, in which hard samples are zeros: a one-hot sample then needs only its 1.
- */
+/** The parts of a batch, and its result. Hard samples are zeroed in it, so that each needs only its 1. */
 export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchResult } {
   const parts: PlannedPart[] = [];
   const counts: { [Name in OutputName]?: number } = {};
   let firstRow = 0;
   let firstDraw = 0;
-  for (let column = 0; column < batch.parts.length; column += partColumns.count) {
-    const rowCount = batch.parts[column + partColumns.rowCount] as number;
-    const sampleCount = batch.parts[column + partColumns.sampleCount] as number;
-    const flags = batch.parts[column + partColumns.flags] as number;
-    const topK = batch.parts[column + partColumns.topK] as number;
-    const at: { [Name in OutputName]?: number } = {};
+  for (let start = 0; start < batch.parts.length; start += partColumns.count) {
+    const rowCount = batch.parts[start + partColumns.rowCount];
+    const sampleCount = batch.parts[start + partColumns.sampleCount];
+    const flags = batch.parts[start + partColumns.flags];
+    const topK = batch.parts[start + partColumns.topK];
+    const offsets: { [Name in OutputName]?: number } = {};
     for (const name of outputNames) {
       if ((flags & outputFlag(name)) === 0) continue;
-      at[name] = counts[name] ?? 0;
-      counts[name] = at[name] + rowCount * sampleCount * widthOf(name, batch.categories, topK);
+      offsets[name] = counts[name] ?? 0;
+      counts[name] = offsets[name] + rowCount * sampleCount * widthOf(name, batch.categories, topK);
     }
     const hard = (flags & partFlags.hard) !== 0;
     parts.push({
-      stage: stageOf(at, hard),
+      stage: stageOf(offsets, hard),
       firstRow,
       rowCount,
-      firstSample: batch.parts[column + partColumns.firstSample] as number,
+      firstSample: batch.parts[start + partColumns.firstSample],
       sampleCount,
       hard,
       gumbel: (flags & partFlags.gumbel) !== 0,
       topK,
       firstDraw,
-      at,
+      offsets,
     });
     firstRow += rowCount;
     firstDraw += rowCount * sampleCount;
   }
   const result = openResult(batch.buffer, counts);
-  for (const { hard, at, rowCount, sampleCount } of parts) {
-    if (!hard || at.samples === undefined) continue;
-    result.samples.fill(0, at.samples, at.samples + rowCount * sampleCount * batch.categories);
+  for (const { hard, offsets, rowCount, sampleCount } of parts) {
+    if (!hard || offsets.samples === undefined) continue;
+    result.samples.fill(0, offsets.samples, offsets.samples + rowCount * sampleCount * batch.categories);
   }
   return { parts, result };
 }
 
-/** A hard sample is the one-hot vector of its index, so it needs no more than that. */
-function stageOf(at: PlannedPart['at'], hard: boolean): Stage {
-  let furthest: Stage = 'noise';
+/** A hard sample is the one-hot vector of its index, so it needs the stage `index` only. */
+function stageOf(offsets: PlannedPart['offsets'], hard: boolean): Stage {
+  let last: Stage = 'noise';
   for (const name of outputNames) {
-    if (at[name] === undefined || outputs[name].stage === 'noise') continue;
+    if (offsets[name] === undefined || outputs[name].stage === 'noise') continue;
     if (outputs[name].stage === 'soft' && !hard) return 'soft';
-    furthest = 'index';
+    last = 'index';
   }
-  return furthest;
+  return last;
 }

@@ -1,92 +1,97 @@
 /**
- * Cuts the parts of a batch into tiles: a tile is a number of whole draws that fits the L2 cache, so that memory is
- * bounded by what is returned and not by what is drawn. What is done with a tile is left to the caller; which draws
- * share one never changes a bit of any of them.
+ * Cuts the parts of a batch into tiles. A tile is a number of whole draws that fits the L2 cache. So memory is bounded
+ * by what is returned, not by what is drawn. Which draws share a tile never changes a bit of any draw.
+ *
+ * A draw is computed in two steps, and nothing else: `stage` for its span, then `flush` for its tile. forward.ts and
+ * backward.ts supply both. `stage` does the work before the graph, and `flush` runs the graph once for the whole tile
+ * and does the work after it.
  */
 import { type Batch, streamColumns } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { PlannedPart } from './plan.js';
 
 /**
- * Elements of a tile on the CPU: perturbed logits, the graph's two intermediates and its output stay within 1 MiB of L2
+ * Elements of a tile on the CPU. Perturbed logits, the graph's two intermediates and its output stay within 1 MiB of L2
  * cache.
  */
 export const tileElementsMax = 2 ** 16;
 
-/** Consecutive draws of one part that lie side by side in a tile. */
-export interface Run {
+/** Consecutive draws of one part that are adjacent in a tile. Draw d is of row firstRow + d % rows. */
+export interface Span {
   readonly part: PlannedPart;
-  /** First of its draws, counted within the part. */
-  readonly draw: number;
   readonly draws: number;
-  /** Its first place in the tile. */
-  readonly place: number;
-  /** Its first row among the rows of the batch; its draws go through `rows` rows in turn. */
-  readonly row: number;
+  /** Index of its first draw among the draws of the part. */
+  readonly partDraw: number;
+  /** Index of its first draw among the draws of the tile. */
+  readonly tileDraw: number;
+  /** Index of its first row among the rows of the batch. */
+  readonly firstRow: number;
   readonly rows: number;
 }
 
 /**
- * Goes through the parts in order: `stage` puts a run in its place, `flush` takes a tile that is full, or the last one.
+ * Goes through the parts in order. Calls `stage` for each span, and `flush` with the spans of each tile once the tile
+ * is full, and for the last one.
  */
 export async function inTiles(
   parts: readonly PlannedPart[],
   categories: number,
   tileElements: number,
-  stage: (run: Run) => void,
-  flush: (runs: readonly Run[]) => Promise<void>,
+  stage: (span: Span) => void,
+  flush: (spans: readonly Span[]) => Promise<void>,
 ): Promise<void> {
   const drawsMax = Math.max(1, Math.floor(tileElements / categories));
-  let runs: Run[] = [];
-  let place = 0;
+  let spans: Span[] = [];
+  let tileDraw = 0;
   for (const part of parts) {
     const partDraws = part.rowCount * part.sampleCount;
-    for (let draw = 0; draw < partDraws; ) {
-      const draws = runLength(part, draw, drawsMax - place);
-      const row = part.firstRow + (draw % part.rowCount);
-      const run = { part, draw, draws, place, row, rows: Math.min(draws, part.rowCount) };
-      stage(run);
-      runs.push(run);
-      place += draws;
-      draw += draws;
-      if (place < drawsMax) continue;
-      await flush(runs);
-      runs = [];
-      place = 0;
+    for (let partDraw = 0; partDraw < partDraws; ) {
+      const draws = spanLength(part, partDraw, drawsMax - tileDraw);
+      const firstRow = part.firstRow + (partDraw % part.rowCount);
+      const span = { part, draws, partDraw, tileDraw, firstRow, rows: Math.min(draws, part.rowCount) };
+      stage(span);
+      spans.push(span);
+      tileDraw += draws;
+      partDraw += draws;
+      if (tileDraw < drawsMax) continue;
+      await flush(spans);
+      spans = [];
+      tileDraw = 0;
     }
   }
-  if (runs.length > 0) await flush(runs);
+  if (spans.length > 0) await flush(spans);
 }
 
 /**
- * How many draws from `draw` on form one run of at most `most`: the kernel repeats the rows of a run sample by sample,
- * so a run that begins inside a sample ends with it.
+ * The number of draws of the span that begins at `partDraw`, at most `drawsMax`. The kernel repeats the rows of a span
+ * for each sample. So a span that begins inside a sample ends with that sample.
  */
-function runLength({ rowCount, sampleCount }: PlannedPart, draw: number, most: number): number {
-  const row = draw % rowCount;
-  const left = row === 0 ? rowCount * sampleCount - draw : rowCount - row;
-  return Math.min(left, most);
+function spanLength({ rowCount, sampleCount }: PlannedPart, partDraw: number, drawsMax: number): number {
+  const row = partDraw % rowCount;
+  const left = row === 0 ? rowCount * sampleCount - partDraw : rowCount - row;
+  return Math.min(left, drawsMax);
 }
 
-/** The places that runs from the start of a tile take up. */
-export function endOf(runs: readonly Run[]): number {
-  const last = runs.at(-1);
-  return last === undefined ? 0 : last.place + last.draws;
+/** The number of draws of a tile up to the end of the last of its first spans. */
+export function endOf(spans: readonly Span[]): number {
+  const last = spans.at(-1);
+  return last === undefined ? 0 : last.tileDraw + last.draws;
 }
 
-/** Writes the noise of a run to its places in the kernel's tile: zeros where the part draws without. */
-export function stageNoise(kernel: NoiseKernel, { categories, streams }: Batch, run: Run): void {
-  const { part, draw, draws, place, row, rows } = run;
-  const start = place * categories;
+/** Writes the noise of a span to kernel.noise, or zeros if its part has no noise. */
+export function stageNoise(kernel: NoiseKernel, { categories, streams }: Batch, span: Span): void {
+  const { part, draws, partDraw, tileDraw, firstRow, rows } = span;
+  const start = tileDraw * categories;
   if (part.gumbel) {
-    kernel.streams.set(streams.subarray(row * streamColumns.count, (row + rows) * streamColumns.count));
-    kernel.fillDraws(start, draws, categories, rows, part.firstSample + Math.floor(draw / part.rowCount));
+    kernel.streams.set(streams.subarray(firstRow * streamColumns.count, (firstRow + rows) * streamColumns.count));
+    kernel.fillDraws(start, draws, categories, rows, part.firstSample + Math.floor(partDraw / part.rowCount));
   } else {
     kernel.noise.fill(0, start, start + draws * categories);
   }
 }
 
-/** Writes one value of each row of the batch, such as its temperature, to each of a run's places. */
-export function stageRows(values: Float32Array, { draws, place, row, rows }: Run, tile: Float32Array): void {
-  for (let at = 0; at < draws; at++) tile[place + at] = values[row + (at % rows)] as number;
+/** Copies one value of each row of the batch, such as its temperature, to all draws of a span in `tile`. */
+export function stageRows(values: Float32Array, span: Span, tile: Float32Array): void {
+  const { draws, tileDraw, firstRow, rows } = span;
+  for (let draw = 0; draw < draws; draw++) tile[tileDraw + draw] = values[firstRow + (draw % rows)] as number;
 }

@@ -79,7 +79,7 @@ function fillDraws(kernel: NoiseKernel, { start, draws, categories, streams, fir
 /** Which stream and sample a draw is of. */
 function drawOf({ streams, firstSample }: Call, draw: number): Stream & { sample: number } {
   const sample = (firstSample + Math.floor(draw / streams.length)) % 2 ** 32;
-  return { ...(streams[draw % streams.length] as Stream), sample };
+  return { ...streams[draw % streams.length], sample };
 }
 
 function mirror({ seedLow, seedHigh, row, sample }: ReturnType<typeof drawOf>, category: number): number {
@@ -136,7 +136,7 @@ t.test('Rare values of draws that share a chunk equal the scalar mirror', (t) =>
     let different = 0;
     for (let i = 0; i < draws * categories; i++) {
       // -log(-log1p(-2^-8)) = 5.5432, so these are all the rare ones and few others.
-      if ((kernel.noise[i] as number) < 5.54) continue;
+      if (kernel.noise[i] < 5.54) continue;
       rare++;
       if (kernel.noise[i] !== mirror(drawOf(call, Math.floor(i / categories)), i % categories)) different++;
     }

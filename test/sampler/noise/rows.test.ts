@@ -32,13 +32,13 @@ const logit = fc.oneof(
 
 /** A longer list is drawn from a short one, or fast-check would take its time. */
 function spread(values: readonly number[], length: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length }, (_, i) => values[(i * 7 + (i >> 3)) % values.length] as number);
+  return Float32Array.from({ length }, (_, i) => values[(i * 7 + (i >> 3)) % values.length]);
 }
 
 /** z as the contract has it; the largest by comparison. */
 function perturbed(logits: Float32Array, noise: Float32Array): Float32Array {
   const most = logits.reduce((a, b) => Math.max(a, b));
-  return noise.map((g, k) => Math.fround(Math.fround((logits[k] as number) - most) + g));
+  return noise.map((g, k) => Math.fround(Math.fround(logits[k] - most) + g));
 }
 
 /** Equal bits, so that +0 and -0 differ. Not by t.same, which takes 20 ms for arrays of this size. */
@@ -59,7 +59,7 @@ t.test('Perturbed logits are (l - max l) + g in two float32 operations, bit for 
       for (let row = 0; row * categories < rows.length; row++) rows[row * categories + (row % categories)] = row;
       kernel.logits.fill(UNTOUCHED).set(rows);
       kernel.noise.fill(UNTOUCHED).set(spread(noise, draws * categories), start);
-      for (let i = 0; i < draws * categories; i++) kernel.noise[start + i] = (kernel.noise[start + i] as number) + 0;
+      for (let i = 0; i < draws * categories; i++) kernel.noise[start + i] = kernel.noise[start + i] + 0;
       const expected = kernel.noise.slice();
       for (let draw = 0; draw < draws; draw++) {
         const row = (draw % rowCount) * categories;
@@ -67,7 +67,7 @@ t.test('Perturbed logits are (l - max l) + g in two float32 operations, bit for 
         expected.set(perturbed(rows.subarray(row, row + categories), expected.subarray(at, at + categories)), at);
       }
       kernel.perturb(start, draws, categories, rowCount);
-      return sameBits(kernel.noise, expected) && kernel.logits.subarray(rows.length).every((l) => l === UNTOUCHED);
+      return sameBits(kernel.perturbed, expected) && kernel.logits.subarray(rows.length).every((l) => l === UNTOUCHED);
     }),
     { numRuns: 500 },
   );
@@ -80,11 +80,11 @@ t.test('The same rows may be used again', (t) => {
   const noise = Float32Array.from({ length: 30 }, (_, i) => i / 7 - 2);
   kernel.noise.set(noise);
   kernel.perturb(0, 10, 3, 2);
-  const once = kernel.noise.slice(0, 30);
+  const once = kernel.perturbed.slice(0, 30);
   kernel.noise.set(noise);
   kernel.perturb(0, 4, 3, 2);
   kernel.perturb(12, 6, 3, 2);
-  t.ok(sameBits(kernel.noise.slice(0, 30), once));
+  t.ok(sameBits(kernel.perturbed.slice(0, 30), once));
   t.end();
 });
 
@@ -93,12 +93,12 @@ t.test('argmax is the index of the largest, the lowest on a tie', (t) => {
   const number = fc.oneof(float, fc.constantFrom(Number.NEGATIVE_INFINITY, -3.4e38, 3.4e38, 0, -0, 1, 2, 3));
   fc.assert(
     fc.property(shape, fc.array(number, { minLength: 1, maxLength: 40 }), ({ categories, start, draws }, numbers) => {
-      kernel.noise.fill(1e30).set(spread(numbers, draws * categories), start);
+      kernel.perturbed.fill(1e30).set(spread(numbers, draws * categories), start);
       kernel.indices.fill(UNTOUCHED);
       kernel.argmax(start, draws, categories);
       for (let draw = 0; draw < draws; draw++) {
         const at = start + draw * categories;
-        const values = kernel.noise.subarray(at, at + categories);
+        const values = kernel.perturbed.subarray(at, at + categories);
         if (kernel.indices[draw] !== values.indexOf(values.reduce((a, b) => Math.max(a, b)))) return false;
       }
       return kernel.indices.subarray(draws).every((index) => index === UNTOUCHED);
@@ -114,9 +114,9 @@ t.test('argmax finds the largest and its first twin at every place', (t) => {
   for (let categories = 1; categories <= 70; categories++) {
     for (let first = 0; first < categories; first++) {
       for (let twin = first; twin < categories; twin++) {
-        kernel.noise.fill(Number.NEGATIVE_INFINITY);
-        kernel.noise[first] = -2;
-        kernel.noise[twin] = -2;
+        kernel.perturbed.fill(Number.NEGATIVE_INFINITY);
+        kernel.perturbed[first] = -2;
+        kernel.perturbed[twin] = -2;
         kernel.argmax(0, 1, categories);
         if (kernel.indices[0] !== first) wrong++;
       }

@@ -37,7 +37,7 @@ t.test('Ten million drawn values equal the scalar mirror bit for bit', (t) => {
     const bits = kernel.bits(elements, row, 3, 20161103, 0xdeadbeef);
     kernel.fill(0, elements, row, 3, 20161103, 0xdeadbeef);
     for (let j = 0; j < elements; j++) {
-      const b = bits[j] as number;
+      const b = bits[j];
       const r = b < RARE_BELOW ? word((0xdeadbeefn << 32n) + 20161103n, row, 3, j, 1) : 0;
       if (b < RARE_BELOW) rare++;
       if (!Object.is(kernel.noise[j], mirrorGumbel(b, r))) different++;
@@ -154,7 +154,7 @@ t.test('v has 24 significant bits down to 2^-41, then fewer: 16 values in the bi
     const spacing = 2 ** exponent / values;
     const uniforms = Array.from({ length: steps }, (_, step) => uniformFromBits(0, 2 ** exponent + step * spacing));
     t.equal(new Set(uniforms).size, steps, `r from 2^${exponent} on`);
-    t.equal(Math.log2(uniforms[0] as number), exponent - 64);
+    t.equal(Math.log2(uniforms[0]), exponent - 64);
     // Nothing between two of them: the words in between round to one of them.
     if (spacing > 1) {
       t.ok(uniforms.slice(0, 2).includes(uniformFromBits(0, 2 ** exponent + Math.floor(spacing / 2))));

@@ -31,7 +31,7 @@ t.test('an exponential may be off by a few units, and one of more is named', asy
   const shifted = (units: number) =>
     faulty((values, x) =>
       values.forEach((value, at) => {
-        if ((x[at] as number) < -0.01) values[at] = value * (1 + units * 2 ** -23);
+        if (x[at] < -0.01) values[at] = value * (1 + units * 2 ** -23);
       }),
     );
   t.equal(await disproof(shifted(2), cpu.exponential), undefined);
@@ -50,7 +50,7 @@ t.test('NaN is found', async (t) => {
 
 t.test('a value that has other bits alone than among others is found', async (t) => {
   const dependent = faulty((values, x) => {
-    if (x.length < 100) values[0] = (values[0] as number) * (1 - 2 ** -23);
+    if (x.length < 100) values[0] = values[0] * (1 - 2 ** -23);
   });
   t.match(await disproof(dependent, cpu.exponential), /have other exponentials alone than among/);
 });

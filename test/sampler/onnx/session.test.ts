@@ -33,7 +33,7 @@ async function draw(
     temperature: new Tensor('float32', Float32Array.from(temperature), [rows, 1]),
     hard: new Tensor('bool', flags, [rows, 1]),
   });
-  return { samples: samples.data as Float32Array, indices: [...(index.data as BigInt64Array)].map(Number) };
+  return { samples: samples.data as Float32Array, indices: [...index.data].map(Number) };
 }
 
 /** z = (l - max l) + g, row by row, in float32. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { jobUnits, partUnits, weights } from '../../../src/sampler/cost.js';
 import { DrawError } from '../../../src/sampler/draw-error.js';
-import { type Job, type JobResult, type Part, patient } from '../../../src/sampler/job.js';
+import { type Job, type JobResult, type Part, unlimitedTerms } from '../../../src/sampler/job.js';
 import { Batcher, type BatcherOptions } from '../../../src/sampler/queue/batcher.js';
 import { makeJob } from '../../support/jobs.js';
 
@@ -142,7 +142,9 @@ t.test(
     t.equal((await split).indices?.length, 6);
     t.same(released, [4, 2]);
     let gone = false;
-    const left = outcome(batcher.submit(job({ rows: 2 }), { ...patient(), deadlineAtMs: 1, isGone: () => gone }));
+    const left = outcome(
+      batcher.submit(job({ rows: 2 }), { ...unlimitedTerms(), deadlineAtMs: 1, isGone: () => gone }),
+    );
     await turn();
     gone = true;
     batcher.sweep();
@@ -198,7 +200,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
         runBatch: async (parts, _isWanted, batchUnits) => {
           const cost = parts.reduce((sum, part) => sum + partUnits(part), 0);
           if (cost !== batchUnits) throw new Error('The batch costs something else than it says.');
-          const isOneRow = parts.length === 1 && (parts[0] as Part).rowCount * (parts[0] as Part).sampleCount === 1;
+          const isOneRow = parts.length === 1 && parts[0].rowCount * parts[0].sampleCount === 1;
           if (!isOneRow && cost > batchUnitsMax) throw new Error('The batch is above its limit.');
           if (new Set(parts.map((part) => part.job.categories)).size > 1) throw new Error('The batch mixes K.');
           return parts.map(answer);
@@ -287,7 +289,7 @@ t.test('counts the draws that were begun of a job, whatever becomes of it', asyn
   const batchUnitsMax = units({ samples: 10 });
   let gone = false;
   const { batcher, turn, finish } = byHand({ batchUnitsMax });
-  const terms = { ...patient(), isGone: () => gone };
+  const terms = { ...unlimitedTerms(), isGone: () => gone };
   const left = outcome(batcher.submit(job({ samples: 35 }), terms));
   await turn();
   t.equal(terms.begunDraws, 10);
@@ -352,7 +354,7 @@ function timed() {
   const gone = new Set<string>();
   const hands = byHand({ now: () => clock.nowMs, batchUnitsMax: units({ categories: 10, samples: 10 }) });
   const submit = (name: string, deadlineAtMs: number, fields: Parameters<typeof makeJob>[0] = {}) =>
-    outcome(hands.batcher.submit(job(fields), { ...patient(), deadlineAtMs, isGone: () => gone.has(name) }));
+    outcome(hands.batcher.submit(job(fields), { ...unlimitedTerms(), deadlineAtMs, isGone: () => gone.has(name) }));
   return { ...hands, clock, gone, submit };
 }
 
@@ -439,7 +441,7 @@ t.test('every promise settles and the queue ends empty, whatever lapses and when
     for (; nowMs <= 12 || batches.length > 0; nowMs++) {
       for (const { submitAtMs, deadlineAtMs, goneAtMs, ...fields } of all) {
         if (submitAtMs !== nowMs) continue;
-        const terms = { ...patient(), deadlineAtMs, isGone: () => nowMs >= goneAtMs };
+        const terms = { ...unlimitedTerms(), deadlineAtMs, isGone: () => nowMs >= goneAtMs };
         settled.push(outcome(batcher.submit(job(fields), terms)));
       }
       if (nowMs % 2 === 0) batcher.sweep();

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { problemOf } from '../../../src/routes/draw-problems.js';
 import { jobUnits, nanosecondsPerUnit } from '../../../src/sampler/cost.js';
-import { type Job, patient } from '../../../src/sampler/job.js';
+import { type Job, unlimitedTerms } from '../../../src/sampler/job.js';
 import { Deadlines } from '../../../src/sampler/queue/deadlines.js';
 import { QueueEntry } from '../../../src/sampler/queue/entry.js';
 import { DrawQueue } from '../../../src/sampler/queue/queue.js';
@@ -23,10 +23,10 @@ function replica(lanes = 1) {
   const queue = new DrawQueue<QueueEntry>(options);
   const deadlines = new Deadlines({ lanes, batchUnitsMax, unitsPerMs: () => batchUnitsMax, now });
   const entry = (each: Job, deadlineAtMs: number, caller: object = {}) =>
-    new QueueEntry(each, { ...patient(), deadlineAtMs, caller }, queue.callerOf(caller), batchUnitsMax);
+    new QueueEntry(each, { ...unlimitedTerms(), deadlineAtMs, caller }, queue.callerOf(caller), batchUnitsMax);
   const lateMs = (each: QueueEntry) => deadlines.lateMs(each, queue, 0);
   const tooMuch = (each: Job, deadlineAtMs: number) => {
-    const error = deadlines.tooMuch(jobUnits(each), each.samples * each.rows, { ...patient(), deadlineAtMs });
+    const error = deadlines.tooMuch(jobUnits(each), each.samples * each.rows, { ...unlimitedTerms(), deadlineAtMs });
     return error && problemOf(error);
   };
   return { clock, queue, deadlines, entry, lateMs, tooMuch };
@@ -95,7 +95,7 @@ t.test('in simulation all large draws that are let in are done by their deadline
     const left = arrivals.toSorted((a, b) => a.atMs - b.atMs);
     let done = true;
     while (left.length > 0 || !queue.isEmpty) {
-      while (left.length > 0 && (left[0] as { atMs: number }).atMs <= clock.nowMs) {
+      while (left.length > 0 && left[0].atMs <= clock.nowMs) {
         const { batches, caller, deadlineMs } = left.shift() as (typeof left)[number];
         const next = entry(job(batches), clock.nowMs + deadlineMs, callers[caller]);
         if (lateMs(next) === 0) queue.add(next);

@@ -16,7 +16,7 @@ function options(more: Partial<PoolOptions> = {}): PoolOptions {
     settings,
     watchdogMs: 10_000,
     now: () => 0,
-    onLost: () => {},
+    onWorkerLost: () => {},
     onStuck: () => t.fail('a worker is stuck'),
     ...more,
   };
@@ -57,10 +57,10 @@ const fragile = workerOf(`parentPort.on('message', (message) => {
 });`);
 
 t.test('real workers draw batches that wait for them and all of them end when asked to', async (t) => {
-  const pool = await Pool.start(options({ workers: 2, onLost: (error) => t.error(error) }));
+  const pool = await Pool.start(options({ workers: 2, onWorkerLost: (error) => t.error(error) }));
   t.equal(pool.alive, 2);
   const results = await Promise.all(Array.from({ length: 20 }, () => pool.run(oneBatch)));
-  const first = scatter([onePart()], results[0] as (typeof results)[0])[0];
+  const first = scatter([onePart()], results[0])[0];
   for (const result of results) t.same(scatter([onePart()], result)[0], first);
   await pool.stop();
   t.equal(pool.alive, 0);
@@ -68,7 +68,9 @@ t.test('real workers draw batches that wait for them and all of them end when as
 
 t.test('a worker that dies fails only its own batch and is replaced', async (t) => {
   const lost: string[] = [];
-  const pool = await Pool.start(options({ workerUrl: fragile, onLost: (error) => void lost.push(error.message) }));
+  const pool = await Pool.start(
+    options({ workerUrl: fragile, onWorkerLost: (error) => void lost.push(error.message) }),
+  );
   const [first, second, third] = await Promise.allSettled([
     pool.run(oneBatch),
     pool.run(deadlyBatch),
@@ -143,7 +145,7 @@ t.test('a worker that dies while the pool stops still rejects its batch', async 
 
 t.test('when no worker can be replaced, what waits is rejected instead of hanging', async (t) => {
   const workerUrl = new URL('data:text/javascript,');
-  t.rejects(Pool.start(options({ workers: 2, workerUrl })), { message: /ended without a word/ });
+  t.rejects(Pool.start(options({ workers: 2, workerUrl })), { message: /ended without an error message/ });
   const once = workerOf(`if (globalThis.process.env.POOL_TEST_BORN) throw new Error('never again');
     globalThis.process.env.POOL_TEST_BORN = '1';
     parentPort.on('message', () => { throw new Error('out of luck'); });`);
@@ -161,8 +163,8 @@ t.test('a worker whose heap is full fails only its own batch and is replaced', a
       parentPort.postMessage(message, [message]);
     });`);
   const lost: (string | undefined)[] = [];
-  const onLost = (error: Error & { code?: string }) => void lost.push(error.code);
-  const pool = await Pool.start(options({ workerUrl: greedy, onLost }));
+  const onWorkerLost = (error: Error & { code?: string }) => void lost.push(error.code);
+  const pool = await Pool.start(options({ workerUrl: greedy, onWorkerLost }));
   const [first, second] = await Promise.allSettled([pool.run(deadlyBatch), pool.run(oneBatch)]);
   t.match(first, { status: 'rejected', reason: { code: 'worker-lost' } });
   t.equal(second.status, 'fulfilled');
@@ -193,7 +195,7 @@ t.test(
       nowMs += 200;
       pool.watch();
     }
-    t.same([stuck, pool.state], [1, 'lost'], 'and once only');
+    t.same([stuck, pool.state], [1, 'failed'], 'and once only');
     for (const caller of await callers) t.match(caller, { status: 'rejected', reason: { code: 'worker-lost' } });
     await t.rejects(pool.run(oneBatch), { code: 'worker-lost' });
     await pool.stop();
@@ -213,8 +215,8 @@ t.test('a seat whose next worker cannot start is tried again a second later', as
   );
   let nowMs = 0;
   let lose: (message: string) => void = () => {};
-  const onLost = (error: Error) => lose(error.message);
-  const pool = await Pool.start(options({ workerUrl: second, now: () => nowMs, onLost }));
+  const onWorkerLost = (error: Error) => lose(error.message);
+  const pool = await Pool.start(options({ workerUrl: second, now: () => nowMs, onWorkerLost }));
   const losses: string[] = [];
   const both = new Promise<void>((resolve) => {
     lose = (message) => {
@@ -224,10 +226,10 @@ t.test('a seat whose next worker cannot start is tried again a second later', as
   await t.rejects(pool.run(deadlyBatch), { code: 'worker-lost' });
   await both;
   t.same(losses, ['out of luck', 'no memory']);
-  t.equal(pool.state, 'lost');
+  t.equal(pool.state, 'failed');
   nowMs = 999;
   pool.watch();
-  t.equal(pool.state, 'lost', 'not at once');
+  t.equal(pool.state, 'failed', 'not at once');
   nowMs = 1000;
   pool.watch();
   t.equal(pool.state, 'starting');
@@ -244,7 +246,7 @@ t.test('five workers lost within a minute make the pool unready, until the minut
     await t.rejects(pool.run(deadlyBatch), { code: 'worker-lost' });
     // The next batch is drawn by the replacement, so it is there.
     await pool.run(oneBatch);
-    t.equal(pool.state, loss < 5 ? 'ready' : 'lost');
+    t.equal(pool.state, loss < 5 ? 'ready' : 'failed');
   }
   nowMs = 61_001;
   t.equal(pool.state, 'ready');
@@ -258,5 +260,5 @@ t.test('a pool without a worker says whether one is on its way', async (t) => {
   await pool.run(oneBatch);
   t.equal(pool.state, 'ready');
   await pool.stop();
-  t.equal(pool.state, 'lost');
+  t.equal(pool.state, 'failed');
 });

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { jobUnits, weights } from '../../../src/sampler/cost.js';
-import { type Job, patient, type Terms } from '../../../src/sampler/job.js';
+import { type Job, type Terms, unlimitedTerms } from '../../../src/sampler/job.js';
 import { QueueEntry } from '../../../src/sampler/queue/entry.js';
 import { DrawQueue, type QueueOptions } from '../../../src/sampler/queue/queue.js';
 import { makeJob } from '../../support/jobs.js';
@@ -28,7 +28,7 @@ function queueOf(options: Partial<QueueOptions> = {}) {
     ...options,
   });
   const entry = (each: Job, caller: object): QueueEntry => {
-    const terms: Terms = { ...patient(), caller };
+    const terms: Terms = { ...unlimitedTerms(), caller };
     return new QueueEntry(each, terms, queue.callerOf(caller), batchUnitsMax);
   };
   /** Adds a job if there is room for it, and says whether there was. */
@@ -53,7 +53,7 @@ function leaders(queue: DrawQueue<QueueEntry>, names: ReadonlyMap<object, string
   const order: string[] = [];
   while (!queue.isEmpty) {
     const { entries } = queue.take(() => false);
-    order.push(names.get((entries[0] as QueueEntry).terms.caller) ?? '?');
+    order.push(names.get(entries[0].terms.caller) ?? '?');
   }
   return order;
 }
@@ -166,7 +166,7 @@ t.test('what is refused unread would be refused read', (t) => {
     });
     const callers = Array.from({ length: 4 }, () => ({}));
     for (const { caller, batches, takes } of steps) {
-      const owner = callers[caller] as object;
+      const owner = callers[caller];
       submit(batches < 2 ? smallJob() : largeJob(batches), owner);
       for (const each of callers) {
         if (!queue.refuses(each)) continue;
@@ -205,11 +205,11 @@ t.test('counts come back to zero, everything is drawn once, and nobody starves',
       const largeWaits = queue.counts.largeUnits > 0;
       const { entries, parts, units } = queue.take(() => false);
       if (entries.length === 0) return queue.counts.units === 0;
-      smallTurns = largeWaits && !(entries[0] as QueueEntry).large ? smallTurns + 1 : 0;
+      smallTurns = largeWaits && !entries[0].large ? smallTurns + 1 : 0;
       if (smallTurns > 3) return false;
       const draws = parts.reduce((sum, { rowCount, sampleCount }) => sum + rowCount * sampleCount, 0);
       for (const [index, each] of entries.entries()) {
-        const part = parts[index] as (typeof parts)[number];
+        const part = parts[index];
         drawn.set(each, (drawn.get(each) ?? 0) + part.rowCount * part.sampleCount);
         if (removed.has(each)) return false;
         if (drawn.get(each) === each.draws) waiting.delete(each);
@@ -217,7 +217,7 @@ t.test('counts come back to zero, everything is drawn once, and nobody starves',
       return draws === 1 || units <= batchUnitsMax;
     };
     for (const { caller, takes, dropped, ...fields } of steps) {
-      const added = entry(job(fields), callers[caller] as object);
+      const added = entry(job(fields), callers[caller]);
       if (queue.admits(added)) {
         queue.add(added);
         waiting.add(added);
@@ -240,7 +240,7 @@ t.test('counts come back to zero, everything is drawn once, and nobody starves',
     return (
       waiting.size === 0 &&
       units + requests + largeUnits === 0 &&
-      shares.every(({ smallWeight, largeWeight }) => smallWeight + largeWeight === 0)
+      shares.every(({ smallCharge, largeCharge }) => smallCharge + largeCharge === 0)
     );
   });
   fc.assert(property, { seed: 7, numRuns: 500 });
@@ -252,7 +252,7 @@ t.test('jobs of one caller and K are drawn in the order in which they came', (t)
   const property = fc.property(fc.array(fc.tuple(fc.nat(2), fc.integer({ min: 1, max: 3000 }))), (all) => {
     const { queue, entry } = queueOf();
     const callers = [{}, {}, {}];
-    for (const [caller, samples] of all) queue.add(entry(job({ samples }), callers[caller] as object));
+    for (const [caller, samples] of all) queue.add(entry(job({ samples }), callers[caller]));
     const last = new Map<object, number>();
     while (!queue.isEmpty) {
       for (const { terms, age, large } of queue.take(() => false).entries) {
@@ -290,9 +290,9 @@ t.test('a flood of large draws is refused unread, but for a few, and who draws l
   t.notOk(queue.refuses(neighbour), 'a caller of small draws is read');
   t.ok(submit(smallJob(), neighbour), 'and let in');
   while (!queue.isEmpty) take();
-  t.notOk(queue.refuses(flood[0] as object), 'with room again everybody is read');
+  t.notOk(queue.refuses(flood[0]), 'with room again everybody is read');
   for (let count = 0; count < 30; count++) submit(large(), {});
-  t.ok(queue.refuses(flood[0] as object));
+  t.ok(queue.refuses(flood[0]));
   nowMs += 1000;
   t.notOk(queue.mayRefuse, 'after a second without a refusal nobody is shed');
   t.end();

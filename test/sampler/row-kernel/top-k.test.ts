@@ -19,7 +19,7 @@ function topK(logits: Float32Array, noise: Float32Array, k: number): number[] {
 /** The category drawn: the first of the largest z = (l - max l) + g, two float32 operations. */
 function drawn(logits: Float32Array, noise: Float32Array): number {
   const most = logits.reduce((a, b) => Math.max(a, b));
-  const z = logits.map((logit, k) => Math.fround(Math.fround(logit - most) + (noise[k] as number)));
+  const z = logits.map((logit, k) => Math.fround(Math.fround(logit - most) + noise[k]));
   return z.indexOf(z.reduce((a, b) => Math.max(a, b)));
 }
 
@@ -28,9 +28,7 @@ function drawn(logits: Float32Array, noise: Float32Array): number {
  * a tie.
  */
 function ordered(logits: Float32Array, noise: Float32Array): number[] {
-  const sums = Array.from(logits, (logit, k) =>
-    logit === masked ? undefined : fixed(logit) + fixed(noise[k] as number),
-  );
+  const sums = Array.from(logits, (logit, k) => (logit === masked ? undefined : fixed(logit) + fixed(noise[k])));
   const first = drawn(logits, noise);
   const others = [...logits.keys()].filter((k) => k !== first && sums[k] !== undefined);
   return [first, ...others.sort((a, b) => compare(sums[b] as bigint, sums[a] as bigint) || a - b)];
@@ -123,7 +121,7 @@ t.test('top 2 of 4 are drawn as without replacement, by chi-square', async (t) =
   const observed = new Float64Array(16);
   for (let sample = 0; sample < samples; sample++) {
     noiseKernel.fill(0, 4, 0, sample, 8, 0);
-    const [first, second] = topK(logits, noiseKernel.noise, 2) as [number, number];
+    const [first, second] = topK(logits, noiseKernel.noise, 2);
     if (first !== drawn(logits, noiseKernel.noise)) t.fail('the first is the category drawn');
     observed[4 * first + second] += 1;
   }

@@ -51,7 +51,7 @@ export function log(x: bigint): bigint {
 /** log(n!) for each n below `end`. */
 export function logFactorials(end: number): bigint[] {
   const result = [0n];
-  for (let n = 1; n < end; n++) result.push((result[n - 1] as bigint) + log(fixed(n)));
+  for (let n = 1; n < end; n++) result.push(result[n - 1] + log(fixed(n)));
   return result;
 }
 
@@ -69,9 +69,9 @@ export function referenceLogDensity(logits: Iterable<number>, temperature: numbe
   const ys = Array.from(logY, fixed);
   const ls = Array.from(logits, fixed);
   const count = BigInt(ls.length);
-  const scores = ls.map((l, k) => l - times(tau, ys[k] as bigint));
-  const sum = ls.reduce((total, l, k) => total + l - times(tau + one, ys[k] as bigint), 0n);
-  const logGamma = logFactorials(ls.length)[ls.length - 1] as bigint;
+  const scores = ls.map((l, k) => l - times(tau, ys[k]));
+  const sum = ls.reduce((total, l, k) => total + l - times(tau + one, ys[k]), 0n);
+  const logGamma = logFactorials(ls.length)[ls.length - 1];
   return logGamma + (count - 1n) * log(tau) - count * logSumExp(scores) + sum;
 }
 

@@ -14,7 +14,7 @@ export interface ReferenceDraw {
 
 export function referenceDraw(logits: ArrayLike<number>, noise: ArrayLike<number>, temperature: number): ReferenceDraw {
   const maxLogit = Math.max(...chunkMaxima(logits));
-  const z = Float64Array.from(logits as ArrayLike<number>, (logit, category) =>
+  const z = Float64Array.from(logits, (logit, category) =>
     Math.fround(Math.fround(logit - maxLogit) + noise[category]),
   );
   const maxZ = Math.max(...chunkMaxima(z));

@@ -7,8 +7,8 @@ const MASK32 = 0xffffffffn;
 
 /** The 32-bit words of one block. counter has four words, key two, all below 2^32. */
 export function philox4x32(counter: readonly bigint[], key: readonly bigint[]): number[] {
-  let [c0, c1, c2, c3] = counter as [bigint, bigint, bigint, bigint];
-  let [k0, k1] = key as [bigint, bigint];
+  let [c0, c1, c2, c3] = counter;
+  let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
     const product0 = 0xd2511f53n * c0;
     const product1 = 0xcd9e8d57n * c2;
@@ -22,7 +22,7 @@ export function philox4x32(counter: readonly bigint[], key: readonly bigint[]): 
 /** The word of one category: the first with stage 0, the one that rare values take in addition with stage 1. */
 export function word(seed: bigint, row: number, sample: number, category: number, stage: 0 | 1): number {
   const counter = [BigInt(category >>> 2), BigInt(sample), BigInt(row), BigInt(stage)];
-  return philox4x32(counter, [seed & MASK32, seed >> 32n])[category & 3] as number;
+  return philox4x32(counter, [seed & MASK32, seed >> 32n])[category & 3];
 }
 
 /** The uniform v of two words, rounded to float32 at each step as the contract says. */

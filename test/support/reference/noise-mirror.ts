@@ -8,12 +8,12 @@ const int = new Int32Array(float.buffer);
 
 function bitsOf(x: number): number {
   float[0] = x;
-  return int[0] as number;
+  return int[0];
 }
 
 function fromBits(bits: number): number {
   int[0] = bits;
-  return float[0] as number;
+  return float[0];
 }
 
 const LN2_FIELD = fromBits(0x33b17218);
@@ -56,7 +56,7 @@ function secondLog(t: number): number {
 }
 
 function polynomial(c: readonly number[], x: number, xx: number): number {
-  const [c0, c1, c2, c3, c4, c5, c6, c7] = c as [number, number, number, number, number, number, number, number];
+  const [c0, c1, c2, c3, c4, c5, c6, c7] = c;
   const even = f(f(f(f(f(f(c6 * xx) + c4) * xx) + c2) * xx) + c0);
   const odd = f(f(f(f(f(f(c7 * xx) + c5) * xx) + c3) * xx) + c1);
   return f(even + f(odd * x));

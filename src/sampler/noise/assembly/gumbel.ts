@@ -1,5 +1,5 @@
 // Standard Gumbel noise from 32-bit words: g = -log(-log1p(-v)), v in (0, 1) uniform, in float32.
-// docs/noise-contract.md lists every operation. Leaves the words to philox.ts, and to kernel.ts which values are rare.
+// docs/noise-contract.md lists every operation. philox.ts makes the words; kernel.ts finds the rare values.
 //
 // Only + - * and conversions that every machine rounds alike: no relaxed SIMD, no fused multiply-add, no division. Both
 // logarithms subtract whole multiples of log 2 first, exactly, and take a minimax polynomial of the rest. Error over

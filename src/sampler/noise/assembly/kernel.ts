@@ -1,10 +1,10 @@
-// The noise kernel: what noise.ts calls. Draws the Gumbel noise of rows and samples, version philox4x32-10/1. Words
-// come from philox.ts, their transform from gumbel.ts, what is done with the noise is in rows.ts; this file keeps the
-// order, the rare values and what does not fill a group.
+// The noise kernel, called by noise.ts: the Gumbel noise of rows and samples, version philox4x32-10/1. philox.ts makes
+// the words, gumbel.ts transforms them, rows.ts and softmax.ts use the noise. This file has the order of the draws, the
+// rare values and the partial groups.
 //
-// A chunk goes through four loops, words, uniforms and two logarithms, rather than one: each has few enough constants
-// and steps that V8 keeps them in registers and the processor overlaps iterations. One loop for all took 0.3 ns more an
-// element. Short draws share a chunk, each in a whole number of blocks.
+// A chunk goes through four loops (words, uniforms and two logarithms) rather than one. Each loop has few enough
+// constants and steps for V8 to keep them in registers, and for the processor to overlap iterations. A single loop was
+// slower. Short draws share a chunk, each in a whole number of blocks.
 
 import { BITS, CHUNK, constant, RARE, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
@@ -18,7 +18,7 @@ const RARE_BELOW: u32 = 1 << 24;
 const RARE_BELOWS = memory.data<u32>([RARE_BELOW]);
 
 /**
- * Draws of at most so many words share groups: alone they would leave too many lanes of their last group unused.
+ * Draws of at most so many words share groups. Otherwise too many lanes of their last group would be unused.
  * Measured.
  */
 const SHARED_MAX: u32 = 40;
@@ -28,13 +28,13 @@ let streamsEnd: usize = 0;
 let rowCount: u32 = 1;
 let firstSample: u32 = 0;
 
-/** Of the draw set last: its seed and row number, and its sample. */
+/** The stream (seed and row number) and the sample of the draw set last. */
 let stream: usize = 0;
 let sample: u32 = 0;
 
 /**
- * What the draws 0, 1, ... that follow are: draw d is of the row d % rowCount, whose seed and row number are the three
- * words at streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount.
+ * Sets the draws 0, 1, ... of the calls that follow. Draw d is of the row d % rowCount, whose seed and row number are
+ * the three words at streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount.
  */
 export function setDraws(newStreams: usize, newRowCount: u32, newFirstSample: u32): void {
   streams = newStreams;
@@ -64,7 +64,7 @@ export function fillDraws(to: usize, draws: u32, categories: u32): void {
   }
 }
 
-/** One draw that has its chunks for itself. */
+/** One draw that shares no chunk. */
 function fillLongDraw(to: usize, draw: u32, categories: u32): void {
   setDraw(draw);
   for (let category: u32 = 0; category < categories; category += CHUNK) {
@@ -103,8 +103,8 @@ function drawSharing(draw: u32, count: u32, stride: u32): void {
 }
 
 /**
- * Words of draws that begin a group each. Their last groups are written whole; the next draw overwrites what is too
- * much.
+ * Words of draws, each of which begins a group. The last group of each is written whole, and the next draw overwrites
+ * the surplus.
  */
 function drawApart(draw: u32, count: u32, stride: u32): void {
   const groups = (stride + 15) >> 4;
@@ -116,7 +116,7 @@ function drawApart(draw: u32, count: u32, stride: u32): void {
   }
 }
 
-/** Makes a draw the call that the words are of. */
+/** Sets the stream and sample of one draw, for the words that follow. */
 function setDraw(draw: u32): void {
   stream = streams + <usize>(draw % rowCount) * 12;
   sample = firstSample + draw / rowCount;
@@ -159,8 +159,8 @@ function write(to: usize, count: u32): void {
 }
 
 /**
- * Each draw's categories of g in UNIFORMS. In whole vectors while they stay within the draws: the next overwrites what
- * is too much.
+ * Copies g of each draw's categories from UNIFORMS. In whole vectors while these stay within the draws; the next draw
+ * overwrites the surplus.
  */
 function writeEach(to: usize, count: u32, categories: u32, stride: u32): void {
   const bytes = <usize>categories * 4;
@@ -186,9 +186,9 @@ function drawUniforms(groups: u32, draw: u32, category: u32, stride: u32): void 
 }
 
 /**
- * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at RARE the groups that hold a rare value and
- * returns the list's end. Each group's number is stored, and kept or not by moving the end: a branch would be
- * mispredicted 6 times in 100.
+ * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at RARE the indices of the groups that hold a rare
+ * value, and returns the end of the list. The index of every group is stored, and the end moves only past those with a
+ * rare value: a branch would be mispredicted for 6 groups in 100.
  */
 function commonUniforms(groups: u32): usize {
   let rareEnd = RARE;
@@ -214,7 +214,7 @@ function commonUniforms(groups: u32): usize {
   return rareEnd;
 }
 
-/** Overwrites the rare v of the listed groups, at least one. Of a padded draw also the v that nobody reads. */
+/** Overwrites the rare v of the listed groups, at least one. Includes the unused v of padded draws. */
 function replaceRare(rareEnd: usize, draw: u32, category: u32, stride: u32): void {
   let at = RARE;
   do {

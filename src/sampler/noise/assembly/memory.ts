@@ -1,6 +1,6 @@
-// Where the kernel keeps what, in bytes of its linear memory. Page 0 is the kernel's own; what callers see begins at
-// page 1, so that it is aligned to a cache line and an index never reaches the kernel's scratch. The constants of the
-// loops are the module's own data, which begins at byte 1024; it has to end before BITS.
+// The layout of the kernel's memory, in bytes. Page 0 has constants and scratch. The arrays of callers begin at page 1,
+// so they are aligned to cache lines and separate from the scratch. The constants of the loops are the data segment of
+// the module, which begins at byte 1024 and has to end before BITS.
 
 /**
  * Words drawn at a time, 64 groups of 16. With their uniforms (8 KiB) they stay in the first-level cache beside the
@@ -15,26 +15,28 @@ export const BITS: usize = 4096;
 export const UNIFORMS: usize = 12288;
 
 /**
- * Numbers of the groups that hold a rare value: 65 at most, because a number is stored before it is known whether it is
- * kept.
+ * Indices of the groups that hold a rare value: at most 65, because an index is stored before it is known whether the
+ * group holds one.
  */
 export const RARE: usize = 16384;
 
 /**
- * Bytes of one field of the lanes: CHUNK / 4 words, one a block, and a cache line for a draw's last four, which may
- * reach beyond.
+ * Bytes of one field of the lanes: CHUNK / 4 words, one for each block, and a cache line, because the last four of a
+ * draw may be written beyond the end.
  */
 export const LANE_BYTES: usize = 1088;
 
 /**
- * Six fields of the lanes: block number, k0, k1, and what philox.ts finds once a draw: secondKey0, secondKey2,
- * thirdKey2.
+ * Six fields of the lanes: block number, k0, k1, and three values that philox.ts computes once for each draw:
+ * secondKey0, secondKey2, thirdKey2.
  */
 export const LANES: usize = 20480;
 
 /**
- * A 32-bit constant of the module's data in every lane. V8 of Node.js 24 puts a vector constant of the code together
- * anew at each use, also in loops, by three instructions: the noise took twice as long. A load is one.
+ * A 32-bit constant in every lane, loaded from the data segment by one instruction. Workaround: V8 of Node.js 24 builds
+ * a vector constant in the code by three instructions at each use, also in loops, which doubles the time of the noise
+ * (`npm run bench:kernel`): https://crbug.com/v8/10980, https://github.com/WebAssembly/simd/issues/369
+ * Can go when V8 loads such constants, or keeps them out of loops.
  */
 @inline
 export function constant(at: usize): v128 {

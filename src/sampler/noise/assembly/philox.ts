@@ -1,6 +1,6 @@
 // Philox4x32-10: 32-bit words from (seed, row, sample, category) with a counter and no state. Source: Salmon, Moraes,
-// Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"; rounds and constants as in Random123. Leaves to
-// gumbel.ts what becomes of the words.
+// Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"; rounds and constants as in Random123.
+// gumbel.ts transforms the words.
 //
 // Key (seedLow, seedHigh); counter [c0, c1, c2, c3] = [category >> 2, sample, row, 0 or 1]; word (category & 3) of the
 // output. One round:
@@ -37,8 +37,8 @@ export function setCall(newRow: u32, newSample: u32, newSeedLow: u32, newSeedHig
 }
 
 /**
- * One word of one block of the call set last: what the vectors below give, and any c3. Used for the second word of rare
- * values.
+ * One word of one block of the call set last, for any c3. The same bits as the vectors below give for c3 = 0. Used for
+ * the second word of rare values.
  */
 export function word(category: u32, c3: u32): u32 {
   let c0 = category >> 2;

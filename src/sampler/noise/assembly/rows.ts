@@ -1,8 +1,8 @@
-// What is done with the noise of many draws: perturbed logits and the index of each draw's largest. Plain float32
-// operations, one rounding each, so that the bits are the same on every machine. Leaves the noise itself to kernel.ts.
+// Perturbed logits of many draws, and the argmax of each. Plain float32 operations, one rounding each, so that the bits
+// are the same on every machine. kernel.ts makes the noise.
 //
-// The maximum is pmax, a < b ? b : a, a single instruction where max would take care of NaN and of the sign of 0. There
-// is no NaN here, and the sign of 0 changes neither a comparison nor (l - max) + g, because g is never -0.
+// The maximum is pmax, a < b ? b : a. It is one instruction; max takes several, for NaN and the sign of 0. There is no
+// NaN here, and the sign of 0 changes neither a comparison nor (l - max) + g, because g is never -0.
 
 /**
  * Adds (l - max l) to each draw's noise, in place; draw d takes row d % rowCount of the logits, of which at least one
@@ -12,7 +12,7 @@ export function perturb(noise: usize, logits: usize, draws: u32, categories: u32
   const rows = min(draws, rowCount);
   const sampleBytes = <usize>(rows * categories) * 4;
   for (let at: usize = 0; at < sampleBytes; at += <usize>categories * 4) perturbFirst(noise + at, logits + at, categories);
-  // All rows of one sample lie one after another in both places, so the other samples need not stop at rows.
+  // The rows of a sample are adjacent in both arrays, so each further sample is one addition of arrays.
   for (let draw = rows; draw < draws; draw += rows) {
     noise += sampleBytes;
     add(noise, logits, min(draws - draw, rows) * categories);
@@ -20,7 +20,7 @@ export function perturb(noise: usize, logits: usize, draws: u32, categories: u32
 }
 
 /**
- * Writes the same z of one row elsewhere, which leaves noise and logits as they are, and returns the largest z. A
+ * Writes the same z of one row to `z`, without changing noise and logits, and returns the largest z. A
  * difference of finite logits that leaves float32 makes z -Infinity, here only.
  */
 export function perturbRow(z: usize, logits: usize, noise: usize, categories: u32, most: f32): f32 {
@@ -42,7 +42,7 @@ export function argmax(to: usize, values: usize, draws: u32, categories: u32): v
   }
 }
 
-/** The largest of count floats, count >= 1. Four maxima at a time, because one alone would wait for itself. */
+/** The largest of count floats, count >= 1. Four independent maxima: with one, each step would wait for the last. */
 export function largest(from: usize, count: u32): f32 {
   const end = from + <usize>count * 4;
   if (count < 4) {
@@ -50,7 +50,7 @@ export function largest(from: usize, count: u32): f32 {
     for (from += 4; from < end; from += 4) most = max(most, load<f32>(from));
     return most;
   }
-  // The last four are always looked at, so that no tail is left; some are looked at twice.
+  // The last four floats as one vector. Some may be read twice, but there is no scalar tail.
   const last = end - 16;
   let m0 = v128.load(last);
   let m1 = m0;
@@ -68,7 +68,7 @@ export function largest(from: usize, count: u32): f32 {
   return f32x4.extract_lane(f32x4.pmax(pair, v128.shuffle<i32>(pair, pair, 1, 0, 3, 2)), 0);
 }
 
-/** Where the first of count floats that equals the value is; there is one. */
+/** The index of the first of count floats that equals the value. One does. */
 export function indexOf(from: usize, count: u32, value: f32): u32 {
   const values = f32x4.splat(value);
   let at: u32 = 0;
@@ -90,7 +90,7 @@ export function indexOf(from: usize, count: u32, value: f32): u32 {
   return at;
 }
 
-/** Leaves l - max l in one row, and adds it to the noise of its first sample while it is at hand. */
+/** Writes l - max l to one row of logits, and adds it to the noise of the row's first sample in the same pass. */
 function perturbFirst(noise: usize, row: usize, categories: u32): void {
   const most = largest(row, categories);
   const end = row + <usize>categories * 4;

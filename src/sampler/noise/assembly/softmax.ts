@@ -1,8 +1,12 @@
-// The parts of a softmax that are the same on every machine: the exponents before the exponential, and the division by
-// the sum after it. The exponential itself is left to the graph. Sums are float64, in one fixed order that does not
-// depend on where a row lies.
+// The parts of a softmax that have the same bits on every machine: the exponents before the exponential, and the
+// division by the sum after it. The graph computes the exponential. Sums are float64, in one fixed order that does not
+// depend on the address of a row.
+//
+// Workaround: the softmax of ONNX Runtime adds in float32, MlasComputeSumExpF32Kernel in
+// https://github.com/microsoft/onnxruntime/blob/053663b8f9/onnxruntime/core/mlas/lib/compute.cpp
+// Sum and quotient can move to the graph when it adds in float64.
 
-/** 2^-126: what is not above it becomes 0, as a GPU flushes such numbers anyway. */
+/** 2^-126: values of at most this become 0, because GPUs flush smaller ones to 0. */
 const SMALLEST_NORMAL: f64 = 1.1754943508222875e-38;
 
 /**
@@ -56,7 +60,7 @@ export function sum(from: usize, count: u32): f64 {
   return total;
 }
 
-/** y of one exponential in float64: a value that is not above 2^-126 is 0. */
+/** y of one exponential in float64: a value of at most 2^-126 is 0. */
 @inline
 export function share(e: f64, factor: f64): f64 {
   const y = e * factor;

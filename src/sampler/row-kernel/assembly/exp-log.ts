@@ -3,7 +3,9 @@
 // compares them with 192-bit arithmetic. Only + - * / and integer operations, each rounded as IEEE 754 prescribes, so
 // that the bits are the same on every machine and in every version of Node.js.
 //
-// V8 of Node.js 24 builds a vector constant anew at each use; a load is one instruction. So constants lie in memory.
+// Workaround: the constants are loads from memory, one instruction each, because V8 of Node.js 24 builds a vector
+// constant in the code at each use: https://crbug.com/v8/10980, https://github.com/WebAssembly/simd/issues/369
+// Can go when V8 loads such constants, or keeps them out of loops.
 
 const INVERSE_LN2 = memory.data<f64>([1.44269504088896338700]);
 const LN2_HIGH = memory.data<f64>([6.93147180369123816490e-01]);

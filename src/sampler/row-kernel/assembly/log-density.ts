@@ -1,7 +1,6 @@
 // The float64 arithmetic of a draw that the float32 graph cannot do: the logarithm of its soft sample, and the
-// log-density of a soft sample. Right where the sample itself underflows. A result depends on nothing but the row: sums
-// are taken in one fixed order, even and odd categories apart. Which rows, whose noise and where results go are left to
-// row-kernel.ts.
+// log-density of a soft sample. Right also where the sample itself underflows. A result depends on the row alone: sums
+// are taken in one fixed order, even and odd categories apart. row-kernel.ts loops over the draws.
 //
 // exp, log and log1p are within 1 ulp: those of exp-log.ts, and AssemblyScript's own log1p, which is musl's.
 
@@ -13,9 +12,9 @@ const MINUS_INFINITY = memory.data<u64>([0xfff0000000000000]);
 
 /**
  * log y = d - log sum exp d with d = (z - max z) / tau, the log-softmax of z / tau, in float64 to `out`, which has room
- * for an even number of categories; a place too many is -Infinity. The maximum is subtracted before the division, so no
- * temperature overflows. z is what `perturbRow` wrote; where it left float32, z is l - max l in float64, beside which
- * no noise counts. A masked category stays -Infinity. tau is in 1e-6 .. 1e6.
+ * for an even number of categories; the surplus element is -Infinity. The maximum is subtracted before the division, so
+ * no temperature overflows. z is the output of `perturbRow`. Where that exceeds float32, z is l - max l in float64,
+ * where the noise is too small to matter. A masked category stays -Infinity. tau is in 1e-6 .. 1e6.
  *
  * Accuracy, against the exact log-softmax of these z and tau, with u = 2^-53:
  *   |error| <= u (4 |log y| + 4 ln K + 8)
@@ -130,8 +129,8 @@ export function logOfPoints(to: usize, points: usize, categories: u32, areLogs: 
  *   sum_k (a_k - logsumexp a) - sum_k log y_k
  *
  * which is what is computed, from l_k - max l: a constant added to all l is added to all a and to logsumexp a, and
- * drops out of every difference. Nothing overflows in float64 for float32 logits, and no large terms cancel that need
- * not.
+ * drops out of every difference. Nothing overflows in float64 for float32 logits, and no large terms cancel
+ * without need.
  *
  * Domain: logits float32 [K], -Infinity where masked, `most` the largest of them, finite; tau in 1e-6 .. 1e6; log y
  * float64 [K], finite or -Infinity, with room for an even number of categories, overwritten. y is taken as given:

@@ -1,6 +1,6 @@
-// What row-kernel.ts of the folder above calls: the float64 outputs of many draws, and top-k. Draws lie one after
-// another in logits, noise and outputs; draw d takes row d % rowCount of the logits and the temperatures. The
-// mathematics is left to log-density.ts and top-k.ts.
+// The exports that ../row-kernel.ts and ../gradient-kernel.ts call: the float64 outputs of many draws, top-k, and
+// gradients. Draws are adjacent in noise and outputs; draw d takes row d % rowCount of the logits and the temperatures.
+// The mathematics is in log-density.ts, top-k.ts and gradients.ts.
 
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
@@ -98,7 +98,7 @@ export function gradientExponents(
   }
 }
 
-/** Writes float64 gradients of each draw, from the exponentials that became of its exponents and its cotangent. */
+/** Writes float64 gradients of each draw, from its z, the exponentials of its exponents, and its cotangent. */
 export function vjps(
   to: usize, temperatureTo: usize, z: usize, scaled: usize, cotangents: usize, temperatures: usize,
   draws: u32, categories: u32, rowCount: u32,

@@ -1,12 +1,12 @@
-// Sorts 64-bit entries by their upper half; entries come in the order of their lower halves, and ties keep it. Takes
-// time in proportion to the number of entries whatever they are.
+// A stable sort of 64-bit entries by their upper half. Entries come in the order of their lower halves. The time is
+// proportional to the number of entries, whatever their values.
 
-/** Up to so many entries, insertion. Measured. */
+/** Up to so many entries: insertion sort. Measured. */
 const INSERTION_MAX: u32 = 16;
 
 /**
- * Below so many, merging; from then on, digits of 8 bits, and of 11 from WIDE_MIN on: the larger counts take longer to
- * add up. Measured.
+ * Below so many entries: merge sort. From then on: radix sort by digits of 8 bits, and of 11 bits from WIDE_MIN on, as
+ * more counts take longer to add up. Measured.
  */
 const DIGITS_MIN: u32 = 256;
 const WIDE_MIN: u32 = 4096;
@@ -64,7 +64,7 @@ function merge(to: usize, left: usize, middle: usize, end: usize): void {
   else if (right < end) memory.copy(to, right, end - right);
 }
 
-/** By the least digit first. A digit that is the same in all takes no pass. */
+/** Radix sort, least significant digit first. A digit that all entries share takes no pass. */
 function digitSort(here: usize, there: usize, count: u32, digitBits: u32, passes: u32): usize {
   const digits: u32 = <u32>1 << digitBits;
   const countsBytes = <usize>digits * 4;

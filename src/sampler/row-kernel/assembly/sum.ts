@@ -1,7 +1,7 @@
-// Float64 sums that carry what their additions round away (TwoSum: Knuth 1969, The Art of Computer Programming 2,
-// 4.2.2).
+// Compensated float64 sums, which carry the rounding errors of their additions (TwoSum: Knuth 1969, The Art of Computer
+// Programming 2, 4.2.2).
 
-/** What a + b loses when it is rounded to `sum`, exactly, in each lane. */
+/** The exact rounding error of sum = a + b, in each lane. */
 @inline
 export function lost(a: v128, b: v128, sum: v128): v128 {
   const part = f64x2.sub(sum, a);
@@ -15,7 +15,7 @@ export function lostOf(a: f64, b: f64, sum: f64): f64 {
   return a - (sum - part) + (b - part);
 }
 
-/** The two lanes of a sum and of what it lost, as one number. */
+/** Adds the two lanes of a sum and of its errors to one number. */
 @inline
 export function total(sums: v128, losts: v128): f64 {
   const a = f64x2.extract_lane(sums, 0);

@@ -2,16 +2,16 @@
 // the index of the draw, the others follow by the exact sum l + g. z, a rounded float32, would leave no room for the
 // noise beside a dominating logit.
 //
-// l + g of two float32 numbers is s + e without an error, with s their float32 sum and e what it lost, a float32 number
-// too (TwoSum). As s is monotone in the sum, the order is that of the pairs (s, e); equal ones keep the order of their
-// categories. An entry to be sorted is a 64-bit number, s or e above the category. Rows are sorted by s, and the runs
-// of equal s by e.
+// l + g of two float32 numbers is exactly s + e, with s their float32 sum and e its rounding error, which is a float32
+// number too (TwoSum). As s is monotone in the sum, the order is that of the pairs (s, e). Equal pairs keep the order
+// of their categories. An entry of the sort is a 64-bit number, s or e above the category. Rows are sorted by s, and
+// the runs of equal s by e.
 
 import { sort } from './sort';
 
 /**
- * Up to so many places, the best so far stay in order as the row is gone through: 12 bytes each, their pair and
- * category. Measured.
+ * Up to so many places, one pass over the row keeps the best so far sorted: 12 bytes each, their pair and category.
+ * Measured.
  */
 const INSERTED_MAX: u32 = 16;
 const INSERTED_BYTES: usize = 12;
@@ -51,7 +51,7 @@ function descending(value: f32): u32 {
 /** That of s = -Infinity. */
 const MASKED: u32 = 0xff800000;
 
-/** e, what l + g loses in s. -0 becomes 0. */
+/** e, the rounding error of s = l + g. -0 becomes 0. */
 @inline
 function lost(l: f32, g: f32): f32 {
   const s = l + g;
@@ -126,7 +126,7 @@ function gather(logits: usize, noise: usize, categories: u32, index: u32, thresh
   for (let category: u32 = 0; category < categories; category++) {
     const s = load<f32>(logits + <usize>category * 4) + load<f32>(noise + <usize>category * 4);
     const key: u32 = category == index ? 0 : descending(s);
-    // Stored first and kept or not by moving on: a branch would be mispredicted.
+    // Stored in any case, and the end moves only if it stays: a branch would be mispredicted.
     store<u64>(to, (<u64>key << 32) | <u64>category);
     to += <usize>(key <= threshold) << 3;
   }

@@ -1,19 +1,19 @@
-// Looks through float32 values for what logits must be changed or refused for, four at a time, without moving any.
-// Where the values are, and what follows from the answer, is float-scan.ts's business.
+// Searches float32 values, four at a time, for those that logits must be changed or rejected for. float-scan.ts copies
+// the values in and interprets the result.
 
-/** Values that fit the memory; they begin at 0, below asconfig.json's memoryBase. */
+/** Maximum number of values. They begin at address 0, below asconfig.json's memoryBase. */
 export const VALUES_MAX: i32 = 65536;
 
-/** Bits of the answer. */
+/** Bits of the result. */
 export const NOT_FINITE: i32 = 1;
 export const TINY: i32 = 2;
 
-/** Magnitudes as integers: those of infinity and of 2^-100. Positive floats are ordered as their bits are. */
+/** Bits of infinity and of 2^-100. Positive floats are ordered as their bits. */
 const INFINITY_BITS: i32 = 0x7f800000;
 const TINY_BITS: i32 = 0x0d800000;
 
 /**
- * Which of the bits hold for any of the first count values. Those behind the last are read up to a multiple of 4, and
+ * The bits that apply to any of the first `count` values. Values after the last are read up to a multiple of 4, and
  * must be 0.
  */
 export function scan(count: u32): i32 {

@@ -4,12 +4,12 @@
  * and Retry-After is always correct.
  */
 
-/** How a key's elements are counted: by a Quota here, or where the Quota is in another process. */
+/** Counts the elements of a key: a Quota, or a portion of one that another process keeps. */
 export interface QuotaAccount {
   readonly elementsPerMinute: number;
-  /** Takes the elements and gives 0, or takes none and gives the milliseconds after which it would. */
+  /** Takes the elements and returns 0, or takes none and returns the milliseconds to wait. */
   readonly charge: (elements: number) => number | Promise<number>;
-  /** Gives back what was charged for a draw that was not done. */
+  /** Returns elements that were charged for a draw that was not done. */
   readonly refund: (elements: number) => void;
 }
 

@@ -177,11 +177,11 @@ export class Metrics {
 
   readonly #text: () => Promise<Buffer>;
 
-  /** @param wholeText asks for the metrics of all processes, where this is one of several */
-  constructor(wholeText?: () => Promise<Buffer>) {
+  /** @param mergedText returns the metrics of all processes, if this is one of several */
+  constructor(mergedText?: () => Promise<Buffer>) {
     const clock = { now: () => performance.now(), sleep };
     const own = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
-    this.#text = wholeText ?? (() => own.ask());
+    this.#text = mergedText ?? (() => own.ask());
     this.#gauge('gumbel_queue_elements', 'Work that waits, in elements of an index draw.', (load) => load.queuedUnits);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);

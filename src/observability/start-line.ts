@@ -1,9 +1,9 @@
-/** The line that operators wait for. */
+/** The log line "serving at ...", which scripts wait for. */
 
 export interface Started {
   readonly address: string;
   readonly provider: string;
-  /** What the provider runs on, in words. */
+  /** The device that the provider runs on. */
   readonly device: string;
   readonly processes: number;
   readonly workers: number;
@@ -15,7 +15,7 @@ export function startLine({ address, provider, device, processes, workers }: Sta
   return `serving at ${address} with provider ${provider} (${device})${parts}`;
 }
 
-/** A URL of a host and port. */
+/** The URL of a host and port. */
 export function addressOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

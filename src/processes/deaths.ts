@@ -1,6 +1,6 @@
-/** When a process that died is replaced, and when so many have died that no replacement will help. */
+/** Decides when a dead process is replaced, and when too many have died. */
 
-/** So many deaths within a minute are no accident. */
+/** This many deaths within a minute are no accident. */
 const deathsMax = 5;
 const windowMs = 60_000;
 
@@ -9,17 +9,17 @@ const delayMsMax = 30_000;
 
 export class Deaths {
   readonly #now: () => number;
-  /** Of those within the last minute. */
+  /** Times of the deaths within the last minute. */
   #atMs: number[] = [];
-  /** Without a minute in between. */
+  /** Deaths since the last minute without one. */
   #inARow = 0;
 
-  /** `now` gives milliseconds of a clock that never goes back. */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Counts one; gives the milliseconds until its replacement starts, or undefined where none should. */
+  /** Counts a death. Returns the delay of the replacement in milliseconds, or undefined after too many deaths. */
   count(): number | undefined {
     const nowMs = this.#now();
     this.#atMs = this.#atMs.filter((atMs) => atMs > nowMs - windowMs);

@@ -1,7 +1,7 @@
 /**
- * Hands the connections that the primary accepts to the processes, one after the other. Each gets its next one when it
- * has said that it has the last, so that a process that is held up gets no more; and until then the primary keeps the
- * connection, so that it is handed to another where the process dies.
+ * Hands the connections that the primary accepts to the processes, in turn. A process gets the next connection when it
+ * has received the last one, so a busy process gets fewer. Until then the primary keeps the connection: if the process
+ * dies, another one gets it.
  */
 import type { Socket } from 'node:net';
 import type { HttpProcess } from './process-handle.js';
@@ -9,17 +9,17 @@ import type { HttpProcess } from './process-handle.js';
 export class Handover {
   readonly #waitingMax: number;
   readonly #waiting: Socket[] = [];
-  /** Those that can take one, the one that has waited longest first. */
+  /** Processes that can take a connection; the first one has waited longest. */
   readonly #free = new Set<HttpProcess>();
   readonly #onTheWay = new Map<HttpProcess, Socket>();
   #whenEmpty: (() => void)[] = [];
 
-  /** @param waitingMax connections that may wait while no process takes them */
+  /** @param waitingMax connections that may wait while no process can take them */
   constructor(waitingMax: number) {
     this.#waitingMax = waitingMax;
   }
 
-  /** Takes a connection that nobody has read from. */
+  /** Takes a new connection, from which nothing has been read. */
   accept(socket: Socket): void {
     socket.on('error', () => {});
     if (this.#waiting.length >= this.#waitingMax) {
@@ -35,21 +35,21 @@ export class Handover {
     this.#handOut();
   }
 
-  /** Gives the process nothing more; what it has not received goes to another. */
+  /** The process gets no more connections. */
   remove(child: HttpProcess): void {
     this.#free.delete(child);
   }
 
-  /** The process has what it was handed. */
+  /** The process has received its last connection. */
   received(child: HttpProcess): void {
-    // The process has a descriptor of its own for it; this closes the primary's.
+    // This closes the descriptor of the primary; the process has one of its own.
     this.#onTheWay.get(child)?.destroy();
     this.#onTheWay.delete(child);
     if (child.serving && !child.leaving) this.#free.add(child);
     this.#handOut();
   }
 
-  /** The process has ended. */
+  /** The process has died. What it has not received goes to another one. */
   lose(child: HttpProcess): void {
     this.#free.delete(child);
     const socket = this.#onTheWay.get(child);
@@ -58,7 +58,7 @@ export class Handover {
     this.#handOut();
   }
 
-  /** Resolves when every connection is with a process. */
+  /** Resolves when no connection waits or is on its way. */
   async emptied(): Promise<void> {
     if (this.#waiting.length + this.#onTheWay.size > 0) await new Promise<void>((done) => this.#whenEmpty.push(done));
   }

@@ -1,12 +1,12 @@
 /**
- * The metrics of all processes as those of one service. Counts and sizes are summed, also those of processes that have
- * died, since a counter must not fall. What describes a process (its memory, CPU, event loop) is kept apart by the
- * label `process`: a mean of event-loop lags would hide the one that matters.
+ * Merges the metrics of all processes. Counters, histograms and gauges are summed. Counters and histograms of dead
+ * processes stay in the sum, because a counter must not fall. Metrics of a process, such as memory, CPU and event-loop
+ * lag, get a label `process` instead: a mean of event-loop lags would hide the largest one.
  */
 import { AggregatorRegistry } from 'prom-client';
 import type { MetricList } from '../observability/metrics.js';
 
-/** prom-client's own metrics, but for the version, which is the same everywhere, and the histogram of collections. */
+/** prom-client's default metrics, without the version and the histogram of garbage collections. */
 const ofOneProcess = /^(?:process_|nodejs_(?!version_info|gc_duration_seconds))/;
 
 type Metric = MetricList[number];
@@ -15,22 +15,22 @@ function byProcess(values: MetricList, process: string): Metric[] {
   return values.map((metric) => {
     if (!ofOneProcess.test(metric.name)) return metric;
     const labelled = metric.values.map((value) => ({ ...value, labels: { ...value.labels, process } }));
-    // No two have the same labels, so each is the first of its own.
+    // With this label every series is unique, so `first` copies it.
     return { ...metric, values: labelled, aggregator: 'first' as const };
   });
 }
 
-/** Only what is counted outlives the process that counted it. */
+/** The metrics that stay in the sum when their process has died. */
 function counted(values: MetricList): Metric[] {
   return values.filter(({ name, type }) => !ofOneProcess.test(name) && isCount(type));
 }
 
-/** In prom-client's types an enum of numbers, in its values a word. */
+/** `type` is an enum of numbers in prom-client's types, but a word in its values. */
 function isCount(type: unknown): boolean {
   return type === 'counter' || type === 'histogram';
 }
 
-/** So many lists of processes that have ended are kept before they become one. */
+/** The values of dead processes are merged into one list when there are more lists than this. */
 const pastListsMax = 8;
 
 export class MergedMetrics {
@@ -38,17 +38,17 @@ export class MergedMetrics {
   readonly #past: MetricList[] = [];
   #compacting = false;
 
-  /** Adds what a process that has ended last told. */
+  /** Adds the last values of a process that has died. */
   addPast(values: MetricList): void {
     this.#past.push(counted(values));
     if (this.#past.length > pastListsMax) void this.#compact();
   }
 
   /**
-   * The text of all of them.
+   * The text of /metrics.
    *
-   * @param processes the metrics of each process, and what its label says
-   * @param leaving those of processes in whose place there is another: what they have counted still counts
+   * @param processes the value of the label `process`, and the metrics
+   * @param leaving the metrics of processes that are being replaced: their counters stay in the sum
    */
   text(processes: readonly (readonly [label: string, values: MetricList])[], leaving: readonly MetricList[] = []) {
     const lists = processes.map(([label, values]) => byProcess(values, label));

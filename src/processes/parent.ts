@@ -1,4 +1,4 @@
-/** The primary, as one of its processes knows it. */
+/** The primary, as seen by one of its processes. */
 import type { Socket } from 'node:net';
 import type { QuotaAccount } from '../access/quota.js';
 import type { MetricList } from '../observability/metrics.js';
@@ -6,7 +6,7 @@ import type { PoolState } from '../sampler/queue/pool.js';
 import type { FromPrimary, FromProcess } from './messages.js';
 import { type Charged, QuotaLease } from './quota-lease.js';
 
-/** The channel to the process that started this one: Node's `process`. */
+/** The channel to the primary: Node's `process`. */
 export interface Channel {
   readonly connected: boolean;
   readonly send?: ((message: FromProcess) => boolean) | undefined;
@@ -14,15 +14,15 @@ export interface Channel {
   on(event: 'disconnect', gone: () => void): unknown;
 }
 
-/** What the process does when the primary says so. */
+/** What the process does on each message of the primary. */
 export interface Told {
   readonly connection: (socket: Socket) => void;
   readonly drain: () => void;
   readonly finish: () => void;
   readonly othersDraw: (othersDraw: boolean) => void;
-  /** The metrics of this process. */
+  /** Returns the metrics of this process. */
   readonly values: () => Promise<MetricList>;
-  /** The primary has ended. */
+  /** Called when the primary has ended. */
   readonly orphaned: () => void;
 }
 
@@ -32,7 +32,7 @@ interface DrawsOn {
   readonly device: string;
 }
 
-/** How often the primary is told that the event loop turns. */
+/** How often the primary hears that the event loop runs. */
 const beatMs = 250;
 
 export class Parent {
@@ -47,14 +47,14 @@ export class Parent {
     this.#told = told;
     channel.on('message', (message, handle) => this.#hear(message as FromPrimary, handle));
     channel.on('disconnect', () => {
-      // Nobody counts any more, and the process ends: what waits is let through.
+      // The process is ending: the draws that wait for their quota are accepted.
       for (const settle of this.#charges.values()) settle({ waitMs: 0, portion: 0 });
       for (const settle of this.#metrics.values()) settle(Buffer.alloc(0));
       told.orphaned();
     });
   }
 
-  /** This process can be handed connections. */
+  /** This process takes connections from now on. */
   serving({ provider, device }: DrawsOn, state: () => PoolState): void {
     this.#say({ type: 'serving', provider, device });
     const beat = () => this.#say({ type: 'beat', state: state() });
@@ -73,7 +73,7 @@ export class Parent {
       this.#say({ type: 'metrics', id });
     });
 
-  /** A quota that all processes draw on. */
+  /** Opens an account of a quota that all processes share. */
   readonly quotaOf = (name: string, elementsPerMinute: number): QuotaAccount => {
     this.#say({ type: 'quota', name, elementsPerMinute });
     return new QuotaLease(elementsPerMinute, {
@@ -101,7 +101,7 @@ export class Parent {
     switch (message.type) {
       case 'connection':
         this.#say({ type: 'received' });
-        // One that the client has closed meanwhile may not arrive.
+        // Node passes no socket if the client has closed the connection.
         if (handle) this.#told.connection(handle as Socket);
         break;
       case 'drain':

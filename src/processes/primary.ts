@@ -1,6 +1,6 @@
 /**
- * The primary of several processes: accepts the connections and hands them out, supervises the processes, adds up their
- * metrics and keeps the quotas. It draws nothing and speaks no HTTP.
+ * The primary of several processes: it accepts connections and hands them to the processes, supervises them, merges
+ * their metrics and keeps the quotas. It neither draws nor parses HTTP.
  */
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
@@ -20,20 +20,20 @@ import { QuotaLedger } from './quota-ledger.js';
 import { splitLimits, workersOfAll } from './split.js';
 import { Supervisor } from './supervisor.js';
 
-/** How long the processes may take to tell their metrics; what is missing then is what they last told. */
+/** Time limit for the processes to report their metrics. A process that is late counts with its last report. */
 const valuesMsMax = 1000;
 
-/** Among the values of the label `process`, the primary. */
+/** The primary's value of the label `process`. */
 const primaryLabel = 'primary';
 
 export interface PrimaryOptions {
   readonly config: Config;
   readonly logger: Logger;
-  /** Those of the primary itself. */
+  /** The metrics of the primary itself. */
   readonly metrics: Metrics;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly execArgv: readonly string[];
-  /** Called once when so many processes have died that the service should end. */
+  /** Called once, when so many processes have died that the service should end. */
   readonly tooManyDeaths: () => void;
 }
 
@@ -47,7 +47,7 @@ export class Primary {
   readonly #merged = new MergedMetrics();
   readonly #text: PacedGeneration<string>;
   readonly #servers: Server[] = [];
-  /** Of the question for metrics that is under way: its number, and who has not answered. */
+  /** The collection of metrics under way: its number, and the processes that have not reported. */
   #collecting = { id: 0, missing: new Set<HttpProcess>(), done: () => {} };
   #drawsOn = { provider: '', device: '' };
   #stopped: Promise<void> | undefined;
@@ -76,18 +76,18 @@ export class Primary {
   }
 
   /**
-   * Starts the processes; nobody can reach them yet.
+   * Starts the processes; the primary does not listen yet.
    *
-   * @throws {ConfigError | Error} what a process says that could not start; no process is left
+   * @throws {ConfigError | Error} the error of a process that could not start. The others are killed.
    */
   start(): Promise<void> {
     return this.#supervisor.start();
   }
 
-  /** Accepts connections; resolves to the line operators wait for. */
+  /** Starts listening. Resolves to the log line "serving at ...", which scripts wait for. */
   async listen(): Promise<string> {
     const { host, port, processes } = this.#config;
-    // All addresses of localhost, as Fastify has it.
+    // Fastify, which listens if there is one process, listens on all addresses of localhost.
     const addresses = host === 'localhost' ? (await lookup(host, { all: true })).map(({ address }) => address) : [host];
     try {
       let taken = port;
@@ -104,29 +104,32 @@ export class Primary {
     }
   }
 
-  /** Unready at once; after the drain delay no new connections, and every process finishes what it has. */
+  /**
+   * Makes /readyz reply 503 at once. After the drain delay it stops listening, and all processes finish their requests
+   * and end. Later calls return the same promise.
+   */
   stop(drainDelayMs: number): Promise<void> {
     this.#stopped ??= this.#stop(drainDelayMs);
     return this.#stopped;
   }
 
-  /** Of the processes, by their numbers. */
+  /** Process ids, by number. */
   get pids(): readonly (number | undefined)[] {
     return this.#supervisor.serving.map(({ pid }) => pid);
   }
 
-  /** Ends every process now. */
+  /** Kills all processes. */
   kill(): void {
     this.#supervisor.kill();
   }
 
   async #listenAt(host: string, port: number): Promise<number> {
-    // What the processes' own servers would set; and nothing is read here.
+    // The options of Node's HTTP server, whose sockets these become. The primary reads nothing from them.
     const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
     server.on('connection', (socket) => this.#handover.accept(socket));
     server.listen({ host, port });
     await once(server, 'listening');
-    // Where descriptors run out, those that connect wait in the kernel.
+    // Without a free descriptor, connections wait in the kernel.
     server.on('error', () => {});
     this.#servers.push(server);
     return (server.address() as AddressInfo).port;
@@ -135,7 +138,7 @@ export class Primary {
   async #stop(drainDelayMs: number): Promise<void> {
     this.#supervisor.drain();
     if (this.#servers.length > 0) await sleep(drainDelayMs);
-    // What the kernel has accepted is accepted and handed out before any process is told that nothing more comes.
+    // The processes must have every connection that the kernel has accepted before they finish.
     await Promise.all(this.#servers.map(connectionsAccepted));
     for (const server of this.#servers) server.close();
     if (this.#supervisor.serving.length > 0) await this.#handover.emptied();
@@ -182,7 +185,7 @@ export class Primary {
     if (this.#collecting.missing.size === 0) this.#collecting.done();
   }
 
-  /** The metrics of the service, with what each process tells now; a process that does not answer holds up nobody. */
+  /** Collects the metrics of all processes, within a time limit. */
   async #collect(): Promise<string> {
     const { serving, retired } = this.#supervisor;
     const id = this.#collecting.id + 1;

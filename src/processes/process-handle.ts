@@ -1,4 +1,4 @@
-/** One of the processes that speak HTTP, as the primary knows it. */
+/** One of the HTTP processes, as seen by the primary. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import type { FromPrimary, FromProcess } from './messages.js';
 
 const entry = fileURLToPath(new URL('../server.js', import.meta.url));
 
-/** After an exit the channel ends within a turn of the event loop. */
+/** How often an exit looks whether the channel has ended; it ends within a turn of the event loop. */
 const channelLookMs = 5;
 
 export interface HttpProcessOptions {
@@ -18,39 +18,39 @@ export interface HttpProcessOptions {
   /** Options of Node.js. */
   readonly execArgv: readonly string[];
   readonly heard: (process: HttpProcess, message: FromProcess) => void;
-  /** It has ended, and everything it said has been heard. */
+  /** Called once it has exited and its last message has been read. `how` is the exit code or the signal. */
   readonly ended: (process: HttpProcess, how: string) => void;
 }
 
 export class HttpProcess {
   readonly number: number;
   readonly #child: ChildProcess;
-  /** It can be handed connections. */
+  /** Whether it takes connections. */
   serving = false;
-  /** Its workers can draw. */
+  /** Whether its workers can draw. */
   drawing = false;
-  /** It has been told to end. */
+  /** Whether it finishes its requests while another process replaces it. */
   leaving = false;
-  /** How long nothing has been heard of it. */
+  /** Time since its last message. */
   silentMs = 0;
-  /** What it last told of its metrics. */
+  /** The metrics that it reported last. */
   values: MetricList = [];
-  /** Resolves once it has ended, to its exit code; undefined where a signal ended it. */
+  /** Resolves to the exit code, or to undefined if a signal terminated it. */
   readonly exit: Promise<number | undefined>;
 
   constructor({ number, environment, execArgv, heard, ended }: HttpProcessOptions) {
     this.number = number;
     this.#child = fork(entry, [`--process=${number}`], {
       env: environment as NodeJS.ProcessEnv,
-      // Two processes cannot have their inspectors on one port.
+      // Two processes cannot open their inspectors on one port.
       execArgv: execArgv.filter((option) => !option.startsWith('--inspect')),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      // A group of its own: what a terminal sends to the service reaches the primary alone, which tells the others.
+      // A process group of its own: the signals of a terminal reach the primary only, also during the start.
       detached: true,
     });
     const exited = new Promise<[number | null, string | null]>((resolve) => {
       this.#child.once('exit', (code, signal) => resolve([code, signal]));
-      // Where it could not even be started.
+      // The process could not be spawned.
       this.#child.once('error', () => resolve([null, null]));
     });
     this.#child.on('message', (message) => {
@@ -58,8 +58,8 @@ export class HttpProcess {
       heard(this, message as FromProcess);
     });
     this.exit = exited.then(async ([code, signal]) => {
-      // The channel ends after the last message in it, and the exit may be told before. Node says nothing of its end
-      // while a connection is on the way (https://github.com/nodejs/node/issues/19433), so this looks.
+      // Messages may still arrive after the exit, until the channel ends. Node emits no `disconnect` while a socket is
+      // on its way (https://github.com/nodejs/node/issues/19433), so this polls. Can go when Node does.
       while (this.#child.connected) await sleep(channelLookMs);
       this.serving = false;
       this.drawing = false;
@@ -73,11 +73,11 @@ export class HttpProcess {
   }
 
   tell(message: FromPrimary): void {
-    // One that is gone hears nothing, which its exit says too.
+    // Its exit is handled elsewhere.
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  /** Hands a connection over, and keeps it until the process says that it has it. */
+  /** Sends a connection. The caller keeps the socket until the process says that it has received it. */
   handOver(socket: Socket): void {
     if (!this.#child.connected) return;
     this.#child.send({ type: 'connection' } satisfies FromPrimary, socket, { keepOpen: true }, () => {});

@@ -1,17 +1,16 @@
 /**
- * The part of a key's quota that this process may use without asking. A draw within it does not wait; the next portion
- * is asked for when half of it is used. A larger draw asks the primary, for one message there and back.
+ * The portion of a key's quota that this process may charge without asking the primary. A draw within the portion does
+ * not wait, and the next portion is requested when half of it is used. A larger draw waits for one reply of the primary.
  */
 import type { QuotaAccount } from '../access/quota.js';
 
-/** What the primary answers to a charge. */
+/** The primary's reply to a charge. */
 export interface Charged {
   readonly waitMs: number;
   readonly portion: number;
 }
 
 export interface QuotaPrimary {
-  /** Charges so many elements; gives what the primary says. */
   readonly charge: (elements: number) => Promise<Charged>;
   readonly refund: (elements: number) => void;
 }
@@ -20,7 +19,7 @@ export class QuotaLease implements QuotaAccount {
   readonly elementsPerMinute: number;
   readonly #primary: QuotaPrimary;
   #elements = 0;
-  /** The last portion that came. */
+  /** Size of the last portion. */
   #portion = 0;
   #asking = false;
 
@@ -50,7 +49,7 @@ export class QuotaLease implements QuotaAccount {
     this.#asking = false;
     if (portion > 0) {
       this.#portion = portion;
-      // Several draws may have asked at once, each for a portion.
+      // Several draws may have asked at once, and each gets a portion: what is too much goes back.
       this.refund(portion);
     }
     return waitMs;

@@ -1,6 +1,6 @@
 /**
- * The quotas of all keys, which the processes draw on. Each process takes a small portion in advance, so that it need
- * not ask for every draw; all portions together are at most half a percent of a minute's worth.
+ * The quotas of all keys, in the primary. Each process takes a small portion in advance, so that it does not ask for
+ * every draw. All portions of a key are at most half a percent of its quota.
  */
 import { Quota } from '../access/quota.js';
 
@@ -11,19 +11,19 @@ export class QuotaLedger {
   readonly #now: () => number;
   readonly #quotas = new Map<string, Quota>();
 
-  /** `now` gives milliseconds of a clock that never goes back. */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(processes: number, now: () => number) {
     this.#processes = processes;
     this.#now = now;
   }
 
-  /** A process has read what a key may draw. They read the same file, one a few seconds after the other. */
+  /** Sets the quota of a key. Every process calls it when it has read the key file, so most calls change nothing. */
   set(name: string, elementsPerMinute: number): void {
     if (this.#quotas.get(name)?.elementsPerMinute === elementsPerMinute) return;
     this.#quotas.set(name, new Quota(elementsPerMinute, this.#now));
   }
 
-  /** Charges a draw of some process, and its next portion where there is enough. */
+  /** Charges a draw, and a portion for later draws if the quota allows it. `waitMs` is 0 if the draw was accepted. */
   charge(name: string, elements: number): { readonly waitMs: number; readonly portion: number } {
     const quota = this.#quotas.get(name);
     if (!quota) return { waitMs: 0, portion: 0 };

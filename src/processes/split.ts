@@ -1,29 +1,29 @@
 /**
- * How the limits of the service are split over its processes. Every other option holds for each process as it stands:
- * it limits one request, one connection or one worker (docs/configuration.md has the table).
+ * Splits the limits of the service over its processes. The other options limit one request, one connection or one
+ * worker, so they are the same in each process (docs/configuration.md has the table).
  */
 import type { Config } from '../config.js';
 
-/** Of the memory for requests, this much is for those that hold more than a little (http/memory-budget.ts). */
+/** The share of the memory that large requests may use (http/memory-budget.ts). */
 const largeShare = 7 / 8;
 
-/** Bytes of text become at most so many bytes of numbers, beside the text itself. */
+/** Bytes that a JSON body takes with the numbers read from it, for each byte of its text (docs/operations.md). */
 const jsonBytesFactor = 3.5;
 
 /** A log-density is a float64. */
 const elementBytesMax = 8;
 
-/** The workers of process `index` of `processes`, which get as many as each other, or one more. */
+/** Workers of the process with this index. If they cannot be split evenly, the first processes have one more. */
 export function workersOf({ workers, processes }: Config, index: number): number {
   return Math.max(1, Math.floor(workers / processes) + (index < workers % processes ? 1 : 0));
 }
 
-/** Workers of all processes together: at least one each. */
+/** Workers of all processes together. Each process has at least one. */
 export function workersOfAll(config: Config): number {
   return Math.max(config.workers, config.processes);
 }
 
-/** The memory for requests of each process: never less than the largest body and its result need. */
+/** BODY_BYTES_IN_FLIGHT_MAX of each process. It is enough for the largest body and its result. */
 function requestBytes(config: Config): number {
   const json = jsonBytesFactor * config.jsonBodyBytesMax + elementBytesMax * config.elementsReturnedMax;
   const binary = config.binaryBodyBytesMax + elementBytesMax * config.binaryElementsReturnedMax;
@@ -31,7 +31,7 @@ function requestBytes(config: Config): number {
   return Math.max(least, Math.ceil(config.bodyBytesInFlightMax / config.processes));
 }
 
-/** The environment of process `index`, on top of the primary's own. */
+/** Environment variables of the process with this index, in addition to those of the primary. */
 export function splitLimits(config: Config, index: number): Record<string, string> {
   const { processes, connectionsMax, queueRequestsMax } = config;
   return {

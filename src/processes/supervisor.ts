@@ -1,6 +1,6 @@
 /**
  * Starts the processes, replaces those that die, and ends all of them. A process whose event loop stands still is
- * killed; one whose workers are lost for good is told to finish what it has, and replaced meanwhile.
+ * killed. A process that has lost its workers finishes its requests while another one replaces it.
  */
 import type { Logger } from 'pino';
 import { ConfigError } from '../config.js';
@@ -17,25 +17,26 @@ export interface SupervisorOptions {
   /** How long a process that was told to end may take. */
   readonly finishMs: number;
   readonly logger: Logger;
-  /** Told of every message but those about starts and beats. */
+  /** Called with every message that is not about the state of the process. */
   readonly heard: (child: HttpProcess, message: FromProcess) => void;
-  /** A process can be handed connections. */
+  /** Called when a process takes connections from now on. */
   readonly serving: (child: HttpProcess) => void;
-  /** A process is to get no more connections. */
+  /** Called when a process must get no more connections. */
   readonly leaving: (child: HttpProcess) => void;
+  /** Called when a process has exited. */
   readonly ended: (child: HttpProcess) => void;
-  /** A process is replaced. */
+  /** Called when a process is replaced. */
   readonly restarted: () => void;
-  /** So many have died that none is replaced any more. */
+  /** Called when too many have died: none is replaced any more. */
   readonly tooManyDeaths: () => void;
 }
 
-/** No start takes a tenth of this. */
+/** Time limit of a start, which takes a second or two. */
 const startMsMax = 60_000;
 
 const watchIntervalMs = 500;
 
-/** The most that one look adds to a silence: if the whole machine stood still, so did the processes. */
+/** Limits the silence that one look adds: if the machine stood still, so did the processes. */
 const watchStepMsMax = 1000;
 
 /** EX_CONFIG of sysexits.h. */
@@ -44,14 +45,14 @@ const configurationCode = 78;
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #deaths = new Deaths(() => performance.now());
-  /** The one with each number. */
+  /** The current process of each number. */
   readonly #processes = new Map<number, HttpProcess>();
-  /** Those that finish while another has their number. */
+  /** Processes that finish their requests while another one has their number. */
   readonly #retired = new Set<HttpProcess>();
   readonly #restarts = new Set<NodeJS.Timeout>();
   readonly #watch: NodeJS.Timeout;
   #watchedAtMs = performance.now();
-  /** While the first processes start. */
+  /** Set until the first processes have started. */
   #starting: { readonly ready: () => void; readonly failed: (error: Error) => void } | undefined;
   #stopping = false;
 
@@ -60,26 +61,26 @@ export class Supervisor {
     this.#watch = setInterval(() => this.#look(), watchIntervalMs).unref();
   }
 
-  /** Those that can be handed connections. */
+  /** The processes that take connections, by number. */
   get serving(): readonly HttpProcess[] {
     const serving = [...this.#processes.values()].filter((child) => child.serving);
     return serving.sort((a, b) => a.number - b.number);
   }
 
-  /** Those that finish what they have, and are replaced. */
+  /** The processes that finish their requests and have been replaced. */
   get retired(): readonly HttpProcess[] {
     return [...this.#retired];
   }
 
-  /** How many can draw. */
+  /** The number of processes that can draw. */
   get drawing(): number {
     return this.serving.filter((child) => child.drawing).length;
   }
 
   /**
-   * Starts all processes; resolves once each serves.
+   * Starts all processes. Resolves when each takes connections.
    *
-   * @throws {ConfigError | Error} what the first one that could not start says; the others have been ended
+   * @throws {ConfigError | Error} the error of the first process that could not start. The others are killed.
    */
   async start(): Promise<void> {
     try {
@@ -95,7 +96,7 @@ export class Supervisor {
     }
   }
 
-  /** Says to every process that it is to be unready; none is replaced from now on. */
+  /** Makes /readyz of every process reply 503. From now on none is replaced. */
   drain(): void {
     this.#stopping = true;
     for (const restart of this.#restarts) clearTimeout(restart);
@@ -106,9 +107,9 @@ export class Supervisor {
   }
 
   /**
-   * Has every process answer what it has and end.
+   * Has every process finish its requests and end.
    *
-   * @throws {Error} when one has not ended well
+   * @throws {Error} if a process has not ended with code 0
    */
   async finish(): Promise<void> {
     const ends = [...this.#processes.values(), ...this.#retired].map(async (child) => {
@@ -123,7 +124,7 @@ export class Supervisor {
     if (failed) throw failed.reason;
   }
 
-  /** Ends all of them now. */
+  /** Kills all processes. */
   kill(): void {
     this.#stopping = true;
     for (const child of [...this.#processes.values(), ...this.#retired]) child.kill();
@@ -176,7 +177,7 @@ export class Supervisor {
     this.#tellDrawing();
   }
 
-  /** Says to each process whether another can draw. */
+  /** Tells each process whether another one can draw. */
   #tellDrawing(): void {
     for (const child of this.serving) {
       const others = this.drawing - (child.drawing ? 1 : 0);
@@ -195,7 +196,7 @@ export class Supervisor {
     this.#replace(child.number);
   }
 
-  /** Its workers are lost as fast as they are replaced, or one is stuck: it answers what it has, and ends. */
+  /** Has a process whose workers have failed finish its requests, and replaces it. */
   #retire(child: HttpProcess): void {
     if (this.#stopping || child.leaving) return;
     const { logger, leaving, finishMs } = this.#options;

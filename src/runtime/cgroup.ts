@@ -1,22 +1,22 @@
 /**
- * The limits of the control group that this process runs in, as containers have them. `os.availableParallelism` knows
- * CPU affinity, but the quota of a cgroup only from Node.js 24 on, and drops one below a whole CPU
- * (https://github.com/nodejs/node/issues/59200).
+ * The limits of this process's cgroup, as containers set them. `os.availableParallelism` respects CPU affinity. It
+ * respects the quota of a cgroup only from Node.js 24 on (https://github.com/libuv/libuv/issues/4146), and ignores one
+ * below a whole CPU (https://github.com/nodejs/node/issues/59200). Can go when every supported Node.js respects both.
  */
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 
 export interface CgroupLimits {
-  /** CPUs, perhaps a fraction; infinite where there is no quota. */
+  /** CPUs, maybe a fraction; infinite without a quota. */
   readonly cpus: number;
-  /** Infinite where there is no limit. */
+  /** Infinite without a limit. */
   readonly memoryBytes: number;
 }
 
-/** cgroup v1 has "no limit" as the largest multiple of a page below 2^63. */
+/** cgroup v1 states no limit as the largest multiple of a page below 2^63. */
 const unlimitedBytesMin = 2 ** 60;
 
-/** @param root where the file systems are; a test gives a folder */
+/** @param root the folder of /proc and /sys; tests use one of their own */
 export function cgroupLimits(root = '/'): CgroupLimits {
   const limits = { cpus: Number.POSITIVE_INFINITY, memoryBytes: Number.POSITIVE_INFINITY };
   const limitTo = (cpus: number, memoryBytes: number) => {
@@ -48,13 +48,13 @@ function ratio(quota = Number.NaN, period = Number.NaN): number {
   return quota / period;
 }
 
-/** The folder of a group and those above it, all of whose limits hold. Inside a container the path may lead nowhere. */
+/** The folders of a group and of its ancestors, whose limits hold too. In a container some may not exist. */
 function foldersOf(mount: string, path: string): string[] {
   const names = posix.normalize(path).split('/').filter(Boolean);
   return Array.from({ length: names.length + 1 }, (_, depth) => posix.join(mount, ...names.slice(0, depth)));
 }
 
-/** The words of a file as numbers: NaN for `max`, none where there is no such file. */
+/** The words of a file as numbers: NaN for `max`, none if the file does not exist. */
 function numbersOf(root: string, folder: string, name: string): number[] {
   const text = textOf(root, posix.join(folder, name)).trim();
   return text === '' ? [] : text.split(/\s+/).map(Number);

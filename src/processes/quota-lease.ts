@@ -1,6 +1,7 @@
 /**
  * The portion of a key's quota that this process may charge without asking the primary. A draw within the portion does
- * not wait, and the next portion is requested when half of it is used. A larger draw waits for one reply of the primary.
+ * not wait, and the next portion is requested when half of it is used. A larger draw waits for one reply of the
+ * primary.
  */
 import type { QuotaAccount } from '../access/quota.js';
 

@@ -197,8 +197,9 @@ async function endless(checks: Checks): Promise<string> {
   const service = await startTwo();
   const { told, stop } = load(service.port, smallBytes());
   const kill = setInterval(() => {
+    const isStopping = service.log.some(({ msg }) => String(msg).startsWith('processes die'));
     const [pid] = pidsOf(service);
-    if (pid !== undefined && isAlive(pid)) process.kill(pid, 'SIGKILL');
+    if (!isStopping && pid !== undefined && isAlive(pid)) process.kill(pid, 'SIGKILL');
   }, 500);
   const exit = await service.exit;
   clearInterval(kill);

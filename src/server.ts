@@ -260,8 +260,9 @@ class ServiceProcess {
   /** A stuck worker can be neither replaced nor terminated, so the process ends once its callers have their replies. */
   #onWorkerStuck(): void {
     this.#log?.logger.fatal('a worker thread is stuck: ending with code 70');
-    // The clients of one of several processes reconnect to another one.
+    // The clients of one of several processes reconnect, and the primary hands them to another one.
     if (this.#parent) this.#service?.drain();
+    this.#parent?.beat();
     setTimeout(() => this.#processEnd.begin(exitCodes.software), stuckRepliesMs);
   }
 

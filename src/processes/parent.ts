@@ -41,6 +41,7 @@ export class Parent {
   readonly #metrics = new Map<number, (text: Buffer) => void>();
   readonly #charges = new Map<number, (charged: Charged) => void>();
   #ids = 0;
+  #state: (() => PoolState) | undefined;
 
   constructor(channel: Channel, told: Told) {
     this.#channel = channel;
@@ -57,9 +58,14 @@ export class Parent {
   /** This process takes connections from now on. */
   serving({ provider, device }: DrawsOn, state: () => PoolState): void {
     this.#say({ type: 'serving', provider, device });
-    const beat = () => this.#say({ type: 'beat', state: state() });
-    beat();
-    setInterval(beat, beatMs).unref();
+    this.#state = state;
+    this.beat();
+    setInterval(() => this.beat(), beatMs).unref();
+  }
+
+  /** Reports the state of the workers now. */
+  beat(): void {
+    if (this.#state) this.#say({ type: 'beat', state: this.#state() });
   }
 
   failed(message: string, code: number): void {

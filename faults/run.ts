@@ -18,6 +18,7 @@ import { nestedArraysScenario } from './nested-arrays.js';
 import { overloadScenario } from './overload.js';
 import { pipeliningScenario } from './pipelining.js';
 import { plainJsonScenario } from './plain-json.js';
+import { processesScenario } from './processes.js';
 import { protectionsScenario } from './protections.js';
 import { refundsScenario } from './refunds.js';
 import { writeFaultResult } from './results.js';
@@ -33,7 +34,7 @@ import { workersScenario } from './workers.js';
 const help = `npm run test:faults -- [options]
 
   --only <list>       scenarios, comma-separated: ${scenarioNames.join(', ')}
-  --full              the full form, whose figures docs/operations.md has (about 30 minutes); otherwise about 4 minutes
+  --full              the full form, whose figures docs/operations.md has (about 35 minutes); otherwise about 5 minutes
   --seed <n>          of every random choice                                  (default 1)
   --requests <n>      mutated requests                                        (default 20000, full 1000000)
   --number <n>        send this one mutated request, and show it and its reply; needs --only=mutations
@@ -47,6 +48,7 @@ const scenarios: readonly Scenario[] = [
   shutdownScenario,
   endingScenario,
   workersScenario,
+  processesScenario,
   slowClientsScenario,
   mutationsScenario,
   disconnectsScenario,

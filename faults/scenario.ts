@@ -8,6 +8,7 @@ export const scenarioNames = [
   'shutdown',
   'ending',
   'workers',
+  'processes',
   'slow-clients',
   'mutations',
   'disconnects',

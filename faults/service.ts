@@ -39,6 +39,7 @@ function spawnService({ environment, preload, nodeOptions }: StartOptions): Chil
     ...process.env,
     HOST: '127.0.0.1',
     PORT: '0',
+    PROCESSES: '1',
     WORKERS: '1',
     NODE_OPTIONS: [imports, nodeOptions ?? ''].join(' ').trim(),
     ...environment,

@@ -94,38 +94,56 @@ async function rateOf(service: Service, seconds: number): Promise<number> {
   return (await closedLoop(service.port, workBytes(), { connections: 8, isOver: afterSeconds(seconds) })).perSecond;
 }
 
-async function run({ full, seed }: Options, checks: Checks): Promise<Figures> {
+/** Stops a service with this environment again and again, each one at 80 % of what it sustains. */
+export async function stopsUnderLoad(
+  name: string,
+  { full, seed }: Options,
+  environment: Readonly<Record<string, string>>,
+  checks: Checks,
+): Promise<readonly Round[]> {
   const form = full ? fullForm : shortForm;
   const rounds: Round[] = [];
   let rate = 0;
   for (let attempt = 1; rounds.length < form.rounds && attempt <= form.rounds + repeatsMax; attempt++) {
-    const service = await Service.start({ environment: { DRAIN_DELAY_MS: String(form.drainDelayMs) } });
+    const drain = { DRAIN_DELAY_MS: String(form.drainDelayMs) };
+    const service = await Service.start({ environment: { ...drain, ...environment } });
     const warm = await rateOf(service, 0.5);
     if (rate === 0) rate = 0.8 * Math.max(warm, await rateOf(service, full ? 5 : 1));
-    const done = await round(service, `SIGTERM ${rounds.length + 1}`, { rate, form, seed: seed + attempt }, checks);
+    const done = await round(service, `${name} ${rounds.length + 1}`, { rate, form, seed: seed + attempt }, checks);
     if (done) rounds.push(done);
   }
-  checks.equal('so many rounds came about', rounds.length, form.rounds);
+  checks.equal(`${name}: so many rounds came about`, rounds.length, form.rounds);
+  return rounds;
+}
+
+export function stopRows(rounds: readonly Round[]): (string | number)[][] {
+  const exits = rounds.map(({ exitMs }) => exitMs);
+  const sum = (of: (round: Round) => number) => rounds.reduce((total, each) => total + of(each), 0);
+  return [
+    ['requests sent', sum(({ sent }) => sent)],
+    ['answered with 200', sum(({ answered }) => answered)],
+    ['of all, answered after the signal', sum(({ answeredAfterSignal }) => answeredAfterSignal)],
+    ['lost', sum(({ lost }) => lost)],
+    ['signal to exit, median ms', percentile(exits, 50)],
+    ['signal to exit, longest ms', percentile(exits, 100)],
+  ];
+}
+
+async function run(options: Options, checks: Checks): Promise<Figures> {
+  const { full } = options;
+  const form = full ? fullForm : shortForm;
+  const rounds = await stopsUnderLoad('SIGTERM', options, {}, checks);
   const stuck = await stuckStops(checks);
   const connecting = await connectingStops(full, checks);
   // One may wait in the kernel when the socket that listens is closed.
   const { stops, reset } = connecting;
   checks.that('at most one connection a stop was reset', reset <= stops, reset);
-  const exits = rounds.map(({ exitMs }) => exitMs);
-  const sum = (of: (round: Round) => number) => rounds.reduce((total, each) => total + of(each), 0);
   return {
     method: `SIGTERM at 80 % of the sustainable rate, ${rounds.length} times, DRAIN_DELAY_MS ${form.drainDelayMs}. A balancer asks /readyz every ${form.balancerPeriodMs} ms and sends nothing more once it was told no ${unreadyCount} times; connections honour Connection: close.`,
     tables: [
       {
         headers: ['measure', 'value'],
-        rows: [
-          ['requests sent', sum(({ sent }) => sent)],
-          ['answered with 200', sum(({ answered }) => answered)],
-          ['of all, answered after the signal', sum(({ answeredAfterSignal }) => answeredAfterSignal)],
-          ['lost', sum(({ lost }) => lost)],
-          ['signal to exit, median ms', percentile(exits, 50)],
-          ['signal to exit, longest ms', percentile(exits, 100)],
-        ],
+        rows: stopRows(rounds),
       },
       {
         headers: ['a stop that a worker holds up, ended by', 'exit'],

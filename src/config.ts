@@ -4,6 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { cgroupLimits } from './runtime/cgroup.js';
+import { type Machine, processesFor, workersFor } from './sizing.js';
 
 /** A whole number in decimal digits. `1e3` and ` 80`, which `Number` accepts, are refused as typing errors. */
 function integer(bounds: { min: number; max: number }) {
@@ -36,11 +38,13 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 interface Option<Schema extends z.ZodType> {
   /** Validates and converts the text of the environment variable. */
   readonly schema: Schema;
-  /** The text used when the variable is unset or empty. */
-  readonly default: string;
+  /** The text used when the variable is unset or empty; a function if it depends on other variables. */
+  readonly default: string | ((environment: Environment) => string);
   readonly unit: string;
   /** What the option does, and why its default is what it is. */
   readonly reason: string;
@@ -48,6 +52,20 @@ interface Option<Schema extends z.ZodType> {
 
 function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Schema> {
   return settings;
+}
+
+/** The CPUs and memory of this machine, or of the container. Neither changes while the process runs. */
+const machine = readMachine();
+
+function readMachine(): Machine {
+  const { cpus, memoryBytes } = cgroupLimits();
+  return { cpus: Math.max(1, Math.floor(Math.min(availableParallelism(), cpus))), memoryBytes };
+}
+
+/** One on a GPU. At most one for each worker if WORKERS is set. */
+function defaultProcesses({ EXECUTION_PROVIDER, WORKERS }: Environment): number {
+  if ((EXECUTION_PROVIDER || 'cpu') !== 'cpu') return 1;
+  return Math.max(1, Math.min(processesFor(machine), Number(WORKERS || Number.POSITIVE_INFINITY) || 1));
 }
 
 /**
@@ -73,12 +91,20 @@ export const options = {
     unit: 'pino level',
     reason: 'Lines below this level are not written. `debug` adds a line for each request.',
   }),
+  PROCESSES: option({
+    schema: integer({ min: 1, max: 128 }),
+    default: (environment) => String(defaultProcesses(environment)),
+    unit: 'processes',
+    reason:
+      'HTTP processes behind the one port. Default: 1 up to three CPUs, else one for every two, but at most one for each 512 MiB of memory and one for each of WORKERS. The CPUs and the memory are those of the container. On a GPU there is always 1.',
+  }),
   WORKERS: option({
     schema: integer({ min: 1, max: 256 }),
-    default: String(Math.max(1, availableParallelism() - 1)),
+    default: (environment) =>
+      String(workersFor(machine.cpus, Number(environment.PROCESSES || defaultProcesses(environment)))),
     unit: 'threads',
     reason:
-      'Worker threads that draw. Default: one core fewer than the machine has, at least 1, which leaves one for HTTP. Set it from the CPU limit of a container. On a GPU there is always one worker.',
+      'Worker threads that draw, of all processes together; each process has at least one. Default: with one process one fewer than the CPUs of the container, at least 1, which leaves a CPU for HTTP; with several processes one for each CPU. On a GPU there is always one worker.',
   }),
   EXECUTION_PROVIDER: option({
     schema: choice(['cpu', 'cuda', 'webgpu', 'auto']),
@@ -256,7 +282,7 @@ export const options = {
     default: '0',
     unit: 'elements of indices a minute',
     reason:
-      'What each API key may draw on this replica, counted like ELEMENTS_DRAWN_MAX. Above it requests get 429 quota-exceeded. A line of the key file can set another quota. 0: no quota.',
+      'What each API key may draw on this replica, in all its processes together, counted like ELEMENTS_DRAWN_MAX. Above it requests get 429 quota-exceeded. A line of the key file can set another quota. 0: no quota.',
   }),
   CORS_ORIGINS: option({
     schema: originList(),
@@ -296,9 +322,14 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-function readOption(name: OptionName, given: string | undefined): unknown {
-  const { schema, default: defaultText, unit } = options[name];
-  const text = given || defaultText;
+/** Two processes on one GPU would only take turns, and each would need its own memory there. */
+export function gpuProcessesError(processes: number): ConfigError {
+  return new ConfigError(`PROCESSES is ${processes}, but only one process can use a GPU: set PROCESSES=1 or unset it`);
+}
+
+function readOption(name: OptionName, environment: Environment): unknown {
+  const { schema, default: absent, unit } = options[name];
+  const text = environment[name] || (typeof absent === 'string' ? absent : absent(environment));
   const parsed = schema.safeParse(text);
   if (parsed.success) return parsed.data;
   const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
@@ -310,12 +341,13 @@ function readOption(name: OptionName, given: string | undefined): unknown {
  *
  * @throws {ConfigError} on the first value outside its bounds
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(environment: Environment): Config {
   const names = Object.keys(options) as OptionName[];
-  const config = Object.fromEntries(names.map((name) => [camelCase(name), readOption(name, environment[name])]));
-  const { quotaElementsPerMinute, apiKeysFile } = config as Config;
+  const config = Object.fromEntries(names.map((name) => [camelCase(name), readOption(name, environment)]));
+  const { quotaElementsPerMinute, apiKeysFile, processes, executionProvider } = config as Config;
   if (quotaElementsPerMinute > 0 && apiKeysFile === '') {
     throw new ConfigError('QUOTA_ELEMENTS_PER_MINUTE is set, but a quota belongs to a key: set API_KEYS_FILE too');
   }
+  if (processes > 1 && executionProvider !== 'cpu' && executionProvider !== 'auto') throw gpuProcessesError(processes);
   return Object.freeze(config as Config);
 }

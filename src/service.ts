@@ -3,16 +3,20 @@
  * handles the process: signals, exit codes and the time limit of a stop.
  */
 import { once } from 'node:events';
-import { type AddressInfo, Server as NetServer } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Access, openAccess } from './access/access.js';
+import type { CallersOptions } from './access/callers.js';
 import { buildApp } from './app.js';
-import { type Config, ConfigError } from './config.js';
+import { type Config, ConfigError, gpuProcessesError } from './config.js';
 import { warmUp } from './http/warm-up.js';
 import type { Metrics } from './observability/metrics.js';
+import { addressOf, startLine } from './observability/start-line.js';
 import type { Lifecycle } from './routes/context.js';
+import { connectionsAccepted } from './runtime/connections-accepted.js';
 import { ProviderError } from './sampler/onnx/provider.js';
+import type { PoolState } from './sampler/queue/pool.js';
 import { createSampler, type Sampler } from './sampler/sampler.js';
 
 /** How long a client may take to send its request on a connection that was accepted just before listening stopped. */
@@ -25,9 +29,6 @@ const idleSweepMs = 50;
 const stopMarginMs = 1000;
 const stopMarginShare = 0.25;
 
-/** How long a stop waits for a turn of the event loop without new connections. */
-const quietWaitMsMax = 1000;
-
 type App = Awaited<ReturnType<typeof buildApp>>;
 
 export interface ServiceOptions {
@@ -37,6 +38,8 @@ export interface ServiceOptions {
   readonly version: string;
   /** Called when a worker thread is stuck. It cannot be terminated, so the process has to end. */
   readonly onStuck: () => void;
+  /** Opens the accounts of quotas that several processes share. */
+  readonly quotaOf?: CallersOptions['quotaOf'];
 }
 
 export class Service {
@@ -46,6 +49,7 @@ export class Service {
   readonly #access: Access | undefined;
   readonly #sampler: Sampler;
   readonly #app: App;
+  #isReceiving = false;
   #stopped: Promise<void> | undefined;
 
   private constructor(
@@ -82,7 +86,8 @@ export class Service {
     try {
       const [sampler] = await Promise.all([starting, warmUp(config)]);
       for (const { provider, reason } of sampler.refused) logger.info({ refused: provider }, `auto: ${reason}`);
-      const lifecycle = { draining: false };
+      if (config.processes > 1 && sampler.provider !== 'cpu') throw gpuProcessesError(config.processes);
+      const lifecycle: Lifecycle = { draining: false };
       const callers = access?.callers;
       const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version });
       return new Service(options, access, sampler, lifecycle, app);
@@ -109,9 +114,43 @@ export class Service {
       throw error;
     }
     const { port: boundPort } = this.#app.server.address() as AddressInfo;
-    const address = `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`;
-    const { provider, device, workers } = this.#sampler;
-    return `serving at ${address} with provider ${provider} (${device}) and ${workers} worker${workers === 1 ? '' : 's'}`;
+    return startLine({ ...this.#sampler, address: addressOf(host, boundPort), processes: 1 });
+  }
+
+  /** Prepares to serve connections that another process accepts, in place of `listen`. */
+  async listenToReceived(): Promise<void> {
+    await this.#app.ready();
+    this.#isReceiving = true;
+    // Node checks timeouts from this event on: setupConnectionsTracking in
+    // https://github.com/nodejs/node/blob/v20.20.2/lib/_http_server.js#L511-L524. Can go when it checks them from the
+    // first connection on.
+    this.#app.server.emit('listening');
+  }
+
+  /** Serves a connection that another process has accepted and has not read from. */
+  receive(socket: Socket): void {
+    // Node's HTTP server sets this on the sockets that it accepts itself.
+    socket.allowHalfOpen = true;
+    this.#app.server.emit('connection', socket);
+  }
+
+  /** The execution provider and the device it runs on. */
+  get drawsOn(): { readonly provider: string; readonly device: string } {
+    return this.#sampler;
+  }
+
+  get state(): PoolState {
+    return this.#sampler.state();
+  }
+
+  /** Says whether another process can draw: /readyz then replies 200, whatever the state of this one. */
+  setOthersDraw(othersDraw: boolean): void {
+    this.#lifecycle.othersDraw = othersDraw;
+  }
+
+  /** From now on /readyz replies 503 and replies close their connections; requests are still answered. */
+  drain(): void {
+    this.#lifecycle.draining = true;
   }
 
   /**
@@ -132,8 +171,8 @@ export class Service {
   }
 
   async #stop(drainDelayMs: number): Promise<void> {
-    this.#lifecycle.draining = true;
-    if (this.#app.server.listening) {
+    this.drain();
+    if (this.#app.server.listening || this.#isReceiving) {
       await sleep(drainDelayMs);
       await this.#closeConnections();
     }
@@ -154,53 +193,31 @@ export class Service {
   async #closeConnections(): Promise<void> {
     const { server, connections } = this.#app;
     const { shutdownTimeoutMs } = this.#config;
-    const closed = once(server, 'close');
+    const closed = this.#isReceiving ? undefined : once(server, 'close');
     const closeAllAfterMs = shutdownTimeoutMs - Math.min(stopMarginMs, stopMarginShare * shutdownTimeoutMs);
     const limit = setTimeout(() => connections.closeAll(), closeAllAfterMs);
-    await connectionsAccepted(server);
-    NetServer.prototype.close.call(server);
+    if (closed) {
+      await connectionsAccepted(server);
+      NetServer.prototype.close.call(server);
+    }
     await sleep(lastRequestMs);
     // A reply that began before the drain had no Connection: close, so its connection stays open and becomes idle.
     const sweep = setInterval(() => connections.closeIdle(lastRequestMs), idleSweepMs);
     await closed;
+    // A server that does not listen emits no event when its last connection ends.
+    while (connections.count > 0) await sleep(idleSweepMs);
     clearInterval(sweep);
     clearTimeout(limit);
   }
 }
 
-/** Node's private handle of a listening socket. Its `listen` is uv_listen, which may be called again. */
-interface ListeningSocket {
-  readonly _handle?: { readonly listen?: (backlog: number) => number };
-}
-
-/**
- * Resolves after a turn of the event loop without a new connection. Closing a listening socket resets the connections
- * that the kernel has accepted and the process has not
- * (https://utcc.utoronto.ca/~cks/space/blog/programming/SocketListenLimitation), so the process accepts them first. A
- * backlog of 0 limits the kernel to one more meanwhile: it ignores further SYNs, whose clients retry and are refused,
- * so no request is lost. Can go when the kernel can stop accepting without a reset.
- */
-async function connectionsAccepted(server: NetServer): Promise<void> {
-  const endMs = performance.now() + quietWaitMsMax;
-  let hasConnected = true;
-  const onConnection = () => {
-    hasConnected = true;
-  };
-  (server as ListeningSocket)._handle?.listen?.(0);
-  server.on('connection', onConnection);
-  while (hasConnected && performance.now() < endMs) {
-    hasConnected = false;
-    await new Promise(setImmediate);
-  }
-  server.off('connection', onConnection);
-}
-
 /** @throws {ConfigError} when the key file cannot work */
-async function openKeyFile({ config, metrics, logger }: ServiceOptions): Promise<Access | undefined> {
+async function openKeyFile({ config, metrics, logger, quotaOf }: ServiceOptions): Promise<Access | undefined> {
   const { apiKeysFile: path, quotaElementsPerMinute } = config;
   if (path === '') return undefined;
   const now = () => performance.now();
-  const options = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
+  const { drawnFor: drawn, callerRemoved: removed } = metrics;
+  const options = { quotaElementsPerMinute, now, drawn, removed, ...(quotaOf && { quotaOf }) };
   return openAccess(path, options, logger).catch((error: Error) => {
     throw new ConfigError(`API_KEYS_FILE is ${JSON.stringify(path)}, but ${error.message}`);
   });

@@ -34,6 +34,7 @@ t.test('a value that cannot work is one clear line that names the option and wha
     ['PORT', '1e3', /^PORT/],
     ['PORT', '-1', /^PORT/],
     ['WORKERS', '0', /^WORKERS is "0", but it must be a whole number from 1 to 256 \(threads\)$/],
+    ['PROCESSES', '0', /^PROCESSES is "0", but it must be a whole number from 1 to 128 \(processes\)$/],
     ['LOG_LEVEL', 'loud', /^LOG_LEVEL is "loud", but it must be one of trace, debug/],
     ['EXECUTION_PROVIDER', 'tpu', /^EXECUTION_PROVIDER is "tpu", but it must be one of cpu/],
     ['BATCH_ELEMENTS_MAX', '12', /^BATCH_ELEMENTS_MAX/],
@@ -49,10 +50,25 @@ t.test('a value that cannot work is one clear line that names the option and wha
   t.throws(() => readConfig({ PORT: 'x' }), ConfigError);
 });
 
+t.test('a GPU is used by one process; where workers are counted out, each process has one', async (t) => {
+  t.throws(() => readConfig({ PROCESSES: '2', EXECUTION_PROVIDER: 'cuda' }), {
+    message: /^PROCESSES is 2, but only one process can use a GPU: set PROCESSES=1 or unset it$/,
+  });
+  for (const provider of ['cuda', 'webgpu', 'auto']) {
+    t.equal(readConfig({ EXECUTION_PROVIDER: provider }).processes, 1, provider);
+  }
+  t.equal(
+    readConfig({ PROCESSES: '2', EXECUTION_PROVIDER: 'auto' }).processes,
+    2,
+    'the start says what auto has found',
+  );
+  t.equal(readConfig({ WORKERS: '1' }).processes, 1);
+});
+
 t.test('docs/configuration.md and .env.example name every option with its default, and no other', async (t) => {
   const defaults = Object.entries(options).map(([name, { default: value }]) => [
     name,
-    name === 'WORKERS' ? 'cores - 1' : value || 'none',
+    typeof value === 'function' ? 'from the CPUs' : value || 'none',
   ]);
   t.same(rowsOf('docs/configuration.md'), defaults);
   const few = rowsOf('README.md');
@@ -66,6 +82,6 @@ t.test('docs/configuration.md and .env.example name every option with its defaul
   const lines = [...text('.env.example').matchAll(/^# ?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
   t.same(
     lines,
-    Object.entries(options).map(([name, { default: value }]) => [name, name === 'WORKERS' ? '' : value]),
+    Object.entries(options).map(([name, { default: value }]) => [name, typeof value === 'function' ? '' : value]),
   );
 });

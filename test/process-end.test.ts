@@ -193,7 +193,7 @@ t.test('SIGUSR1 opens no inspector', async (t) => {
 async function startUnder(filesMax: number, environment: Record<string, string> = {}) {
   const entry = fileURLToPath(new URL('../src/server.js', import.meta.url));
   const child = spawn('sh', ['-c', `ulimit -n ${filesMax}; exec "$0" "$1"`, process.execPath, entry], {
-    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', WORKERS: '1', ...environment },
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', PROCESSES: '1', WORKERS: '1', ...environment },
   });
   let text = '';
   let stderr = '';

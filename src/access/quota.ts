@@ -3,7 +3,17 @@
  * than the bucket is accepted when the bucket is full and leaves a debt. So every legal draw is accepted eventually,
  * and Retry-After is always correct.
  */
-export class Quota {
+
+/** Counts the elements of a key: a Quota, or a portion of one that another process keeps. */
+export interface QuotaAccount {
+  readonly elementsPerMinute: number;
+  /** Takes the elements and returns 0, or takes none and returns the milliseconds to wait. */
+  readonly charge: (elements: number) => number | Promise<number>;
+  /** Returns elements that were charged for a draw that was not done. */
+  readonly refund: (elements: number) => void;
+}
+
+export class Quota implements QuotaAccount {
   readonly #elementsPerMinute: number;
   readonly #now: () => number;
   #elements: number;

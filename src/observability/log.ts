@@ -9,6 +9,9 @@ import sonicBoom from 'sonic-boom';
 /** Bytes of lines kept while stdout stalls: about 4,000 lines. */
 const bufferBytesMax = 2 ** 20;
 
+/** Writes of up to this size to a pipe are never mixed with those of another process (pipe(7), PIPE_BUF). */
+const pipeBytes = 4096;
+
 /** How long the end of the process waits until the last lines are written. */
 const closeMs = 1000;
 
@@ -16,6 +19,8 @@ export interface LogOptions {
   readonly level: string;
   /** File descriptor the lines go to. */
   readonly fd: number;
+  /** Number of this process, which its lines carry; undefined if the service has only one. */
+  readonly process?: number | undefined;
   /** Called for each line that is dropped. */
   readonly lineDropped: () => void;
 }
@@ -35,10 +40,15 @@ const redact = {
   censor: '[redacted]',
 };
 
-export function openLog({ level, fd, lineDropped }: LogOptions): Log {
+export function openLog({ level, fd, lineDropped, process }: LogOptions): Log {
   // pino's own destination writes the rest synchronously at the exit, and hangs if stdout stalls: autoEnd in
   // https://github.com/pinojs/pino/blob/v10.4.0/lib/tools.js#L302-L321. Can go when pino limits that time.
-  const destination = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: bufferBytesMax });
+  const destination = new sonicBoom.SonicBoom({
+    fd,
+    sync: false,
+    maxLength: bufferBytesMax,
+    ...(process !== undefined && { maxWrite: pipeBytes }),
+  });
   let closed: Promise<boolean> | undefined;
   // pino gets a stream with `write` alone: with `flushSync` it would write fatal lines synchronously, and hang if
   // stdout stalls (https://github.com/pinojs/pino/blob/v10.4.0/lib/levels.js#L21-L23). Can go when pino limits that
@@ -46,7 +56,8 @@ export function openLog({ level, fd, lineDropped }: LogOptions): Log {
   const write = (line: string) => {
     if (!closed) destination.write(line);
   };
-  const logger = pino({ level, redact }, { write });
+  const root = pino({ level, redact }, { write });
+  const logger = process === undefined ? root : root.child({ process });
   let dropped = 0;
   destination.on('drop', () => {
     dropped += 1;

@@ -22,6 +22,9 @@ export interface AnsweredRequest {
   readonly durationMs: number | undefined;
 }
 
+/** Every metric of a registry with its values, as one process tells another. */
+export type MetricList = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
 export interface BuildInfo {
   readonly version: string;
   readonly noiseVersion: string;
@@ -154,6 +157,11 @@ export class Metrics {
     help: 'Worker threads that were lost and replaced.',
     registers: this.#registers,
   });
+  readonly #processRestarts = new Counter({
+    name: 'gumbel_process_restarts_total',
+    help: 'Processes that were lost and replaced.',
+    registers: this.#registers,
+  });
   readonly #linesDropped = new Counter({
     name: 'gumbel_log_lines_dropped_total',
     help: 'Log lines dropped because stdout stalled.',
@@ -163,17 +171,21 @@ export class Metrics {
     name: 'gumbel_build_info',
     help: 'Always 1; the labels are the versions, the execution provider and its device.',
     labelNames: ['version', 'noise_version', 'provider', 'device'],
+    aggregator: 'first',
     registers: this.#registers,
   });
 
-  readonly #text: PacedGeneration<Buffer>;
+  readonly #text: () => Promise<Buffer>;
 
-  constructor() {
+  /** @param mergedText returns the metrics of all processes, if this is one of several */
+  constructor(mergedText?: () => Promise<Buffer>) {
     const clock = { now: () => performance.now(), sleep };
-    this.#text = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
+    const own = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
+    this.#text = mergedText ?? (() => own.ask());
     this.#gauge('gumbel_queue_elements', 'Work that waits, in elements of an index draw.', (load) => load.queuedUnits);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);
+    this.#gauge('gumbel_processes_ready', 'Processes that can draw.', ({ workersAlive }) => (workersAlive > 0 ? 1 : 0));
     for (const reason of shedReasons) this.#shed.inc({ reason }, 0);
     collectDefaultMetrics({ register: this.#registry });
   }
@@ -195,7 +207,12 @@ export class Metrics {
 
   /** Every metric in the text format of Prometheus, read after this call. Concurrent scrapes share one text. */
   text(): Promise<Buffer> {
-    return this.#text.ask();
+    return this.#text();
+  }
+
+  /** Every metric of this process. */
+  values(): Promise<MetricList> {
+    return this.#registry.getMetricsAsJSON();
   }
 
   /** Sets the source of the load gauges and the labels of the build; call it once both are known. */
@@ -216,6 +233,8 @@ export class Metrics {
   }
 
   readonly printed = (printMs: number): void => this.#serialiseSeconds.observe(printMs / 1000);
+
+  readonly processRestarted = (): void => this.#processRestarts.inc();
 
   readonly lineDropped = (): void => this.#linesDropped.inc();
 

@@ -19,6 +19,8 @@ export interface RouteContext {
 export interface Lifecycle {
   /** True from the first stop signal on. /readyz then replies 503; every other request is still answered. */
   draining: boolean;
+  /** Whether another process of this service can draw: the service is then ready, whatever the state of this one. */
+  othersDraw?: boolean;
 }
 
 /** The part of the metrics that routes use. */

@@ -12,6 +12,7 @@ import type { RouteContext } from './context.js';
 /** @throws {Problem} `draining`, `starting` or `worker-lost` if requests should go to another replica */
 export function assertReady({ sampler, lifecycle }: RouteContext): void {
   if (lifecycle.draining) throw new Problem('draining', 'This replica is stopping: send new requests to another one.');
+  if (lifecycle.othersDraw) return;
   const state = sampler.state();
   if (state === 'starting')
     throw new Problem('starting', 'The workers are starting, and none can draw yet: try again in a second.');

@@ -102,7 +102,8 @@ export interface Drawn {
 
 async function chargedDraw(caller: Caller, sampler: Sampler, job: Job, terms: Terms): Promise<JobResult> {
   const units = jobUnits(job);
-  caller.charge(units);
+  const charging = caller.charge(units);
+  if (charging) await charging;
   try {
     const result = await sampler.draw(job, terms);
     caller.drawn(jobElements(job));

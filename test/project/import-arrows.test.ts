@@ -25,7 +25,8 @@ const samplerWords = ['sampler/job.ts', 'sampler/outputs.ts', 'sampler/messages.
  */
 const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
-  ['config.ts', ['zod', 'node:os']],
+  ['config.ts', ['sizing.ts', 'runtime/', 'zod', 'node:os']],
+  ['sizing.ts', []],
   ['runtime/', ['node:']],
   ['json/', ['errors.ts', 'runtime/', 'node:']],
   ['access/', ['errors.ts', 'fastify', '@fastify/bearer-auth', 'pino', 'node:']],
@@ -98,6 +99,20 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['sampler/row-kernel/', ['runtime/', 'node:assert']],
   ['sampler/onnx/', ['onnxruntime-node', 'node:']],
   ['process-end.ts', ['observability/log.ts']],
+  // Neither Fastify nor ONNX Runtime: the primary has no use for them.
+  [
+    'processes/',
+    [
+      'config.ts',
+      'access/quota.ts',
+      'observability/',
+      'runtime/',
+      'sampler/queue/pool.ts',
+      'pino',
+      'prom-client',
+      'node:',
+    ],
+  ],
   [
     'app.ts',
     [
@@ -121,16 +136,22 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'app.ts',
       'config.ts',
       'access/access.ts',
+      'access/callers.ts',
       'http/warm-up.ts',
       'observability/',
       'routes/context.ts',
+      'runtime/connections-accepted.ts',
       'sampler/sampler.ts',
+      'sampler/queue/pool.ts',
       'sampler/onnx/provider.ts',
       'pino',
       'node:',
     ],
   ],
-  ['server.ts', ['config.ts', 'process-end.ts', 'service.ts', 'observability/', 'runtime/', 'node:']],
+  [
+    'server.ts',
+    ['config.ts', 'process-end.ts', 'service.ts', 'processes/', 'observability/', 'runtime/', 'pino', 'node:'],
+  ],
 ];
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
@@ -161,6 +182,37 @@ t.test('every import follows an arrow of the house', async (t) => {
       t.ok(ownRoom || allowed.some((to) => name.startsWith(to)), `${file} imports ${name}`);
     }
   }
+});
+
+/** What a file loads when it is loaded: neither types nor what it imports later. */
+function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
+  const text = readFileSync(posix.join(source, file), 'utf8');
+  for (const [, clause = '', name = ''] of text.matchAll(/^(?:import|export)\b([^;]*?)\bfrom '([^']+)'/gm)) {
+    const names = /\{([^}]*)\}/.exec(clause)?.[1]?.split(',') ?? [];
+    const onlyTypes =
+      /^\s+type\b/.test(clause) || (names.length > 0 && names.every((each) => /^\s*(type\b|$)/.test(each)));
+    if (onlyTypes) continue;
+    const path = name.startsWith('.') ? posix.join(posix.dirname(file), name).replace(/\.js$/, '.ts') : name;
+    if (loaded.has(path)) continue;
+    loaded.add(path);
+    if (name.startsWith('.')) loadedBy(path, loaded);
+  }
+  return loaded;
+}
+
+t.test('a primary loads neither Fastify nor ONNX Runtime, and one process alone nothing of processes/', async (t) => {
+  const primary = [...loadedBy('processes/primary.ts'), ...loadedBy('observability/log.ts'), ...loadedBy('server.ts')];
+  t.ok(primary.includes('prom-client') && primary.includes('processes/supervisor.ts'));
+  t.same(
+    primary.filter((name) => /fastify|onnxruntime|^(app|service)\.ts$|^sampler\//.test(name)),
+    [],
+  );
+  const alone = [...loadedBy('server.ts'), ...loadedBy('service.ts'), ...loadedBy('config.ts')];
+  t.ok(alone.includes('fastify'));
+  t.same(
+    alone.filter((name) => name.startsWith('processes/')),
+    [],
+  );
 });
 
 /**

@@ -17,7 +17,7 @@ export interface Running {
 /** Starts it on a free port of the loopback address with the given environment on top of one worker. */
 export function run(environment: Record<string, string>) {
   const child = spawn(process.execPath, [entry], {
-    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', WORKERS: '1', ...environment },
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', PROCESSES: '1', WORKERS: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stderr = '';

@@ -1,0 +1,114 @@
+/** The service of several processes, seen from outside: one service. */
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { join } from 'node:path';
+import t from 'tap';
+import { readExposition } from '../support/exposition.js';
+import { childrenOf, draw, post, startTwo, until } from '../support/processes.js';
+import { start } from '../support/server-process.js';
+
+async function metricsOf(url: string) {
+  return readExposition(await (await fetch(`${url}/metrics`)).text());
+}
+
+t.test('one line when all can draw, the same bits from each, and metrics that equal the load', async (t) => {
+  const { child, url, lines, exit, stderr } = await startTwo();
+  t.match(
+    lines.at(-1)?.msg,
+    /^serving at http:\/\/127\.0\.0\.1:\d+ with provider cpu \(.+\), 2 processes and 2 workers$/,
+  );
+  t.equal(lines.filter(({ msg }) => String(msg).startsWith('serving')).length, 1);
+  t.same(lines.at(-1)?.pids, childrenOf(child.pid as number), 'the line names the processes');
+
+  const body = {
+    logits: [
+      [1, 2, 3],
+      [0, null, 1],
+    ],
+    temperature: 0.7,
+    seed: 3,
+    num_samples: 50,
+  };
+  const replies = new Set<string>();
+  const agents = Array.from({ length: 6 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  const answers = await Promise.all(agents.map((agent) => post(url, body, { agent })));
+  for (const { status, text } of answers) {
+    t.equal(status, 200);
+    replies.add(text);
+  }
+  for (const agent of agents) agent.destroy();
+  const alone = await start();
+  replies.add((await post(alone.url, body)).text);
+  alone.child.kill('SIGTERM');
+  t.equal(replies.size, 1, 'neither the process nor their number shows in a reply');
+  t.same(await alone.exit, [0, null]);
+
+  const load = draw(url, 8);
+  await until('each has drawn', () => (load.counts['200'] ?? 0) > 200);
+  await load.stop();
+  const { value, labelValues } = await metricsOf(url);
+  const drawn = (load.counts['200'] ?? 0) + agents.length;
+  t.same(Object.keys(load.counts), ['200']);
+  t.equal(value('gumbel_http_requests_total', { route: '/sample', status: '200' }), drawn);
+  t.equal(value('gumbel_http_request_duration_seconds_count', { route: '/sample' }), drawn);
+  t.equal(value('gumbel_queue_wait_seconds_count'), drawn);
+  t.equal(value('gumbel_workers_alive'), 2);
+  t.equal(value('gumbel_processes_ready'), 2);
+  t.equal(value('gumbel_process_restarts_total'), 0);
+  t.same([...labelValues('process_start_time_seconds', 'process')], ['1', '2', 'primary']);
+  for (const path of ['/livez', '/readyz']) t.equal((await fetch(`${url}${path}`)).status, 200);
+
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+  t.equal(stderr(), '');
+  t.equal(lines.at(-1)?.msg, 'stopped');
+  t.same(
+    lines
+      .filter(({ msg, process }) => msg === 'stopped' && process !== undefined)
+      .map(({ process }) => process)
+      .sort(),
+    [1, 2],
+    'lines of a process say its number',
+  );
+});
+
+t.test('a quota holds for all processes together, within 1 %', async (t) => {
+  const key = 'k'.repeat(32);
+  const file = join(t.testdir(), 'keys');
+  const quota = 60_000_000;
+  writeFileSync(file, `client:${createHash('sha256').update(key).digest('hex')}:${quota}\n`);
+  const { child, url, exit } = await startTwo({ API_KEYS_FILE: file });
+  const startMs = performance.now();
+  const headers = { authorization: `Bearer ${key}` };
+  // 1,000,000 elements and what a request and its row cost besides.
+  const body = { logits: Array(1000).fill(0), num_samples: 1000, return: ['indices'] };
+  let charged = 0;
+  let retryAfter = 0;
+  const client = async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (;;) {
+      const { status } = await post(url, body, { agent, headers });
+      if (status === 200) charged += 1_000_000;
+      else if (status === 429) retryAfter += 1;
+      if (status === 429) break;
+    }
+    agent.destroy();
+  };
+  await Promise.all(Array.from({ length: 4 }, client));
+  const filled = (quota * (performance.now() - startMs)) / 60_000;
+  t.ok(charged <= (quota + filled) * 1.01, `${charged} of ${quota} and the ${filled} that came meanwhile`);
+  // Where a draw more would not fit, something may be left.
+  t.ok(charged >= quota * 0.99 - 2 * 1_000_000 * 1.02, `${charged} of ${quota}`);
+  t.equal(retryAfter, 4);
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+});
+
+t.test('with one process nothing is forked', async (t) => {
+  const { child, lines, exit } = await start({ PROCESSES: '1' });
+  t.match(lines.at(-1)?.msg, /\) and 1 worker$/);
+  t.same(childrenOf(child.pid as number), []);
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+});

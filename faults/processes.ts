@@ -5,7 +5,7 @@
  */
 import { percentile } from '../bench/statistics.js';
 import { marks } from './preload/marks.js';
-import { drawBytes, smallBytes, workBytes } from './requests.js';
+import { drawBytes, smallBytes, workBytes, workerBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service, type StartOptions } from './service.js';
 import { stopRows, stopsUnderLoad } from './shutdown.js';
@@ -148,7 +148,7 @@ function deathRow(name: string, { count, answered, lost, refused, others, firstM
 async function hangOne({ port, stderr }: Service): Promise<void> {
   const before = stderr.length;
   const connection = await WireConnection.open(port);
-  void connection.request(drawBytes(marks.hangs)).then(() => connection.destroy());
+  void connection.request(workerBytes(marks.hangs)).then(() => connection.destroy());
   await until('the worker has the batch', () => stderr.length > before);
 }
 

@@ -45,7 +45,8 @@ t.test('a process that is killed under load takes its own requests with it, and 
 t.test('a stuck worker ends its process alone', async (t) => {
   const { child, url, lines, exit } = await startTwo({ ...withFault('hang'), WATCHDOG_MS: '1500' });
   const pids = childrenOf(child.pid as number);
-  const stuck = post(url, { logits: [faultLogit] });
+  // So many samples are drawn by a worker, and not on the HTTP thread.
+  const stuck = post(url, { logits: [faultLogit], num_samples: 20_000, return: ['indices'] });
   await until('the process has lost its worker', async () => {
     t.equal((await fetch(`${url}/readyz`)).status, 200, 'the other one draws');
     return lines.some(({ msg }) => String(msg).startsWith('a worker thread is stuck'));

@@ -205,7 +205,8 @@ async function endless(checks: Checks): Promise<string> {
   clearInterval(kill);
   await stop();
   checks.equal('deaths without end: exit code', exit, [70, null]);
-  checks.that('deaths without end: at most five times the clients were lost', told.lost <= 5 * clients, told.lost);
+  // Five deaths, and those who wait for a process when the service ends.
+  checks.that('deaths without end: at most six times the clients were lost', told.lost <= 6 * clients, told.lost);
   return String(exit[0] ?? exit[1]);
 }
 

@@ -9,7 +9,7 @@ import { type Charged, QuotaLease } from './quota-lease.js';
 /** The channel to the primary: Node's `process`. */
 export interface Channel {
   readonly connected: boolean;
-  readonly send?: ((message: FromProcess) => boolean) | undefined;
+  readonly send?: ((message: FromProcess, sent: () => void) => boolean) | undefined;
   on(event: 'message', heard: (message: unknown, handle: unknown) => void): unknown;
   on(event: 'disconnect', gone: () => void): unknown;
 }
@@ -100,7 +100,8 @@ export class Parent {
   }
 
   #say(message: FromProcess): void {
-    if (this.#channel.connected) this.#channel.send?.(message);
+    // Without a callback a message to a primary that has just died would be an uncaught error.
+    if (this.#channel.connected) this.#channel.send?.(message, () => {});
   }
 
   #hear(message: FromPrimary, handle: unknown): void {

@@ -131,7 +131,7 @@ t.test('a log whose reader has gone holds up no stop', async (t) => {
 
 t.test('every signal that asks for an end drains: what is in flight is answered, and the code is 0', async (t) => {
   for (const signal of stopSignals) {
-    const { child, url, lines, exit } = await start();
+    const { child, url, lines, exit } = await start({ DEADLINE_MS: '60000' });
     const body = JSON.stringify({ logits: Array(1000).fill(0), num_samples: 50_000, return: ['indices'] });
     const headers = { 'content-type': 'application/json' };
     const draw = fetch(`${url}/sample`, { method: 'POST', headers, body });

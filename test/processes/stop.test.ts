@@ -9,7 +9,7 @@ const large = { logits: Array(1000).fill(0), num_samples: 50_000, return: ['indi
 
 t.test('SIGTERM under load: every request is answered, and all processes end with 0', async (t) => {
   for (const keepAlive of [true, false]) {
-    const { child, url, exit, stderr } = await startTwo({ DRAIN_DELAY_MS: '300' });
+    const { child, url, exit, stderr } = await startTwo({ DRAIN_DELAY_MS: '3000' });
     const pids = childrenOf(child.pid as number);
     const load = draw(url, 8, { keepAlive });
     await until('they draw', () => (load.counts['200'] ?? 0) > 100);

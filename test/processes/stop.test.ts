@@ -36,7 +36,7 @@ t.test(
     const entry = fileURLToPath(new URL('../../src/server.js', import.meta.url));
     const child = spawn(process.execPath, [entry], {
       detached: true,
-      env: { ...process.env, HOST: '127.0.0.1', PORT: '0', PROCESSES: '2', WORKERS: '2', DRAIN_DELAY_MS: '300' },
+      env: { ...process.env, HOST: '127.0.0.1', PORT: '0', PROCESSES: '2', WORKERS: '2', DRAIN_DELAY_MS: '3000' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let log = '';

@@ -5,7 +5,7 @@
  */
 import { type ClosedLoopResult, closedLoop } from './closed-loop.js';
 import { marks } from './preload/marks.js';
-import { workerBytes } from './requests.js';
+import { smallBytes, workerBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
 import { Service, type StartOptions } from './service.js';
 import { pause, until } from './time.js';
@@ -111,7 +111,9 @@ async function hang(workers: number, checks: Checks): Promise<{ readonly code: s
   const stuck = answerOf(service, workerBytes(marks.hangs));
   await until('the worker has the batch', () => service.stderr.length > 0);
   const startMs = performance.now();
-  const others = Array.from({ length: 20 }, () => answerOf(service, workerBytes()));
+  // Beside another worker, larger draws would go to the stuck one in advance.
+  const bytes = workers === 1 ? workerBytes() : smallBytes();
+  const others = Array.from({ length: 20 }, () => answerOf(service, bytes));
   const force = setTimeout(() => service.signal('SIGKILL'), exitMsMax);
   const exit = await service.exit;
   clearTimeout(force);

@@ -74,7 +74,6 @@ export function readmeMarkdown({ run, figures }: HttpResult): string | undefined
     `\`torch.nn.functional.gumbel_softmax\` takes ${(cpuUsOf(fastapi) / cpuUsOf(service)).toFixed(1)} times that.`,
     `With one worker, ${run.cores} cores answer ${figure(rate(service))} such requests a second`,
     '(`npm run bench`, [docs/benchmarks.md](docs/benchmarks.md)).',
-    '[docs/scale.md](docs/scale.md) has the price of other draws, and says how large a pod to choose.',
   ].join(' ');
   return wrapped(text, 120);
 }

@@ -35,6 +35,10 @@ t.test('the frequencies of docs/when-gumbel.md are what its command counts', asy
   t.same([wins, 10_000 - wins], [Number(zeros), Number(ones)]);
 });
 
+t.test('the README is read in a minute: it has at most 110 lines', async (t) => {
+  t.ok(readme.split('\n').length - 1 <= 110);
+});
+
 t.test('the README names every field of the request', async (t) => {
   await service.app.ready();
   const document = (await service.app.inject('/openapi.json')).json();

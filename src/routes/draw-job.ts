@@ -11,6 +11,8 @@ export function randomSeed(): string {
   return randomBytes(8).readBigUInt64LE().toString();
 }
 
+// Each kind of job is one literal. Spreading a common part costs each small draw more than these lines.
+
 /** The job of a draw. `topK` is the number of categories in the output topIndices, 0 without it. */
 export function sampleJob(draw: Draw, wanted: ReadonlySet<OutputName>, topK: number): SampleJob {
   const { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, hard, noise } = draw;

@@ -91,7 +91,7 @@ export function sendDrawn(
     reply.raw.once('finish', () => sampler.release(result));
   }
   if (!reply.hasHeader('content-type')) reply.type('application/json');
-  return reply.send(body as never);
+  return reply.send(body);
 }
 
 /** A job and its result. */

@@ -75,6 +75,14 @@ function requestParts(url: string, { path, headers, body }: Sent): { before: Buf
 }
 
 /**
+ * A request longer than this is not made anew each time: a thread goes round `preparedRequests` of them, each with a
+ * seed of its own. To join 1.3 MB for each request took wrk 2.2 ms, the half of what the service takes for it, on the
+ * same cores; sending a prepared one takes 0.8 ms.
+ */
+const preparedAboveBytes = 65536;
+const preparedRequests = 32;
+
+/**
  * wrk calls `request` whenever a connection has its reply, and `done` at the end. Each thread counts on from a seed of
  * its own; all have seven digits, so that Content-Length holds. Calls within the window are replies that came in it.
  */
@@ -100,14 +108,27 @@ function setup(thread)
   table.insert(threads, thread)
 end
 
-function request()
-  ffi.C.gettimeofday(now, nil)
-  local ms = tonumber(now.s) * 1000 + tonumber(now.us) / 1000
-  if ms >= ${openMs} and ms < ${closeMs} then replies = replies + 1 end
+local function following()
   local bytes = before .. seed .. after
   seed = seed + ${threads}
   if seed > ${10 * firstSeed - 1} then seed = seed - ${9 * firstSeed} end
   return bytes
+end
+
+local prepared, turn = {}, 0
+
+function init()
+  if #before + #after <= ${preparedAboveBytes} then return end
+  for index = 1, ${preparedRequests} do prepared[index] = following() end
+end
+
+function request()
+  ffi.C.gettimeofday(now, nil)
+  local ms = tonumber(now.s) * 1000 + tonumber(now.us) / 1000
+  if ms >= ${openMs} and ms < ${closeMs} then replies = replies + 1 end
+  if #prepared == 0 then return following() end
+  turn = turn % #prepared + 1
+  return prepared[turn]
 end
 
 function done(summary, latency)

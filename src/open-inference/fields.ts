@@ -67,7 +67,7 @@ export async function logitsIn(
   if (waiting) await waiting;
   if (!isLegal) return undefined;
   reportMaskedRows(masking.maskedRows, (row) => [row], sink);
-  return masking.maskedRows.length === 0 ? { rank: 2, rows, categories, data } : undefined;
+  return masking.maskedRows.length === 0 ? { leadingShape: [rows], rows, categories, data } : undefined;
 }
 
 /** Whether elements [from, to) of binary logits are legal. Reports those that are not. */

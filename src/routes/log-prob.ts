@@ -44,8 +44,7 @@ export function logProbRoute(
       const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
       const { logProb } = result;
       const members: Member[] = [temperatureMember(temperature)];
-      if (logProb)
-        members.unshift({ name: 'log_prob', numbers: logProb, shape: logits.rank === 1 ? [] : [logits.rows] });
+      if (logProb) members.unshift({ name: 'log_prob', numbers: logProb, shape: logits.leadingShape });
       return sendDrawn(request, reply, sampler, { job, result }, printBody(members, printed));
     },
   );

@@ -5,6 +5,7 @@ import { type Member, printBody } from '../json/print-body.js';
 import { nextTurn } from '../runtime/event-loop-turns.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
 import type { Sampler } from '../sampler/sampler.js';
+import { logitsShape } from '../schemas/logits.js';
 import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
 import { checkCotangent, type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
@@ -45,7 +46,7 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
       const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
       const gradients = await sumGradients(job, result, nextTurn);
       refuseOverflow(draw, gradients, (field, row) =>
-        row < 0 || (field === 'logits' && draw.logits.rank === 1) ? `/${field}` : `/${field}/${row}`,
+        row < 0 || (field === 'logits' && draw.logits.leadingShape.length === 0) ? `/${field}` : `/${field}/${row}`,
       );
       const body = printBody(toMembers(request.body, gradients, sampler), printed);
       return sendDrawn(request, reply, sampler, { job, result }, body);
@@ -54,9 +55,8 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
 }
 
 function toMembers({ draw, estimator }: VjpRequest, gradients: Gradients, sampler: Sampler): Member[] {
-  const { rank, rows, categories } = draw.logits;
-  const axes = rank === 1 ? [] : [rows];
-  const members: Member[] = [{ name: 'grad_logits', numbers: gradients.logits, shape: [...axes, categories] }];
+  const { rows } = draw.logits;
+  const members: Member[] = [{ name: 'grad_logits', numbers: gradients.logits, shape: logitsShape(draw.logits) }];
   if (estimator === 'straight_through') {
     const { perRow } = draw.temperature;
     const numbers = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);

@@ -128,7 +128,7 @@ function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): boolean {
 
 /** The sizes of the leading axes [S], [B] of a draw's results, without the axes that the request does not have. */
 export function drawAxes({ logits, numSamples }: Pick<Draw, 'logits' | 'numSamples'>): number[] {
-  return [...(numSamples === undefined ? [] : [numSamples]), ...(logits.rank === 1 ? [] : [logits.rows])];
+  return [...(numSamples === undefined ? [] : [numSamples]), ...logits.leadingShape];
 }
 
 /** Reply fields that identify the draw. */

@@ -5,7 +5,7 @@ import { component } from './component.js';
 import { type IssueSink, report } from './issue.js';
 import { IssueList } from './issue-list.js';
 import { logProbExamples, logProbReplyExamples } from './log-prob-examples.js';
-import { type Logits, type LogitsLimits, logitsField } from './logits.js';
+import { type Logits, type LogitsLimits, logitsField, logitsShape } from './logits.js';
 import { type Masks, masksField } from './masks.js';
 import { nested } from './nested.js';
 import { indexPath, readPoints, reportElements, reportInfinite } from './points.js';
@@ -54,7 +54,7 @@ export function logProbRequest(limits: LogitsLimits) {
         return z.NEVER;
       }
       const field = logarithms ? 'log_samples' : 'samples';
-      const shape = [...(logits.rank === 1 ? [] : [logits.rows]), logits.categories];
+      const shape = logitsShape(logits);
       const points = readPoints(body[field], shape, [field], context);
       if (points === undefined) return z.NEVER;
       return { logits, temperature, points, logarithms, masks };
@@ -79,9 +79,9 @@ export function checkPoints(request: LogProbRequest): Promise<void> | undefined 
   const { logits, points, logarithms } = request;
   const issues = new IssueList();
   const field = logarithms ? 'log_samples' : 'samples';
-  const shape = [...(logits.rank === 1 ? [] : [logits.rows]), logits.categories];
+  const shape = logitsShape(logits);
   const pathOf = (index: number) => [field, ...indexPath(index, shape)];
-  const rowPath = (row: number) => (logits.rank === 1 ? [field] : [field, row]);
+  const rowPath = (row: number) => [field, ...indexPath(row, logits.leadingShape)];
   const checks: (() => boolean | Promise<boolean>)[] = [
     () => reportInfinite(points, pathOf, issues),
     () => (logarithms ? reportLogSamples : reportSamples)(logits, points, pathOf, issues),

@@ -12,12 +12,17 @@ import { scalar } from './nested.js';
 
 /** Validated logits, row-major. */
 export interface Logits {
-  /** 1 if the request has a single row, without outer brackets. */
-  readonly rank: 1 | 2;
+  /** The axes in front of the categories: [] for a single row without outer brackets, else [B]. */
+  readonly leadingShape: readonly number[];
   readonly rows: number;
   readonly categories: number;
   /** float32 [rows, categories]. Masked is -Infinity; every row has a finite logit; no magnitude is in (0, 2^-100). */
   readonly data: Float32Array;
+}
+
+/** The shape of logits, and of a sample of all rows. */
+export function logitsShape({ leadingShape, categories }: Logits): number[] {
+  return [...leadingShape, categories];
 }
 
 export interface LogitsLimits {
@@ -149,7 +154,7 @@ export function readLogits(scanned: ScannedMatrix, limits: LogitsLimits, sink: I
   if (!isUsable(scanned, limits, sink)) return undefined;
   reportMaskedRows(scanned.maskedRows, (row) => (rank === 1 ? [] : [row]), sink);
   if (scanned.maskedRows.length > 0) return undefined;
-  return { rank: rank === 1 ? 1 : 2, rows, categories: columns, data };
+  return { leadingShape: rank === 1 ? [] : [rows], rows, categories: columns, data };
 }
 
 /** Whether the shape is legal and every number is finite in float32. */

@@ -1,8 +1,8 @@
 /** The `masks` field: whether null in logits, or -infinity in binary ones, masks a category or is an error. */
 import { z } from 'zod';
 import { IssueList } from './issue-list.js';
-import type { Logits } from './logits.js';
-import { reportElements } from './points.js';
+import { type Logits, logitsShape } from './logits.js';
+import { indexPath, reportElements } from './points.js';
 
 const values = ['allow', 'refuse'] as const;
 export type Masks = (typeof values)[number];
@@ -31,10 +31,10 @@ export function findMasks({ data }: Logits, refuse: (index: number) => void): bo
  */
 export function checkMasks(masks: Masks, logits: Logits): Promise<void> | undefined {
   if (masks === 'allow') return undefined;
-  const { rank, categories } = logits;
   const issues = new IssueList();
-  const pathOf = (index: number) => (rank === 1 ? [index] : [Math.floor(index / categories), index % categories]);
-  const found = findMasks(logits, (index) => issues.report('non-finite-logits', ['logits', ...pathOf(index)], refused));
+  const shape = logitsShape(logits);
+  const pathOf = (index: number) => ['logits', ...indexPath(index, shape)];
+  const found = findMasks(logits, (index) => issues.report('non-finite-logits', pathOf(index), refused));
   if (found instanceof Promise) return found.then(() => issues.throwIfAny());
   issues.throwIfAny();
   return undefined;

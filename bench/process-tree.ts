@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Fields of proc_pid_stat(5), from field 3 on: the name, field 2, may hold spaces but ends at the last parenthesis. */
-function statOf(pid: number | 'self'): string[] {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+function statOf(path: number | string): string[] {
+  const stat = readFileSync(`/proc/${path}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
@@ -32,6 +32,12 @@ export function processTree(pid: number): number[] {
 export function cpuMs(pids: readonly number[]): number | undefined {
   if (process.platform !== 'linux') return undefined;
   return pids.reduce((sum, pid) => sum + ticks(statOf(pid), 11) * msPerTick, 0);
+}
+
+/** CPU time of the main threads alone: those that read requests and write replies. */
+export function mainThreadsCpuMs(pids: readonly number[]): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  return pids.reduce((sum, pid) => sum + ticks(statOf(`${pid}/task/${pid}`), 11) * msPerTick, 0);
 }
 
 /** CPU time of the processes that this one has started and that have ended. */

@@ -35,6 +35,7 @@ const headers = [
   'processes',
   'workers',
   'CPU us',
+  'main thread us',
   'echo CPU us',
   'req/s',
   'x one',
@@ -62,6 +63,7 @@ function row(figures: ProcessesFigures, all: readonly ProcessesFigures[]): strin
     String(processes),
     String(median(rounds.map(({ workers }) => workers))),
     figure(medianOf(rounds, ({ service }) => service.cpuUs)),
+    figure(medianOf(rounds, ({ service }) => service.mainThreadUs)),
     figure(medianOf(rounds, ({ echo }) => echo.cpuUs)),
     figure(rate),
     one === undefined ? '-' : (rate / one).toFixed(2),
@@ -75,6 +77,40 @@ function row(figures: ProcessesFigures, all: readonly ProcessesFigures[]): strin
   ];
 }
 
+/** The machine that the bounds are for, and the number of processes it starts by default. */
+const large = { cores: 16, processes: 8 };
+
+/**
+ * The most requests a second that CPU time allows on a large machine, from CPU time measured with so many processes: no
+ * main thread takes more than a core, and all cores together serve the target and its client.
+ */
+function boundOf({ rounds }: ProcessesFigures, processes: number): number {
+  const mainThreadUs = medianOf(rounds, ({ service }) => service.mainThreadUs);
+  const cpuUs = medianOf(rounds, ({ service }) => service.cpuUs);
+  const clientUs = medianOf(
+    rounds,
+    ({ service: { clientCores = 0, requestsPerSecond } }) => (1e6 * clientCores) / requestsPerSecond,
+  );
+  return 1e6 * Math.min(processes / mainThreadUs, large.cores / (cpuUs + clientUs));
+}
+
+function boundRow(two: ProcessesFigures, all: readonly ProcessesFigures[]): string[] {
+  const one = all.find(({ request, processes }) => request === two.request && processes === 1);
+  if (one === undefined) return [];
+  const [bound, boundOfOne] = [boundOf(two, large.processes), boundOf(one, 1)];
+  return [two.request, figure(boundOfOne), figure(bound), (bound / boundOfOne).toFixed(1)];
+}
+
+/** What CPU time allows on a large machine; empty unless one and two processes were measured. */
+function bounds(all: readonly ProcessesFigures[]): string[] {
+  const rows = all.filter(({ processes }) => processes === 2).map((two) => boundRow(two, all));
+  if (rows.length === 0 || rows.some(({ length }) => length === 0)) return [];
+  return [
+    `What this CPU time allows on ${large.cores} cores, requests a second, client included:`,
+    table(['request', '1 process', `${large.processes} processes`, 'x'], rows),
+  ];
+}
+
 export function processesMarkdown({ run, options, figures }: ProcessesResult): string {
   const { rounds, seconds, warmUpSeconds, threads } = options;
   const client = `wrk with ${threads} thread${threads === 1 ? '' : 's'} on the same machine`;
@@ -84,5 +120,6 @@ export function processesMarkdown({ run, options, figures }: ProcessesResult): s
       headers,
       figures.map((each) => row(each, figures)),
     ),
+    ...bounds(figures),
   ].join('\n\n');
 }

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Case, firstSeed, type Sent } from './bodies.js';
-import { cpuMs, endedChildrenCpuMs, processTree } from './process-tree.js';
+import { cpuMs, endedChildrenCpuMs, mainThreadsCpuMs, processTree } from './process-tree.js';
 import { post, spawnOwned, type Target } from './targets.js';
 
 export interface LoadOptions {
@@ -25,6 +25,8 @@ export interface LoadOptions {
 export interface Measured {
   /** CPU time of the target for one request, all its processes and threads; undefined where it is not measured. */
   readonly cpuUs: number | undefined;
+  /** The part of it that the main threads took: those that read requests and write replies. */
+  readonly mainThreadUs: number | undefined;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -193,16 +195,22 @@ async function runWrk({ url, name }: Target, folder: string, run: WrkRun): Promi
   return summary;
 }
 
-/** CPU time of a target, and when it was read. */
+/** CPU time of a target so far, and when it was read. */
 interface CpuReading {
-  readonly cpuMs: number | undefined;
+  readonly allMs: number | undefined;
+  readonly mainThreadsMs: number | undefined;
   readonly atMs: number;
 }
 
-/** CPU time a second, or undefined where it is not measured. */
-function cpuMsPerSecond([open, close]: readonly CpuReading[]): number | undefined {
-  if (open.cpuMs === undefined || close.cpuMs === undefined) return undefined;
-  return (1000 * (close.cpuMs - open.cpuMs)) / (close.atMs - open.atMs);
+/** CPU time for one request in microseconds, or undefined where it is not measured. */
+function cpuUsPerRequest(
+  [open, close]: readonly CpuReading[],
+  of: 'allMs' | 'mainThreadsMs',
+  requestsPerSecond: number,
+): number | undefined {
+  const [from, to] = [open[of], close[of]];
+  if (from === undefined || to === undefined) return undefined;
+  return (1e6 * (to - from)) / (close.atMs - open.atMs) / requestsPerSecond;
 }
 
 /**
@@ -222,17 +230,18 @@ export async function drive(target: Target, sent: Case, load: LoadOptions): Prom
     }
     const pids = processTree(target.pid);
     const readings: CpuReading[] = [];
-    const onWindow = () => readings.push({ cpuMs: cpuMs(pids), atMs: performance.now() });
+    const onWindow = () =>
+      readings.push({ allMs: cpuMs(pids), mainThreadsMs: mainThreadsCpuMs(pids), atMs: performance.now() });
     const clientBeforeMs = endedChildrenCpuMs();
     const summary = await runWrk(target, folder, { ...load, leadSeconds, onWindow });
     const clientMs = endedChildrenCpuMs();
-    const targetMs = cpuMsPerSecond(readings);
     const requestsPerSecond = summary.replies / load.seconds;
     const replyBytes = summary.bytes / summary.requests;
     // With other seeds numbers have other lengths.
     if (replyBytes < 0.9 * checked.length) throw new Error(`The ${target.name}'s replies have ${replyBytes} bytes`);
     return {
-      cpuUs: targetMs === undefined ? undefined : (1000 * targetMs) / requestsPerSecond,
+      cpuUs: cpuUsPerRequest(readings, 'allMs', requestsPerSecond),
+      mainThreadUs: cpuUsPerRequest(readings, 'mainThreadsMs', requestsPerSecond),
       requestsPerSecond,
       p50Ms: summary.p50Us / 1000,
       p99Ms: summary.p99Us / 1000,

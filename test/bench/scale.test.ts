@@ -9,7 +9,7 @@ const figures = (target: 'service' | 'echo' | 'fastapi', cpuUs: number, requests
   request: '64x1000 soft',
   connections: 32,
   draws: 64,
-  rounds: [{ ...measured, cpuUs, requestsPerSecond }],
+  rounds: [{ ...measured, cpuUs, mainThreadUs: cpuUs, requestsPerSecond }],
 });
 const result: HttpResult = {
   run: {

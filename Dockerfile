@@ -85,13 +85,28 @@ RUN node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-inst
  && if [ -n "$CUDA_SHA256SUMS" ]; then echo "$CUDA_SHA256SUMS" | sha256sum --check --strict; fi
 
 FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS cuda
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="gumbel-sampler" \
+      org.opencontainers.image.description="Draws Gumbel-softmax samples over HTTP, replayable by seed; with CUDA" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.base.name="nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04"
 WORKDIR /app
-ENV NODE_ENV=production DRAIN_DELAY_MS=5000 EXECUTION_PROVIDER=cuda
+# Kernels that CUDA compiles for a GPU newer than its libraries. Mount something writable there (overlays/cuda does), or each start
+# compiles them again.
+ENV NODE_ENV=production DRAIN_DELAY_MS=5000 EXECUTION_PROVIDER=cuda CUDA_CACHE_PATH=/var/cache/cuda
 COPY --from=service /usr/local/bin/node /usr/local/bin/node
 COPY --from=service /app /app
 COPY --from=cuda-packages /app/node_modules node_modules
-USER 1000
+USER 1000:1000
 EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=2s --start-period=30s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "--disable-sigusr1", "dist/src/server.js"]
 
 # What is built when no target is named.

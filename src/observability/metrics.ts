@@ -186,6 +186,8 @@ export class Metrics {
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);
     this.#gauge('gumbel_processes_ready', 'Processes that can draw.', ({ workersAlive }) => (workersAlive > 0 ? 1 : 0));
+    // From 0 on: `rate` and `increase` do not see a series that is born above 0, such as the first 500s of a process.
+    for (const code of Object.keys(catalogue)) this.#errors.inc({ code }, 0);
     for (const reason of shedReasons) this.#shed.inc({ reason }, 0);
     collectDefaultMetrics({ register: this.#registry });
   }

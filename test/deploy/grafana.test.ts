@@ -70,7 +70,7 @@ t.test('every variable that a query uses is defined', async (t) => {
   for (const [, name] of JSON.stringify(dashboard).matchAll(/\$\{?([a-z]+)\b/g)) {
     if (!defined.has(name)) t.fail(`$${name} is not defined`);
   }
-  t.same([...defined], ['datasource', 'job', 'instance']);
+  t.same([...defined], ['datasource', 'namespace', 'job', 'instance']);
 });
 
 t.test('every alert reads metrics that are exported and says what to do', async (t) => {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { Deployment } from 'kubernetes-types/apps/v1.js';
 import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js';
 import type { ConfigMap, Container, PodSpec, Service, ServiceAccount } from 'kubernetes-types/core/v1.js';
-import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js';
+import type { Ingress, NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import t from 'tap';
 import { parse } from 'yaml';
@@ -31,8 +31,9 @@ const base = [
 const folders: Readonly<Record<string, readonly string[]>> = {
   base,
   'overlays/cuda': base.filter((kind) => kind !== 'HorizontalPodAutoscaler'),
-  'overlays/kserve': ['InferenceService', 'NetworkPolicy', 'ServingRuntime'],
+  'overlays/kserve': ['InferenceService', 'NetworkPolicy', 'PodDisruptionBudget', 'ServingRuntime'],
   'overlays/monitoring': [...base, 'PrometheusRule', 'ServiceMonitor'].toSorted(),
+  'overlays/public': [...base, 'Ingress', 'Namespace'].toSorted(),
 };
 
 const renderer = await findRenderer();
@@ -152,7 +153,7 @@ function testConnections(): void {
       for (const [owner, selector] of Object.entries(selectors)) {
         // An empty selector would find every pod of the namespace, other services' too.
         t.ok(Object.keys(selector ?? {}).length > 0, `${folder} ${owner} selects`);
-        t.match(labels, selector ?? {}, `${folder} ${owner} selects these pods`);
+        t.hasStrict(labels, selector ?? {}, `${folder} ${owner} selects these pods`);
       }
       t.same(container.ports, [{ name: 'http', containerPort: Number(options.PORT.default), protocol: 'TCP' }]);
       t.same(
@@ -167,6 +168,62 @@ function testConnections(): void {
       t.equal(only<ServiceAccount>(folder, 'ServiceAccount').automountServiceAccountToken, false);
       t.same(container.envFrom, [{ configMapRef: { name: only<ConfigMap>(folder, 'ConfigMap').metadata?.name } }]);
     }
+  });
+
+  t.test("two instances in one namespace never select each other's pods", async (t) => {
+    const instances = ['base', 'overlays/cuda'] as const;
+    const selectorsOf = (folder: string) => ({
+      Deployment: only<Deployment>(folder, 'Deployment').spec?.selector.matchLabels,
+      Service: only<Service>(folder, 'Service').spec?.selector,
+      PodDisruptionBudget: only<PodDisruptionBudget>(folder, 'PodDisruptionBudget').spec?.selector?.matchLabels,
+      NetworkPolicy: only<NetworkPolicy>(folder, 'NetworkPolicy').spec?.podSelector.matchLabels,
+      ...deploymentOf(folder).pod.topologySpreadConstraints?.map(({ labelSelector }) => labelSelector?.matchLabels),
+    });
+    for (const [own, other] of [instances, instances.toReversed()]) {
+      const { labels } = deploymentOf(other);
+      for (const [owner, selector] of Object.entries(selectorsOf(own))) {
+        const finds = Object.entries(selector ?? {}).every(([name, value]) => labels[name] === value);
+        t.notOk(finds, `${owner} of ${own} and the pods of ${other}`);
+      }
+      const names = (folder: string) =>
+        (rendered.get(folder) ?? []).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+      const shared = names(own).filter((name) => names(other).includes(name));
+      t.same(shared, [], 'no object of one is overwritten by the other');
+    }
+    const monitored = only<ServiceMonitor>('overlays/monitoring', 'ServiceMonitor').spec.selector.matchLabels;
+    t.not(
+      only<Service>('overlays/cuda', 'Service').metadata?.labels?.['app.kubernetes.io/instance'],
+      monitored?.['app.kubernetes.io/instance'],
+    );
+  });
+
+  t.test('nobody reaches the port without a label, and nothing leaves the pods', async (t) => {
+    for (const folder of [...withDeployment, 'overlays/kserve']) {
+      const spec = only<NetworkPolicy>(folder, 'NetworkPolicy').spec;
+      t.same(spec?.policyTypes, ['Ingress', 'Egress']);
+      // The API server drops an empty list, and `kubectl diff` would find it for ever.
+      t.notOk(Object.hasOwn(spec ?? {}, 'egress'), folder);
+      t.same(
+        spec?.ingress?.flatMap(({ from }) => from),
+        [
+          { podSelector: { matchExpressions: [{ key: 'gumbel-sampler/client', operator: 'In', values: ['true'] }] } },
+          { namespaceSelector: { matchLabels: { 'gumbel-sampler/client': 'true' } } },
+        ],
+      );
+    }
+  });
+
+  t.test('the keys are where the service looks for them, and its user may read them', async (t) => {
+    const { pod, container } = deploymentOf('overlays/public');
+    const file = container.env?.find(({ name }) => name === 'API_KEYS_FILE')?.value;
+    const mount = container.volumeMounts?.find(({ mountPath }) => file === `${mountPath}/api-keys`);
+    const volume = pod.volumes?.find(({ name }) => name === mount?.name);
+    t.equal(volume?.secret?.secretName, 'gumbel-sampler-api-keys');
+    t.equal(volume?.secret?.defaultMode, 0o440);
+    t.equal(pod.securityContext?.fsGroup, pod.securityContext?.runAsUser);
+    const { spec } = only<Ingress>('overlays/public', 'Ingress');
+    for (const { path } of spec?.rules?.[0]?.http?.paths ?? []) t.not(path, '/', 'probes and metrics stay inside');
+    t.same(spec?.tls?.[0]?.hosts, [spec?.rules?.[0]?.host]);
   });
 
   t.test('who scales the Deployment is said once', async (t) => {
@@ -197,7 +254,8 @@ function testPods(): void {
       };
       t.match(container.securityContext, expected, folder);
       t.equal(pod.automountServiceAccountToken, false);
-      t.notOk(pod.volumes ?? pod.hostNetwork ?? pod.hostPID ?? pod.hostIPC, `${folder} shares nothing with its node`);
+      for (const volume of pod.volumes ?? []) t.ok(volume.emptyDir ?? volume.secret, `${folder} ${volume.name}`);
+      t.notOk(pod.hostNetwork ?? pod.hostPID ?? pod.hostIPC, `${folder} shares nothing with its node`);
     }
   });
 
@@ -273,7 +331,7 @@ function testExtensions(): void {
   t.test('Prometheus scrapes what the Service serves, and alerts as deploy/grafana does', async (t) => {
     const { spec } = only<ServiceMonitor>('overlays/monitoring', 'ServiceMonitor');
     const service = only<Service>('overlays/monitoring', 'Service');
-    t.match(service.metadata?.labels, spec.selector.matchLabels ?? {});
+    t.hasStrict(service.metadata?.labels, spec.selector.matchLabels ?? {});
     t.same(
       spec.endpoints.map(({ port }) => port),
       service.spec?.ports?.map(({ name }) => name),
@@ -285,8 +343,11 @@ function testExtensions(): void {
     const [shared, ofReplicas] = groups;
     t.strictSame([shared], parse(read('deploy/grafana/alerts.yaml')).groups);
     t.equal(groups.length, 2);
+    // They find instances with a name suffix, too.
     for (const { expr } of ofReplicas?.rules ?? []) {
-      for (const [selector] of expr.matchAll(/\{[^}]*\}/g)) t.equal(selector, `{job="${service.metadata?.name}"}`);
+      const names = [...expr.matchAll(/=~"([^"]*)"/g)].map(([, pattern]) => new RegExp(`^${pattern}$`));
+      t.equal(names.length, 1, expr);
+      for (const name of names) t.match(`${service.metadata?.name}-eu`, name);
     }
   });
 }

@@ -26,6 +26,17 @@ t.test('a far exponential is a power of two times a near one, and 0 below -708',
   t.equal(expOf(-0), 1);
 });
 
+t.test('an exponential above 1 is within 1 ulp up to e^20, and within 2 of V8 up to e^700', async (t) => {
+  let worst = 0;
+  for (let step = 0; step <= 5000; step++) {
+    const x = 20 * (step / 5000) ** 3 * (1 - (step % 7) * 2 ** -30);
+    const value = expOf(x);
+    worst = Math.max(worst, Math.abs(float(fixed(value) - exp(fixed(x)))) / ulp(value));
+  }
+  t.ok(worst < 1, `worst ${worst.toFixed(3)} ulp`);
+  for (let x = 20; x <= 700; x += 0.37) t.ok(Math.abs(expOf(x) / Math.exp(x) - 1) <= 4 * 2 ** -53, `${x}`);
+});
+
 t.test('the logarithm is within 1 ulp of 192-bit arithmetic', async (t) => {
   let worst = 0;
   for (let step = 1; step <= 20_000; step++) {

@@ -38,7 +38,7 @@ export function constant(at: usize): v128 {
   return v128.load64_splat(at);
 }
 
-/** e^x of x <= 0: 0 below -708, where it is at most 2^-1021, and for -Infinity. */
+/** e^x of x <= 700: 0 below -708, where it is at most 2^-1021, and for -Infinity. */
 @inline
 export function exp(x: v128): v128 {
   const within = f64x2.ge(x, constant(LEAST));
@@ -80,7 +80,7 @@ export function logOf(x: f64): f64 {
   return f64x2.extract_lane(log(f64x2.splat(x)), 0);
 }
 
-/** e^x of one number, at most 0. */
+/** e^x of one number, at most 700. */
 export function expOf(x: f64): f64 {
   return f64x2.extract_lane(exp(f64x2.splat(x)), 0);
 }

@@ -139,15 +139,15 @@ export async function pointsIn(
     issues.report('validation', tensor.path, `${placeOf(index, columns)} is not finite in float32${legal}`);
   };
   let isLegal = true;
-  let isFinite = true;
+  let areFinite = true;
   const waiting = inSlices(data.length, turnElements, (from, to) => {
     if (!scanFloats(data, from, to).notFinite) return false;
-    isFinite = false;
+    areFinite = false;
     isLegal = areBelowInfinity(data, from, to, least, refuse);
     return !isLegal;
   });
   if (waiting) await waiting;
-  return isLegal ? { data, nullCount: isFinite ? 0 : data.length, infiniteCount: 0 } : undefined;
+  return isLegal ? { data, nullCount: areFinite ? 0 : data.length, infiniteCount: 0 } : undefined;
 }
 
 /** Indices as float32, which holds those of all categories. What is no such integer is -1, or a fraction. */

@@ -1,5 +1,5 @@
 // Exponential and logarithm of two float64 lanes: the algorithms and constants of fdlibm (Sun Microsystems 1993,
-// e_exp.c and e_log.c), without their branches. Each error is below 1 ulp; test/sampler/row-kernel/exp-log.test.ts
+// e_exp.c and e_log.c), without their branches. Each error is below 1 ulp, that of log1p below 2; test/sampler/row-kernel/exp-log.test.ts
 // compares them with 192-bit arithmetic. Only + - * / and integer operations, each rounded as IEEE 754 prescribes, so
 // that the bits are the same on every machine and in every version of Node.js.
 //
@@ -73,6 +73,20 @@ export function log(x: v128): v128 {
   const low = f64x2.add(rest, f64x2.mul(n, constant(LN2_LOW)));
   const result = f64x2.sub(f64x2.mul(n, constant(LN2_HIGH)), f64x2.sub(f64x2.sub(half, low), f));
   return v128.bitselect(constant(MINUS_INFINITY), result, f64x2.eq(x, f64x2.splat(0)));
+}
+
+/**
+ * log(1 + x) of x >= 0: log u of u = 1 + x rounded, and what the rounding left out, relative to u. Within 2 ulp.
+ */
+@inline
+export function log1p(x: v128): v128 {
+  const u = f64x2.add(constant(ONE), x);
+  return f64x2.add(log(u), f64x2.div(f64x2.sub(x, f64x2.sub(u, constant(ONE))), u));
+}
+
+/** log(1 + x) of one number. */
+export function log1pOf(x: f64): f64 {
+  return f64x2.extract_lane(log1p(f64x2.splat(x)), 0);
 }
 
 /** log x of one number. */

@@ -4,7 +4,7 @@
 
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
-import { expOf, logOf } from './exp-log';
+import { expOf, log1pOf, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
 import { logDensity, logFactorial, logOfPoints, logSamples, roundedLogSamples } from './log-density';
 import { logProbability, NORMALIZER_BYTES, normalize } from './log-softmax';
@@ -197,4 +197,4 @@ export function logDensityOf(logits: usize, logY: usize, categories: u32, temper
 }
 
 /** For tests. */
-export { expOf, logOf };
+export { expOf, log1pOf, logOf };

@@ -22,8 +22,8 @@ const LOWER_E = 0x65;
 const UPPER_E = 0x45;
 
 /**
- * Writes 0.5 over each number of an array that is no integer, as JSON.parse would read it. An integer above 2^24 may have
- * been rounded to another one above it, which is no index of a category either.
+ * Writes 0.5 over each number of an array that is no integer, as JSON.parse would read it. An integer above 2^24 may
+ * have been rounded to another one above it, which is no index of a category either.
  *
  * @returns a promise if the text is long
  */

@@ -1,4 +1,4 @@
-/** POST /log-prob, the log-density of relaxed samples or the log-probability of indices: body -> job -> sampler -> body. */
+/** POST /log-prob, the density of relaxed samples or the probability of indices: body -> job -> sampler -> body. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { type Member, printBody } from '../json/print-body.js';

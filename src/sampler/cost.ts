@@ -69,16 +69,16 @@ export const weights: Weights = {
   logProb: [7.92, 2.44],
   topK: [0, 0.0347],
   topKKept: [1.17, 0.154],
-  normalizer: [2, 0.45],
-  topScores: [1, 1.5],
-  order: [5, 0.7],
-  orderKept: [0, 10],
+  normalizer: [10, 1.54],
+  topScores: [1.5, 0.35],
+  order: [8, 0.9],
+  orderKept: [0, 7.4],
   vjp: [6.57, 1.4],
   reinmax: [7.38, 1.94],
   densityOfSamples: [22.7, 3.55],
   densityOfLogSamples: [19.5, 2.45],
-  logProbOfIndices: [3, 0.7],
-  logProbOfTopIndices: [5, 0.9],
+  logProbOfIndices: [10, 1.54],
+  logProbOfTopIndices: [20, 1.55],
 };
 
 /** Units of one draw of a job (one sample of one row). A whole number, so that sums are exact. */

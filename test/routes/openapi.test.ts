@@ -119,6 +119,8 @@ t.test('every route but the pages is described, and nothing else', async (t) => 
     '/v2/health/ready',
     '/v2/models/gumbel_softmax/infer',
     '/v2/models/gumbel_softmax/versions/{version}/infer',
+    '/v2/models/gumbel_softmax_log_prob/infer',
+    '/v2/models/gumbel_softmax_log_prob/versions/{version}/infer',
     '/v2/models/gumbel_softmax_vjp/infer',
     '/v2/models/gumbel_softmax_vjp/versions/{version}/infer',
     '/v2/models/{model}',

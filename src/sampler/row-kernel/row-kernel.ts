@@ -16,7 +16,7 @@ const entryBytes = 8;
 export const normalizerBytes = 16;
 
 /** What to compute of the top k beside their indices. */
-export interface TopOutputs {
+interface TopOutputs {
   readonly scores: boolean;
   readonly threshold: boolean;
   readonly logProb: boolean;

@@ -1,6 +1,6 @@
 /**
- * Computes a batch by its kind: forward, backward, density or given indices. A worker thread has one drawer, with one noise kernel and
- * one set of graphs.
+ * Computes a batch by its kind: forward, backward, density or given indices. A worker thread has one drawer, with one
+ * noise kernel and one set of graphs.
  */
 import { type Batch, type BatchResult, timingColumns } from '../job.js';
 import { createNoiseKernel } from '../noise/noise.js';

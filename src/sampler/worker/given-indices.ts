@@ -1,4 +1,4 @@
-/** The log-probability of given indices: of one category, or of several drawn in order. Uses neither noise nor graph. */
+/** The log-probability of given indices: one category, or several drawn in order. Uses neither noise nor graph. */
 import type { Batch, BatchResult } from '../job.js';
 import { inBlocks } from '../row-kernel/blocks.js';
 import { LogProbKernel } from '../row-kernel/log-prob-kernel.js';

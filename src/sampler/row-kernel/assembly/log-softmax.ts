@@ -1,6 +1,6 @@
-// The log-probability of a category, phi_i = log softmax(l)_i, in float64 from float32 logits. Two numbers of a row, its
-// normaliser, are enough for all its categories. They depend on the row alone: the sum is taken in one fixed order, even
-// and odd categories apart.
+// The log-probability of a category, phi_i = log softmax(l)_i, in float64 from float32 logits. Two numbers of a row,
+// its normaliser, are enough for all its categories. They depend on the row alone: the sum is taken in one fixed order,
+// even and odd categories apart.
 
 import { exp, log1pOf } from './exp-log';
 import { pair } from './log-density';

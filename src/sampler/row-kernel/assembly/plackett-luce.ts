@@ -22,8 +22,8 @@ const REACH: f64 = 300;
  * R >= 1; it changes only where a pick is more than REACH above it. Below it by more, a pick adds nothing to R, and its
  * term is l - reference - log R, both parts at most 0.
  *
- * Accuracy, against the exact value, with u = 2^-53: |error| <= u (2 D + 16) |log p|, with D <= 708 the largest distance
- * of two logits whose exponentials are added or divided. Derivation: an exponential errs by u D from the rounding of its
+ * Accuracy, against the exact value, with u = 2^-53: |error| <= u (2 D + 16) |log p|, with D <= 708 the largest
+ * distance of two logits whose exponentials are added or divided. Derivation: an exponential errs by u D from the rounding of its
  * argument and by 2 u; R is a mean of those, whatever k is; the quotient adds two such errors and 1 u, log1p, whose
  * relative condition is at most 1, 3 u; all terms have one sign, and their sum is compensated. Limit: a term above -K
  * 2^-1021 may be 0.
@@ -47,8 +47,8 @@ function logitOf(logits: usize, at: usize): f64 {
   return <f64>load<f32>(logits + <usize>load<u32>(at) * 4);
 }
 
-// The state of one call of orderLogProb: R relative to exp(reference), and the sum of the terms, with what the additions
-// to them lost.
+// The state of one call of orderLogProb: R relative to exp(reference), and the sum of the terms, with what the
+// additions to them lost.
 let reference: f64 = 0;
 let remaining: f64 = 0;
 let remainingLost: f64 = 0;

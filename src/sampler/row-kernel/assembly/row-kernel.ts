@@ -16,8 +16,8 @@ export { logFactorial };
 /**
  * Writes k categories of each draw to the words at `to`, where there is room for one word more. And unless its address
  * is 0, what follows as float64: to `scoresTo` their perturbed log-probabilities, to `thresholdTo` that of the category
- * that comes next, -Infinity if none is left, to `logProbTo` the log-probability of the order. z is scratch for one row,
- * `normalizers` for all rows, `entries` for 16 bytes a category, at least 192. False where a row has fewer than k.
+ * that comes next, -Infinity if none is left, to `logProbTo` the log-probability of the order. z is scratch for one
+ * row, `normalizers` for all rows, `entries` for 16 bytes a category, at least 192. False where a row has fewer than k.
  */
 export function topOutputs(
   to: usize, scoresTo: usize, thresholdTo: usize, logProbTo: usize, logits: usize, noise: usize,

@@ -1,7 +1,7 @@
 // Exponential and logarithm of two float64 lanes: the algorithms and constants of fdlibm (Sun Microsystems 1993,
 // e_exp.c and e_log.c), without their branches. Each error is below 1 ulp, that of log1p below 2;
-// test/sampler/row-kernel/exp-log.test.ts compares them with 192-bit arithmetic. Only + - * / and integer operations, each rounded as IEEE 754 prescribes, so
-// that the bits are the same on every machine and in every version of Node.js.
+// test/sampler/row-kernel/exp-log.test.ts compares them with 192-bit arithmetic. Only + - * / and integer operations,
+// each rounded as IEEE 754 prescribes, so that the bits are the same on every machine and in every version of Node.js.
 //
 // Workaround: the constants are loads from memory, one instruction each, because V8 of Node.js 24 builds a vector
 // constant in the code at each use: https://crbug.com/v8/10980, https://github.com/WebAssembly/simd/issues/369

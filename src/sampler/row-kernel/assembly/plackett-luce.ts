@@ -23,10 +23,10 @@ const REACH: f64 = 300;
  * term is l - reference - log R, both parts at most 0.
  *
  * Accuracy, against the exact value, with u = 2^-53: |error| <= u (2 D + 16) |log p|, with D <= 708 the largest
- * distance of two logits whose exponentials are added or divided. Derivation: an exponential errs by u D from the rounding of its
- * argument and by 2 u; R is a mean of those, whatever k is; the quotient adds two such errors and 1 u, log1p, whose
- * relative condition is at most 1, 3 u; all terms have one sign, and their sum is compensated. Limit: a term above -K
- * 2^-1021 may be 0.
+ * distance of two logits whose exponentials are added or divided. Derivation: an exponential errs by u D from the
+ * rounding of its argument and by 2 u; R is a mean of those, whatever k is; the quotient adds two such errors and 1 u,
+ * log1p, whose relative condition is at most 1, 4 u; all terms have one sign, and their sum is compensated. Limit: a
+ * term above -K 2^-1021 may be 0.
  */
 export function orderLogProb(order: usize, k: u32, logits: usize, categories: u32, left: usize): f64 {
   memory.copy(left, logits, <usize>categories * 4);

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
 import { nanosecondsPerUnit, type Weights, weightedDraw, weights } from '../src/sampler/cost.js';
-import type { Batch, Job, Part, SampleJob } from '../src/sampler/job.js';
+import type { Batch, IndicesJob, Job, Part, SampleJob } from '../src/sampler/job.js';
 import type { OutputName } from '../src/sampler/outputs.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { type Drawer, openDrawer } from '../src/sampler/worker/drawer.js';
@@ -55,10 +55,27 @@ const variants: readonly Variant[] = [
   { name: 'top_k 1', fields: () => ({ topK: 1, outputs: outputs('topIndices') }) },
   { name: 'top_k K/16', fields: (K) => ({ topK: Math.ceil(K / 16), outputs: outputs('topIndices') }) },
   { name: 'top_k K', fields: (K) => ({ topK: K, outputs: outputs('topIndices') }) },
+  { name: 'index_log_prob', fields: () => ({ outputs: outputs('indices', 'indexLogProb') }) },
+  {
+    name: 'top_scores K/16',
+    fields: (K) => ({ topK: Math.ceil(K / 16), outputs: outputs('topIndices', 'topScores', 'topThreshold') }),
+  },
+  { name: 'top_scores K', fields: (K) => ({ topK: K, outputs: outputs('topIndices', 'topScores', 'topThreshold') }) },
+  { name: 'top_log_prob 1', fields: () => ({ topK: 1, outputs: outputs('topIndices', 'topLogProb') }) },
+  {
+    name: 'top_log_prob K/2',
+    fields: (K) => ({ topK: Math.ceil(K / 2), outputs: outputs('topIndices', 'topLogProb') }),
+  },
   { name: 'vjp', fields: () => ({ kind: 'vjp', outputs: outputs('gradLogits', 'gradTemperature') }) },
   { name: 'reinmax', fields: () => ({ kind: 'reinmax', outputs: outputs('gradLogits') }) },
   { name: 'density of samples', fields: () => ({ kind: 'densityOfSamples', outputs: outputs('logProb') }) },
   { name: 'density of log_samples', fields: () => ({ kind: 'densityOfLogSamples', outputs: outputs('logProb') }) },
+  { name: 'given indices', fields: () => ({ kind: 'logProbOfIndices', topK: 1, outputs: outputs('logProb') }) },
+  { name: 'given order 1', fields: () => ({ kind: 'logProbOfTopIndices', topK: 1, outputs: outputs('logProb') }) },
+  {
+    name: 'given order K/2',
+    fields: (K) => ({ kind: 'logProbOfTopIndices', topK: Math.ceil(K / 2), outputs: outputs('logProb') }),
+  },
 ];
 
 /** Logits whose order, and not only the noise, decides: what sorting is slowest at is not known in advance. */
@@ -79,6 +96,12 @@ function logitsOf(rows: number, categories: number, order: Order): Float32Array 
   return Float32Array.from({ length: rows * categories }, (_, index) => sign * 100 * (index % categories));
 }
 
+/** Different categories for each draw, in no order that the memory would like. */
+function ordersOf(draws: number, categories: number, topK: number): Float32Array {
+  const stride = 7919 % categories === 0 ? 1 : 7919;
+  return Float32Array.from({ length: draws * topK }, (_, index) => ((index % topK) * stride) % categories);
+}
+
 function makeJob(rows: number, categories: number, samples: number, fields: Partial<Job>, order: Order): Job {
   const streams = new Uint32Array(rows * 3);
   for (let row = 0; row < rows; row++) streams.set([42, 0, row], row * 3);
@@ -93,10 +116,14 @@ function makeJob(rows: number, categories: number, samples: number, fields: Part
   const noise = { streams, firstSample: 0, gumbel: true };
   const { kind = 'draw' } = fields;
   if (kind === 'draw') return { ...size, ...noise, hard: false, topK: 0, ...(fields as Partial<SampleJob>), kind };
+  const { outputs = size.outputs } = fields;
+  if (kind === 'logProbOfIndices' || kind === 'logProbOfTopIndices') {
+    const { topK = 1 } = fields as Partial<IndicesJob>;
+    return { ...size, kind, topK, points: ordersOf(samples * rows, categories, topK), outputs };
+  }
   const logarithm = -Math.log(categories);
   const point = kind === 'densityOfLogSamples' ? logarithm : Math.exp(logarithm);
   const points = new Float32Array(samples * rows * categories).fill(point);
-  const { outputs = size.outputs } = fields;
   if (kind === 'vjp' || kind === 'reinmax') return { ...size, ...noise, kind, points, outputs };
   return { ...size, kind, points, outputs };
 }

@@ -75,7 +75,7 @@ function addRow(kernel: RowKernel, logits: Float32Array, noise: Float32Array, te
   kernel.noise.set(noise);
   kernel.temperature[0] = temperature;
   const k = Math.min(200, logits.filter((logit) => logit > Number.NEGATIVE_INFINITY).length);
-  kernel.drawTopIndices(1, categories, 1, k);
+  kernel.drawTop(1, categories, 1, k);
   add('top_indices', kernel.topIndices.slice(0, k));
   kernel.drawLogs(1, categories, 1, true);
   add('log_samples', kernel.logSamples.slice(0, categories));

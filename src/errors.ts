@@ -61,7 +61,7 @@ export const catalogue = {
     status: 404,
     title: 'There is no such model',
     meaning: 'The path names a model or a version that this service does not have.',
-    remedy: 'Use gumbel_softmax or gumbel_softmax_vjp, with version 1 or none.',
+    remedy: 'Use gumbel_softmax, gumbel_softmax_vjp or gumbel_softmax_log_prob, with version 1 or none.',
   },
   'method-not-allowed': {
     status: 405,

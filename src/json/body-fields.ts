@@ -3,8 +3,11 @@ import { FieldNames } from './field-names.js';
 
 /** A field whose value may be a long array. */
 export type ArrayField =
-  /** Numbers and nulls, nested at most `axesMax` deep (1 to 3). `axes` names the axes in an error message. */
-  | { readonly holds: 'numbers'; readonly axesMax: number; readonly axes?: string }
+  /**
+   * Numbers and nulls, nested at most `axesMax` deep (1 to 3). `axes` names the axes in an error message. With
+   * `isWhole` they should be integers, so the array keeps its text (whole-numbers.ts).
+   */
+  | { readonly holds: 'numbers'; readonly axesMax: number; readonly axes?: string; readonly isWhole?: boolean }
   /** The same, or true and false: the elements of a tensor. */
   | { readonly holds: 'elements'; readonly axesMax: number; readonly axes?: string }
   /** Integers and strings of digits, at most `countMax` of them. */

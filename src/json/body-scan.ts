@@ -312,12 +312,20 @@ export class BodyScan {
     this.#reader = undefined;
     this.spans.push({ start: this.#readerStart, end, replacement: arrayPlaceholder });
     const value = reader.value();
-    const text = this.#item === undefined ? undefined : this.#body.subarray(this.#readerStart, end);
-    const withText = text && value instanceof NumberMatrix ? new NumberMatrix({ ...value, text }) : value;
-    this.#owner.set(this.#readerName, withText);
+    this.#owner.set(this.#readerName, this.#withText(value, end));
     this.#position = end;
     this.#omittedBytes += end - this.#readerStart;
     this.#skipComma();
+  }
+
+  /** The array with its text, if that is needed: in a list's object, and of fields that should be integers. */
+  #withText(value: LongArray, end: number): LongArray {
+    if (!(value instanceof NumberMatrix)) return value;
+    if (this.#item === undefined) {
+      const field = this.#fields.arrayOf(this.#readerName, false);
+      if (field?.holds !== 'numbers' || !field.isWhole) return value;
+    }
+    return new NumberMatrix({ ...value, text: this.#body.subarray(this.#readerStart, end) });
   }
 
   /**

@@ -23,7 +23,10 @@ export class NumberMatrix {
    * index 0.
    */
   readonly raggedRow: number;
-  /** The source text of an array in a list's object: integers may have more digits than float32 keeps. */
+  /**
+   * The source text of an array in a list's object, or of integers: these may have more digits than float32 keeps. It
+   * is a view of the body, so it is read before the buffer of the body is used again.
+   */
   readonly text: Buffer | undefined;
 
   constructor(fields: {

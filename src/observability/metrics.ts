@@ -256,7 +256,7 @@ export class Metrics {
     this.#batchRows.observe(rows);
     this.#batchElements.observe(elements);
     this.#elements.inc({ kind }, elements);
-    if (kind !== 'densityOfSamples' && kind !== 'densityOfLogSamples') this.#noiseSeconds.observe(noiseMs / 1000);
+    if (kind === 'draw' || kind === 'vjp' || kind === 'reinmax') this.#noiseSeconds.observe(noiseMs / 1000);
     if (graphMs > 0) this.#graphSeconds.observe(graphMs / 1000);
   }
 }

@@ -1,9 +1,11 @@
 /** Reads the draw from an inference request: the same `Draw` as POST /sample and POST /sample/vjp read. */
 import type { Memory } from '../json/array-reader.js';
+import type { Width } from '../sampler/outputs.js';
 import { type Draw, drawAxes, toDraw } from '../schemas/draw.js';
 import { IssueList } from '../schemas/issue-list.js';
 import type { Logits } from '../schemas/logits.js';
 import { findMasks, type Masks } from '../schemas/masks.js';
+import { topOutputNames } from '../schemas/outputs.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
 import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import { checkTopK } from '../schemas/top-k.js';
@@ -48,14 +50,12 @@ export async function readSampleInference(
   const defaults = ['samples', 'indices', ...(topK > 0 ? ['top_indices'] : [])];
   const outputs = requestedOutputs(request, 'gumbel_softmax', defaults);
   const issues = new IssueList();
-  const topIndicesOutput = outputs.findIndex(({ name }) => name === 'top_indices');
-  if (topIndicesOutput >= 0 && topK === 0) {
-    issues.report(
-      'validation',
-      ['outputs', topIndicesOutput, 'name'],
-      'needs the parameter top_k: how many categories to draw',
-    );
-  } else if (topIndicesOutput < 0 && topK > 0) {
+  const isTop = ({ name }: RequestedOutput) => topOutputNames.some((top) => top === name);
+  for (const [index, output] of outputs.entries()) {
+    if (topK > 0 || !isTop(output)) continue;
+    issues.report('validation', ['outputs', index, 'name'], 'needs the parameter top_k: how many categories to draw');
+  }
+  if (topK > 0 && !outputs.some(isTop)) {
     issues.report(
       'validation',
       ['parameters', 'top_k'],
@@ -65,7 +65,7 @@ export async function readSampleInference(
   const inputs = inputsOf(request, binary, 'gumbel_softmax', issues);
   const { draw, hardRows } = await readDraw(request, inputs, limits, memory, issues, randomSeed);
   checkTopK(draw.logits, topK, issues.of(parameterOf));
-  checkReturned(draw, topK, outputs, limits, issues);
+  checkReturned(drawsOf(draw), { one: 1, categories: draw.logits.categories, topK }, outputs, limits, issues);
   issues.throwIfAny();
   return { draw, hardRows, topK, outputs };
 }
@@ -101,13 +101,17 @@ export async function readVjpInference(
   }
   const shape = [...drawAxes(draw), draw.logits.categories];
   const cotangent = await finiteIn(inputs.get('cotangent') as InputTensor, shape, issues);
-  checkReturned(draw, 0, outputs, limits, issues);
+  checkReturned(drawsOf(draw), { one: 1, categories: draw.logits.categories, topK: 0 }, outputs, limits, issues);
   issues.throwIfAny();
   return { draw, cotangent: cotangent as Float32Array, estimator, outputs };
 }
 
+function drawsOf({ logits, numSamples = 1 }: Draw): number {
+  return numSamples * logits.rows;
+}
+
 /** The inputs by name. Checks that temperature, hard and seed have one element, or one for each row of logits. */
-function inputsOf(
+export function inputsOf(
   request: InferRequest,
   binary: Buffer,
   model: ModelName,
@@ -116,8 +120,10 @@ function inputsOf(
   issues.throwIfAny();
   const inputs = placeInputs(request.inputs, binary, model, issues);
   const rows = inputs.get('logits')?.shape[0];
-  for (const { path, shape } of inputs.values()) {
-    if (shape.length !== 1 || shape[0] === 1 || shape[0] === rows) continue;
+  for (const name of ['temperature', 'hard', 'seed']) {
+    const input = inputs.get(name);
+    if (!input || input.shape[0] === 1 || input.shape[0] === rows) continue;
+    const { path } = input;
     issues.report('validation', [...path, 'shape'], `must be [1], or [${rows}] for one entry per row of logits`);
   }
   issues.throwIfAny();
@@ -157,7 +163,7 @@ async function readDraw(
 }
 
 /** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category if the request refuses masks */
-async function refuseMasks(masks: Masks, logits: Logits, { path, bytes }: InputTensor): Promise<void> {
+export async function refuseMasks(masks: Masks, logits: Logits, { path, bytes }: InputTensor): Promise<void> {
   if (masks === 'allow') return;
   const issues = new IssueList();
   const mask = bytes ? '-infinity' : 'null, which JSON.stringify writes for NaN and Infinity,';
@@ -168,11 +174,11 @@ async function refuseMasks(masks: Masks, logits: Logits, { path, bytes }: InputT
   issues.throwIfAny();
 }
 
-function parameterOf(field: string): readonly string[] {
+export function parameterOf(field: string): readonly string[] {
   return ['parameters', field];
 }
 
-async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList) {
+export async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList) {
   if (tensor) return temperatureIn(tensor, issues);
   return toTemperature([parameters.temperature ?? 1], false, issues.at(['parameters', 'temperature']));
 }
@@ -205,15 +211,13 @@ async function seedOf(
 }
 
 /** Limits the numbers in a reply. JSON and binary outputs have separate limits, since JSON numbers take more bytes. */
-function checkReturned(
-  draw: Draw,
-  topK: number,
+export function checkReturned(
+  draws: number,
+  widths: Readonly<Record<Width, number>>,
   outputs: readonly RequestedOutput[],
   { elementsReturnedMax, binaryElementsReturnedMax }: InferLimits,
   issues: IssueList,
 ): void {
-  const draws = (draw.numSamples ?? 1) * draw.logits.rows;
-  const widths = { one: 1, categories: draw.logits.categories, topK };
   const elements = { json: 0, binary: 0 };
   for (const { spec, binary } of outputs) elements[binary ? 'binary' : 'json'] += draws * widths[spec.width];
   if (elements.json > elementsReturnedMax) {

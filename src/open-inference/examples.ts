@@ -53,6 +53,30 @@ const vjpExamples = {
   },
 } as const;
 
+const logProbExamples = {
+  samples: {
+    summary: 'Log-density of relaxed samples',
+    description: 'Two samples of one row: an axis of samples stands in front.',
+    value: {
+      parameters: { temperature: 0.5 },
+      inputs: [
+        { name: 'logits', shape: [1, 3], datatype: 'FP32', data: [1, 0.5, -1] },
+        { name: 'samples', shape: [2, 1, 3], datatype: 'FP32', data: [0.25, 0.5, 0.25, 0.5, 0.25, 0.25] },
+      ],
+    },
+  },
+  indices: {
+    summary: 'Log-probability of indices',
+    description: 'log softmax(logits) at one category of each row; null where it is masked.',
+    value: {
+      inputs: [
+        { name: 'logits', shape: [2, 3], datatype: 'FP32', data: [1, 0.5, -1, 0, null, 0] },
+        { name: 'indices', shape: [2], datatype: 'INT64', data: [2, 1] },
+      ],
+    },
+  },
+} as const;
+
 const sampleReplies = {
   sample: {
     summary: 'Draw',
@@ -101,6 +125,29 @@ const vjpReplies = {
   },
 } as const;
 
+const logProbReplies = {
+  samples: {
+    summary: 'Log-density of relaxed samples',
+    value: {
+      model_name: 'gumbel_softmax_log_prob',
+      model_version: '1',
+      parameters: { noise_version: 'philox4x32-10/1', provider: 'cpu' },
+      outputs: [
+        { name: 'log_prob', datatype: 'FP64', shape: [2, 1], data: [-1.4161414388462519, -1.1865493857557672] },
+      ],
+    },
+  },
+  indices: {
+    summary: 'Log-probability of indices',
+    value: {
+      model_name: 'gumbel_softmax_log_prob',
+      model_version: '1',
+      parameters: { noise_version: 'philox4x32-10/1', provider: 'cpu' },
+      outputs: [{ name: 'log_prob', datatype: 'FP64', shape: [2], data: [-2.554956919641991, null] }],
+    },
+  },
+} as const;
+
 interface ModelExamples {
   readonly requests: Readonly<Record<string, object>>;
   /** The reply to the request of the same name. */
@@ -110,4 +157,5 @@ interface ModelExamples {
 export const inferExamples: Readonly<Record<ModelName, ModelExamples>> = {
   gumbel_softmax: { requests: sampleExamples, replies: sampleReplies },
   gumbel_softmax_vjp: { requests: vjpExamples, replies: vjpReplies },
+  gumbel_softmax_log_prob: { requests: logProbExamples, replies: logProbReplies },
 };

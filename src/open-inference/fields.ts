@@ -6,10 +6,12 @@ import { FlagList } from '../json/flag-reader.js';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { decimalOf } from '../json/seed-list.js';
 import { readSeeds } from '../json/seed-reader.js';
+import { keepFractions } from '../json/whole-numbers.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
 import { scanFloats } from '../schemas/float-scan/float-scan.js';
 import { type IssueSink, isEnough } from '../schemas/issue.js';
 import type { IssueList } from '../schemas/issue-list.js';
+import { areIndices, type PointKind, type Points } from '../schemas/log-prob-points.js';
 import {
   isLegalShape,
   type Logits,
@@ -22,7 +24,7 @@ import {
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
 import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import type { InputTensor } from './input-tensors.js';
-import { isFloat } from './tensors/datatypes.js';
+import { type Datatype, datatypeBytes, isFloat } from './tensors/datatypes.js';
 import { floatsOf } from './tensors/floats.js';
 
 /** Elements checked in one turn of the event loop. */
@@ -113,6 +115,73 @@ export async function finiteIn(
   }
   return data;
 }
+
+/**
+ * The numbers of points, of a shape that has been checked: finite, or as logarithms -Infinity too. Their other checks
+ * are those of POST /log-prob.
+ */
+export async function pointsIn(
+  tensor: InputTensor,
+  kind: PointKind,
+  issues: IssueList,
+): Promise<Points['numbers'] | undefined> {
+  if (areIndices(kind)) {
+    const data = await integersIn(tensor, issues);
+    return data && { data, nullCount: 0, infiniteCount: 0 };
+  }
+  const data = await floatsIn(tensor, issues);
+  if (data === undefined) return undefined;
+  if (tensor.bytes === undefined) return { ...(tensor.data as NumberMatrix), data };
+  const least = kind === 'log_samples' ? -Infinity : -floatMax;
+  const columns = tensor.shape.at(-1) as number;
+  const refuse = (index: number) => {
+    const legal = kind === 'log_samples' ? '; only -infinity is legal, at a masked category' : '';
+    issues.report('validation', tensor.path, `${placeOf(index, columns)} is not finite in float32${legal}`);
+  };
+  let isLegal = true;
+  let areFinite = true;
+  const waiting = inSlices(data.length, turnElements, (from, to) => {
+    if (!scanFloats(data, from, to).notFinite) return false;
+    areFinite = false;
+    isLegal = areBelowInfinity(data, from, to, least, refuse);
+    return !isLegal;
+  });
+  if (waiting) await waiting;
+  return isLegal ? { data, nullCount: areFinite ? 0 : data.length, infiniteCount: 0 } : undefined;
+}
+
+/** Indices as float32, which holds those of all categories. What is no such integer is -1, or a fraction. */
+async function integersIn({ bytes, data, datatype, path }: InputTensor, issues: IssueList) {
+  if (bytes !== undefined) return indicesOf(bytes, datatype);
+  if (data instanceof NumberMatrix) {
+    const waiting = keepFractions(data);
+    if (waiting) await waiting;
+    return data.data;
+  }
+  issues.report('validation', [...path, 'data'], 'must be an array of integers, flat or nested as the shape');
+  return undefined;
+}
+
+/** Indices of categories from little-endian integers of 32 or 64 bits; -1 for those that no category can have. */
+async function indicesOf(bytes: Buffer, datatype: Datatype): Promise<Float32Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = datatypeBytes[datatype];
+  const indices = new Float32Array(bytes.byteLength / size);
+  const convert = (from: number, to: number) => {
+    for (let index = from; index < to; index++) {
+      const high = size === 8 ? view.getUint32(8 * index + 4, true) : 0;
+      const low = view.getUint32(size * index, true);
+      indices[index] = high === 0 && low < exactIntegerEnd ? low : -1;
+    }
+    return undefined;
+  };
+  const waiting = inSlices(indices.length, turnElements, convert);
+  if (waiting) await waiting;
+  return indices;
+}
+
+/** float32 holds every integer below it. CATEGORIES_MAX is at most a quarter of it. */
+const exactIntegerEnd = 2 ** 24;
 
 /** One temperature, or one for each row. */
 export async function temperatureIn(tensor: InputTensor, issues: IssueList): Promise<Temperature | undefined> {

@@ -1,10 +1,10 @@
-/** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for gumbel_softmax and gumbel_softmax_vjp. */
+/** POST /v2/models/{model}/infer: body -> job -> sampler -> tensors, for all models. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.js';
 import type { Memory } from '../json/array-reader.js';
 import { printPieces } from '../json/print-body.js';
 import type { RouteContext } from '../routes/context.js';
-import { randomSeed, sampleJob, vjpJob } from '../routes/draw-job.js';
+import { logProbJob, randomSeed, sampleJob, vjpJob } from '../routes/draw-job.js';
 import { logitsCodes } from '../routes/draw-problems.js';
 import { refuseOverflow } from '../routes/gradient-overflow.js';
 import { type Drawn, drawFor, sendDrawn } from '../routes/run-draw.js';
@@ -14,8 +14,10 @@ import { sumGradients } from '../sampler/gradient.js';
 import type { Job, JobResult } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
+import { pointAxes } from '../schemas/log-prob-points.js';
 import { shapesOf } from '../schemas/outputs.js';
 import { readSampleInference, readVjpInference } from './draw.js';
+import { readLogProbInference } from './log-prob.js';
 import { type ModelParams, modelParams, readModel, versionParams } from './model-param.js';
 import { type ModelName, modelVersion } from './models.js';
 import { inferErrorResponses, inferReply } from './reply.js';
@@ -38,6 +40,8 @@ const inferCodes = [
   'not-found',
   'invalid-seed',
   'gradient-overflow',
+  'zero-sample',
+  'not-on-simplex',
 ] as const;
 
 export function inferRoutes(
@@ -50,10 +54,9 @@ export function inferRoutes(
     const request = readInferRequest(requestSchema, model, body);
     const { timeout } = request.parameters;
     const terms = termsOf(http, reply, limits, timeout === undefined ? undefined : timeout / 1000);
-    const respond = model === 'gumbel_softmax' ? sample : vjp;
     const drawJob = (job: Job) => drawFor(http, sampler, job, terms);
-    const { draw, drawn, outputs } = await respond(request, body.binary, limits, http.memory, drawJob);
-    const pieces = piecesOf(headOf(model, request, draw, sampler), outputs);
+    const { seed, drawn, outputs } = await responders[model](request, body.binary, limits, http.memory, drawJob);
+    const pieces = piecesOf(headOf(model, request, seed, sampler), outputs);
     if (!outputs.some(({ binary }) => binary)) {
       return sendDrawn(http, reply, sampler, drawn, printPieces(pieces, printed));
     }
@@ -68,7 +71,7 @@ export function inferRoutes(
           operationId,
           summary,
           description:
-            'An inference of the Open Inference Protocol: the same draw as POST /sample or POST /sample/vjp, bit for bit. ' +
+            'An inference of the Open Inference Protocol: the same as POST /sample, POST /sample/vjp or POST /log-prob, bit for bit. ' +
             'Without the header Inference-Header-Content-Length the body is JSON. With it, the JSON has that many bytes, and the tensors ' +
             'with binary_data_size follow it, little-endian and row-major; 0 means that the body is one row of FP32 logits.',
           tags: ['open inference protocol'],
@@ -100,7 +103,7 @@ const paths = [
   {
     url: '/v2/models/:model/infer',
     params: modelParams,
-    summary: 'Draw, or differentiate a draw',
+    summary: 'Draw, differentiate a draw, or score one',
     operationId: 'infer',
   },
   {
@@ -115,7 +118,8 @@ const paths = [
 type DrawJob = (job: Job) => Promise<JobResult>;
 
 interface Answer {
-  readonly draw: Draw;
+  /** Undefined for a log-probability, which draws no noise. */
+  readonly seed: Draw['seed'] | undefined;
   readonly drawn: Drawn;
   readonly outputs: Output[];
 }
@@ -135,7 +139,7 @@ async function sample(
   if (isMixed) await hardenRows(result, hardRows, draw.logits.categories);
   const shapes = shapesOf(draw, topK);
   return {
-    draw,
+    seed: draw.seed,
     drawn: { job, result },
     outputs: outputs.map((output) => {
       const numbers = result[output.spec.output];
@@ -183,7 +187,7 @@ async function vjp(
   const { perRow } = draw.temperature;
   const temperatureGradient = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
   return {
-    draw,
+    seed: draw.seed,
     drawn: { job, result },
     outputs: outputs.map((output) =>
       output.name === 'grad_logits'
@@ -192,6 +196,25 @@ async function vjp(
     ),
   };
 }
+
+async function logProb(
+  request: InferRequest,
+  binary: Buffer,
+  limits: InferLimits,
+  _memory: Memory,
+  drawJob: DrawJob,
+): Promise<Answer> {
+  const { logits, temperature, points, outputs } = await readLogProbInference(request, binary, limits);
+  const job = logProbJob(logits, temperature, points);
+  const result = await drawJob(job);
+  return {
+    seed: undefined,
+    drawn: { job, result },
+    outputs: outputs.map((output) => toOutput(output, pointAxes(points), result.logProb as Float64Array)),
+  };
+}
+
+const responders = { gumbel_softmax: sample, gumbel_softmax_vjp: vjp, gumbel_softmax_log_prob: logProb } as const;
 
 function toOutput(
   { name, spec, binary }: RequestedOutput,
@@ -207,13 +230,13 @@ function seedText([low = 0, high = 0]: Uint32Array): string {
 }
 
 /** The protocol's parameters are scalars, so the reply does not repeat seeds per row. */
-function headOf(model: ModelName, { id }: InferRequest, { seed }: Draw, sampler: Sampler): InferHead {
+function headOf(model: ModelName, { id }: InferRequest, seed: Answer['seed'], sampler: Sampler): InferHead {
   return {
     model_name: model,
     model_version: modelVersion,
     id,
     parameters: {
-      ...(seed.perRow ? {} : { seed: seedText(seed.words) }),
+      ...(seed && !seed.perRow ? { seed: seedText(seed.words) } : {}),
       noise_version: sampler.noiseVersion,
       provider: sampler.provider,
     },

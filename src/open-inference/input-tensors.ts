@@ -93,7 +93,7 @@ function isKnown(
     issues.report('validation', [...path, 'name'], `is a second tensor ${name}`);
   } else if (!spec.datatypes.includes(datatype)) {
     issues.report('validation', [...path, 'datatype'], `of ${name} must be ${spec.datatypes.join(' or ')}`);
-  } else if (name !== 'cotangent' && shape.length !== spec.shape.length) {
+  } else if (shape.length !== spec.shape.length && !spec.hasSamples) {
     issues.report(
       'validation',
       [...path, 'shape'],

@@ -1,5 +1,6 @@
 /** The models of the Open Inference Protocol: their tensors, for the metadata and for the checks of requests. */
 import { type OutputName, outputs, type Width } from '../sampler/outputs.js';
+import type { PointKind } from '../schemas/log-prob-points.js';
 import { type SampleOutputName, sampleOutputNames, sampleOutputs } from '../schemas/outputs.js';
 import type { Datatype } from './tensors/datatypes.js';
 
@@ -9,6 +10,8 @@ export interface InputSpec {
   /** Sizes of the axes, -1 where the size varies. */
   readonly shape: readonly number[];
   readonly required: boolean;
+  /** Whether an axis of samples may stand in front. */
+  readonly hasSamples?: boolean;
 }
 
 export interface ModelOutput {
@@ -26,6 +29,16 @@ const drawInputs = {
   hard: { datatypes: ['BOOL'], shape: [-1], required: false },
   seed: { datatypes: ['UINT64', 'INT64'], shape: [-1], required: false },
 } as const satisfies Record<string, InputSpec>;
+
+const integers = ['INT64', 'INT32'] as const;
+
+/** Points of a log-probability: a request has exactly one of them. */
+const pointInputs = {
+  samples: { datatypes: floats, shape: [-1, -1], required: false, hasSamples: true },
+  log_samples: { datatypes: floats, shape: [-1, -1], required: false, hasSamples: true },
+  indices: { datatypes: integers, shape: [-1], required: false, hasSamples: true },
+  top_indices: { datatypes: integers, shape: [-1, -1], required: false, hasSamples: true },
+} as const satisfies Record<PointKind, InputSpec>;
 
 function modelOutput(output: OutputName, datatype: Datatype): ModelOutput {
   const { width } = outputs[output];
@@ -52,12 +65,19 @@ export const models = {
     outputs: drawOutputs,
   },
   gumbel_softmax_vjp: {
-    inputs: { ...drawInputs, cotangent: { datatypes: floats, shape: [-1, -1], required: true } },
+    inputs: {
+      ...drawInputs,
+      cotangent: { datatypes: floats, shape: [-1, -1], required: true, hasSamples: true },
+    },
     // The sums over the samples are float64, rounded once to float32.
     outputs: {
       grad_logits: modelOutput('gradLogits', 'FP32'),
       grad_temperature: modelOutput('gradTemperature', 'FP32'),
     },
+  },
+  gumbel_softmax_log_prob: {
+    inputs: { logits: drawInputs.logits, temperature: drawInputs.temperature, ...pointInputs },
+    outputs: { log_prob: modelOutput('logProb', 'FP64') },
   },
 } as const satisfies Record<
   string,

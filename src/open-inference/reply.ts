@@ -39,7 +39,10 @@ export const inferReply = z
     id: z.string().optional().meta({ description: 'The id of the request.' }),
     parameters: z
       .object({
-        seed: z.string().optional().meta({ description: 'Decimal digits. Absent if the request has a seed per row.' }),
+        seed: z
+          .string()
+          .optional()
+          .meta({ description: 'Decimal digits. Absent if the request has a seed per row, or none.' }),
         noise_version: z.string(),
         provider: z.string(),
       })

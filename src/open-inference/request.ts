@@ -29,8 +29,9 @@ export interface InferBody {
 
 /** The reply repeats the id, so its length is limited. */
 const idCharactersMax = 1024;
-/** Most tensors in a request or reply; no model has more inputs or outputs. */
-const tensorsMax = 8;
+/** Most tensors in a request, and in a reply; no model has more inputs or outputs. */
+const inputsMax = 8;
+const outputsMax = 10;
 const rankMax = 3;
 
 const name = z.string().max(64);
@@ -69,7 +70,7 @@ function dropAllNulls(json: unknown): void {
   dropNulls(parameters, parameterNames);
   for (const tensors of [inputs, outputs]) {
     if (!Array.isArray(tensors)) continue;
-    for (const tensor of tensors.slice(0, tensorsMax)) {
+    for (const tensor of tensors.slice(0, outputsMax)) {
       dropNulls(tensor, ['parameters']);
       dropNulls((tensor as { parameters?: unknown } | null)?.parameters, tensorParameterNames);
     }
@@ -87,9 +88,13 @@ const inputParameters = z
 
 const inputTensor = z
   .strictObject({
-    name: name.meta({ description: 'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent.' }),
+    name: name.meta({
+      description:
+        'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent. For gumbel_softmax_log_prob logits, temperature, and one of samples, log_samples, indices, top_indices.',
+    }),
     shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
-      description: 'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent [B, K] or [S, B, K].',
+      description:
+        'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent, samples and log_samples [B, K] or [S, B, K]; indices [B] or [S, B]; top_indices [B, k] or [S, B, k].',
     }),
     datatype,
     parameters: inputParameters.optional(),
@@ -128,7 +133,10 @@ function fields(limits: DrawLimits) {
         sample_offset,
         noise,
         masks,
-        top_k: z.int().min(1).optional().meta({ description: 'gumbel_softmax: adds the output top_indices.' }),
+        top_k: z.int().min(1).optional().meta({
+          description:
+            'gumbel_softmax: adds the output top_indices; top_scores, top_threshold and top_log_prob need it, too.',
+        }),
         estimator: estimator.optional(),
         timeout: z.int().min(1).optional().meta({
           description:
@@ -145,9 +153,10 @@ function fields(limits: DrawLimits) {
         description: 'temperature, hard and seed replace the tensors of the same names.',
       })
       .prefault({}),
-    inputs: z.array(inputTensor).min(1).max(tensorsMax),
-    outputs: z.array(outputTensor).max(tensorsMax).optional().meta({
-      description: 'Outputs of the reply, in this order. When absent: samples and indices, or all gradients.',
+    inputs: z.array(inputTensor).min(1).max(inputsMax),
+    outputs: z.array(outputTensor).max(outputsMax).optional().meta({
+      description:
+        'Outputs of the reply, in this order. When absent: samples and indices, or all gradients, or log_prob.',
     }),
   });
 }
@@ -162,10 +171,12 @@ export function inferRequest(limits: DrawLimits) {
 /** The JSON that a raw body stands for: one row of FP32 logits, with binary outputs. */
 function rawRequest(model: ModelName, binary: Buffer): unknown {
   const required = Object.entries(models[model].inputs).filter(([, spec]) => spec.required);
-  if (required.length !== 1) {
+  // Beside logits, gumbel_softmax_log_prob needs points.
+  const needed = model === 'gumbel_softmax_log_prob' ? required.length + 1 : required.length;
+  if (needed !== 1) {
     throw new Problem(
       'malformed-binary',
-      `A raw body is one tensor, but ${model} needs ${required.length}. Send JSON before the tensors.`,
+      `A raw body is one tensor, but ${model} needs ${needed}. Send JSON before the tensors.`,
     );
   }
   if (binary.length % 4 !== 0) {
@@ -205,13 +216,32 @@ export function readInferRequest(
     if (parameters[field] === undefined || !inputs.some((input) => input.name === field)) continue;
     issues.report('validation', ['parameters', field], 'is also given as a tensor: send one of the two');
   }
-  const foreign = model === 'gumbel_softmax' ? ('estimator' as const) : ('top_k' as const);
-  if (parameters[foreign] !== undefined) {
-    const owner = model === 'gumbel_softmax' ? 'gumbel_softmax_vjp' : 'gumbel_softmax';
-    issues.report('validation', ['parameters', foreign], `is a parameter of ${owner}, not of ${model}`);
-  }
+  refuseForeign(json, model, issues);
   issues.throwIfAny();
   return parsed.data;
+}
+
+const drawing = ['gumbel_softmax', 'gumbel_softmax_vjp'] as const;
+
+/** The models of parameters that not every model has. */
+const parameterOwners: Readonly<Record<string, readonly ModelName[]>> = {
+  hard: drawing,
+  seed: drawing,
+  num_samples: drawing,
+  row_offset: drawing,
+  sample_offset: drawing,
+  noise: drawing,
+  top_k: ['gumbel_softmax'],
+  estimator: ['gumbel_softmax_vjp'],
+};
+
+/** Reports parameters of other models. Looks at the JSON as sent: the schema has filled in defaults. */
+function refuseForeign(json: unknown, model: ModelName, issues: IssueList): void {
+  const { parameters = {} } = (json ?? {}) as { readonly parameters?: Readonly<Record<string, unknown>> };
+  for (const [name, owners] of Object.entries(parameterOwners)) {
+    if (parameters[name] === undefined || owners.includes(model)) continue;
+    issues.report('validation', ['parameters', name], `is a parameter of ${owners.join(' and ')}, not of ${model}`);
+  }
 }
 
 /** An output of the request, and whether it is sent as bytes. */

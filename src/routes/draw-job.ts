@@ -1,8 +1,10 @@
-/** Makes the sampler's job from a validated draw. */
+/** Makes the sampler's job from a validated draw, or from points whose log-probability is asked for. */
 import { randomBytes } from 'node:crypto';
-import type { GradientJob, SampleJob } from '../sampler/job.js';
+import type { GradientJob, Job, SampleJob } from '../sampler/job.js';
 import type { OutputName } from '../sampler/outputs.js';
 import type { Draw } from '../schemas/draw.js';
+import { type Points, pointDraws } from '../schemas/log-prob-points.js';
+import type { Logits } from '../schemas/logits.js';
 import type { Temperature } from '../schemas/temperature.js';
 import type { Estimator } from '../schemas/vjp.js';
 
@@ -53,8 +55,38 @@ export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator
   };
 }
 
+const logProbOnly = new Set(['logProb'] as const);
+
+/** The job of the log-probability of points. Indices have no temperature. */
+export function logProbJob(
+  { rows, categories, data }: Logits,
+  temperature: Temperature | undefined,
+  points: Points,
+): Job {
+  const { kind, shape, numbers } = points;
+  const size = {
+    rows,
+    categories,
+    samples: pointDraws(points) / rows,
+    logits: data,
+    temperature: temperature ? ofRows(temperature, rows) : new Float32Array(rows).fill(1),
+    points: numbers.data,
+    outputs: logProbOnly,
+  };
+  switch (kind) {
+    case 'samples':
+      return { kind: 'densityOfSamples', ...size };
+    case 'log_samples':
+      return { kind: 'densityOfLogSamples', ...size };
+    case 'indices':
+      return { kind: 'logProbOfIndices', topK: 1, ...size };
+    default:
+      return { kind: 'logProbOfTopIndices', topK: shape.at(-1) as number, ...size };
+  }
+}
+
 /** float32 [rows]. */
-export function ofRows({ perRow, values }: Temperature, rows: number): Float32Array {
+function ofRows({ perRow, values }: Temperature, rows: number): Float32Array {
   return perRow ? values : new Float32Array(rows).fill(values[0]);
 }
 

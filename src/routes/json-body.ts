@@ -6,6 +6,7 @@ import { readBody } from '../http/body-reader.js';
 import { BodyFields } from '../json/body-fields.js';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { parseBody } from '../json/parse-body.js';
+import { keepFractions } from '../json/whole-numbers.js';
 import { dropNulls, nullableFields } from '../schemas/absent-null.js';
 import { scanLogits } from '../schemas/logits.js';
 
@@ -29,6 +30,13 @@ function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
       cotangent: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
       samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
       log_samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
+      indices: { holds: 'numbers', axesMax: 2, axes: '[rows] or [samples, rows]', isWhole: true },
+      top_indices: {
+        holds: 'numbers',
+        axesMax: 3,
+        axes: 'those of the samples, with k in place of categories',
+        isWhole: true,
+      },
       seed: { holds: 'seeds', countMax: rowsMax },
     },
     ['return', 'hard', 'num_samples', 'row_offset', 'sample_offset', 'noise', 'top_k', 'estimator', 'masks'],
@@ -57,13 +65,24 @@ function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, do
       done(null, scanned);
     }, done);
   } else {
+    // Of a small body the text is short, so no promise.
+    for (const name of wholeFields) void keepWhole(body, name);
     dropNulls(body, nullableFields);
     done(null, body);
   }
 }
 
-/** Scans large logits in slices, one a turn of the event loop; the schema would scan them in one go. */
+/** Arrays that should hold integers. */
+const wholeFields = ['indices', 'top_indices'];
+
+function keepWhole(body: unknown, name: string): Promise<void> | undefined {
+  const value = ((body ?? {}) as Record<string, unknown>)[name];
+  return value instanceof NumberMatrix ? keepFractions(value) : undefined;
+}
+
+/** Scans large arrays in slices, one a turn of the event loop; the schema would scan logits in one go. */
 async function scanLarge(body: unknown): Promise<unknown> {
+  for (const name of wholeFields) await keepWhole(body, name);
   const { logits } = (body ?? {}) as { logits?: unknown };
   if (logits instanceof NumberMatrix) (body as { logits: unknown }).logits = await scanLogits(logits);
   return body;

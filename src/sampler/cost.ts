@@ -33,10 +33,21 @@ export interface Weights {
   readonly topK: Weight;
   /** Units for each of the k categories of top_k, and for each times log2 k. */
   readonly topKKept: Weight;
+  /** The log-probability of the index. The elements are those of its row's log-sum, which samples share. */
+  readonly normalizer: Weight;
+  /** Units of each of the k scores of top_k. */
+  readonly topScores: Weight;
+  /** The log-probability of an order without replacement: the categories that are left out, and each of the k. */
+  readonly order: Weight;
+  readonly orderKept: Weight;
   readonly vjp: Weight;
   readonly reinmax: Weight;
   readonly densityOfSamples: Weight;
   readonly densityOfLogSamples: Weight;
+  /** The elements as in `normalizer`. */
+  readonly logProbOfIndices: Weight;
+  /** Beside `orderKept`. */
+  readonly logProbOfTopIndices: Weight;
 }
 
 /**
@@ -58,10 +69,16 @@ export const weights: Weights = {
   logProb: [7.92, 2.44],
   topK: [0, 0.0347],
   topKKept: [1.17, 0.154],
+  normalizer: [10, 1.54],
+  topScores: [1.5, 0.35],
+  order: [8, 0.9],
+  orderKept: [0, 7.4],
   vjp: [6.57, 1.4],
   reinmax: [7.38, 1.94],
   densityOfSamples: [22.7, 3.55],
   densityOfLogSamples: [19.5, 2.45],
+  logProbOfIndices: [10, 1.54],
+  logProbOfTopIndices: [20, 1.55],
 };
 
 /** Units of one draw of a job (one sample of one row). A whole number, so that sums are exact. */
@@ -72,9 +89,16 @@ export function unitsPerDrawOf(job: Job): number {
 /** The same for any weights, not rounded. Linear in the weights. */
 export function weightedDraw(job: Job, of: Weights): number {
   const { categories } = job;
+  if (job.kind === 'logProbOfIndices') return units(of.logProbOfIndices, categories / sharing(job));
+  if (job.kind === 'logProbOfTopIndices') return units(of[job.kind], categories) + units(of.orderKept, job.topK);
   if (!drawsNoise(job)) return units(of[job.kind], categories);
   const noise = units(job.gumbel ? of.noise : of.noneNoise, categories);
   return noise + (job.kind === 'draw' ? outputUnits(job, of) : units(of[job.kind], categories));
+}
+
+/** Samples of a row for which its log-sum is worked out once: at least those within a tile. */
+function sharing({ rows, categories, samples }: Job): number {
+  return Math.min(samples, Math.max(1, Math.floor(2 ** 16 / (rows * categories))));
 }
 
 /** Units of the work for all outputs of one draw. Work that several outputs share counts once. */
@@ -96,6 +120,9 @@ const bitOf: Readonly<Record<Work, number>> = {
   index: 16,
   soft: 32,
   noiseCopy: 64,
+  normalizer: 128,
+  topScores: 256,
+  order: 512,
 };
 const works = Object.keys(bitOf) as readonly Work[];
 
@@ -104,8 +131,12 @@ const workBits = Object.fromEntries(
   outputNames.map((name) => [name, outputs[name].work.reduce((bits, work) => bits | bitOf[work], 0)]),
 ) as Readonly<Record<OutputName, number>>;
 
-function workUnits(work: Work, { categories, hard, topK }: SampleJob, of: Weights): number {
+function workUnits(work: Work, job: SampleJob, of: Weights): number {
+  const { categories, hard, topK } = job;
   if (work === 'topK') return units(of.topK, categories) + topK * units(of.topKKept, Math.log2(topK));
+  if (work === 'normalizer') return units(of.normalizer, categories / sharing(job));
+  if (work === 'topScores') return units(of.topScores, topK);
+  if (work === 'order') return units(of.order, categories) + units(of.orderKept, topK);
   return units(of[work === 'soft' && hard ? 'hard' : work], categories);
 }
 

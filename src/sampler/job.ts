@@ -62,10 +62,27 @@ export interface DensityJob extends JobSize {
   readonly points: Float32Array;
 }
 
+/** The log-probability of given indices: of one category, or of topK drawn in order without replacement. */
+export interface IndicesJob extends JobSize {
+  readonly kind: 'logProbOfIndices' | 'logProbOfTopIndices';
+  /** float32 [S, B, topK]: the categories, whole numbers. Those of topIndices are different, and none is masked. */
+  readonly points: Float32Array;
+  /** 1 for logProbOfIndices. */
+  readonly topK: number;
+}
+
 /** A validated request. */
-export type Job = SampleJob | GradientJob | DensityJob;
+export type Job = SampleJob | GradientJob | DensityJob | IndicesJob;
 export type Kind = Job['kind'];
-export const kinds = ['draw', 'vjp', 'reinmax', 'densityOfSamples', 'densityOfLogSamples'] as const satisfies Kind[];
+export const kinds = [
+  'draw',
+  'vjp',
+  'reinmax',
+  'densityOfSamples',
+  'densityOfLogSamples',
+  'logProbOfIndices',
+  'logProbOfTopIndices',
+] as const satisfies Kind[];
 
 /** Whether jobs of a kind draw noise. */
 export function isNoisy(kind: Kind): boolean {
@@ -137,7 +154,7 @@ export interface Batch {
   readonly temperature: Float32Array;
   /** float32 [R, K] */
   readonly logits: Float32Array;
-  /** float32 [D, K]. Empty for kind `draw`. */
+  /** float32: the points of each part's draws (pointWidth), one after another. Empty for kind `draw`. */
   readonly points: Float32Array;
 }
 
@@ -154,7 +171,18 @@ export interface BatchResult extends OutputArrays {
 
 /** Elements of an output in each draw of a job. */
 export function outputWidth(job: Job, name: OutputName): number {
-  return widthOf(name, job.categories, job.kind === 'draw' ? job.topK : 0);
+  return widthOf(name, job.categories, topKOf(job));
+}
+
+/** The width of topIndices, or of points that are indices; 0 for a job without. */
+export function topKOf(job: Job): number {
+  return 'topK' in job ? job.topK : 0;
+}
+
+/** Points of each draw of a job. */
+export function pointWidth(job: Job): number {
+  if (job.kind === 'draw') return 0;
+  return 'topK' in job ? job.topK : job.categories;
 }
 
 /** Bytes of a job's result. */

@@ -69,7 +69,7 @@ export type FromWorker = 'ready' | ArrayBuffer;
 /** Bytes of each element of a batch and of its header. */
 const elementBytes = 4;
 /** Columns of the header, uint32, with which a message begins. resultOffset: the first byte of the result. */
-const headerColumns = { kind: 0, categories: 1, rows: 2, parts: 3, pointDraws: 4, resultOffset: 5, count: 6 } as const;
+const headerColumns = { kind: 0, categories: 1, rows: 2, parts: 3, points: 4, resultOffset: 5, count: 6 } as const;
 
 /** Sizes of a batch. */
 export interface BatchShape {
@@ -77,8 +77,8 @@ export interface BatchShape {
   readonly categories: number;
   readonly rows: number;
   readonly parts: number;
-  /** Draws that have points: D, or 0 for kind `draw`. */
-  readonly pointDraws: number;
+  /** Elements of the points. 0 for kind `draw`. */
+  readonly points: number;
 }
 
 /**
@@ -88,12 +88,12 @@ export interface BatchShape {
  * @param take allocates a buffer of at least the given number of bytes
  */
 export function allocateBatch(
-  { kind, categories, rows, parts, pointDraws }: BatchShape,
+  { kind, categories, rows, parts, points }: BatchShape,
   counts: OutputCounts,
   take: (bytes: number) => ArrayBuffer,
 ): Batch {
   const rowElements = rows * (categories + 1) + streamRowsOf(kind, rows) * streamColumns.count;
-  const elements = headerColumns.count + rowElements + parts * partColumns.count + pointDraws * categories;
+  const elements = headerColumns.count + rowElements + parts * partColumns.count + points;
   // The result begins with float64.
   const resultOffset = 8 * Math.ceil((elements * elementBytes) / 8);
   const buffer = take(resultOffset + resultSize(counts));
@@ -102,7 +102,7 @@ export function allocateBatch(
   header[headerColumns.categories] = categories;
   header[headerColumns.rows] = rows;
   header[headerColumns.parts] = parts;
-  header[headerColumns.pointDraws] = pointDraws;
+  header[headerColumns.points] = points;
   header[headerColumns.resultOffset] = resultOffset;
   return batchOn(buffer);
 }
@@ -120,7 +120,7 @@ export function batchOn(buffer: ArrayBuffer): Batch {
   const parts = header[headerColumns.parts];
   const kind = kinds[header[headerColumns.kind]];
   const streamRows = streamRowsOf(kind, rows);
-  const pointDraws = header[headerColumns.pointDraws];
+  const points = header[headerColumns.points];
   let offset = header.byteLength;
   const next = (count: number) => {
     const start = offset;
@@ -135,7 +135,7 @@ export function batchOn(buffer: ArrayBuffer): Batch {
     streams: new Uint32Array(buffer, next(streamRows * streamColumns.count), streamRows * streamColumns.count),
     temperature: new Float32Array(buffer, next(rows), rows),
     logits: new Float32Array(buffer, next(rows * categories), rows * categories),
-    points: new Float32Array(buffer, next(pointDraws * categories), pointDraws * categories),
+    points: new Float32Array(buffer, next(points), points),
   };
 }
 

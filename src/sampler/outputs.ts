@@ -10,13 +10,23 @@ export type Width = 'one' | 'categories' | 'topK';
 export type Stage = 'noise' | 'index' | 'soft';
 
 /** Kinds of work that cost.ts has a weight for. Work that several outputs share is done once. */
-export type Work = 'rowOutput' | 'logSamples' | 'logProb' | 'topK' | 'index' | 'soft' | 'noiseCopy';
+export type Work =
+  | 'rowOutput'
+  | 'logSamples'
+  | 'logProb'
+  | 'topK'
+  | 'index'
+  | 'soft'
+  | 'noiseCopy'
+  | 'normalizer'
+  | 'topScores'
+  | 'order';
 
 interface OutputSpec {
   readonly array: typeof Float32Array | typeof Float64Array | typeof Int32Array;
   readonly width: Width;
   readonly stage: Stage;
-  /** For jobs of kind `draw`. The cost of a gradient or a density depends on the kind alone. */
+  /** For jobs of kind `draw`. The cost of the other kinds depends on the kind alone. */
   readonly work: readonly Work[];
 }
 
@@ -29,10 +39,28 @@ export const outputs = {
   noise: { array: Float32Array, width: 'categories', stage: 'noise', work: ['noiseCopy'] },
   /** float32 [K]: the logarithm of the soft sample, -Infinity where masked. */
   logSamples: { array: Float32Array, width: 'categories', stage: 'noise', work: ['rowOutput', 'logSamples'] },
-  /** float64: the log-density at logSamples, or at the job's points. */
+  /** float64: the log-density at logSamples; or at the job's points, where these are indices their log-probability. */
   logProb: { array: Float64Array, width: 'one', stage: 'noise', work: ['rowOutput', 'logSamples', 'logProb'] },
   /** int32 [topK]: the categories of the largest perturbed logits, in order. */
   topIndices: { array: Int32Array, width: 'topK', stage: 'noise', work: ['index', 'rowOutput', 'topK'] },
+  /** float64: log softmax(logits) at the index. */
+  indexLogProb: { array: Float64Array, width: 'one', stage: 'index', work: ['index', 'normalizer'] },
+  /** float64 [topK]: log softmax(logits) + noise of topIndices. */
+  topScores: {
+    array: Float64Array,
+    width: 'topK',
+    stage: 'noise',
+    work: ['index', 'rowOutput', 'topK', 'normalizer', 'topScores'],
+  },
+  /** float64: the same of the category that would come next, -Infinity if none is left. */
+  topThreshold: {
+    array: Float64Array,
+    width: 'one',
+    stage: 'noise',
+    work: ['index', 'rowOutput', 'topK', 'normalizer'],
+  },
+  /** float64: the log-probability that topIndices are drawn, in their order. */
+  topLogProb: { array: Float64Array, width: 'one', stage: 'noise', work: ['index', 'rowOutput', 'topK', 'order'] },
   /** float64 [K]: the gradient with respect to the logits. */
   gradLogits: { array: Float64Array, width: 'categories', stage: 'noise', work: [] },
   /** float64: the gradient with respect to the temperature. */

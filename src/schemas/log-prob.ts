@@ -1,179 +1,178 @@
-/** Request and reply of POST /log-prob, the log-density of relaxed samples. */
+/** Request and reply of POST /log-prob: the log-density of relaxed samples, and the log-probability of indices. */
 import { z } from 'zod';
-import type { NumberMatrix } from '../json/number-matrix.js';
+import { NumberMatrix } from '../json/number-matrix.js';
 import { component } from './component.js';
+import type { DrawLimits } from './draw.js';
 import { type IssueSink, report } from './issue.js';
 import { IssueList } from './issue-list.js';
 import { logProbExamples, logProbReplyExamples } from './log-prob-examples.js';
-import { type Logits, type LogitsLimits, logitsField, logitsShape } from './logits.js';
+import {
+  areIndices,
+  checkPoints,
+  type PointKind,
+  type Points,
+  pointAxes,
+  pointDraws,
+  pointKinds,
+  shapeFault,
+} from './log-prob-points.js';
+import { type Logits, logitsField } from './logits.js';
 import { type Masks, masksField } from './masks.js';
 import { nested } from './nested.js';
-import { indexPath, readPoints, reportElements, reportInfinite } from './points.js';
-import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
+import { indexPath, shapeOf } from './points.js';
+import { checkTemperatures, optionalTemperatureField, type Temperature, toTemperature } from './temperature.js';
 
 export interface LogProbRequest {
   readonly logits: Logits;
-  readonly temperature: Temperature;
-  /** [B, K]: samples, or their logarithms. `checkPoints` checks the numbers. */
-  readonly points: NumberMatrix;
-  readonly logarithms: boolean;
+  /** Undefined for indices, whose probability does not depend on it. */
+  readonly temperature: Temperature | undefined;
+  /** `checkLogProbPoints` checks the numbers. */
+  readonly points: Points;
   readonly masks: Masks;
 }
 
-/** The sum of a sample may differ from 1 by this much, which covers rounding to float32 or to a few digits. */
-const simplexTolerance = 1e-3;
+const points = {
+  samples: z
+    .unknown()
+    .optional()
+    .meta({
+      description:
+        'Soft samples, shaped like logits, or with S in front for several samples of each row; 0 where masked, above 0 elsewhere.',
+      ...nested('Float32', 1, 3),
+    }),
+  log_samples: z
+    .unknown()
+    .optional()
+    .meta({
+      description: 'Their logarithms instead, null where masked: right where samples underflow.',
+      ...nested('MaskedFloat32', 1, 3),
+    }),
+  indices: z
+    .unknown()
+    .optional()
+    .meta({
+      description:
+        'Categories, 0-based: one for each row, or with S in front several. Their log-probability is log softmax(logits) there, null where masked.',
+      ...nested('Int64', 0, 2),
+    }),
+  top_indices: z
+    .unknown()
+    .optional()
+    .meta({
+      description:
+        'k categories of each row, drawn in this order without replacement, shaped like logits with k for K, or with S in front: different ones, none of them masked.',
+      ...nested('Int64', 1, 3),
+    }),
+} as const satisfies Record<PointKind, z.ZodType>;
 
-export function logProbRequest(limits: LogitsLimits) {
+const oneKindText = `must have exactly one of ${pointKinds.join(', ')}`;
+
+export function logProbRequest(limits: DrawLimits) {
   return z
     .strictObject({
       logits: logitsField(limits),
-      temperature: temperatureField(limits),
-      samples: z
-        .unknown()
-        .optional()
-        .meta({
-          description:
-            'Soft samples, shaped like logits; 0 where masked, above 0 elsewhere. Send either these or log_samples.',
-          ...nested('Float32', 1, 2),
-        }),
-      log_samples: z
-        .unknown()
-        .optional()
-        .meta({
-          description: 'Their logarithms instead, null where masked: right where samples underflow.',
-          ...nested('MaskedFloat32', 1, 2),
-        }),
+      temperature: optionalTemperatureField(limits),
+      ...points,
       masks: masksField,
     })
     .transform((body, context): LogProbRequest => {
-      const { logits, temperature, masks } = body;
-      if (!checkTemperatures(temperature, logits.rows, context)) return z.NEVER;
-      const logarithms = body.samples === undefined;
-      if (logarithms === (body.log_samples === undefined)) {
-        report(context, 'validation', [], 'must have either samples or log_samples');
+      const { logits, masks } = body;
+      const [kind, ...others] = pointKinds.filter((name) => body[name] !== undefined);
+      if (kind === undefined || others.length > 0) {
+        report(context, 'validation', [], oneKindText);
         return z.NEVER;
       }
-      const field = logarithms ? 'log_samples' : 'samples';
-      const shape = logitsShape(logits);
-      const points = readPoints(body[field], shape, [field], context);
-      if (points === undefined) return z.NEVER;
-      return { logits, temperature, points, logarithms, masks };
+      const temperature = temperatureOf(kind, body.temperature, logits, context);
+      const read = readPoints(kind, body[kind], logits, context);
+      if (temperature === null || read === undefined || !isWithin(read, limits, context)) return z.NEVER;
+      return { logits, temperature, points: read, masks };
     })
     .meta({
       ...component('LogProbRequest'),
-      description: 'Has either samples or log_samples.',
+      description:
+        'Has exactly one of samples, log_samples, indices and top_indices. A temperature only with the first two.',
       'x-examples': logProbExamples,
     });
 }
 
-type PathOf = (index: number) => (string | number)[];
+/** The temperature, 1 if a density has none; null after an error has been reported. */
+function temperatureOf(
+  kind: PointKind,
+  given: Temperature | undefined,
+  { rows }: Logits,
+  sink: IssueSink,
+): Temperature | undefined | null {
+  if (areIndices(kind)) {
+    if (given === undefined) return undefined;
+    report(sink, 'validation', ['temperature'], temperatureText(kind));
+    return null;
+  }
+  const temperature = given ?? (toTemperature([1], false, sink) as Temperature);
+  return checkTemperatures(temperature, rows, sink) ? temperature : null;
+}
+
+export function temperatureText(kind: PointKind): string {
+  return `has no part in the probability of ${kind}: leave it out, or divide the logits by it to draw from softmax(logits / T)`;
+}
+
+function readPoints(kind: PointKind, value: unknown, logits: Logits, sink: IssueSink): Points | undefined {
+  const numbers = typeof value === 'number' ? matrixOf(value) : value;
+  const shape = numbers instanceof NumberMatrix ? shapeOf(numbers) : undefined;
+  // A number alone has no axes, not one.
+  const own = typeof value === 'number' ? [] : shape;
+  const fault = shapeFault(kind, own, logits);
+  if (fault === undefined) return { kind, shape: own as number[], numbers: numbers as NumberMatrix };
+  report(sink, 'validation', [kind], fault);
+  return undefined;
+}
+
+/** One number as an array; a fraction stays one. */
+function matrixOf(value: number): NumberMatrix {
+  const data = Float32Array.of(Number.isInteger(value) ? value : Number.NaN);
+  return new NumberMatrix({ rank: 1, rows: 1, columns: 1, data, nullCount: 0, infiniteCount: 0, raggedRow: -1 });
+}
+
+/** Whether there are not too many samples or numbers to return. Reports an error otherwise. */
+function isWithin(points: Points, { elementsReturnedMax }: DrawLimits, sink: IssueSink): boolean {
+  if (pointDraws(points) <= elementsReturnedMax) return true;
+  report(sink, 'too-many-elements', [], `returns more than ${elementsReturnedMax} numbers`);
+  return false;
+}
 
 /**
- * Checks that the points are inside the simplex, or logarithms of such points, in several turns of the event loop if
- * there are many. Null at a masked category becomes -Infinity. The schema has checked everything else.
+ * Checks the numbers of the points, in several turns of the event loop if there are many.
  *
  * @returns a promise if there are many points
  * @throws {Problem} `validation`, `not-on-simplex` or `zero-sample`
  */
-export function checkPoints(request: LogProbRequest): Promise<void> | undefined {
-  const { logits, points, logarithms } = request;
+export function checkLogProbPoints({ logits, points }: LogProbRequest): Promise<void> | undefined {
   const issues = new IssueList();
-  const field = logarithms ? 'log_samples' : 'samples';
-  const shape = logitsShape(logits);
-  const pathOf = (index: number) => [field, ...indexPath(index, shape)];
-  const rowPath = (row: number) => [field, ...indexPath(row, logits.leadingShape)];
-  const checks: (() => boolean | Promise<boolean>)[] = [
-    () => reportInfinite(points, pathOf, issues),
-    () => (logarithms ? reportLogSamples : reportSamples)(logits, points, pathOf, issues),
-    () => reportSums(request, rowPath, issues),
-  ];
-  return runChecks(checks, issues);
-}
-
-/** Runs checks in order until one reports an error. Returns a promise only if a check returns one. */
-function runChecks(
-  checks: readonly (() => boolean | Promise<boolean>)[],
-  issues: IssueList,
-): Promise<void> | undefined {
-  for (const [position, check] of checks.entries()) {
-    const wrong = check();
-    if (wrong instanceof Promise)
-      return wrong.then((found) => runChecks(found ? [] : checks.slice(position + 1), issues));
-    if (wrong) break;
-  }
+  const { kind, shape } = points;
+  const axes = pointAxes(points);
+  const paths = {
+    element: (index: number) => [kind, ...indexPath(index, shape)],
+    draw: (draw: number) => [kind, ...indexPath(draw, axes)],
+  };
+  const wrong = checkPoints(logits, points, paths, issues);
+  if (wrong instanceof Promise) return wrong.then(() => issues.throwIfAny());
   issues.throwIfAny();
   return undefined;
-}
-
-/** Reports samples that are negative, or 0 at a category that is not masked. Returns whether there are any. */
-function reportSamples({ data }: Logits, { data: points }: NumberMatrix, pathOf: PathOf, sink: IssueSink) {
-  const isWrong = (index: number) => {
-    const value = points[index];
-    return !(value >= 0) || (value === 0 && data[index] !== -Infinity);
-  };
-  return reportElements(points.length, isWrong, (index) => {
-    const value = points[index];
-    if (Number.isNaN(value))
-      report(sink, 'validation', pathOf(index), 'must be a number; send 0 for a masked category');
-    else if (value < 0) report(sink, 'not-on-simplex', pathOf(index), 'is negative: send samples from 0 to 1');
-    else report(sink, 'zero-sample', pathOf(index), 'is 0 at a category that is not masked: send log_samples instead');
-  });
-}
-
-/**
- * Reports nulls at categories that are not masked, and sets the other nulls to -Infinity. Returns whether it reported
- * any.
- */
-function reportLogSamples(
-  { data }: Logits,
-  { data: points, nullCount }: NumberMatrix,
-  pathOf: PathOf,
-  sink: IssueSink,
-) {
-  if (nullCount === 0) return false;
-  const isWrong = (index: number) => {
-    if (!Number.isNaN(points[index])) return false;
-    if (data[index] !== -Infinity) return true;
-    points[index] = -Infinity;
-    return false;
-  };
-  return reportElements(points.length, isWrong, (index) =>
-    report(sink, 'validation', pathOf(index), 'must be a number: send null only for a masked category'),
-  );
-}
-
-/** Reports rows that do not sum to 1 within the tolerance. Returns whether there are any. */
-function reportSums({ logits, points, logarithms }: LogProbRequest, pathOf: PathOf, sink: IssueSink) {
-  const { categories } = logits;
-  let sum = 0;
-  let left = categories;
-  const endsWrongRow = (index: number) => {
-    const point = points.data[index];
-    sum += logarithms ? Math.exp(point) : point;
-    left -= 1;
-    if (left > 0) return false;
-    const wrong = !(Math.abs(sum - 1) <= simplexTolerance);
-    sum = 0;
-    left = categories;
-    return wrong;
-  };
-  return reportElements(points.data.length, endsWrongRow, (index) =>
-    report(
-      sink,
-      'not-on-simplex',
-      pathOf(Math.floor(index / categories)),
-      `does not sum to 1 within ${simplexTolerance}`,
-    ),
-  );
 }
 
 /** Reply of POST /log-prob. */
 export const logProbReply = z
   .object({
     log_prob: z.unknown().meta({
-      description: 'float64, one number, or [B]; null for -infinity (density 0).',
-      ...nested('LogDensity', 0, 1),
+      description:
+        'float64, one number, or [B], and [S] or [S][B] for points with S in front; null for -infinity: density or probability 0.',
+      ...nested('LogDensity', 0, 2),
     }),
-    temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('Float32', 0, 1) }),
+    temperature: z
+      .unknown()
+      .optional()
+      .meta({
+        description: 'Temperature as used, in float32. Absent for indices and top_indices.',
+        ...nested('Float32', 0, 1),
+      }),
   })
   .meta({ ...component('LogProbReply'), 'x-examples': logProbReplyExamples });

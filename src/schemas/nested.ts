@@ -16,6 +16,7 @@ function orNull<Schema extends object>(schema: Schema) {
 
 const elements = {
   Float32: float32,
+  Float64: float64,
   Int64: int64,
   /** null at a masked category. */
   MaskedFloat32: orNull(float32),

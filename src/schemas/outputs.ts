@@ -40,9 +40,32 @@ export const sampleOutputs = {
   log_prob: {
     output: 'logProb',
     element: 'LogDensity',
-    description: 'Log-density of the soft draw at log_samples, float64, shaped like indices; null for -infinity.',
+    description:
+      'Log-density of the relaxed draw at log_samples, float64, shaped like indices; null for -infinity. The log-probability of the category drawn is index_log_prob.',
   },
   noise: { output: 'noise', element: 'Float32', description: 'The Gumbel noise of the draw, shaped like samples.' },
+  index_log_prob: {
+    output: 'indexLogProb',
+    element: 'Float64',
+    description: 'log softmax(logits) at the index, float64, shaped like indices: what a policy gradient needs.',
+  },
+  top_scores: {
+    output: 'topScores',
+    element: 'Float64',
+    description: 'log softmax(logits) + noise of top_indices, float64, shaped like them. Needs top_k.',
+  },
+  top_threshold: {
+    output: 'topThreshold',
+    element: 'LogDensity',
+    description:
+      'The same of the category that would come next, float64, shaped like indices; null if none is left. Needs top_k.',
+  },
+  top_log_prob: {
+    output: 'topLogProb',
+    element: 'Float64',
+    description:
+      'Log-probability that top_indices are drawn, in their order, float64, shaped like indices. Needs top_k.',
+  },
 } as const satisfies Record<string, SampleOutput>;
 
 export type SampleOutputName = keyof typeof sampleOutputs;
@@ -55,6 +78,14 @@ export const returnNames = sampleOutputNames.filter((name): name is ReturnName =
 export function isReturnName(name: unknown): name is ReturnName {
   return returnNames.some((known) => known === name);
 }
+
+/** Outputs of the categories that `top_k` draws. */
+export const topOutputNames: readonly SampleOutputName[] = [
+  'top_indices',
+  'top_scores',
+  'top_threshold',
+  'top_log_prob',
+];
 
 /** The count of numbers that a draw returns for each row and sample. */
 export function returnedWidth(returned: Iterable<SampleOutputName>, categories: number, topK: number): number {

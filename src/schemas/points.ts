@@ -1,4 +1,4 @@
-/** Arrays of a request that are shaped like samples: cotangents, samples, log-samples. */
+/** Arrays of a request that are shaped like samples or indices: cotangents, and points of a log-probability. */
 import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { type IssueSink, isEnough, report } from './issue.js';
@@ -43,7 +43,7 @@ export function reportElements(
 
 /** Reports numbers that are infinite in float32, as `reportElements` does. Skips arrays without any, which are most. */
 export function reportInfinite(
-  { data, infiniteCount }: NumberMatrix,
+  { data, infiniteCount }: Pick<NumberMatrix, 'data' | 'infiniteCount'>,
   pathOf: (index: number) => (string | number)[],
   sink: IssueSink,
 ): boolean | Promise<boolean> {
@@ -56,9 +56,14 @@ export function reportInfinite(
   );
 }
 
-function isShaped({ rank, samples, rows, columns, raggedRow }: NumberMatrix, shape: readonly number[]): boolean {
-  const own = [samples, rows, columns].slice(3 - rank);
-  return raggedRow < 0 && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
+function isShaped(matrix: NumberMatrix, shape: readonly number[]): boolean {
+  const own = shapeOf(matrix);
+  return own?.length === shape.length && own.every((size, axis) => size === shape[axis]);
+}
+
+/** The shape of an array; undefined if it is ragged. */
+export function shapeOf({ rank, samples, rows, columns, raggedRow }: NumberMatrix): number[] | undefined {
+  return raggedRow < 0 ? [samples, rows, columns].slice(3 - rank) : undefined;
 }
 
 /** The indices of the element at a row-major index. */

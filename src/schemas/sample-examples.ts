@@ -51,6 +51,17 @@ export const sampleExamples = {
       return: ['samples', 'indices', 'log_prob'],
     },
   },
+  logProbabilities: {
+    summary: 'The probability of what was drawn, and weights without replacement',
+    description:
+      'index_log_prob is what a policy gradient needs. With w = exp(phi) / (1 - exp(-exp(phi - top_threshold))), phi the log-softmax, the sum of w f over top_indices is an unbiased estimate of the mean of f.',
+    value: {
+      logits: [1, 0.5, -1, null, 0],
+      seed: 42,
+      top_k: 2,
+      return: ['indices', 'index_log_prob', 'top_scores', 'top_threshold', 'top_log_prob'],
+    },
+  },
   softmax: {
     summary: 'Plain softmax with temperature',
     description: 'noise: "none" leaves the noise out. It always answers the same: this is not a sample.',
@@ -136,6 +147,22 @@ export const sampleReplyExamples = {
       log_prob: -1.0000472934285656,
       seed: 42,
       temperature: 0.7408182,
+      hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  logProbabilities: {
+    summary: 'The probability of what was drawn, and weights without replacement',
+    value: {
+      indices: 2,
+      top_indices: [2, 0],
+      index_log_prob: -2.746567269173791,
+      top_scores: [-0.1702256401454707, -0.6944598121022484],
+      top_threshold: -0.7880413134967585,
+      top_log_prob: -3.4268369398155256,
+      seed: 42,
+      temperature: 1,
       hard: false,
       noise_version: 'philox4x32-10/1',
       provider: 'cpu',

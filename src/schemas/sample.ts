@@ -6,7 +6,14 @@ import { z } from 'zod';
 import { component } from './component.js';
 import { type Draw, type DrawLimits, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { type IssueSink, report } from './issue.js';
-import { isReturnName, type ReturnName, returnedWidth, returnNames, sampleReplyFields } from './outputs.js';
+import {
+  isReturnName,
+  type ReturnName,
+  returnedWidth,
+  returnNames,
+  sampleReplyFields,
+  topOutputNames,
+} from './outputs.js';
 import { sampleExamples, sampleReplyExamples } from './sample-examples.js';
 import { readSeed, type Seed, seedField } from './seed.js';
 import { checkTopK } from './top-k.js';
@@ -35,7 +42,7 @@ const returnField = z
   })
   .meta({
     description:
-      'What the reply carries. With hard, log_samples and log_prob describe the soft draw behind the one-hot one.',
+      'What the reply carries. With hard, log_samples and log_prob describe the soft draw behind the one-hot one; index_log_prob is the log-probability of the category drawn. top_scores, top_threshold and top_log_prob need top_k.',
     type: 'array',
     minItems: 1,
     maxItems: returnNames.length,
@@ -68,10 +75,20 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
       if (!draw) return z.NEVER;
       const request = { draw, returned: body.return, topK: body.top_k ?? 0 };
       checkTopK(draw.logits, request.topK, context);
+      checkTopOutputs(request, context);
       checkReturned(request, limits, context);
       return request;
     })
     .meta({ ...component('SampleRequest'), 'x-examples': sampleExamples });
+}
+
+/** What describes the categories of top_k needs top_k. */
+function checkTopOutputs({ returned, topK }: SampleRequest, sink: IssueSink): void {
+  if (topK > 0) return;
+  for (const [position, name] of [...returned].entries()) {
+    if (!topOutputNames.includes(name)) continue;
+    report(sink, 'validation', ['return', position], `needs top_k: how many categories to draw`);
+  }
 }
 
 function checkReturned({ draw, returned, topK }: SampleRequest, limits: DrawLimits, sink: IssueSink): void {

@@ -24,32 +24,57 @@ const bounds = { minimum: temperatureMin, maximum: temperatureMax };
 const oneTemperature = { ...component('TemperatureNumber'), ...float32, ...bounds };
 const wrongType = 'must be a number, an array of numbers, one per row, or a schedule';
 
-export function temperatureField({ rowsMax }: { readonly rowsMax: number }) {
+interface TemperatureLimits {
+  readonly rowsMax: number;
+}
+
+export function temperatureField(limits: TemperatureLimits) {
   return z
     .unknown()
     .default(1)
-    .transform((value, context): Temperature => {
-      if (isSchedule(value)) {
-        const scheduled = readSchedule(value, context);
-        return scheduled === undefined ? z.NEVER : { perRow: false, values: Float32Array.of(scheduled) };
-      }
-      const given = listOf(value);
-      const perRow = given !== undefined;
-      if (perRow && given.length > rowsMax) {
-        report(context, 'validation', [], `must have one entry per row of logits, at most ${rowsMax}`);
-        return z.NEVER;
-      }
-      return toTemperature(given ?? [value], perRow, context) ?? z.NEVER;
-    })
-    .meta({
-      ...component('Temperature', 0.5),
-      description: `Temperature of the softmax, rounded to float32 and then ${temperatureRange}: one number for all rows, one per row, or a schedule and its step. 1 when absent. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins: to draw from softmax(logits / T), as language models do, divide the logits by T.`,
-      oneOf: [
-        oneTemperature,
-        { ...component('TemperatureOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneTemperature },
-        scheduleJsonSchema,
-      ],
-    });
+    .transform((value, context): Temperature => readTemperature(value, limits, context) ?? z.NEVER)
+    .meta(temperatureMeta(limits));
+}
+
+/** The same without a default, for requests in which a temperature may be a mistake. */
+export function optionalTemperatureField(limits: TemperatureLimits) {
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): Temperature | undefined =>
+      value === undefined ? undefined : (readTemperature(value, limits, context) ?? z.NEVER),
+    )
+    .meta(temperatureMeta(limits));
+}
+
+function readTemperature(
+  value: unknown,
+  { rowsMax }: TemperatureLimits,
+  sink: z.RefinementCtx<unknown>,
+): Temperature | undefined {
+  if (isSchedule(value)) {
+    const scheduled = readSchedule(value, sink);
+    return scheduled === undefined ? undefined : { perRow: false, values: Float32Array.of(scheduled) };
+  }
+  const given = listOf(value);
+  const perRow = given !== undefined;
+  if (perRow && given.length > rowsMax) {
+    report(sink, 'validation', [], `must have one entry per row of logits, at most ${rowsMax}`);
+    return undefined;
+  }
+  return toTemperature(given ?? [value], perRow, sink);
+}
+
+function temperatureMeta({ rowsMax }: TemperatureLimits) {
+  return {
+    ...component('Temperature', 0.5),
+    description: `Temperature of the softmax, rounded to float32 and then ${temperatureRange}: one number for all rows, one per row, or a schedule and its step. 1 when absent. Near 0 soft samples are almost one-hot, far above 1 almost uniform. It never changes which category wins: to draw from softmax(logits / T), as language models do, divide the logits by T.`,
+    oneOf: [
+      oneTemperature,
+      { ...component('TemperatureOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneTemperature },
+      scheduleJsonSchema,
+    ],
+  };
 }
 
 /** Whether there is one temperature, or one for each row. Reports an error otherwise. */

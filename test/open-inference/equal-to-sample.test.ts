@@ -13,7 +13,8 @@ const service = await startService({ ELEMENTS_DRAWN_MAX: '100000', BINARY_BODY_B
 t.teardown(service.close);
 
 const url = '/v2/models/gumbel_softmax/infer';
-const outputNames = ['samples', 'indices', 'log_samples', 'log_prob', 'noise'];
+const outputNames = ['samples', 'indices', 'log_samples', 'log_prob', 'noise', 'index_log_prob'];
+const topOutputNames = ['top_indices', 'top_scores', 'top_threshold', 'top_log_prob'];
 
 async function post({ payload, headers }: Payload) {
   const response = await service.app.inject({ method: 'POST', url, payload, headers });
@@ -39,8 +40,9 @@ const anyInference = fc
     perRow: fc.record({ temperature: fc.boolean(), seed: fc.boolean(), hard: fc.boolean() }),
     samples: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
     outputs: fc.shuffledSubarray(outputNames, { minLength: 1 }),
+    top: fc.subarray(topOutputNames),
   })
-  .map(({ rows, categories, logits, masks, datatype, temperatures, seeds, flags, perRow, samples, outputs }) => {
+  .map(({ rows, categories, logits, masks, datatype, temperatures, seeds, flags, perRow, samples, outputs, top }) => {
     const values = logits
       .slice(0, rows * categories)
       .map((value, at) => (masks[at] && at % categories > 0 ? -Infinity : Math.fround(value)));
@@ -57,14 +59,18 @@ const anyInference = fc
       { name: 'seed', datatype: 'INT64', shape: [counts.seed], values: seeds.slice(0, counts.seed) },
       { name: 'hard', datatype: 'BOOL', shape: [counts.hard], values: flags.slice(0, counts.hard) },
     ];
-    const parameters = samples === undefined ? {} : { num_samples: samples };
-    return { tensors, parameters, outputs };
+    // Category 0 is never masked, so one can be drawn.
+    const parameters = {
+      ...(samples === undefined ? {} : { num_samples: samples }),
+      ...(top.length > 0 && { top_k: 1 }),
+    };
+    return { tensors, parameters, outputs: [...outputs, ...top] };
   });
 
 /** Which inputs and outputs travel as bytes. */
 const anySplit = fc.record({
   inputs: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
-  outputs: fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
+  outputs: fc.array(fc.boolean(), { minLength: 10, maxLength: 10 }),
 });
 
 type Legal = typeof anyInference extends fc.Arbitrary<infer Value> ? Value : never;
@@ -83,7 +89,7 @@ function bytesOf({ numbers }: Output): Buffer {
 }
 
 t.test('any split of JSON and binary tensors gives the same answer, bit for bit', async (t) => {
-  const none: Split = { inputs: Array(4).fill(false), outputs: Array(5).fill(false) };
+  const none: Split = { inputs: Array(4).fill(false), outputs: Array(10).fill(false) };
   const property = fc.asyncProperty(anyInference, anySplit, async (legal, chosen) => {
     const plain = await post(encode(split(legal, none)));
     const mixed = await post(encode(split(legal, chosen)));
@@ -158,7 +164,7 @@ const anyMutation: fc.Arbitrary<Mutation> = fc.oneof(
 );
 
 t.test('any mutation of a binary request gets a 4xx of the catalogue or an answer', async (t) => {
-  const all: Split = { inputs: [true, true, true, true], outputs: Array(5).fill(true) };
+  const all: Split = { inputs: [true, true, true, true], outputs: Array(10).fill(true) };
   const codes = new Map<string, number>();
   const property = fc.asyncProperty(
     anyInference,

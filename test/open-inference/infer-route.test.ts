@@ -46,7 +46,18 @@ const logits: Tensor = {
   values: [1, 0.5, -1, 0, -Infinity, 2],
   binary: false,
 };
-const all = ['samples', 'indices', 'top_indices', 'log_samples', 'log_prob', 'noise'];
+const all = [
+  'samples',
+  'indices',
+  'top_indices',
+  'log_samples',
+  'log_prob',
+  'noise',
+  'index_log_prob',
+  'top_scores',
+  'top_threshold',
+  'top_log_prob',
+];
 const sampleLogits = [
   [1, 0.5, -1],
   [0, null, 2],
@@ -64,7 +75,7 @@ function floats(value: unknown): number[] {
 
 t.test('every output equals that of POST /sample, in JSON and in bytes', async (t) => {
   const fields = { temperature: 0.3, seed: 7, num_samples: 2, top_k: 2, row_offset: 5, sample_offset: 9 };
-  const names = ['samples', 'indices', 'log_samples', 'log_prob', 'noise'];
+  const names = all.filter((name) => name !== 'top_indices');
   const { reply } = await service.sample({ logits: sampleLogits, ...fields, return: names });
   for (const binary of [false, true]) {
     const outputs = all.map((name) => ({ name, parameters: { binary_data: binary } }));

@@ -54,7 +54,7 @@ t.test('the document names every tensor and parameter, and the versions of the c
   const document = (await service.app.inject('/openapi.json')).json();
   for (const name of Object.keys(document.components.schemas.InferParameters.properties))
     t.ok(text.includes(`\n| \`${name}\` |`), name);
-  for (const model of ['gumbel_softmax', 'gumbel_softmax_vjp']) {
+  for (const model of ['gumbel_softmax', 'gumbel_softmax_vjp', 'gumbel_softmax_log_prob']) {
     const { inputs, outputs } = (await service.app.inject(`/v2/models/${model}`)).json();
     for (const { name } of [...inputs, ...outputs]) t.ok(text.includes(`\n| \`${name}\` |`), name);
   }

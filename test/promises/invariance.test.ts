@@ -36,6 +36,7 @@ t.teardown(async () => {
 });
 
 const outputs = new Set(['samples', 'indices', 'noise'] as const);
+const topOutputs = ['topIndices', 'topScores', 'topThreshold', 'topLogProb'] as const;
 
 /** The job that draws row `row` and sample `sample` of `job` and nothing else. */
 function single(job: SampleJob, row: number, sample: number): SampleJob {
@@ -179,16 +180,27 @@ t.test('a sampler that is closed and opened again draws the same bytes', async (
   await restarted.close();
 });
 
-t.test('gradients, log-densities and top-k have the same bytes whole and split, with 1 and 2 workers', async (t) => {
+t.test('what else a job can ask for has the same bytes whole and split, with 1 and 2 workers', async (t) => {
   const [rows, categories, samples] = [3, 20, 9];
   const logits = Float32Array.from({ length: rows * categories }, (_, at) => Math.sin(at));
   const temperature = Float32Array.of(0.3, 1, 4);
   const points = Float32Array.from({ length: samples * rows * categories }, (_, at) => Math.cos(3 * at));
+  const indices = Float32Array.from({ length: samples * rows }, (_, at) => (7 * at) % categories);
+  const orders = Float32Array.from({ length: 5 * samples * rows }, (_, at) => (3 * at) % categories);
   const common = { rows, categories, samples, logits, temperature };
   const jobs = [
     makeJob({ ...common, kind: 'vjp', points, outputs: new Set(['gradLogits', 'gradTemperature'] as const) }),
     makeJob({ ...common, kind: 'reinmax', points, outputs: new Set(['gradLogits'] as const) }),
     makeJob({ ...common, topK: 5, outputs: new Set(['logSamples', 'logProb', 'topIndices', 'samples'] as const) }),
+    makeJob({ ...common, topK: 5, outputs: new Set([...topOutputs, 'indexLogProb'] as const) }),
+    makeJob({ ...common, kind: 'logProbOfIndices', points: indices, outputs: new Set(['logProb'] as const) }),
+    makeJob({
+      ...common,
+      kind: 'logProbOfTopIndices',
+      topK: 5,
+      points: orders,
+      outputs: new Set(['logProb'] as const),
+    }),
   ];
   const whole = await Promise.all(jobs.map((job) => one.draw(job)));
   const split = await Promise.all(jobs.map((job) => two.draw(job)));
@@ -200,4 +212,42 @@ t.test('gradients, log-densities and top-k have the same bytes whole and split, 
   }
   const again = await sumGradients(jobs[0], split[0], nextTurn);
   t.same(again, await sumGradients(jobs[0], whole[0], nextTurn));
+});
+
+t.test('log-probabilities of a draw alone, and of its row and sample in any part, have the same bytes', async (t) => {
+  // Rows that share a block, a tile, and neither.
+  for (const [rows, categories, samples] of [
+    [3, 20, 9],
+    [2, 9000, 5],
+    [2, 50_000, 3],
+  ] as const) {
+    const logits = Float32Array.from({ length: rows * categories }, (_, at) =>
+      at % 7 === 3 ? -Infinity : Math.sin(at),
+    );
+    const names = [...topOutputs, 'indexLogProb'] as const;
+    const job = makeJob({ rows, categories, samples, logits, topK: 5, outputs: new Set(names) });
+    const whole = await one.draw(job);
+    const alone = await Promise.all(
+      Array.from({ length: rows * samples }, (_, draw) => two.draw(single(job, draw % rows, Math.floor(draw / rows)))),
+    );
+    for (const name of names) {
+      const joined = alone.flatMap((result) => [...(result[name] ?? [])]);
+      t.ok(
+        Buffer.from(Float64Array.from(whole[name] ?? []).buffer).equals(Buffer.from(Float64Array.from(joined).buffer)),
+        `${categories}: ${name}`,
+      );
+    }
+    const points = Float32Array.from(whole.topIndices ?? []);
+    const given = makeJob({
+      rows,
+      categories,
+      samples,
+      logits,
+      topK: 5,
+      kind: 'logProbOfTopIndices',
+      points,
+      outputs: new Set(['logProb'] as const),
+    });
+    t.same((await one.draw(given)).logProb, whole.topLogProb, 'drawn and given');
+  }
 });

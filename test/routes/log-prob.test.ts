@@ -72,9 +72,10 @@ t.test('a positive sample at a masked category has density 0, log null', async (
 const logits = [0, 0];
 for (const [title, body, code, pointer] of [
   ['no logits', { samples: [1] }, 'validation', '/logits'],
-  ['neither samples nor log_samples', { logits }, 'validation', ''],
-  ['both', { logits, samples: [0.5, 0.5], log_samples: [-0.7, -0.7] }, 'validation', ''],
-  ['samples of another shape', { logits, samples: [[0.5, 0.5]] }, 'validation', '/samples'],
+  ['no points', { logits }, 'validation', ''],
+  ['two kinds', { logits, samples: [0.5, 0.5], log_samples: [-0.7, -0.7] }, 'validation', ''],
+  ['samples of another shape', { logits, samples: [[[0.5, 0.5]]] }, 'validation', '/samples'],
+  ['samples of another row', { logits, samples: [0.5, 0.25, 0.25] }, 'validation', '/samples'],
   ['samples that are text', { logits, samples: 'x' }, 'validation', '/samples'],
   ['null in samples', { logits: [0, null], samples: [1, null] }, 'validation', '/samples/1'],
   ['an infinite sample', { logits, samples: [0.5, 1e39] }, 'validation', '/samples/1'],

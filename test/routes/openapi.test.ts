@@ -6,6 +6,7 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { openApiYaml } from '../../scripts/openapi-document.js';
 import { catalogue } from '../../src/errors.js';
+import { returnNames } from '../../src/schemas/outputs.js';
 import { agree } from '../support/exchanges.js';
 import { startService } from '../support/service.js';
 
@@ -119,6 +120,8 @@ t.test('every route but the pages is described, and nothing else', async (t) => 
     '/v2/health/ready',
     '/v2/models/gumbel_softmax/infer',
     '/v2/models/gumbel_softmax/versions/{version}/infer',
+    '/v2/models/gumbel_softmax_log_prob/infer',
+    '/v2/models/gumbel_softmax_log_prob/versions/{version}/infer',
     '/v2/models/gumbel_softmax_vjp/infer',
     '/v2/models/gumbel_softmax_vjp/versions/{version}/infer',
     '/v2/models/{model}',
@@ -223,7 +226,7 @@ t.test('no two operations and no two components differ only in case: some langua
 });
 
 t.test('every request example is legal, works, and has the reply that stands beside it', async (t) => {
-  t.equal(posts.length, 7);
+  t.equal(posts.length, 9);
   for (const { url, request, reply } of posts) {
     const names = Object.keys(request.examples ?? {});
     t.ok(names.length > 0, `${url} has an example`);
@@ -307,7 +310,7 @@ t.test('every component has an example that it accepts', async (t) => {
     }
   }
   // Replies of all shapes, and a real error.
-  const everything = ['samples', 'indices', 'log_samples', 'log_prob', 'noise'];
+  const everything = [...returnNames];
   const rows = {
     logits: [
       [1, null],

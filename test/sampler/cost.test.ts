@@ -38,7 +38,8 @@ function shapeOf({
   categories,
   ...rest
 }: typeof shapes extends fc.Arbitrary<infer S> ? S : never): Job {
-  const topK = names.includes('topIndices') ? Math.max(1, Math.floor(keptShare * categories)) : 0;
+  const isTop = names.some((name) => name.startsWith('top'));
+  const topK = isTop ? Math.max(1, Math.floor(keptShare * categories)) : 0;
   return { ...makeJob({ ...rest, topK } as Partial<Job>), rows, categories, outputs: new Set(names) };
 }
 
@@ -66,7 +67,8 @@ t.test('no part of any job costs more than a batch, unless it is one row', (t) =
 t.test('a job costs what its draws cost, and more outputs never cost less', (t) => {
   const property = fc.property(shapes, (shape) => {
     const job = shapeOf(shape);
-    const all = { ...job, outputs: new Set(outputNames) };
+    const topK = 'topK' in job ? Math.max(1, job.topK) : 0;
+    const all = { ...job, topK, outputs: new Set(outputNames) } as Job;
     return (
       jobUnits(job) === weights.job + job.rows * job.samples * unitsPerDrawOf(job) &&
       unitsPerDrawOf(all) >= unitsPerDrawOf(job)

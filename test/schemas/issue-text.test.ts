@@ -79,7 +79,7 @@ const places: readonly (readonly [string, (field: string, value: unknown) => unk
   [
     '/log-prob',
     (field, value) => ({ logits: [1, 2], samples: [0.5, 0.5], [field]: value }),
-    ['logits', 'temperature', 'samples', 'log_samples', 'seed'],
+    ['logits', 'temperature', 'samples', 'log_samples', 'indices', 'top_indices', 'seed'],
   ],
   [
     '/sample',

@@ -1,5 +1,5 @@
 /** Jobs for tests of the sampler: a complete job from the few fields a test cares about. */
-import type { DensityJob, GradientJob, Job, SampleJob } from '../../src/sampler/job.js';
+import type { DensityJob, GradientJob, IndicesJob, Job, SampleJob } from '../../src/sampler/job.js';
 
 interface Size {
   rows?: number;
@@ -11,6 +11,7 @@ interface Size {
 export function makeJob(fields?: Partial<SampleJob> & Size): SampleJob;
 export function makeJob(fields: Partial<GradientJob> & Pick<GradientJob, 'kind'> & Size): GradientJob;
 export function makeJob(fields: Partial<DensityJob> & Pick<DensityJob, 'kind'> & Size): DensityJob;
+export function makeJob(fields: Partial<IndicesJob> & Pick<IndicesJob, 'kind'> & Size): IndicesJob;
 export function makeJob(fields: Partial<Job> & Size): Job;
 export function makeJob(fields: Partial<Job> & Size = {}): Job {
   const { rows = 1, categories = 4, seed = 1, ...rest } = fields;
@@ -28,5 +29,8 @@ export function makeJob(fields: Partial<Job> & Size = {}): Job {
   const points = new Float32Array(0);
   if (rest.kind === 'vjp' || rest.kind === 'reinmax') return { ...size, ...noise, points, ...rest };
   if (rest.kind === 'densityOfSamples' || rest.kind === 'densityOfLogSamples') return { ...size, points, ...rest };
+  if (rest.kind === 'logProbOfIndices' || rest.kind === 'logProbOfTopIndices') {
+    return { ...size, points, topK: 1, ...rest } as IndicesJob;
+  }
   return { ...size, ...noise, kind: 'draw', hard: false, topK: 0, ...(rest as Partial<SampleJob>) };
 }

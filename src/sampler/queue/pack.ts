@@ -5,16 +5,18 @@
 import {
   type Batch,
   type BatchResult,
-  type DensityJob,
   drawsNoise,
-  type GradientJob,
+  type Job,
   type JobResult,
   outputFlag,
   outputWidth,
   type Part,
   partColumns,
   partFlags,
+  pointWidth,
+  type SampleJob,
   streamColumns,
+  topKOf,
 } from '../job.js';
 import { allocateBatch } from '../messages.js';
 import { type OutputArrays, type OutputCounts, type OutputName, outputNames } from '../outputs.js';
@@ -46,9 +48,9 @@ function countOutputs(parts: readonly Part[]): OutputCounts {
 export function pack(parts: readonly Part[], take = (bytes: number) => new ArrayBuffer(bytes)): Batch {
   const { kind, categories } = parts[0].job;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
-  const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
-  const pointDraws = kind === 'draw' ? 0 : draws;
-  const shape = { kind, categories, rows, parts: parts.length, pointDraws };
+  let points = 0;
+  for (const { job, rowCount, sampleCount } of parts) points += rowCount * sampleCount * pointWidth(job);
+  const shape = { kind, categories, rows, parts: parts.length, points };
   const batch = allocateBatch(shape, countOutputs(parts), take);
   let row = 0;
   let pointOffset = 0;
@@ -65,25 +67,27 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
       batch.streams.set(streams, row * streamColumns.count);
     }
     if (job.kind !== 'draw') {
-      const points = pointsOf(job, part);
-      batch.points.set(points, pointOffset);
-      pointOffset += points.length;
+      const own = pointsOf(job, part);
+      batch.points.set(own, pointOffset);
+      pointOffset += own.length;
     }
     const offset = index * partColumns.count;
     batch.parts[offset + partColumns.rowCount] = rowCount;
     batch.parts[offset + partColumns.firstSample] = drawsNoise(job) ? job.firstSample + part.sampleStart : 0;
     batch.parts[offset + partColumns.sampleCount] = part.sampleCount;
     batch.parts[offset + partColumns.flags] = flagsOf(part);
-    batch.parts[offset + partColumns.topK] = job.kind === 'draw' ? job.topK : 0;
+    batch.parts[offset + partColumns.topK] = topKOf(job);
     row += rowCount;
   }
   return batch;
 }
 
 /** The points of a part. Its draws are consecutive in the job. */
-function pointsOf(job: GradientJob | DensityJob, { rowStart, rowCount, sampleStart, sampleCount }: Part): Float32Array {
-  const start = (sampleStart * job.rows + rowStart) * job.categories;
-  return job.points.subarray(start, start + sampleCount * rowCount * job.categories);
+function pointsOf(job: Exclude<Job, SampleJob>, part: Part): Float32Array {
+  const { rowStart, rowCount, sampleStart, sampleCount } = part;
+  const width = pointWidth(job);
+  const start = (sampleStart * job.rows + rowStart) * width;
+  return job.points.subarray(start, start + sampleCount * rowCount * width);
 }
 
 /** The result of each part, in order, as views of the result of the batch. */

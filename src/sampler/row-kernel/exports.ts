@@ -3,8 +3,11 @@ import { loadWasm, newMemory, type WasmMemory, wasmPageBytes } from '../../runti
 
 /** The exports of assembly/row-kernel.ts. Addresses are bytes of the memory, flags 0 or 1. */
 export interface Exports {
-  topIndices(
+  topOutputs(
     to: number,
+    scoresTo: number,
+    thresholdTo: number,
+    logProbTo: number,
     logits: number,
     noise: number,
     draws: number,
@@ -12,8 +15,20 @@ export interface Exports {
     rowCount: number,
     k: number,
     z: number,
+    normalizers: number,
     entries: number,
   ): number;
+  normalizers(to: number, logits: number, categories: number, rows: number): number;
+  orderLogProbs(
+    to: number,
+    orders: number,
+    logits: number,
+    draws: number,
+    categories: number,
+    rowCount: number,
+    k: number,
+    left: number,
+  ): void;
   logOutputs(
     logSamplesTo: number,
     logProbTo: number,
@@ -74,6 +89,7 @@ export interface Exports {
   logFactorial(n: number): number;
   expOf(x: number): number;
   logOf(x: number): number;
+  log1pOf(x: number): number;
 }
 
 const cacheLineBytes = 64;

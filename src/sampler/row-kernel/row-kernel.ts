@@ -1,6 +1,6 @@
 /**
  * The row kernel computes log-samples, log-densities and top-k, one row at a time, in WebAssembly. The mathematics, its
- * domains and error bounds are in assembly/log-density.ts and assembly/top-k.ts.
+ * domains and error bounds are in assembly/log-density.ts, top-k.ts, log-softmax.ts and plackett-luce.ts.
  */
 
 import assert from 'node:assert/strict';
@@ -11,6 +11,18 @@ export const blockElementsMax = 2 ** 14;
 
 /** Bytes of an entry of the sort, which needs two lists of them. */
 const entryBytes = 8;
+
+/** Bytes of a row's normaliser (assembly/log-softmax.ts). */
+export const normalizerBytes = 16;
+
+/** What to compute of the top k beside their indices. */
+interface TopOutputs {
+  readonly scores: boolean;
+  readonly threshold: boolean;
+  readonly logProb: boolean;
+}
+
+const indicesOnly: TopOutputs = { scores: false, threshold: false, logProb: false };
 
 const noFiniteLogit = 'A row has no finite logit. This is a bug.';
 
@@ -23,7 +35,11 @@ interface Layout {
   readonly noise: number;
   readonly temperature: number;
   readonly logProb: number;
+  readonly normalizers: number;
+  readonly topThreshold: number;
+  readonly topLogProb: number;
   readonly topIndices: number;
+  readonly topScores: number;
   readonly z: number;
   readonly logY: number;
   readonly logSamples: number;
@@ -37,7 +53,11 @@ function layOut(elements: number, draws: number, categories: number, sorts: bool
     noise: allocate(4 * elements),
     temperature: allocate(8 * draws),
     logProb: allocate(8 * draws),
+    normalizers: allocate(sorts ? normalizerBytes * draws : 0),
+    topThreshold: allocate(sorts ? 8 * draws : 0),
+    topLogProb: allocate(sorts ? 8 * draws : 0),
     topIndices: allocate(sorts ? 4 * elements : 0),
+    topScores: allocate(sorts ? 8 * elements : 0),
     z: allocate(4 * categories),
     logY: allocate(8 * categories),
     logSamples: allocate(4 * elements),
@@ -57,7 +77,7 @@ export class RowKernel {
 
   /** float32 [rows, K] */
   logits = new Float32Array(0);
-  /** float32 [draws, K]. Input of drawTopIndices and drawLogs. */
+  /** float32 [draws, K]. Input of drawTop and drawLogs. */
   noise = new Float32Array(0);
   /** float32 [draws, K], the same memory as `noise`. Input of logProbOfPoints. */
   points = this.noise;
@@ -67,6 +87,12 @@ export class RowKernel {
   logProb = new Float64Array(0);
   /** int32 [draws, k] */
   topIndices = new Int32Array(0);
+  /** float64 [draws, k]: their perturbed log-probabilities. */
+  topScores = new Float64Array(0);
+  /** float64 [draws]: the perturbed log-probability of the category that comes next, -Infinity if none is left. */
+  topThreshold = new Float64Array(0);
+  /** float64 [draws]: the log-probability of their order. */
+  topLogProb = new Float64Array(0);
   /** float32 [draws, K] */
   logSamples = new Float32Array(0);
 
@@ -99,19 +125,41 @@ export class RowKernel {
     this.points = this.noise;
     this.temperature = new Float64Array(buffer, layout.temperature, blockElementsMax);
     this.logProb = new Float64Array(buffer, layout.logProb, blockElementsMax);
-    this.topIndices = new Int32Array(buffer, layout.topIndices, reserved.sorts ? reserved.elements : 0);
+    const sorted = reserved.sorts ? reserved.elements : 0;
+    const sortedDraws = reserved.sorts ? blockElementsMax : 0;
+    this.topIndices = new Int32Array(buffer, layout.topIndices, sorted);
+    this.topScores = new Float64Array(buffer, layout.topScores, sorted);
+    this.topThreshold = new Float64Array(buffer, layout.topThreshold, sortedDraws);
+    this.topLogProb = new Float64Array(buffer, layout.topLogProb, sortedDraws);
     this.logSamples = new Float32Array(buffer, layout.logSamples, reserved.elements);
   }
 
-  /** Writes the top k categories of each draw to topIndices. At least k logits of each row are finite. */
-  drawTopIndices(draws: number, categories: number, rowCount: number, k: number): void {
+  /**
+   * Writes the top k categories of each draw to topIndices, and what else is wanted of them. At least k logits of each
+   * row are finite.
+   */
+  drawTop(draws: number, categories: number, rowCount: number, k: number, wanted = indicesOnly): void {
     this.#check(draws, categories, rowCount);
     assert(
       k >= 1 && k <= categories && this.#reserved.sorts,
       `Top ${k} of ${categories} categories: k is out of range, or no room is reserved. This is a bug.`,
     );
-    const { topIndices, logits, noise, z, logY } = this.#layout;
-    const enough = this.#kernel.topIndices(topIndices, logits, noise, draws, categories, rowCount, k, z, logY);
+    const { topIndices, topScores, topThreshold, topLogProb, logits, noise, z, normalizers, logY } = this.#layout;
+    const enough = this.#kernel.topOutputs(
+      topIndices,
+      wanted.scores ? topScores : 0,
+      wanted.threshold ? topThreshold : 0,
+      wanted.logProb ? topLogProb : 0,
+      logits,
+      noise,
+      draws,
+      categories,
+      rowCount,
+      k,
+      z,
+      normalizers,
+      logY,
+    );
     assert(enough, `A row has fewer than ${k} finite logits. This is a bug.`);
   }
 
@@ -177,8 +225,8 @@ export class RowKernel {
     return this.#kernel.logDensityOf(this.#layout.logits, this.#layout.logY, logits.length, temperature);
   }
 
-  /** The kernel's own exponential, logarithm and logarithm of a factorial. For tests. */
-  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'logFactorial'> {
+  /** The kernel's own exponential, logarithms and logarithm of a factorial. For tests. */
+  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'log1pOf' | 'logFactorial'> {
     return this.#kernel;
   }
 

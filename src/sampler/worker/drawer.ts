@@ -1,6 +1,6 @@
 /**
- * Computes a batch by its kind: forward, backward or density. A worker thread has one drawer, with one noise kernel and
- * one set of graphs.
+ * Computes a batch by its kind: forward, backward, density or given indices. A worker thread has one drawer, with one
+ * noise kernel and one set of graphs.
  */
 import { type Batch, type BatchResult, timingColumns } from '../job.js';
 import { createNoiseKernel } from '../noise/noise.js';
@@ -10,6 +10,7 @@ import { type DrawGraphs, openDrawGraphs } from '../onnx/session.js';
 import { Backward } from './backward.js';
 import { Density } from './density.js';
 import { Forward } from './forward.js';
+import { GivenIndices } from './given-indices.js';
 import { tileElementsMax } from './tiles.js';
 
 export interface DrawerOptions {
@@ -33,10 +34,12 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
   const forward = new Forward(kernel, graphs, tileElements);
   const backward = new Backward(kernel, graphs);
   const density = new Density();
+  const givenIndices = new GivenIndices();
   const run = async (batch: Batch) => {
     if (batch.kind === 'draw') return forward.run(batch);
     if (batch.kind === 'vjp' || batch.kind === 'reinmax') return backward.run(batch);
-    return density.run(batch);
+    if (batch.kind === 'densityOfSamples' || batch.kind === 'densityOfLogSamples') return density.run(batch);
+    return givenIndices.run(batch);
   };
   return {
     draw: async (batch) => {

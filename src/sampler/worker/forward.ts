@@ -9,6 +9,7 @@
 import type { Batch, BatchResult } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { DrawGraphs } from '../onnx/session.js';
+import { IndexLogProb } from './index-log-prob.js';
 import { planBatch, stages } from './plan.js';
 import { RowOutputs } from './row-outputs.js';
 import { endOf, inTiles, type Span, stageNoise, stageRows } from './tiles.js';
@@ -18,6 +19,7 @@ export class Forward {
   readonly #graphs: DrawGraphs;
   readonly #tileElements: number;
   readonly #rowOutputs = new RowOutputs();
+  readonly #indexLogProb = new IndexLogProb();
 
   /** @param tileElements most elements of a run of the graph, unless it is a single draw of more */
   constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number) {
@@ -34,7 +36,7 @@ export class Forward {
       batch.categories,
       this.#tileElements,
       (span) => this.#stage(batch, span, result),
-      (spans) => this.#flush(batch.categories, spans, result),
+      (spans) => this.#flush(batch, spans, result),
     );
     return result;
   }
@@ -63,12 +65,15 @@ export class Forward {
    * Writes indices and samples of a tile to the result. Reads kernel.perturbed. Runs the graph only for soft samples.
    * The spans are sorted by stage (plan.ts), so the soft ones come first in the tile, and those without index last.
    */
-  async #flush(categories: number, spans: readonly Span[], result: BatchResult): Promise<void> {
+  async #flush({ categories, logits }: Batch, spans: readonly Span[], result: BatchResult): Promise<void> {
     const kernel = this.#kernel;
     const index = spans.filter(({ part }) => part.stage !== 'noise');
     const soft = spans.filter(({ part }) => part.stage === 'soft');
     if (index.length > 0) kernel.argmax(0, endOf(index), categories);
-    for (const span of index) copyIndices(span, categories, result, kernel.indices);
+    for (const span of index) {
+      copyIndices(span, categories, result, kernel.indices);
+      this.#writeIndexLogProb(span, categories, logits, result);
+    }
     if (soft.length === 0) return;
     const draws = endOf(soft);
     kernel.exponents(draws, categories);
@@ -78,6 +83,15 @@ export class Forward {
       const start = span.tileDraw * categories;
       samplesOf(span, categories, result).set(kernel.samples.subarray(start, start + span.draws * categories));
     }
+  }
+  /** Writes the log-probability of the index of each draw of a span. Reads kernel.indices. */
+  #writeIndexLogProb(span: Span, categories: number, logits: Float32Array, result: BatchResult): void {
+    const { part, draws, partDraw, tileDraw, firstRow, rows } = span;
+    const offset = part.offsets.indexLogProb;
+    if (offset === undefined) return;
+    const indices = this.#kernel.indices.subarray(tileDraw, tileDraw + draws);
+    const to = result.indexLogProb.subarray(offset + partDraw, offset + partDraw + draws);
+    this.#indexLogProb.write(logits.subarray(firstRow * categories, (firstRow + rows) * categories), rows, indices, to);
   }
 }
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
 import { exp, fixed, float, log } from '../../support/reference/fixed-point.js';
 
-const { expOf, logOf } = new RowKernel().functions;
+const { expOf, log1pOf, logOf } = new RowKernel().functions;
 
 /** One unit in the last place of a normal float64. */
 const ulp = (value: number) => 2 ** (Math.floor(Math.log2(Math.abs(value))) - 52);
@@ -26,6 +26,17 @@ t.test('a far exponential is a power of two times a near one, and 0 below -708',
   t.equal(expOf(-0), 1);
 });
 
+t.test('an exponential above 1 is within 1 ulp up to e^20, and within 2 of V8 up to e^700', async (t) => {
+  let worst = 0;
+  for (let step = 0; step <= 5000; step++) {
+    const x = 20 * (step / 5000) ** 3 * (1 - (step % 7) * 2 ** -30);
+    const value = expOf(x);
+    worst = Math.max(worst, Math.abs(float(fixed(value) - exp(fixed(x)))) / ulp(value));
+  }
+  t.ok(worst < 1, `worst ${worst.toFixed(3)} ulp`);
+  for (let x = 20; x <= 700; x += 0.37) t.ok(Math.abs(expOf(x) / Math.exp(x) - 1) <= 4 * 2 ** -53, `${x}`);
+});
+
 t.test('the logarithm is within 1 ulp of 192-bit arithmetic', async (t) => {
   let worst = 0;
   for (let step = 1; step <= 20_000; step++) {
@@ -36,6 +47,21 @@ t.test('the logarithm is within 1 ulp of 192-bit arithmetic', async (t) => {
     }
   }
   t.ok(worst < 1, `worst ${worst.toFixed(3)} ulp`);
+});
+
+t.test('the logarithm of 1 + x is within 2 ulp of 192-bit arithmetic', async (t) => {
+  let worst = 0;
+  for (let step = 1; step <= 20_000; step++) {
+    // From 1e-9, where the reference has 2^-70 to spare, to 1e6.
+    const x = 1e-9 * 1e15 ** (step / 20_000);
+    const exact = float(log(fixed(1) + fixed(x)));
+    worst = Math.max(worst, Math.abs(log1pOf(x) - exact) / ulp(exact));
+  }
+  t.ok(worst < 2.5, `worst ${worst.toFixed(3)} ulp, half of one from rounding the reference`);
+  // Below, log(1 + x) = x - x^2 / 2 to far below an ulp. V8's is within 1 ulp, too.
+  for (let x = 1e-9; x > 1e-300; x /= 3) t.ok(Math.abs(log1pOf(x) / (x - (x * x) / 2) - 1) <= 4 * 2 ** -53, `${x}`);
+  for (const x of [1e10, 1e100, 1e300]) t.ok(Math.abs(log1pOf(x) / Math.log1p(x) - 1) <= 4 * 2 ** -53, `${x}`);
+  t.equal(log1pOf(0), 0);
 });
 
 t.test('the logarithm of the smallest and of nothing', async (t) => {

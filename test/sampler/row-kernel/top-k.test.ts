@@ -12,7 +12,7 @@ function topK(logits: Float32Array, noise: Float32Array, k: number): number[] {
   kernel.reserve(logits.length, true);
   kernel.logits.set(logits);
   kernel.noise.set(noise);
-  kernel.drawTopIndices(1, logits.length, 1, k);
+  kernel.drawTop(1, logits.length, 1, k);
   return [...kernel.topIndices.subarray(0, k)];
 }
 

@@ -1,7 +1,7 @@
 // Exponential and logarithm of two float64 lanes: the algorithms and constants of fdlibm (Sun Microsystems 1993,
-// e_exp.c and e_log.c), without their branches. Each error is below 1 ulp; test/sampler/row-kernel/exp-log.test.ts
-// compares them with 192-bit arithmetic. Only + - * / and integer operations, each rounded as IEEE 754 prescribes, so
-// that the bits are the same on every machine and in every version of Node.js.
+// e_exp.c and e_log.c), without their branches. Each error is below 1 ulp, that of log1p below 2;
+// test/sampler/row-kernel/exp-log.test.ts compares them with 192-bit arithmetic. Only + - * / and integer operations,
+// each rounded as IEEE 754 prescribes, so that the bits are the same on every machine and in every version of Node.js.
 //
 // Workaround: the constants are loads from memory, one instruction each, because V8 of Node.js 24 builds a vector
 // constant in the code at each use: https://crbug.com/v8/10980, https://github.com/WebAssembly/simd/issues/369
@@ -38,7 +38,7 @@ export function constant(at: usize): v128 {
   return v128.load64_splat(at);
 }
 
-/** e^x of x <= 0: 0 below -708, where it is at most 2^-1021, and for -Infinity. */
+/** e^x of x <= 700: 0 below -708, where it is at most 2^-1021, and for -Infinity. */
 @inline
 export function exp(x: v128): v128 {
   const within = f64x2.ge(x, constant(LEAST));
@@ -75,12 +75,26 @@ export function log(x: v128): v128 {
   return v128.bitselect(constant(MINUS_INFINITY), result, f64x2.eq(x, f64x2.splat(0)));
 }
 
+/**
+ * log(1 + x) of x >= 0: log u of u = 1 + x rounded, and what the rounding left out, relative to u. Within 2 ulp.
+ */
+@inline
+export function log1p(x: v128): v128 {
+  const u = f64x2.add(constant(ONE), x);
+  return f64x2.add(log(u), f64x2.div(f64x2.sub(x, f64x2.sub(u, constant(ONE))), u));
+}
+
+/** log(1 + x) of one number. */
+export function log1pOf(x: f64): f64 {
+  return f64x2.extract_lane(log1p(f64x2.splat(x)), 0);
+}
+
 /** log x of one number. */
 export function logOf(x: f64): f64 {
   return f64x2.extract_lane(log(f64x2.splat(x)), 0);
 }
 
-/** e^x of one number, at most 0. */
+/** e^x of one number, at most 700. */
 export function expOf(x: f64): f64 {
   return f64x2.extract_lane(exp(f64x2.splat(x)), 0);
 }

@@ -85,7 +85,7 @@ export function roundedLogSamples(
 
 /** Two floats; where only one is left, the second is -Infinity, as if masked. */
 @inline
-function pair(from: usize, left: i32): v128 {
+export function pair(from: usize, left: i32): v128 {
   const both = v128.load64_zero(from);
   return left == 1 ? f32x4.replace_lane(both, 1, -Infinity) : both;
 }

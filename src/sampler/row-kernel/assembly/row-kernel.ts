@@ -1,32 +1,87 @@
-// The exports that ../row-kernel.ts and ../gradient-kernel.ts call: the float64 outputs of many draws, top-k, and
-// gradients. Draws are adjacent in noise and outputs; draw d takes row d % rowCount of the logits and the temperatures.
-// The mathematics is in log-density.ts, top-k.ts and gradients.ts.
+// The exports that the kernels of .. call: the float64 outputs of many draws, top-k, log-probabilities, and gradients.
+// Draws are adjacent in noise and outputs; draw d takes row d % rowCount of the logits and the temperatures. The
+// mathematics is in log-density.ts, top-k.ts, log-softmax.ts, plackett-luce.ts and gradients.ts.
 
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
-import { expOf, logOf } from './exp-log';
+import { expOf, log1pOf, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
 import { logDensity, logFactorial, logOfPoints, logSamples, roundedLogSamples } from './log-density';
+import { logProbability, NORMALIZER_BYTES, normalize } from './log-softmax';
+import { orderLogProb } from './plackett-luce';
 import { topK } from './top-k';
 
 export { logFactorial };
 
 /**
- * Writes k categories of each draw to the words at `to`. z is scratch for one row, `entries` for 16 bytes a category,
- * at least 192. False where a row has fewer.
+ * Writes k categories of each draw to the words at `to`, where there is room for one word more. And unless its address
+ * is 0, what follows as float64: to `scoresTo` their perturbed log-probabilities, to `thresholdTo` that of the category
+ * that comes next, -Infinity if none is left, to `logProbTo` the log-probability of the order. z is scratch for one
+ * row, `normalizers` for all rows, `entries` for 16 bytes a category, at least 192. False where a row has fewer than k.
  */
-export function topIndices(
-  to: usize, logits: usize, noise: usize, draws: u32, categories: u32, rowCount: u32, k: u32, z: usize, entries: usize,
+export function topOutputs(
+  to: usize, scoresTo: usize, thresholdTo: usize, logProbTo: usize, logits: usize, noise: usize,
+  draws: u32, categories: u32, rowCount: u32, k: u32, z: usize, normalizers: usize, entries: usize,
 ): bool {
   const rowBytes = <usize>categories * 4;
+  const isScored = scoresTo != 0 || thresholdTo != 0;
+  const places = thresholdTo != 0 ? min(k + 1, categories) : k;
   for (let draw: u32 = 0; draw < draws; draw++) {
     const row = logits + <usize>(draw % rowCount) * rowBytes;
-    const mostZ = perturbRow(z, row, noise, categories, largest(row, categories));
-    if (!topK(to, row, noise, categories, k, indexOf(z, categories, mostZ), entries)) return false;
+    const normalizer = normalizers + <usize>(draw % rowCount) * NORMALIZER_BYTES;
+    const most = largest(row, categories);
+    const mostZ = perturbRow(z, row, noise, categories, most);
+    const areAll = topK(to, row, noise, categories, places, indexOf(z, categories, mostZ), entries);
+    if (!areAll && (places == k || logitAt(row, to, k - 1) == -Infinity)) return false;
+    if (isScored && draw < rowCount) normalize(normalizer, row, categories, most);
+    if (scoresTo != 0) {
+      for (let place: u32 = 0; place < k; place++, scoresTo += 8) store<f64>(scoresTo, scoreOf(row, noise, to, place, normalizer));
+    }
+    if (thresholdTo != 0) {
+      // Where all categories are drawn, the word after them is not written.
+      store<f64>(thresholdTo, areAll && places > k ? scoreOf(row, noise, to, k, normalizer) : -Infinity);
+      thresholdTo += 8;
+    }
+    if (logProbTo != 0) {
+      store<f64>(logProbTo, orderLogProb(to, k, row, categories, z));
+      logProbTo += 8;
+    }
     noise += rowBytes;
     to += <usize>k * 4;
   }
   return true;
+}
+
+/** The logit of the category at a place of `order`. */
+@inline
+function logitAt(row: usize, order: usize, place: u32): f32 {
+  return load<f32>(row + <usize>load<u32>(order + <usize>place * 4) * 4);
+}
+
+/** Its perturbed log-probability, phi + g: one rounding. */
+@inline
+function scoreOf(row: usize, noise: usize, order: usize, place: u32, normalizer: usize): f64 {
+  return logProbability(logitAt(row, order, place), normalizer) + <f64>logitAt(noise, order, place);
+}
+
+/** Writes the normaliser of each row, two float64. False where a row has no finite logit. */
+export function normalizers(to: usize, logits: usize, categories: u32, rows: u32): bool {
+  for (let row: u32 = 0; row < rows; row++, to += NORMALIZER_BYTES, logits += <usize>categories * 4) {
+    const most = largest(logits, categories);
+    if (most == -Infinity) return false;
+    normalize(to, logits, categories, most);
+  }
+  return true;
+}
+
+/** Writes the log-probability of each draw's order of k categories to the float64 at `to`. */
+export function orderLogProbs(
+  to: usize, orders: usize, logits: usize, draws: u32, categories: u32, rowCount: u32, k: u32, left: usize,
+): void {
+  for (let draw: u32 = 0; draw < draws; draw++, to += 8, orders += <usize>k * 4) {
+    const row = logits + <usize>(draw % rowCount) * categories * 4;
+    store<f64>(to, orderLogProb(orders, k, row, categories, left));
+  }
 }
 
 /**
@@ -142,4 +197,4 @@ export function logDensityOf(logits: usize, logY: usize, categories: u32, temper
 }
 
 /** For tests. */
-export { expOf, logOf };
+export { expOf, log1pOf, logOf };

@@ -8,6 +8,7 @@ import { decimalOf } from '../json/seed-list.js';
 import { readSeeds } from '../json/seed-reader.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
 import { scanFloats } from '../schemas/float-scan/float-scan.js';
+import { readGiven } from '../schemas/given-indices.js';
 import { type IssueSink, isEnough } from '../schemas/issue.js';
 import type { IssueList } from '../schemas/issue-list.js';
 import {
@@ -162,6 +163,24 @@ function seedOfBytes(
   const negative = isSigned ? words.findIndex((word, index) => index % 2 === 1 && word >= 2 ** 31) : -1;
   if (negative >= 0) issues.report('invalid-seed', path, `at row ${(negative - 1) / 2}: must not be negative`);
   return negative < 0 ? { given: decimalOf(words, 0), perRow, words } : undefined;
+}
+
+/** int32 [B]: one index for each row, as in POST /sample. */
+export function givenIn(tensor: InputTensor, logits: Logits, issues: IssueList): Int32Array | undefined {
+  const { path, shape } = tensor;
+  if (shape[0] !== logits.rows) {
+    issues.report('validation', [...path, 'shape'], `must be [${logits.rows}], one index per row of logits`);
+    return undefined;
+  }
+  return readGiven(integersIn(tensor), logits, [], issues.at(path));
+}
+
+/** The integers of a tensor: in JSON numbers of any kind, NaN for null. */
+function integersIn({ bytes, data, datatype }: InputTensor): unknown {
+  if (bytes === undefined) return data;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (datatype === 'INT32') return Array.from({ length: bytes.length / 4 }, (_, row) => view.getInt32(4 * row, true));
+  return Array.from({ length: bytes.length / 8 }, (_, row) => Number(view.getBigInt64(8 * row, true)));
 }
 
 /** uint8 [1] or [B]; 1 is true. */

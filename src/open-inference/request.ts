@@ -7,10 +7,10 @@ import { Problem } from '../errors.js';
 import { dropNulls, nullableFields } from '../schemas/absent-null.js';
 import { component } from '../schemas/component.js';
 import { type DrawLimits, drawFields } from '../schemas/draw.js';
+import { estimator, raoSamplesField } from '../schemas/estimator.js';
 import { validationProblem } from '../schemas/issue.js';
 import { IssueList } from '../schemas/issue-list.js';
 import { oneSeedJsonSchema } from '../schemas/seed.js';
-import { estimator } from '../schemas/vjp.js';
 import { type ModelName, type ModelOutput, models, unknownTensorText } from './models.js';
 import { datatypes } from './tensors/datatypes.js';
 
@@ -87,9 +87,13 @@ const inputParameters = z
 
 const inputTensor = z
   .strictObject({
-    name: name.meta({ description: 'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent.' }),
+    name: name.meta({
+      description:
+        'logits, temperature, hard, seed; for gumbel_softmax given_indices, for gumbel_softmax_vjp cotangent.',
+    }),
     shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
-      description: 'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent [B, K] or [S, B, K].',
+      description:
+        'logits [B, K]; temperature, hard and seed [1] or [B]; given_indices [B]; cotangent [B, K] or [S, B, K].',
     }),
     datatype,
     parameters: inputParameters.optional(),
@@ -130,6 +134,7 @@ function fields(limits: DrawLimits) {
         masks,
         top_k: z.int().min(1).optional().meta({ description: 'gumbel_softmax: adds the output top_indices.' }),
         estimator: estimator.optional(),
+        rao_samples: raoSamplesField,
         timeout: z.int().min(1).optional().meta({
           description:
             'Microseconds, as in Triton. Shortens the deadline of the draw, as the header x-deadline-ms does.',
@@ -205,10 +210,11 @@ export function readInferRequest(
     if (parameters[field] === undefined || !inputs.some((input) => input.name === field)) continue;
     issues.report('validation', ['parameters', field], 'is also given as a tensor: send one of the two');
   }
-  const foreign = model === 'gumbel_softmax' ? ('estimator' as const) : ('top_k' as const);
-  if (parameters[foreign] !== undefined) {
-    const owner = model === 'gumbel_softmax' ? 'gumbel_softmax_vjp' : 'gumbel_softmax';
-    issues.report('validation', ['parameters', foreign], `is a parameter of ${owner}, not of ${model}`);
+  const foreign = model === 'gumbel_softmax' ? (['estimator', 'rao_samples'] as const) : (['top_k'] as const);
+  const owner = model === 'gumbel_softmax' ? 'gumbel_softmax_vjp' : 'gumbel_softmax';
+  for (const parameter of foreign) {
+    if (parameters[parameter] === undefined) continue;
+    issues.report('validation', ['parameters', parameter], `is a parameter of ${owner}, not of ${model}`);
   }
   issues.throwIfAny();
   return parsed.data;

@@ -29,9 +29,21 @@ function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
       cotangent: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
       samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
       log_samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
+      given_indices: { holds: 'numbers', axesMax: 3, axes: 'one index, or one for each row of logits' },
       seed: { holds: 'seeds', countMax: rowsMax },
     },
-    ['return', 'hard', 'num_samples', 'row_offset', 'sample_offset', 'noise', 'top_k', 'estimator', 'masks'],
+    [
+      'return',
+      'hard',
+      'num_samples',
+      'row_offset',
+      'sample_offset',
+      'noise',
+      'top_k',
+      'estimator',
+      'rao_samples',
+      'masks',
+    ],
   );
 }
 

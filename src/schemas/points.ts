@@ -56,7 +56,8 @@ export function reportInfinite(
   );
 }
 
-function isShaped({ rank, samples, rows, columns, raggedRow }: NumberMatrix, shape: readonly number[]): boolean {
+/** Whether an array is rectangular and has the given shape. */
+export function isShaped({ rank, samples, rows, columns, raggedRow }: NumberMatrix, shape: readonly number[]): boolean {
   const own = [samples, rows, columns].slice(3 - rank);
   return raggedRow < 0 && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { component } from './component.js';
 import { type Draw, type DrawLimits, drawFields, drawReplyFields, toDraw } from './draw.js';
+import { checkConditioned, givenIndicesField, readGiven } from './given-indices.js';
 import { type IssueSink, report } from './issue.js';
 import { isReturnName, type ReturnName, returnedWidth, returnNames, sampleReplyFields } from './outputs.js';
 import { sampleExamples, sampleReplyExamples } from './sample-examples.js';
@@ -16,6 +17,8 @@ export interface SampleRequest {
   readonly returned: ReadonlySet<ReturnName>;
   /** 0 if the reply has no top_indices. */
   readonly topK: number;
+  /** int32 [B]: the indices that the noise is conditioned on. */
+  readonly given: Int32Array | undefined;
 }
 
 /** Checked without zod, which would check each of a million wrong names before it reports that there are too many. */
@@ -52,6 +55,7 @@ function fields(limits: DrawLimits) {
       maximum: limits.categoriesMax,
       format: 'int64',
     }),
+    given_indices: givenIndicesField,
     return: returnField,
   });
 }
@@ -66,12 +70,19 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
       const seed = body.seed ?? (readSeed(randomSeed(), context, 'random') as Seed);
       const draw = toDraw(body, seed, limits, context);
       if (!draw) return z.NEVER;
-      const request = { draw, returned: body.return, topK: body.top_k ?? 0 };
+      const given = givenOf(body, draw, context);
+      const request = { draw, returned: body.return, topK: body.top_k ?? 0, given };
       checkTopK(draw.logits, request.topK, context);
       checkReturned(request, limits, context);
       return request;
     })
     .meta({ ...component('SampleRequest'), 'x-examples': sampleExamples });
+}
+
+function givenOf(body: z.output<ReturnType<typeof fields>>, draw: Draw, sink: IssueSink): Int32Array | undefined {
+  if (body.given_indices === undefined) return undefined;
+  checkConditioned(draw, body.top_k ?? 0, body.return, sink);
+  return readGiven(body.given_indices, draw.logits, ['given_indices'], sink);
 }
 
 function checkReturned({ draw, returned, topK }: SampleRequest, limits: DrawLimits, sink: IssueSink): void {

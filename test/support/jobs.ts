@@ -1,5 +1,5 @@
 /** Jobs for tests of the sampler: a complete job from the few fields a test cares about. */
-import type { DensityJob, GradientJob, Job, SampleJob } from '../../src/sampler/job.js';
+import { type DensityJob, type GradientJob, type Job, noneGiven, type SampleJob } from '../../src/sampler/job.js';
 
 interface Size {
   rows?: number;
@@ -26,7 +26,10 @@ export function makeJob(fields: Partial<Job> & Size = {}): Job {
   };
   const noise = { streams, firstSample: 0, gumbel: true };
   const points = new Float32Array(0);
-  if (rest.kind === 'vjp' || rest.kind === 'reinmax') return { ...size, ...noise, points, ...rest };
+  if (rest.kind === 'vjp' || rest.kind === 'reinmax' || rest.kind === 'gumbelRao') {
+    return { ...size, ...noise, points, raoSamples: rest.kind === 'gumbelRao' ? 3 : 0, ...rest };
+  }
   if (rest.kind === 'densityOfSamples' || rest.kind === 'densityOfLogSamples') return { ...size, points, ...rest };
-  return { ...size, ...noise, kind: 'draw', hard: false, topK: 0, ...(rest as Partial<SampleJob>) };
+  const given = rest.kind === 'conditioned' ? new Int32Array(rows) : noneGiven;
+  return { ...size, ...noise, kind: 'draw', hard: false, topK: 0, given, ...(rest as Partial<SampleJob>) };
 }

@@ -6,8 +6,10 @@ import {
   type Batch,
   type BatchResult,
   type DensityJob,
+  drawsForward,
   drawsNoise,
   type GradientJob,
+  isForward,
   type JobResult,
   outputFlag,
   outputWidth,
@@ -21,7 +23,7 @@ import { type OutputArrays, type OutputCounts, type OutputName, outputNames } fr
 
 function flagsOf({ job }: Part): number {
   let flags = 0;
-  if (job.kind === 'draw' && job.hard) flags |= partFlags.hard;
+  if (drawsForward(job) && job.hard) flags |= partFlags.hard;
   if (drawsNoise(job) && job.gumbel) flags |= partFlags.gumbel;
   for (const name of job.outputs) flags |= outputFlag(name);
   return flags;
@@ -47,7 +49,7 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
   const { kind, categories } = parts[0].job;
   const rows = parts.reduce((total, part) => total + part.rowCount, 0);
   const draws = parts.reduce((total, part) => total + part.rowCount * part.sampleCount, 0);
-  const pointDraws = kind === 'draw' ? 0 : draws;
+  const pointDraws = isForward(kind) ? 0 : draws;
   const shape = { kind, categories, rows, parts: parts.length, pointDraws };
   const batch = allocateBatch(shape, countOutputs(parts), take);
   let row = 0;
@@ -64,7 +66,9 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
       const streams = job.streams.subarray(rowStart * streamColumns.count, rowEnd * streamColumns.count);
       batch.streams.set(streams, row * streamColumns.count);
     }
-    if (job.kind !== 'draw') {
+    if (drawsForward(job)) {
+      if (kind === 'conditioned') batch.given.set(job.given.subarray(rowStart, rowEnd), row);
+    } else {
       const points = pointsOf(job, part);
       batch.points.set(points, pointOffset);
       pointOffset += points.length;
@@ -74,7 +78,8 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
     batch.parts[offset + partColumns.firstSample] = drawsNoise(job) ? job.firstSample + part.sampleStart : 0;
     batch.parts[offset + partColumns.sampleCount] = part.sampleCount;
     batch.parts[offset + partColumns.flags] = flagsOf(part);
-    batch.parts[offset + partColumns.topK] = job.kind === 'draw' ? job.topK : 0;
+    batch.parts[offset + partColumns.topK] = drawsForward(job) ? job.topK : 0;
+    batch.parts[offset + partColumns.raoSamples] = job.kind === 'gumbelRao' ? job.raoSamples : 0;
     row += rowCount;
   }
   return batch;

@@ -24,6 +24,7 @@ interface Layout {
   readonly temperature: number;
   readonly logProb: number;
   readonly topIndices: number;
+  readonly given: number;
   readonly z: number;
   readonly logY: number;
   readonly logSamples: number;
@@ -38,6 +39,7 @@ function layOut(elements: number, draws: number, categories: number, sorts: bool
     temperature: allocate(8 * draws),
     logProb: allocate(8 * draws),
     topIndices: allocate(sorts ? 4 * elements : 0),
+    given: allocate(4 * draws),
     z: allocate(4 * categories),
     logY: allocate(8 * categories),
     logSamples: allocate(4 * elements),
@@ -69,6 +71,12 @@ export class RowKernel {
   topIndices = new Int32Array(0);
   /** float32 [draws, K] */
   logSamples = new Float32Array(0);
+  /** int32 [rows]. Input of condition. */
+  given = new Int32Array(0);
+  /** float32 [draws, K], the same memory as `noise`. Output of condition, input of logSamplesOfZ. */
+  conditioned = this.noise;
+  /** float32 [draws, K], the same memory as `logSamples`. Output of condition. */
+  conditionedNoise = this.logSamples;
 
   constructor() {
     const { memory, kernel } = instantiate();
@@ -101,6 +109,9 @@ export class RowKernel {
     this.logProb = new Float64Array(buffer, layout.logProb, blockElementsMax);
     this.topIndices = new Int32Array(buffer, layout.topIndices, reserved.sorts ? reserved.elements : 0);
     this.logSamples = new Float32Array(buffer, layout.logSamples, reserved.elements);
+    this.given = new Int32Array(buffer, layout.given, blockElementsMax);
+    this.conditioned = this.noise;
+    this.conditionedNoise = this.logSamples;
   }
 
   /** Writes the top k categories of each draw to topIndices. At least k logits of each row are finite. */
@@ -133,6 +144,24 @@ export class RowKernel {
       logY,
     );
     assert(drawn, noFiniteLogit);
+  }
+
+  /**
+   * Turns `noise` into the perturbed logits z of draws whose indices are `given`, in place: `conditioned`. Writes z -
+   * l', the conditioned noise, to conditionedNoise.
+   */
+  condition(draws: number, categories: number, rowCount: number): void {
+    this.#check(draws, categories, rowCount);
+    const { noise, logits, given, logY, logSamples } = this.#layout;
+    const done = this.#kernel.conditionDraws(logSamples, noise, logits, given, draws, categories, rowCount, logY);
+    assert(done, noFiniteLogit);
+  }
+
+  /** Writes the log-samples of each draw to logSamples, from its z in `conditioned`. */
+  logSamplesOfZ(draws: number, categories: number, rowCount: number): void {
+    this.#check(draws, categories, rowCount);
+    const { logSamples, noise, logits, temperature, logY } = this.#layout;
+    this.#kernel.logSamplesOfZ(logSamples, noise, logits, temperature, draws, categories, rowCount, logY);
   }
 
   /** Writes the log-density of `points` to logProb. Points are samples, or if `areLogs` logarithms of samples. */

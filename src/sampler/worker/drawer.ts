@@ -2,7 +2,7 @@
  * Computes a batch by its kind: forward, backward or density. A worker thread has one drawer, with one noise kernel and
  * one set of graphs.
  */
-import { type Batch, type BatchResult, timingColumns } from '../job.js';
+import { type Batch, type BatchResult, isForward, timingColumns } from '../job.js';
 import { createNoiseKernel } from '../noise/noise.js';
 import type { RunExponential } from '../onnx/proof.js';
 import { ownsGpu, type Provider } from '../onnx/provider.js';
@@ -10,6 +10,7 @@ import { type DrawGraphs, openDrawGraphs } from '../onnx/session.js';
 import { Backward } from './backward.js';
 import { Density } from './density.js';
 import { Forward } from './forward.js';
+import { GumbelRao } from './gumbel-rao.js';
 import { tileElementsMax } from './tiles.js';
 
 export interface DrawerOptions {
@@ -32,10 +33,12 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
   const graphs = timed(await openDrawGraphs(provider), spent);
   const forward = new Forward(kernel, graphs, tileElements);
   const backward = new Backward(kernel, graphs);
+  const gumbelRao = new GumbelRao(kernel);
   const density = new Density();
   const run = async (batch: Batch) => {
-    if (batch.kind === 'draw') return forward.run(batch);
+    if (isForward(batch.kind)) return forward.run(batch);
     if (batch.kind === 'vjp' || batch.kind === 'reinmax') return backward.run(batch);
+    if (batch.kind === 'gumbelRao') return gumbelRao.run(batch);
     return density.run(batch);
   };
   return {

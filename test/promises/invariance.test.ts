@@ -179,25 +179,35 @@ t.test('a sampler that is closed and opened again draws the same bytes', async (
   await restarted.close();
 });
 
-t.test('gradients, log-densities and top-k have the same bytes whole and split, with 1 and 2 workers', async (t) => {
-  const [rows, categories, samples] = [3, 20, 9];
-  const logits = Float32Array.from({ length: rows * categories }, (_, at) => Math.sin(at));
-  const temperature = Float32Array.of(0.3, 1, 4);
-  const points = Float32Array.from({ length: samples * rows * categories }, (_, at) => Math.cos(3 * at));
-  const common = { rows, categories, samples, logits, temperature };
-  const jobs = [
-    makeJob({ ...common, kind: 'vjp', points, outputs: new Set(['gradLogits', 'gradTemperature'] as const) }),
-    makeJob({ ...common, kind: 'reinmax', points, outputs: new Set(['gradLogits'] as const) }),
-    makeJob({ ...common, topK: 5, outputs: new Set(['logSamples', 'logProb', 'topIndices', 'samples'] as const) }),
-  ];
-  const whole = await Promise.all(jobs.map((job) => one.draw(job)));
-  const split = await Promise.all(jobs.map((job) => two.draw(job)));
-  for (const [index, job] of jobs.entries()) {
-    for (const name of job.outputs) {
-      const [a, b] = [whole[index]?.[name], split[index]?.[name]];
-      t.ok(a && b && Buffer.from(a.slice().buffer).equals(Buffer.from(b.slice().buffer)), `${job.kind} ${name}`);
+t.test(
+  'gradients, log-densities, top-k and draws of given indices have the same bytes whole and split, with 1 and 2 workers',
+  async (t) => {
+    const [rows, categories, samples] = [3, 20, 9];
+    const logits = Float32Array.from({ length: rows * categories }, (_, at) => Math.sin(at));
+    const temperature = Float32Array.of(0.3, 1, 4);
+    const points = Float32Array.from({ length: samples * rows * categories }, (_, at) => Math.cos(3 * at));
+    const common = { rows, categories, samples, logits, temperature };
+    const jobs = [
+      makeJob({ ...common, kind: 'vjp', points, outputs: new Set(['gradLogits', 'gradTemperature'] as const) }),
+      makeJob({ ...common, kind: 'reinmax', points, outputs: new Set(['gradLogits'] as const) }),
+      makeJob({ ...common, kind: 'gumbelRao', raoSamples: 5, points, outputs: new Set(['gradLogits'] as const) }),
+      makeJob({
+        ...common,
+        kind: 'conditioned',
+        given: Int32Array.of(0, 7, 19),
+        outputs: new Set(['samples', 'indices', 'noise', 'logSamples'] as const),
+      }),
+      makeJob({ ...common, topK: 5, outputs: new Set(['logSamples', 'logProb', 'topIndices', 'samples'] as const) }),
+    ];
+    const whole = await Promise.all(jobs.map((job) => one.draw(job)));
+    const split = await Promise.all(jobs.map((job) => two.draw(job)));
+    for (const [index, job] of jobs.entries()) {
+      for (const name of job.outputs) {
+        const [a, b] = [whole[index]?.[name], split[index]?.[name]];
+        t.ok(a && b && Buffer.from(a.slice().buffer).equals(Buffer.from(b.slice().buffer)), `${job.kind} ${name}`);
+      }
     }
-  }
-  const again = await sumGradients(jobs[0], split[0], nextTurn);
-  t.same(again, await sumGradients(jobs[0], whole[0], nextTurn));
-});
+    const again = await sumGradients(jobs[0], split[0], nextTurn);
+    t.same(again, await sumGradients(jobs[0], whole[0], nextTurn));
+  },
+);

@@ -4,7 +4,7 @@
 
 export interface Tensor {
   readonly name: string;
-  readonly datatype: 'FP32' | 'FP64' | 'FP16' | 'BOOL' | 'UINT64' | 'INT64';
+  readonly datatype: 'FP32' | 'FP64' | 'FP16' | 'BOOL' | 'UINT64' | 'INT64' | 'INT32';
   readonly shape: readonly number[];
   /** FP16 as its bits, null in JSON and -Infinity in bytes for a mask, BOOL as 0 and 1. */
   readonly values: readonly (number | bigint)[];
@@ -32,6 +32,8 @@ export function bytesOf({ datatype, values }: Pick<Tensor, 'datatype' | 'values'
       return Buffer.from(Float64Array.from(values).buffer);
     case 'FP16':
       return Buffer.from(Uint16Array.from(values).buffer);
+    case 'INT32':
+      return Buffer.from(Int32Array.from(values, Number).buffer);
     case 'BOOL':
       return Buffer.from(values as number[]);
     default:

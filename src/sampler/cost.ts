@@ -64,8 +64,8 @@ export const weights: Weights = {
   topKKept: [1.17, 0.154],
   vjp: [6.57, 1.4],
   reinmax: [7.38, 1.94],
-  conditioned: [20, 5],
-  gumbelRao: [20, 8],
+  conditioned: [16, 5.8],
+  gumbelRao: [8, 6.6],
   densityOfSamples: [22.7, 3.55],
   densityOfLogSamples: [19.5, 2.45],
 };

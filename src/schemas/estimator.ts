@@ -21,7 +21,7 @@ export function hasTemperatureGradient(estimator: Estimator): boolean {
 const raoSamplesMax = 1024;
 
 /**
- * Most inner draws times categories. A draw cannot be split, so this limits how long one keeps a worker: about 40 ms
+ * Most inner draws times categories. A draw cannot be split, so this limits how long one keeps a worker: about 50 ms
  * (cost.ts).
  */
 const raoElementsMax = 2 ** 21;

@@ -206,8 +206,8 @@ export class RowKernel {
     return this.#kernel.logDensityOf(this.#layout.logits, this.#layout.logY, logits.length, temperature);
   }
 
-  /** The kernel's own exponential, logarithm and logarithm of a factorial. For tests. */
-  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'logFactorial'> {
+  /** The kernel's own exponential, logarithms and logarithm of a factorial. For tests. */
+  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'log1pOf' | 'logFactorial'> {
     return this.#kernel;
   }
 

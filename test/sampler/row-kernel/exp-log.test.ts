@@ -2,7 +2,7 @@ import t from 'tap';
 import { RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
 import { exp, fixed, float, log } from '../../support/reference/fixed-point.js';
 
-const { expOf, logOf } = new RowKernel().functions;
+const { expOf, logOf, log1pOf } = new RowKernel().functions;
 
 /** One unit in the last place of a normal float64. */
 const ulp = (value: number) => 2 ** (Math.floor(Math.log2(Math.abs(value))) - 52);
@@ -36,6 +36,22 @@ t.test('the logarithm is within 1 ulp of 192-bit arithmetic', async (t) => {
     }
   }
   t.ok(worst < 1, `worst ${worst.toFixed(3)} ulp`);
+});
+
+t.test('log1p is within 1.5 ulp of 192-bit arithmetic on [0, 1], and never negative', async (t) => {
+  let worst = 0;
+  for (let step = 1; step <= 20_000; step++) {
+    // Evenly spread, and down to 1e-12: the reference, of 1 + x, has 2^-120 to spare there.
+    for (const x of [step / 20_000, 1e-12 ** (step / 20_000)]) {
+      const value = log1pOf(x);
+      worst = Math.max(worst, Math.abs(float(fixed(value) - log(fixed(1) + fixed(x)))) / ulp(value));
+    }
+  }
+  // The logarithm's ulp, and where 1 + x is halved at most half of one: x - 1 is rounded below x = 1/2.
+  t.ok(worst < 1.5, `worst ${worst.toFixed(3)} ulp`);
+  t.equal(log1pOf(0), 0);
+  // Below, x itself is the nearest float64 number to log1p x.
+  for (const x of [1e-17, 1e-100, 2 ** -1022]) t.equal(log1pOf(x), x);
 });
 
 t.test('the logarithm of the smallest and of nothing', async (t) => {

@@ -27,8 +27,8 @@ export const RARE: usize = 16384;
 export const LANE_BYTES: usize = 1088;
 
 /**
- * Seven fields of the lanes: block number, and six values that philox.ts computes once for each draw: thirdKey0,
- * fourthKey1, secondKey0, secondKey2, thirdKey2, firstKey2.
+ * Six fields of the lanes: block number, and five values that philox.ts computes once for each draw: thirdKey0,
+ * fourthKey1, secondKey0, secondKey2, thirdKey2.
  */
 export const LANES: usize = 20480;
 

@@ -109,7 +109,6 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
  * overwrites.
  */
 export function assignLanes(lane: u32, blocks: u32): void {
-  const b1 = i32x4.splat(firstKey2());
   const k0 = i32x4.splat(thirdKey0());
   const k1 = i32x4.splat(fourthKey1());
   const x0 = firstMixed();
@@ -126,7 +125,6 @@ export function assignLanes(lane: u32, blocks: u32): void {
     v128.store(at, a0, 3 * LANE_BYTES);
     v128.store(at, a2, 4 * LANE_BYTES);
     v128.store(at, b2, 5 * LANE_BYTES);
-    v128.store(at, b1, 6 * LANE_BYTES);
     block = i32x4.add(block, i32x4.splat(4));
     at += 16;
   } while (at < end);
@@ -134,6 +132,9 @@ export function assignLanes(lane: u32, blocks: u32): void {
 
 /** Words of whole groups from the blocks that have lanes: draws may meet in a group. */
 export function drawLanes(to: usize, groups: u32): void {
+  // The stage is that of the whole call, so firstKey2 takes no field of the lanes: it follows from fourthKey1.
+  const stages = i32x4.splat(stage);
+  const w3 = i32x4.splat(3 * W1);
   const m0 = constant(M0S);
   const m1 = constant(M1S);
   const w0 = constant(W0S);
@@ -148,7 +149,7 @@ export function drawLanes(to: usize, groups: u32): void {
     const a0 = v128.load(at, 3 * LANE_BYTES);
     const a2 = v128.load(at, 4 * LANE_BYTES);
     const b2 = v128.load(at, 5 * LANE_BYTES);
-    const b1 = v128.load(at, 6 * LANE_BYTES);
+    const b1 = v128.xor(i32x4.sub(k1, w3), stages);
     drawGroup(to, multiply01(block, m0), multiply23(block, m0), b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
     at += 16;
     to += 64;

@@ -5,7 +5,7 @@
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
 import { condition, shifted } from './condition';
-import { expOf, logOf } from './exp-log';
+import { expOf, log1pOf, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
 import { logDensity, logFactorial, logOfPoints, logSamples, roundedLogSamples } from './log-density';
 import { addInner } from './rao';
@@ -226,4 +226,4 @@ export function logDensityOf(logits: usize, logY: usize, categories: u32, temper
 }
 
 /** For tests. */
-export { expOf, logOf };
+export { expOf, log1pOf, logOf };

@@ -49,7 +49,7 @@ export function exactGradient(): number[] {
   return p.map((value, k) => value * (loss(k) - mean));
 }
 
-/** Gradients of `rows` hard samples, float64 [rows, K], each with its own noise. The hard samples are the same for all. */
+/** Gradients of `rows` hard samples, float64 [rows, K], each with noise of its own. All candidates have the same. */
 export async function gradientsOf(
   { kind, gumbel, raoSamples }: Candidate,
   temperature: number,

@@ -1,6 +1,6 @@
 // Writes test/fixtures/golden_gumbel_philox4x32-10_1.json, the exact float32 bits of g for a few draws and for the
-// extremes of the words, and golden_gumbel_inner_philox4x32-10_1.json, the same of inner draws. Run when the version was
-// frozen, and when inner draws were added: `npm run build && node dist/scripts/write-golden-gumbel.js`. It never
+// extremes of the words, and golden_gumbel_inner_philox4x32-10_1.json, the same of inner draws. Run when the version
+// was frozen, and when inner draws were added: `npm run build && node dist/scripts/write-golden-gumbel.js`. It never
 // overwrites a file; a change of any value is a new version with files of its own.
 
 import { existsSync, writeFileSync } from 'node:fs';

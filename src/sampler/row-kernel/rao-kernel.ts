@@ -1,6 +1,6 @@
 /**
- * The Gumbel-Rao gradient of draws, in float64 and without the graph: exponentials are the kernel's own. The mathematics
- * is in assembly/rao.ts and assembly/condition.ts.
+ * The Gumbel-Rao gradient of draws, in float64 and without the graph: exponentials are the kernel's own. The
+ * mathematics is in assembly/rao.ts and assembly/condition.ts.
  */
 import assert from 'node:assert/strict';
 import { bumpAllocator, growTo, instantiate } from './exports.js';

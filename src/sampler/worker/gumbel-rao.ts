@@ -1,6 +1,7 @@
 /**
- * The backward pass by Gumbel-Rao. A draw has all its inner draws here, in the order of their numbers, so its bits depend
- * on nothing else in the batch. Inner draw m = 1, 2, ... has the noise of the draw's stream and sample at stage 2m.
+ * The backward pass by Gumbel-Rao. A draw has all its inner draws here, in the order of their numbers, so its bits
+ * depend on nothing else in the batch. Inner draw m = 1, 2, ... has the noise of the draw's stream and sample at stage
+ * 2m.
  */
 import type { Batch, BatchResult } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';

@@ -95,7 +95,7 @@ export function stageNoise(kernel: NoiseKernel, { categories, streams }: Batch, 
   }
 }
 
-/** Copies one value of each row of the batch, such as its temperature or its given index, to all draws of a span in `tile`. */
+/** Copies one value of each row of the batch, its temperature or its given index, to all draws of a span in `tile`. */
 export function stageRows<Values extends Float32Array | Int32Array>(values: Values, span: Span, tile: Values): void {
   const { draws, tileDraw, firstRow, rows } = span;
   for (let draw = 0; draw < draws; draw++) tile[tileDraw + draw] = values[firstRow + (draw % rows)] as number;

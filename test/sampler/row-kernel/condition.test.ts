@@ -1,6 +1,6 @@
 /**
- * Perturbed logits given their index: against exact values, at every extreme of logits and noise, and independent of what
- * shares a block with them.
+ * Perturbed logits given their index: against exact values, at every extreme of logits and noise, and independent of
+ * what shares a block with them.
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';

@@ -41,8 +41,8 @@ t.test('it is what torch computes by autograd', (t) => {
     const [found] = gradients([row]);
     const largest = Math.max(...row.cotangent.map(Math.abs));
     for (const [k, expected] of row.gumbel_rao_grad_logits.entries()) {
-      // float64 on both sides. z errs by about 2^-50 (its terms reach 40), which the temperature divides, in gradients of
-      // at most 2 max |v| / tau.
+      // float64 on both sides. z errs by about 2^-50 (its terms reach 40), which the temperature divides, in gradients
+      // of at most 2 max |v| / tau.
       const tolerance = (2 ** -46 * largest) / row.temperature ** 2;
       t.ok(Math.abs(found[k] - expected) <= tolerance, `case ${at}, category ${k}: ${found[k]} for ${expected}`);
       if (row.logits[k] === null) t.ok(Object.is(found[k], 0), 'a masked category has the gradient 0');

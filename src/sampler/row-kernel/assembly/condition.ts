@@ -1,13 +1,13 @@
-// A draw given its index: Gumbel noise conditioned on which category wins (Maddison, Tarlow and Minka 2014, "A* Sampling";
-// Oberst and Sontag 2019, "Counterfactual Off-Policy Evaluation with Gumbel-Max Structural Causal Models"). With
-// l' = l - max l, g the row's noise, u_j = l'_j + g_j and the index k:
+// A draw given its index: Gumbel noise conditioned on which category wins (Maddison, Tarlow and Minka 2014, "A*
+// Sampling"; Oberst and Sontag 2019, "Counterfactual Off-Policy Evaluation with Gumbel-Max Structural Causal Models").
+// With l' = l - max l, g the row's noise, u_j = l'_j + g_j and the index k:
 //
 //     z_k = log sum exp l' + g_k
 //     z_j = -log(exp -z_k + exp -u_j) = min(u_j, z_k) - log1p(exp -|u_j - z_k|)    for j other than k
 //
-// z_k is the maximum of all perturbed logits, whose law does not depend on which of them it is. z_j is a Gumbel variable
-// of location l'_j cut off above z_k. The second form never overflows, and no z_j comes out above z_k, since the
-// logarithm is not negative and every step is monotone. float64 throughout, with the exponential and logarithm of
+// z_k is the maximum of all perturbed logits, whose law does not depend on which of them it is. z_j is a Gumbel
+// variable of location l'_j cut off above z_k. The second form never overflows, and no z_j comes out above z_k, since
+// the logarithm is not negative and every step is monotone. float64 throughout, with the exponential and logarithm of
 // exp-log.ts, so that the bits are the same on every machine. z_k is in [-2.82, 45.1 + ln K].
 
 import { exp, log1p } from './exp-log';

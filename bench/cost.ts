@@ -5,7 +5,15 @@
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
 import { nanosecondsPerUnit, type Weights, weightedDraw, weights } from '../src/sampler/cost.js';
-import type { Batch, IndicesJob, Job, Part, SampleJob } from '../src/sampler/job.js';
+import {
+  type Batch,
+  type GradientJob,
+  type IndicesJob,
+  type Job,
+  noneGiven,
+  type Part,
+  type SampleJob,
+} from '../src/sampler/job.js';
 import type { OutputName } from '../src/sampler/outputs.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { type Drawer, openDrawer } from '../src/sampler/worker/drawer.js';
@@ -68,12 +76,18 @@ const variants: readonly Variant[] = [
   },
   { name: 'vjp', fields: () => ({ kind: 'vjp', outputs: outputs('gradLogits', 'gradTemperature') }) },
   { name: 'reinmax', fields: () => ({ kind: 'reinmax', outputs: outputs('gradLogits') }) },
+  { name: 'given index, indices', fields: () => ({ kind: 'conditioned', outputs: outputs('indices') }) },
+  { name: 'given index, log_samples', fields: () => ({ kind: 'conditioned', outputs: outputs('logSamples') }) },
+  { name: 'gumbel_rao 4', fields: () => ({ kind: 'gumbelRao', raoSamples: 4, outputs: outputs('gradLogits') }) },
   { name: 'density of samples', fields: () => ({ kind: 'densityOfSamples', outputs: outputs('logProb') }) },
   { name: 'density of log_samples', fields: () => ({ kind: 'densityOfLogSamples', outputs: outputs('logProb') }) },
-  { name: 'given indices', fields: () => ({ kind: 'logProbOfIndices', topK: 1, outputs: outputs('logProb') }) },
-  { name: 'given order 1', fields: () => ({ kind: 'logProbOfTopIndices', topK: 1, outputs: outputs('logProb') }) },
+  { name: 'log-prob of indices', fields: () => ({ kind: 'logProbOfIndices', topK: 1, outputs: outputs('logProb') }) },
   {
-    name: 'given order K/2',
+    name: 'log-prob of order 1',
+    fields: () => ({ kind: 'logProbOfTopIndices', topK: 1, outputs: outputs('logProb') }),
+  },
+  {
+    name: 'log-prob of order K/2',
     fields: (K) => ({ kind: 'logProbOfTopIndices', topK: Math.ceil(K / 2), outputs: outputs('logProb') }),
   },
 ];
@@ -115,7 +129,10 @@ function makeJob(rows: number, categories: number, samples: number, fields: Part
   };
   const noise = { streams, firstSample: 0, gumbel: true };
   const { kind = 'draw' } = fields;
-  if (kind === 'draw') return { ...size, ...noise, hard: false, topK: 0, ...(fields as Partial<SampleJob>), kind };
+  if (kind === 'draw' || kind === 'conditioned') {
+    const given = kind === 'draw' ? noneGiven : new Int32Array(rows);
+    return { ...size, ...noise, hard: false, topK: 0, given, ...(fields as Partial<SampleJob>), kind };
+  }
   const { outputs = size.outputs } = fields;
   if (kind === 'logProbOfIndices' || kind === 'logProbOfTopIndices') {
     const { topK = 1 } = fields as Partial<IndicesJob>;
@@ -124,7 +141,10 @@ function makeJob(rows: number, categories: number, samples: number, fields: Part
   const logarithm = -Math.log(categories);
   const point = kind === 'densityOfLogSamples' ? logarithm : Math.exp(logarithm);
   const points = new Float32Array(samples * rows * categories).fill(point);
-  if (kind === 'vjp' || kind === 'reinmax') return { ...size, ...noise, kind, points, outputs };
+  if (kind === 'vjp' || kind === 'reinmax' || kind === 'gumbelRao') {
+    const { raoSamples = 0 } = fields as Partial<GradientJob>;
+    return { ...size, ...noise, kind, raoSamples, points, outputs };
+  }
   return { ...size, kind, points, outputs };
 }
 

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
-import type { Batch, SampleJob } from '../src/sampler/job.js';
+import { type Batch, noneGiven, type SampleJob } from '../src/sampler/job.js';
 import { createNoiseKernel } from '../src/sampler/noise/noise.js';
 import { openDrawGraphs } from '../src/sampler/onnx/session.js';
 import { pack } from '../src/sampler/queue/pack.js';
@@ -52,6 +52,7 @@ function makeJob({ rows, categories }: Shape, wanted: Wanted): SampleJob {
     gumbel: true,
     kind: 'draw',
     topK: 0,
+    given: noneGiven,
     outputs: new Set(wanted === 'indices' ? (['indices'] as const) : (['samples', 'indices'] as const)),
   };
 }

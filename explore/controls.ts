@@ -7,6 +7,8 @@ import {
   categoriesMax,
   categoriesMin,
   drawsChoices,
+  type Estimator,
+  estimators,
   initialState,
   moveStrip,
   readLogit,
@@ -29,6 +31,7 @@ export class Controls {
   readonly #seed = byId<HTMLInputElement>('seed');
   readonly #hard = byId<HTMLInputElement>('hard');
   readonly #draws = byId<HTMLSelectElement>('draws');
+  readonly #estimator = byId<HTMLSelectElement>('estimator');
   readonly #categories = byId<HTMLSelectElement>('categories');
   readonly #earlier = byId<HTMLButtonElement>('earlier');
   readonly #rows: LogitRow[] = [];
@@ -37,10 +40,14 @@ export class Controls {
     this.#changed = changed;
     for (let k = categoriesMin; k <= categoriesMax; k++) this.#categories.append(html('option', {}, String(k)));
     for (const draws of drawsChoices) this.#draws.append(html('option', { value: draws }, grouped(draws)));
+    for (const name of estimators) this.#estimator.append(html('option', {}, name));
     this.#listenToTemperature();
     this.#listenToSeed();
     this.#hard.addEventListener('change', () => changed((state) => ({ ...state, hard: this.#hard.checked })));
     this.#draws.addEventListener('change', () => changed((state) => ({ ...state, draws: Number(this.#draws.value) })));
+    this.#estimator.addEventListener('change', () => {
+      changed((state) => ({ ...state, estimator: this.#estimator.value as Estimator }));
+    });
     this.#categories.addEventListener('change', () => {
       changed((state) => withCategories(state, Number(this.#categories.value)));
     });
@@ -61,6 +68,7 @@ export class Controls {
     showValue(this.#seed, state.seed, readSeed);
     this.#hard.checked = state.hard;
     this.#draws.value = String(state.draws);
+    this.#estimator.value = state.estimator;
     this.#earlier.disabled = state.first === 0;
     markProblem(this.#temperature, byId('temperature-problem'), undefined);
     markProblem(this.#seed, byId('seed-problem'), undefined);

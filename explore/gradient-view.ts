@@ -3,7 +3,8 @@ import { plot, svg } from './dom.js';
 import { exact, grouped, short } from './format.js';
 import { exactGradient, type GradientError, gradientError } from './gradient-error.js';
 import type { Definition } from './live-view.js';
-import { gradientRequest, gradientRows, gradientTemperatures, probabilitiesRequest } from './requests.js';
+import { gradientRequest, gradientRows, gradientTemperatures, probabilitiesRequest, raoSamples } from './requests.js';
+import type { State } from './state.js';
 
 interface Point extends GradientError {
   readonly temperature: number;
@@ -24,7 +25,7 @@ export const gradientView: Definition = {
     { request: probabilitiesRequest(state), label: 'softmax(logits), for the exact gradient' },
     ...gradientTemperatures.map((temperature) => ({ request: gradientRequest(state, temperature) })),
   ],
-  draws: ({ logits, temperature, hard }, [own, expected, ...others], width) => {
+  draws: ({ logits, temperature, hard, estimator }, [own, expected, ...others], width) => {
     const probabilities: readonly number[] = expected?.samples ?? [];
     const right = exactGradient(
       probabilities,
@@ -37,7 +38,7 @@ export const gradientView: Definition = {
     }));
     const all = [...points.filter((point) => point.temperature !== temperature), here];
     all.sort((a, b) => b.temperature - a.temperature);
-    const says = sentence(here, Math.hypot(...right), hard);
+    const says = sentence(here, Math.hypot(...right), noteOn(estimator, hard));
     return {
       figure: figure(all, here, width, `Lines of bias and standard deviation against falling temperature. ${says}`),
       says,
@@ -58,13 +59,23 @@ function isSeen({ bias, noise }: Point): boolean {
   return bias > 2 * noise;
 }
 
-function sentence(point: Point, size: number, hard: boolean): string {
+/** What the samples are whose gradients are shown, where that is not plain. */
+function noteOn(estimator: State['estimator'], hard: boolean): string {
+  const oneHot = 'These are gradients of one-hot samples';
+  if (estimator === 'softmax') return ` ${oneHot}: that of softmax(logits / temperature), whatever was drawn.`;
+  if (estimator === 'gumbel_rao') {
+    return ` ${oneHot}: each the mean over ${raoSamples} inner draws that the same category wins.`;
+  }
+  if (estimator === 'reinmax') return ` ${oneHot}, accurate to second order at temperature 1.`;
+  return hard ? ' One-hot samples borrow the gradient of the soft ones, so hard changes nothing here.' : '';
+}
+
+function sentence(point: Point, size: number, note: string): string {
   const { temperature, bias, variance, noise } = point;
   const seen = isSeen(point)
     ? `bias ${short(bias)}, give or take ${short(noise)}`
     : `no bias to be seen above the noise of ${grouped(gradientRows)} draws, ${short(noise)}`;
-  const borrowed = hard ? ' One-hot samples borrow the gradient of the soft ones, so hard changes nothing here.' : '';
-  return `At temperature ${short(temperature)} one estimate has standard deviation ${short(Math.sqrt(variance))} and ${seen}; the exact gradient has length ${short(size)}.${borrowed}`;
+  return `At temperature ${short(temperature)} one estimate has standard deviation ${short(Math.sqrt(variance))} and ${seen}; the exact gradient has length ${short(size)}.${note}`;
 }
 
 interface Scales {

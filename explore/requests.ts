@@ -13,6 +13,9 @@ const pointsOnTriangle = 500;
 /** Gradients at each temperature: rows of one request, each with noise of its own. */
 export const gradientRows = 512;
 
+/** Inner draws of each gradient by gumbel_rao. */
+export const raoSamples = 10;
+
 /** Where gradients are looked at, beside the reader's own temperature. */
 export const gradientTemperatures: readonly number[] = [5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02];
 
@@ -55,11 +58,14 @@ export function densityRequest({ logits, temperature }: State, samples: readonly
 }
 
 /** Rows, not samples: gradients are summed over samples, and their variance is what is looked for. */
-export function gradientRequest({ logits, hard, seed }: State, temperature: number): ServiceRequest {
+export function gradientRequest({ logits, hard, estimator, seed }: State, temperature: number): ServiceRequest {
   const cotangent = logits.map((_, k) => (k === 0 ? 1 : 0));
   const rows = <Row>(row: Row) => Array.from({ length: gradientRows }, () => row);
-  const body = { logits: rows(logits), temperature, hard, seed: seedOf(seed), cotangent: rows(cotangent) };
-  return { path: 'sample/vjp', body };
+  const isBorrowed = estimator === 'straight_through';
+  const draw = { logits: rows(logits), temperature, hard: hard || !isBorrowed, seed: seedOf(seed) };
+  const inner = estimator === 'gumbel_rao' ? { rao_samples: raoSamples } : {};
+  const own = isBorrowed ? {} : { estimator, ...inner };
+  return { path: 'sample/vjp', body: { ...draw, cotangent: rows(cotangent), ...own } };
 }
 
 /** The temperature of Jang et al. 2016, section 4.2, at a training step. */

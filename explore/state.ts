@@ -7,6 +7,8 @@ export interface State {
   /** Decimal, 0 to 2^64 - 1: a number would lose digits above 2^53. */
   readonly seed: string;
   readonly hard: boolean;
+  /** Of the gradients. All but straight_through are those of one-hot samples, whatever `hard` says. */
+  readonly estimator: Estimator;
   /** Draws that are counted. */
   readonly draws: number;
   /** Number of the first sample in the strip. */
@@ -14,6 +16,9 @@ export interface State {
   /** Number of the sample that is replayed by itself. */
   readonly sample: number;
 }
+
+export const estimators = ['straight_through', 'softmax', 'gumbel_rao', 'reinmax'] as const;
+export type Estimator = (typeof estimators)[number];
 
 export const categoriesMin = 2;
 export const categoriesMax = 8;
@@ -27,6 +32,7 @@ export const initialState: State = {
   temperature: 0.5,
   seed: '42',
   hard: false,
+  estimator: 'straight_through',
   draws: 10_000,
   first: 0,
   sample: 0,
@@ -76,11 +82,16 @@ function readFlag(text: string): boolean | undefined {
   return text === 'true' ? true : text === 'false' ? false : undefined;
 }
 
+function readEstimator(text: string): Estimator | undefined {
+  return estimators.find((name) => name === text);
+}
+
 const readers: { readonly [Name in keyof State]: (text: string) => State[Name] | undefined } = {
   logits: readLogits,
   temperature: readTemperature,
   seed: readSeed,
   hard: readFlag,
+  estimator: readEstimator,
   draws: readDraws,
   first: (text) => readCounter(text, firstMax),
   sample: (text) => readCounter(text, sampleMax),

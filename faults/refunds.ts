@@ -1,6 +1,6 @@
 /** A client that leaves its draws in the middle, again and again, pays for what was drawn of them. */
 import { jobUnits } from '../src/sampler/cost.js';
-import type { Job } from '../src/sampler/job.js';
+import { type Job, noneGiven } from '../src/sampler/job.js';
 import { writeKeys } from './keys.js';
 import { drawBytes } from './requests.js';
 import type { Checks, Figures, Options, Scenario } from './scenario.js';
@@ -25,6 +25,7 @@ function costOfDraw(): number {
     hard: false,
     gumbel: true,
     topK: 0,
+    given: noneGiven,
   } as const;
   const job: Job = { ...draw, ...row, outputs: new Set(['indices'] as const) };
   return jobUnits(job);

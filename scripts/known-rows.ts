@@ -3,7 +3,7 @@
  * `npm run verify:provider`, `verify:cpu-features` and `verify:arm64`.
  */
 import { readFileSync } from 'node:fs';
-import type { BatchResult, GradientJob, Job, SampleJob } from '../src/sampler/job.js';
+import { type BatchResult, type GradientJob, type Job, noneGiven, type SampleJob } from '../src/sampler/job.js';
 import type { Provider } from '../src/sampler/onnx/provider.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { type Drawer, openDrawer } from '../src/sampler/worker/drawer.js';
@@ -41,13 +41,14 @@ function jobOf(given: Case): SampleJob {
     hard: false,
     gumbel: false,
     topK: 0,
+    given: noneGiven,
     outputs: new Set(['samples'] as const),
   };
 }
 
 function gradientOf(given: Case, points: Float32Array): GradientJob {
-  const { hard, topK, ...job } = jobOf(given);
-  return { ...job, kind: 'vjp', points, outputs: new Set(['gradLogits'] as const) };
+  const { hard, topK, given: none, ...job } = jobOf(given);
+  return { ...job, kind: 'vjp', raoSamples: 0, points, outputs: new Set(['gradLogits'] as const) };
 }
 
 const categoriesMax = 2 ** 20;

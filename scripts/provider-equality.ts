@@ -1,6 +1,6 @@
 /** What a provider must have in common with the CPU, for `npm run verify:provider` and for the tests on WebGPU. */
 import fc from 'fast-check';
-import type { Job, JobResult } from '../src/sampler/job.js';
+import { drawsForward, isForward, type Job, type JobResult, noneGiven } from '../src/sampler/job.js';
 import type { OutputName } from '../src/sampler/outputs.js';
 
 /** The guarantee for soft samples between providers, at every K. Samples are at most 1, so this is absolute. */
@@ -28,7 +28,7 @@ function difference(a: JobResult[OutputName], b: JobResult[OutputName]): number 
 
 /** Whether an output may differ at all, and by how much: soft samples may, and nothing else. */
 export function differenceMax(job: Job, name: OutputName): number {
-  return name === 'samples' && job.kind === 'draw' && !job.hard ? softDifferenceMax : 0;
+  return name === 'samples' && drawsForward(job) && !job.hard ? softDifferenceMax : 0;
 }
 
 /** The outputs that differ by more than they may. */
@@ -43,14 +43,16 @@ const logit = fc.oneof(
 
 const outputsOf = {
   draw: ['samples', 'indices', 'noise', 'logSamples', 'logProb'],
+  conditioned: ['samples', 'indices', 'noise', 'logSamples'],
   vjp: ['gradLogits', 'gradTemperature'],
   reinmax: ['gradLogits'],
+  gumbelRao: ['gradLogits'],
 } as const satisfies Record<string, readonly OutputName[]>;
 
 /** Any legal job of moderate size, half of them soft draws, with masks, extremes and every temperature. */
 export const anyJob: fc.Arbitrary<Job> = fc
   .record({
-    kind: fc.constantFrom('draw' as const, 'draw' as const, 'draw' as const, 'vjp' as const, 'reinmax' as const),
+    kind: fc.constantFrom(...(['draw', 'draw', 'draw', 'conditioned', 'vjp', 'reinmax', 'gumbelRao'] as const)),
     rows: fc.integer({ min: 1, max: 6 }),
     categories: fc.constantFrom(1, 2, 3, 7, 10, 16, 33, 100, 257, 1024, 1025, 1030),
     samples: fc.integer({ min: 1, max: 4 }),
@@ -80,8 +82,10 @@ export const anyJob: fc.Arbitrary<Job> = fc
       temperature: Float32Array.from(temperatures.slice(0, rows)),
       streams,
       firstSample: 0,
-      gumbel,
+      gumbel: gumbel || kind === 'conditioned' || kind === 'gumbelRao',
       outputs: new Set(wanted),
     };
-    return kind === 'draw' ? { ...job, kind, hard, topK: 0 } : { ...job, kind, points };
+    if (!isForward(kind)) return { ...job, kind, raoSamples: kind === 'gumbelRao' ? 3 : 0, points };
+    // The first category of every row is unmasked.
+    return { ...job, kind, hard, topK: 0, given: kind === 'conditioned' ? new Int32Array(rows) : noneGiven };
   });

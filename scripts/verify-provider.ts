@@ -9,7 +9,7 @@ import { normalLogits, parseShape, type Shape, shapeName } from '../bench/bodies
 import { table } from '../bench/results.js';
 import { median } from '../bench/statistics.js';
 import { settleMemory } from '../src/runtime/memory-settings.js';
-import type { Job, SampleJob } from '../src/sampler/job.js';
+import { type Job, noneGiven, type SampleJob } from '../src/sampler/job.js';
 import { type Provider, ProviderError, providers } from '../src/sampler/onnx/provider.js';
 import type { OutputName } from '../src/sampler/outputs.js';
 import { pack } from '../src/sampler/queue/pack.js';
@@ -134,6 +134,7 @@ function softJob({ rows, categories }: Shape): SampleJob {
     hard: false,
     gumbel: true,
     topK: 0,
+    given: noneGiven,
     outputs: new Set(['samples', 'indices'] as const),
   };
 }

@@ -2,6 +2,8 @@
 import type { Memory } from '../json/array-reader.js';
 import type { Width } from '../sampler/outputs.js';
 import { type Draw, drawAxes, toDraw } from '../schemas/draw.js';
+import { checkEstimator, type Estimator, hasTemperatureGradient } from '../schemas/estimator.js';
+import { checkConditioned } from '../schemas/given-indices.js';
 import { IssueList } from '../schemas/issue-list.js';
 import type { Logits } from '../schemas/logits.js';
 import { findMasks, type Masks } from '../schemas/masks.js';
@@ -9,8 +11,7 @@ import { topOutputNames } from '../schemas/outputs.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
 import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import { checkTopK } from '../schemas/top-k.js';
-import type { Estimator } from '../schemas/vjp.js';
-import { finiteIn, flagsIn, logitsIn, placeOf, seedIn, temperatureIn } from './fields.js';
+import { finiteIn, flagsIn, givenIn, logitsIn, placeOf, seedIn, temperatureIn } from './fields.js';
 import { type InputTensor, placeInputs } from './input-tensors.js';
 import type { ModelName } from './models.js';
 import { type InferLimits, type InferRequest, type RequestedOutput, requestedOutputs } from './request.js';
@@ -21,6 +22,8 @@ export interface SampleInference {
   /** uint8 [B], 1 for rows with one-hot samples. Only if rows differ; `draw.hard` is then false. */
   readonly hardRows: Uint8Array | undefined;
   readonly topK: number;
+  /** int32 [B]: the indices that the noise is conditioned on. */
+  readonly given: Int32Array | undefined;
   readonly outputs: readonly RequestedOutput[];
 }
 
@@ -30,6 +33,8 @@ export interface VjpInference {
   /** float32 [S, B, K], finite. */
   readonly cotangent: Float32Array;
   readonly estimator: Estimator;
+  /** Inner draws of gumbel_rao, otherwise 0. */
+  readonly raoSamples: number;
   readonly outputs: readonly RequestedOutput[];
 }
 
@@ -64,10 +69,26 @@ export async function readSampleInference(
   }
   const inputs = inputsOf(request, binary, 'gumbel_softmax', issues);
   const { draw, hardRows } = await readDraw(request, inputs, limits, memory, issues, randomSeed);
+  const given = await givenOf(inputs.get('given_indices'), draw, topK, outputs, issues);
   checkTopK(draw.logits, topK, issues.of(parameterOf));
   checkReturned(drawsOf(draw), { one: 1, categories: draw.logits.categories, topK }, outputs, limits, issues);
   issues.throwIfAny();
-  return { draw, hardRows, topK, outputs };
+  return { draw, hardRows, topK, given, outputs };
+}
+
+async function givenOf(
+  tensor: InputTensor | undefined,
+  draw: Draw,
+  topK: number,
+  outputs: readonly RequestedOutput[],
+  issues: IssueList,
+): Promise<Int32Array | undefined> {
+  if (tensor === undefined) return undefined;
+  const names = outputs.map(({ name }) => name);
+  const pathOf = (field: string) =>
+    field === 'return' ? ['outputs', names.indexOf('log_prob'), 'name'] : parameterOf(field);
+  checkConditioned(draw, topK, new Set(names), issues.of(pathOf));
+  return givenIn(tensor, draw.logits, issues);
 }
 
 /** @throws {Problem} for a request that has no gradient */
@@ -78,7 +99,8 @@ export async function readVjpInference(
   memory: Memory,
 ): Promise<VjpInference> {
   const estimator = request.parameters.estimator ?? 'straight_through';
-  const gradients = estimator === 'reinmax' ? ['grad_logits'] : ['grad_logits', 'grad_temperature'];
+  const { rao_samples: raoSamples } = request.parameters;
+  const gradients = hasTemperatureGradient(estimator) ? ['grad_logits', 'grad_temperature'] : ['grad_logits'];
   const outputs = requestedOutputs(request, 'gumbel_softmax_vjp', gradients);
   const issues = new IssueList();
   const inputs = inputsOf(request, binary, 'gumbel_softmax_vjp', issues);
@@ -88,22 +110,17 @@ export async function readVjpInference(
   }
   // Hard rows have the gradient of soft rows (straight-through), so `hardRows` is not needed.
   const { draw } = await readDraw(request, inputs, limits, memory, issues);
-  if (estimator === 'reinmax' && !draw.hard) {
-    issues.report(
-      'validation',
-      ['parameters', 'estimator'],
-      'reinmax needs hard samples: send hard: true, as in the draw',
-    );
-  }
-  const temperatureOutput = outputs.findIndex(({ name }) => estimator === 'reinmax' && name === 'grad_temperature');
-  if (temperatureOutput >= 0) {
-    issues.report('validation', ['outputs', temperatureOutput, 'name'], 'is not an output of the estimator reinmax');
+  checkEstimator({ draw, estimator, raoSamples }, issues.of(parameterOf));
+  const temperatureOutput = outputs.findIndex(({ name }) => name === 'grad_temperature');
+  if (temperatureOutput >= 0 && !hasTemperatureGradient(estimator)) {
+    const message = `is not an output of the estimator ${estimator}`;
+    issues.report('validation', ['outputs', temperatureOutput, 'name'], message);
   }
   const shape = [...drawAxes(draw), draw.logits.categories];
   const cotangent = await finiteIn(inputs.get('cotangent') as InputTensor, shape, issues);
   checkReturned(drawsOf(draw), { one: 1, categories: draw.logits.categories, topK: 0 }, outputs, limits, issues);
   issues.throwIfAny();
-  return { draw, cotangent: cotangent as Float32Array, estimator, outputs };
+  return { draw, cotangent: cotangent as Float32Array, estimator, raoSamples: raoSamples ?? 0, outputs };
 }
 
 function drawsOf({ logits, numSamples = 1 }: Draw): number {

@@ -37,6 +37,17 @@ const sampleExamples = {
       outputs: [{ name: 'samples' }, { name: 'indices' }, { name: 'log_prob' }],
     },
   },
+  given: {
+    summary: 'Noise given which category wins',
+    description: 'One index per row of logits.',
+    value: {
+      parameters: { seed: 42 },
+      inputs: [
+        { name: 'logits', shape: [2, 3], datatype: 'FP32', data: [1, 0.5, -1, 0, 2, 0] },
+        { name: 'given_indices', shape: [2], datatype: 'INT64', data: [1, 2] },
+      ],
+    },
+  },
 } as const;
 
 const vjpExamples = {
@@ -45,6 +56,17 @@ const vjpExamples = {
     description: 'The seed replays the noise of the draw.',
     value: {
       parameters: { seed: '42', temperature: 0.5 },
+      inputs: [
+        { name: 'logits', shape: [1, 3], datatype: 'FP32', data: [1, 0.5, -1] },
+        { name: 'cotangent', shape: [1, 3], datatype: 'FP32', data: [1, 0, 0] },
+      ],
+    },
+  },
+  gumbelRao: {
+    summary: 'Gumbel-Rao, for hard samples',
+    description: 'The mean of straight-through over 100 inner draws with the index of the draw.',
+    value: {
+      parameters: { seed: 42, hard: true, estimator: 'gumbel_rao', rao_samples: 100 },
       inputs: [
         { name: 'logits', shape: [1, 3], datatype: 'FP32', data: [1, 0.5, -1] },
         { name: 'cotangent', shape: [1, 3], datatype: 'FP32', data: [1, 0, 0] },
@@ -109,6 +131,23 @@ const sampleReplies = {
       ],
     },
   },
+  given: {
+    summary: 'Noise given which category wins',
+    value: {
+      model_name: 'gumbel_softmax',
+      model_version: '1',
+      parameters: { seed: '42', noise_version: 'philox4x32-10/1', provider: 'cpu' },
+      outputs: [
+        {
+          name: 'samples',
+          datatype: 'FP32',
+          shape: [2, 3],
+          data: [0.1657272, 0.59915215, 0.23512068, 0.31410217, 0.25888222, 0.4270156],
+        },
+        { name: 'indices', datatype: 'INT64', shape: [2], data: [1, 2] },
+      ],
+    },
+  },
 } as const;
 const vjpReplies = {
   vjp: {
@@ -120,6 +159,17 @@ const vjpReplies = {
       outputs: [
         { name: 'grad_logits', datatype: 'FP32', shape: [1, 3], data: [0.33590105, -0.075644016, -0.26025704] },
         { name: 'grad_temperature', datatype: 'FP32', shape: [1], data: [0.2587135] },
+      ],
+    },
+  },
+  gumbelRao: {
+    summary: 'Gumbel-Rao',
+    value: {
+      model_name: 'gumbel_softmax_vjp',
+      model_version: '1',
+      parameters: { seed: '42', noise_version: 'philox4x32-10/1', provider: 'cpu' },
+      outputs: [
+        { name: 'grad_logits', datatype: 'FP32', shape: [1, 3], data: [0.14637649, -0.031924378, -0.114452116] },
       ],
     },
   },

@@ -9,6 +9,7 @@ import { readSeeds } from '../json/seed-reader.js';
 import { keepFractions } from '../json/whole-numbers.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
 import { scanFloats } from '../schemas/float-scan/float-scan.js';
+import { readGiven } from '../schemas/given-indices.js';
 import { type IssueSink, isEnough } from '../schemas/issue.js';
 import type { IssueList } from '../schemas/issue-list.js';
 import { areIndices, type PointKind, type Points } from '../schemas/log-prob-points.js';
@@ -231,6 +232,17 @@ function seedOfBytes(
   const negative = isSigned ? words.findIndex((word, index) => index % 2 === 1 && word >= 2 ** 31) : -1;
   if (negative >= 0) issues.report('invalid-seed', path, `at row ${(negative - 1) / 2}: must not be negative`);
   return negative < 0 ? { given: decimalOf(words, 0), perRow, words } : undefined;
+}
+
+/** int32 [B]: one index for each row, as in POST /sample. */
+export async function givenIn(tensor: InputTensor, logits: Logits, issues: IssueList): Promise<Int32Array | undefined> {
+  const { path, shape } = tensor;
+  if (shape[0] !== logits.rows) {
+    issues.report('validation', [...path, 'shape'], `must be [${logits.rows}], one index per row of logits`);
+    return undefined;
+  }
+  const indices = await integersIn(tensor, issues);
+  return indices && readGiven(indices, logits, [], issues.at(path));
 }
 
 /** uint8 [1] or [B]; 1 is true. */

@@ -131,10 +131,16 @@ async function sample(
   memory: Memory,
   drawJob: DrawJob,
 ): Promise<Answer> {
-  const { draw, hardRows, topK, outputs } = await readSampleInference(request, binary, limits, memory, randomSeed);
+  const { draw, hardRows, topK, given, outputs } = await readSampleInference(
+    request,
+    binary,
+    limits,
+    memory,
+    randomSeed,
+  );
   const names = new Set(outputs.map(({ spec }) => spec.output));
   const isMixed = hardRows !== undefined && names.has('samples');
-  const job = sampleJob(draw, isMixed ? names.add('indices') : names, topK);
+  const job = sampleJob(draw, isMixed ? names.add('indices') : names, topK, given);
   const result = await drawJob(job);
   if (isMixed) await hardenRows(result, hardRows, draw.logits.categories);
   const shapes = shapesOf(draw, topK);
@@ -175,8 +181,8 @@ async function vjp(
   memory: Memory,
   drawJob: DrawJob,
 ): Promise<Answer> {
-  const { draw, cotangent, estimator, outputs } = await readVjpInference(request, binary, limits, memory);
-  const job = vjpJob(draw, cotangent, estimator);
+  const { draw, cotangent, estimator, raoSamples, outputs } = await readVjpInference(request, binary, limits, memory);
+  const job = vjpJob(draw, cotangent, estimator, raoSamples);
   const result = await drawJob(job);
   const gradients = await sumGradients(job, result, nextTurn);
   const inputIndex = (name: string) => request.inputs.findIndex((input) => input.name === name);

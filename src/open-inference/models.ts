@@ -61,7 +61,7 @@ const drawOutputs = Object.fromEntries(
 
 export const models = {
   gumbel_softmax: {
-    inputs: drawInputs,
+    inputs: { ...drawInputs, given_indices: { datatypes: ['INT64', 'INT32'], shape: [-1], required: false } },
     outputs: drawOutputs,
   },
   gumbel_softmax_vjp: {

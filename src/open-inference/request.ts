@@ -7,10 +7,10 @@ import { Problem } from '../errors.js';
 import { dropNulls, nullableFields } from '../schemas/absent-null.js';
 import { component } from '../schemas/component.js';
 import { type DrawLimits, drawFields } from '../schemas/draw.js';
+import { estimator, raoSamplesField } from '../schemas/estimator.js';
 import { validationProblem } from '../schemas/issue.js';
 import { IssueList } from '../schemas/issue-list.js';
 import { oneSeedJsonSchema } from '../schemas/seed.js';
-import { estimator } from '../schemas/vjp.js';
 import { type ModelName, type ModelOutput, models, unknownTensorText } from './models.js';
 import { datatypes } from './tensors/datatypes.js';
 
@@ -90,11 +90,11 @@ const inputTensor = z
   .strictObject({
     name: name.meta({
       description:
-        'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent. For gumbel_softmax_log_prob logits, temperature, and one of samples, log_samples, indices, top_indices.',
+        'logits, temperature, hard, seed; for gumbel_softmax given_indices, for gumbel_softmax_vjp cotangent. For gumbel_softmax_log_prob logits, temperature, and one of samples, log_samples, indices, top_indices.',
     }),
     shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
       description:
-        'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent, samples and log_samples [B, K] or [S, B, K]; indices [B] or [S, B]; top_indices [B, k] or [S, B, k].',
+        'logits [B, K]; temperature, hard and seed [1] or [B]; given_indices [B]; cotangent, samples and log_samples [B, K] or [S, B, K]; indices [B] or [S, B]; top_indices [B, k] or [S, B, k].',
     }),
     datatype,
     parameters: inputParameters.optional(),
@@ -138,6 +138,7 @@ function fields(limits: DrawLimits) {
             'gumbel_softmax: adds the output top_indices; top_scores, top_threshold and top_log_prob need it, too.',
         }),
         estimator: estimator.optional(),
+        rao_samples: raoSamplesField,
         timeout: z.int().min(1).optional().meta({
           description:
             'Microseconds, as in Triton. Shortens the deadline of the draw, as the header x-deadline-ms does.',

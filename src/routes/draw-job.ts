@@ -1,12 +1,12 @@
 /** Makes the sampler's job from a validated draw, or from points whose log-probability is asked for. */
 import { randomBytes } from 'node:crypto';
-import type { GradientJob, Job, SampleJob } from '../sampler/job.js';
+import { type GradientJob, type Job, noneGiven, type SampleJob } from '../sampler/job.js';
 import type { OutputName } from '../sampler/outputs.js';
 import type { Draw } from '../schemas/draw.js';
+import { type Estimator, hasTemperatureGradient } from '../schemas/estimator.js';
 import { type Points, pointDraws } from '../schemas/log-prob-points.js';
 import type { Logits } from '../schemas/logits.js';
 import type { Temperature } from '../schemas/temperature.js';
-import type { Estimator } from '../schemas/vjp.js';
 
 /** A seed of 64 bits from the system's CSPRNG, as the decimal string with which clients replay the draw. */
 export function randomSeed(): string {
@@ -15,12 +15,20 @@ export function randomSeed(): string {
 
 // Each kind of job is one literal. Spreading a common part costs each small draw more than these lines.
 
-/** The job of a draw. `topK` is the number of categories in the output topIndices, 0 without it. */
-export function sampleJob(draw: Draw, wanted: ReadonlySet<OutputName>, topK: number): SampleJob {
+/**
+ * The job of a draw. `topK` is the number of categories in the output topIndices, 0 without it. `given` is int32 [B]:
+ * the indices that the draw is conditioned on.
+ */
+export function sampleJob(
+  draw: Draw,
+  wanted: ReadonlySet<OutputName>,
+  topK: number,
+  given: Int32Array | undefined,
+): SampleJob {
   const { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, hard, noise } = draw;
   const { rows, categories, data } = logits;
   return {
-    kind: 'draw',
+    kind: given === undefined ? 'draw' : 'conditioned',
     rows,
     categories,
     samples: numSamples,
@@ -31,17 +39,24 @@ export function sampleJob(draw: Draw, wanted: ReadonlySet<OutputName>, topK: num
     hard,
     gumbel: noise === 'gumbel',
     topK,
+    given: given ?? noneGiven,
     outputs: wanted,
   };
 }
 
+/** The outputs of the backward pass by its estimator. */
+const allGradients: ReadonlySet<OutputName> = new Set(['gradLogits', 'gradTemperature']);
+const logitGradients: ReadonlySet<OutputName> = new Set(['gradLogits']);
+
+/** The kind of job of each estimator. `softmax` is straight-through without noise. */
+const kindOf = { straight_through: 'vjp', reinmax: 'reinmax', softmax: 'vjp', gumbel_rao: 'gumbelRao' } as const;
+
 /** The job of the backward pass. `cotangent` is float32 [S, B, K]. */
-export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator): GradientJob {
+export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator, raoSamples: number): GradientJob {
   const { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, noise } = draw;
   const { rows, categories, data } = logits;
-  const straightThrough = estimator === 'straight_through';
   return {
-    kind: straightThrough ? 'vjp' : 'reinmax',
+    kind: kindOf[estimator],
     rows,
     categories,
     samples: numSamples,
@@ -49,9 +64,10 @@ export function vjpJob(draw: Draw, cotangent: Float32Array, estimator: Estimator
     temperature: ofRows(temperature, rows),
     streams: streamsOf(rowOffset, seed, rows),
     firstSample: sampleOffset,
-    gumbel: noise === 'gumbel',
+    gumbel: noise === 'gumbel' && estimator !== 'softmax',
+    raoSamples,
     points: cotangent,
-    outputs: new Set(straightThrough ? (['gradLogits', 'gradTemperature'] as const) : (['gradLogits'] as const)),
+    outputs: hasTemperatureGradient(estimator) ? allGradients : logitGradients,
   };
 }
 

@@ -37,9 +37,21 @@ function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
         axes: 'those of the samples, with k in place of categories',
         isWhole: true,
       },
+      given_indices: { holds: 'numbers', axesMax: 3, axes: 'one index, or one for each row of logits', isWhole: true },
       seed: { holds: 'seeds', countMax: rowsMax },
     },
-    ['return', 'hard', 'num_samples', 'row_offset', 'sample_offset', 'noise', 'top_k', 'estimator', 'masks'],
+    [
+      'return',
+      'hard',
+      'num_samples',
+      'row_offset',
+      'sample_offset',
+      'noise',
+      'top_k',
+      'estimator',
+      'rao_samples',
+      'masks',
+    ],
   );
 }
 
@@ -73,7 +85,7 @@ function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, do
 }
 
 /** Arrays that should hold integers. */
-const wholeFields = ['indices', 'top_indices'];
+const wholeFields = ['indices', 'top_indices', 'given_indices'];
 
 function keepWhole(body: unknown, name: string): Promise<void> | undefined {
   const value = ((body ?? {}) as Record<string, unknown>)[name];

@@ -50,11 +50,11 @@ export function sampleRoute(
   );
 }
 
-function toJob({ draw, returned, topK }: SampleRequest): SampleJob {
+function toJob({ draw, returned, topK, given }: SampleRequest): SampleJob {
   const wanted = new Set<OutputName>();
   for (const name of returned) wanted.add(sampleOutputs[name].output);
   if (topK > 0) wanted.add('topIndices');
-  return sampleJob(draw, wanted, topK);
+  return sampleJob(draw, wanted, topK, given);
 }
 
 function toMembers({ draw, topK }: SampleRequest, result: JobResult, sampler: Sampler): Member[] {

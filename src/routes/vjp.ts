@@ -5,6 +5,7 @@ import { type Member, printBody } from '../json/print-body.js';
 import { nextTurn } from '../runtime/event-loop-turns.js';
 import { type Gradients, sumGradients } from '../sampler/gradient.js';
 import type { Sampler } from '../sampler/sampler.js';
+import { hasTemperatureGradient } from '../schemas/estimator.js';
 import { logitsShape } from '../schemas/logits.js';
 import { checkMasks } from '../schemas/masks.js';
 import { problemResponses } from '../schemas/problem.js';
@@ -26,7 +27,7 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
         summary: 'Backward pass of a draw: vector-Jacobian product',
         description:
           'Replays the noise of the draw with the same fields and seed, and pulls the cotangent back to the logits and the ' +
-          'temperature. Hard samples borrow the gradient of the soft ones (straight-through) unless estimator says reinmax. ' +
+          'temperature. Hard samples borrow the gradient of the soft ones (straight-through) unless estimator names another. ' +
           'With num_samples the gradients are summed over the samples, by the chain rule.',
         tags: ['sampling'],
         body: vjpRequest(limits),
@@ -37,12 +38,12 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
       },
     },
     async (request, reply) => {
-      const { draw, cotangent, estimator } = request.body;
+      const { draw, cotangent, estimator, raoSamples } = request.body;
       const masking = checkMasks(draw.masks, draw.logits);
       if (masking) await masking;
       const checking = checkCotangent(request.body);
       if (checking) await checking;
-      const job = vjpJob(draw, cotangent.data, estimator);
+      const job = vjpJob(draw, cotangent.data, estimator, raoSamples);
       const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
       const gradients = await sumGradients(job, result, nextTurn);
       refuseOverflow(draw, gradients, (field, row) =>
@@ -57,7 +58,7 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
 function toMembers({ draw, estimator }: VjpRequest, gradients: Gradients, sampler: Sampler): Member[] {
   const { rows } = draw.logits;
   const members: Member[] = [{ name: 'grad_logits', numbers: gradients.logits, shape: logitsShape(draw.logits) }];
-  if (estimator === 'straight_through') {
+  if (hasTemperatureGradient(estimator)) {
     const { perRow } = draw.temperature;
     const numbers = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
     members.push({ name: 'grad_temperature', numbers, shape: perRow ? [rows] : [] });

@@ -7,7 +7,7 @@
  * The weights are those of the CPU, also for a GPU. A GPU computes only the exponentials of soft samples, and its
  * copies cost a little more (docs/providers.md). The rate that queue/work-rate.ts learns from batches corrects for it.
  */
-import { drawsNoise, type Job, type Part, type SampleJob } from './job.js';
+import { drawsForward, drawsNoise, type Job, type Part, type SampleJob } from './job.js';
 import { type OutputName, outputNames, outputs, type Work } from './outputs.js';
 
 /** Units for each draw, and for each element of a draw. */
@@ -42,6 +42,10 @@ export interface Weights {
   readonly orderKept: Weight;
   readonly vjp: Weight;
   readonly reinmax: Weight;
+  /** Perturbed logits given their index, beside the noise. */
+  readonly conditioned: Weight;
+  /** Each inner draw of Gumbel-Rao, beside its noise. */
+  readonly gumbelRao: Weight;
   readonly densityOfSamples: Weight;
   readonly densityOfLogSamples: Weight;
   /** The elements as in `normalizer`. */
@@ -75,6 +79,8 @@ export const weights: Weights = {
   orderKept: [0, 7.4],
   vjp: [6.57, 1.4],
   reinmax: [7.38, 1.94],
+  conditioned: [16, 5.8],
+  gumbelRao: [8, 6.6],
   densityOfSamples: [22.7, 3.55],
   densityOfLogSamples: [19.5, 2.45],
   logProbOfIndices: [10, 1.54],
@@ -93,7 +99,13 @@ export function weightedDraw(job: Job, of: Weights): number {
   if (job.kind === 'logProbOfTopIndices') return units(of[job.kind], categories) + units(of.orderKept, job.topK);
   if (!drawsNoise(job)) return units(of[job.kind], categories);
   const noise = units(job.gumbel ? of.noise : of.noneNoise, categories);
-  return noise + (job.kind === 'draw' ? outputUnits(job, of) : units(of[job.kind], categories));
+  if (drawsForward(job)) {
+    const condition = job.kind === 'conditioned' ? units(of.conditioned, categories) : 0;
+    return noise + condition + outputUnits(job, of);
+  }
+  const kindUnits = units(of[job.kind], categories);
+  if (job.kind !== 'gumbelRao') return noise + kindUnits;
+  return noise + units(of.index, categories) + job.raoSamples * (noise + kindUnits);
 }
 
 /** Samples of a row for which its log-sum is worked out once: at least those within a tile. */

@@ -41,16 +41,24 @@ interface JobNoise {
 
 /** The forward pass: samples, and outputs computed from the same noise. */
 export interface SampleJob extends JobSize, JobNoise {
-  readonly kind: 'draw';
+  /** A `conditioned` draw has its indices given, and its noise is conditioned on them. */
+  readonly kind: 'draw' | 'conditioned';
   /** Whether samples are one-hot vectors. */
   readonly hard: boolean;
   /** Width of topIndices; 0 when it is not among the outputs. */
   readonly topK: number;
+  /** int32 [B]: for `conditioned`, the index of each row, an unmasked category. Otherwise empty. */
+  readonly given: Int32Array;
 }
 
-/** The backward pass of a draw: straight-through (vjp) or ReinMax. */
+/** The `given` of draws that are not conditioned. */
+export const noneGiven = new Int32Array(0);
+
+/** The backward pass of a draw: straight-through (vjp), ReinMax or Gumbel-Rao. */
 export interface GradientJob extends JobSize, JobNoise {
-  readonly kind: 'vjp' | 'reinmax';
+  readonly kind: 'vjp' | 'reinmax' | 'gumbelRao';
+  /** Inner draws of each draw for Gumbel-Rao, otherwise 0. */
+  readonly raoSamples: number;
   /** float32 [S, B, K]: the cotangents. */
   readonly points: Float32Array;
 }
@@ -76,8 +84,10 @@ export type Job = SampleJob | GradientJob | DensityJob | IndicesJob;
 export type Kind = Job['kind'];
 export const kinds = [
   'draw',
+  'conditioned',
   'vjp',
   'reinmax',
+  'gumbelRao',
   'densityOfSamples',
   'densityOfLogSamples',
   'logProbOfIndices',
@@ -86,11 +96,20 @@ export const kinds = [
 
 /** Whether jobs of a kind draw noise. */
 export function isNoisy(kind: Kind): boolean {
-  return kind === 'draw' || kind === 'vjp' || kind === 'reinmax';
+  return isForward(kind) || kind === 'vjp' || kind === 'reinmax' || kind === 'gumbelRao';
 }
 
 export function drawsNoise(job: Job): job is SampleJob | GradientJob {
   return isNoisy(job.kind);
+}
+
+/** Whether jobs of a kind are forward passes. */
+export function isForward(kind: Kind): kind is SampleJob['kind'] {
+  return kind === 'draw' || kind === 'conditioned';
+}
+
+export function drawsForward(job: Job): job is SampleJob {
+  return isForward(job.kind);
 }
 
 /** The caller of a job, and how long the job is worth drawing. */
@@ -135,7 +154,15 @@ export function outputFlag(name: OutputName): number {
 }
 
 /** Columns of `Batch.parts`. */
-export const partColumns = { rowCount: 0, firstSample: 1, sampleCount: 2, flags: 3, topK: 4, count: 5 } as const;
+export const partColumns = {
+  rowCount: 0,
+  firstSample: 1,
+  sampleCount: 2,
+  flags: 3,
+  topK: 4,
+  raoSamples: 5,
+  count: 6,
+} as const;
 
 /** Columns of `Job.streams` and `Batch.streams`. */
 export const streamColumns = { seedLow: 0, seedHigh: 1, row: 2, count: 3 } as const;
@@ -146,7 +173,7 @@ export interface Batch {
   readonly buffer: ArrayBuffer;
   readonly kind: Kind;
   readonly categories: number;
-  /** uint32 [P, 5], see partColumns. */
+  /** uint32 [P, 6], see partColumns. */
   readonly parts: Uint32Array;
   /** uint32 [R, 3], see JobNoise.streams and streamColumns. Empty for densities. */
   readonly streams: Uint32Array;
@@ -154,7 +181,9 @@ export interface Batch {
   readonly temperature: Float32Array;
   /** float32 [R, K] */
   readonly logits: Float32Array;
-  /** float32: the points of each part's draws (pointWidth), one after another. Empty for kind `draw`. */
+  /** int32 [R], see SampleJob.given. Empty unless the kind is `conditioned`. */
+  readonly given: Int32Array;
+  /** float32: the points of each part's draws (pointWidth), one after another. Empty for forward passes. */
   readonly points: Float32Array;
 }
 
@@ -181,7 +210,7 @@ export function topKOf(job: Job): number {
 
 /** Points of each draw of a job. */
 export function pointWidth(job: Job): number {
-  if (job.kind === 'draw') return 0;
+  if (drawsForward(job)) return 0;
   return 'topK' in job ? job.topK : job.categories;
 }
 

@@ -77,7 +77,7 @@ export interface BatchShape {
   readonly categories: number;
   readonly rows: number;
   readonly parts: number;
-  /** Elements of the points. 0 for kind `draw`. */
+  /** Elements of the points. 0 for forward passes. */
   readonly points: number;
 }
 
@@ -92,7 +92,8 @@ export function allocateBatch(
   counts: OutputCounts,
   take: (bytes: number) => ArrayBuffer,
 ): Batch {
-  const rowElements = rows * (categories + 1) + streamRowsOf(kind, rows) * streamColumns.count;
+  const rowElements =
+    rows * (categories + 1) + streamRowsOf(kind, rows) * streamColumns.count + givenRowsOf(kind, rows);
   const elements = headerColumns.count + rowElements + parts * partColumns.count + points;
   // The result begins with float64.
   const resultOffset = 8 * Math.ceil((elements * elementBytes) / 8);
@@ -112,6 +113,11 @@ function streamRowsOf(kind: Kind, rows: number): number {
   return isNoisy(kind) ? rows : 0;
 }
 
+/** Rows that have a given index. */
+function givenRowsOf(kind: Kind, rows: number): number {
+  return kind === 'conditioned' ? rows : 0;
+}
+
 /** The batch in the message `buffer`, as views. */
 export function batchOn(buffer: ArrayBuffer): Batch {
   const header = new Uint32Array(buffer, 0, headerColumns.count);
@@ -120,6 +126,7 @@ export function batchOn(buffer: ArrayBuffer): Batch {
   const parts = header[headerColumns.parts];
   const kind = kinds[header[headerColumns.kind]];
   const streamRows = streamRowsOf(kind, rows);
+  const givenRows = givenRowsOf(kind, rows);
   const points = header[headerColumns.points];
   let offset = header.byteLength;
   const next = (count: number) => {
@@ -135,6 +142,7 @@ export function batchOn(buffer: ArrayBuffer): Batch {
     streams: new Uint32Array(buffer, next(streamRows * streamColumns.count), streamRows * streamColumns.count),
     temperature: new Float32Array(buffer, next(rows), rows),
     logits: new Float32Array(buffer, next(rows * categories), rows * categories),
+    given: new Int32Array(buffer, next(givenRows), givenRows),
     points: new Float32Array(buffer, next(points), points),
   };
 }

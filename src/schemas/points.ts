@@ -56,7 +56,8 @@ export function reportInfinite(
   );
 }
 
-function isShaped(matrix: NumberMatrix, shape: readonly number[]): boolean {
+/** Whether an array is rectangular and has the given shape. */
+export function isShaped(matrix: NumberMatrix, shape: readonly number[]): boolean {
   const own = shapeOf(matrix);
   return own?.length === shape.length && own.every((size, axis) => size === shape[axis]);
 }

@@ -51,6 +51,19 @@ export const sampleExamples = {
       return: ['samples', 'indices', 'log_prob'],
     },
   },
+  given: {
+    summary: 'Noise given which category wins',
+    description: 'The conditioned twin of the draw with the same seed: the noise that makes these categories win.',
+    value: {
+      logits: [
+        [1, 0.5, -1],
+        [0, null, 0],
+      ],
+      given_indices: [1, 2],
+      seed: 42,
+      return: ['samples', 'indices', 'noise'],
+    },
+  },
   logProbabilities: {
     summary: 'The probability of what was drawn, and weights without replacement',
     description:
@@ -147,6 +160,25 @@ export const sampleReplyExamples = {
       log_prob: -1.0000472934285656,
       seed: 42,
       temperature: 0.7408182,
+      hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  given: {
+    summary: 'Noise given which category wins',
+    value: {
+      samples: [
+        [0.1657272, 0.59915215, 0.23512068],
+        [0.48156238, 0, 0.5184376],
+      ],
+      indices: [1, 2],
+      noise: [
+        [-0.2716895, 1.5134829, 2.0780663],
+        [1.9509735, 2.002771, 2.0247574],
+      ],
+      seed: 42,
+      temperature: 1,
       hard: false,
       noise_version: 'philox4x32-10/1',
       provider: 'cpu',

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { component } from './component.js';
 import { type Draw, type DrawLimits, drawFields, drawReplyFields, toDraw } from './draw.js';
+import { checkConditioned, givenIndicesField, readGiven } from './given-indices.js';
 import { type IssueSink, report } from './issue.js';
 import {
   isReturnName,
@@ -23,6 +24,8 @@ export interface SampleRequest {
   readonly returned: ReadonlySet<ReturnName>;
   /** 0 if the reply has no top_indices. */
   readonly topK: number;
+  /** int32 [B]: the indices that the noise is conditioned on. */
+  readonly given: Int32Array | undefined;
 }
 
 /** Checked without zod, which would check each of a million wrong names before it reports that there are too many. */
@@ -59,6 +62,7 @@ function fields(limits: DrawLimits) {
       maximum: limits.categoriesMax,
       format: 'int64',
     }),
+    given_indices: givenIndicesField,
     return: returnField,
   });
 }
@@ -73,7 +77,8 @@ export function sampleRequest(limits: DrawLimits, randomSeed: () => string) {
       const seed = body.seed ?? (readSeed(randomSeed(), context, 'random') as Seed);
       const draw = toDraw(body, seed, limits, context);
       if (!draw) return z.NEVER;
-      const request = { draw, returned: body.return, topK: body.top_k ?? 0 };
+      const given = givenOf(body, draw, context);
+      const request = { draw, returned: body.return, topK: body.top_k ?? 0, given };
       checkTopK(draw.logits, request.topK, context);
       checkTopOutputs(request, context);
       checkReturned(request, limits, context);
@@ -89,6 +94,12 @@ function checkTopOutputs({ returned, topK }: SampleRequest, sink: IssueSink): vo
     if (!topOutputNames.includes(name)) continue;
     report(sink, 'validation', ['return', position], `needs top_k: how many categories to draw`);
   }
+}
+
+function givenOf(body: z.output<ReturnType<typeof fields>>, draw: Draw, sink: IssueSink): Int32Array | undefined {
+  if (body.given_indices === undefined) return undefined;
+  checkConditioned(draw, body.top_k ?? 0, body.return, sink);
+  return readGiven(body.given_indices, draw.logits, ['given_indices'], sink);
 }
 
 function checkReturned({ draw, returned, topK }: SampleRequest, limits: DrawLimits, sink: IssueSink): void {

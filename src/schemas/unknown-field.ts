@@ -164,6 +164,8 @@ const places: Readonly<Record<string, readonly [route: string, inference: string
   masks: [inDraws, inParameters],
   top_k: [inSample, inParameters],
   estimator: [inVjp, inParameters],
+  rao_samples: [inVjp, inParameters],
+  given_indices: [inSample, inInputs],
   return: [inSample, 'name the outputs in outputs'],
   samples: [inLogProb, 'name it in outputs'],
   log_samples: [inLogProb, 'name it in outputs'],

@@ -24,6 +24,24 @@ export const vjpExamples = {
     description: 'Second-order accurate; it has no gradient for the temperature.',
     value: { logits: [1, 0.5, -1], hard: true, seed: 42, cotangent: [1, 0, 0], estimator: 'reinmax' },
   },
+  softmax: {
+    summary: 'Straight-through without noise, for hard samples',
+    description: 'The gradient of softmax(logits / temperature), whatever was drawn. The seed replays nothing.',
+    value: { logits: [1, 0.5, -1], hard: true, seed: 42, cotangent: [1, 0, 0], estimator: 'softmax' },
+  },
+  gumbelRao: {
+    summary: 'Gumbel-Rao, for hard samples',
+    description: 'The mean of straight-through over 100 inner draws with the index of the draw: less variance.',
+    value: {
+      logits: [1, 0.5, -1],
+      temperature: 0.5,
+      hard: true,
+      seed: 42,
+      cotangent: [1, 0, 0],
+      estimator: 'gumbel_rao',
+      rao_samples: 100,
+    },
+  },
 } as const;
 
 /** The replies to the examples of the same names. */
@@ -61,6 +79,30 @@ export const vjpReplyExamples = {
       estimator: 'reinmax',
       seed: 42,
       temperature: 1,
+      hard: true,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  softmax: {
+    summary: 'Straight-through without noise',
+    value: {
+      grad_logits: [0.24450964, -0.19990484, -0.044604797],
+      estimator: 'softmax',
+      seed: 42,
+      temperature: 1,
+      hard: true,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  gumbelRao: {
+    summary: 'Gumbel-Rao',
+    value: {
+      grad_logits: [0.1937487, -0.027787812, -0.16596088],
+      estimator: 'gumbel_rao',
+      seed: 42,
+      temperature: 0.5,
       hard: true,
       noise_version: 'philox4x32-10/1',
       provider: 'cpu',

@@ -3,27 +3,20 @@ import { z } from 'zod';
 import type { NumberMatrix } from '../json/number-matrix.js';
 import { component } from './component.js';
 import { type Draw, type DrawLimits, drawAxes, drawFields, drawReplyFields, toDraw } from './draw.js';
-import { report } from './issue.js';
+import { checkEstimator, type Estimator, estimator, raoSamplesField } from './estimator.js';
 import { IssueList } from './issue-list.js';
 import { nested } from './nested.js';
 import { indexPath, readPoints, reportElements, reportInfinite } from './points.js';
 import { replayedSeedField, type Seed } from './seed.js';
 import { vjpExamples, vjpReplyExamples } from './vjp-examples.js';
 
-const estimators = ['straight_through', 'reinmax'] as const;
-export type Estimator = (typeof estimators)[number];
-
-export const estimator = z.enum(estimators).meta({
-  ...component('Estimator'),
-  description:
-    'straight_through: the exact gradient of the soft samples, which hard samples borrow; the one of a request that names none. reinmax (Liu et al. 2023): second-order accurate for hard samples; without grad_temperature.',
-});
-
 export interface VjpRequest {
   readonly draw: Draw;
   /** [S, B, K]. `checkCotangent` checks the numbers. */
   readonly cotangent: NumberMatrix;
   readonly estimator: Estimator;
+  /** Inner draws of gumbel_rao, otherwise 0. */
+  readonly raoSamples: number;
 }
 
 export function vjpRequest(limits: DrawLimits) {
@@ -35,17 +28,16 @@ export function vjpRequest(limits: DrawLimits) {
         ...nested('Float32', 1, 3),
       }),
       estimator: estimator.default('straight_through'),
+      rao_samples: raoSamplesField,
     })
     .transform((body, context): VjpRequest => {
       const draw = toDraw(body, body.seed as Seed, limits, context);
       if (!draw) return z.NEVER;
-      if (body.estimator === 'reinmax' && !draw.hard) {
-        report(context, 'validation', ['estimator'], 'reinmax is for hard samples: send hard: true as in the draw');
-      }
+      checkEstimator({ draw, estimator: body.estimator, raoSamples: body.rao_samples }, context);
       const shape = [...drawAxes(draw), draw.logits.categories];
       const cotangent = readPoints(body.cotangent, shape, ['cotangent'], context);
       if (cotangent === undefined) return z.NEVER;
-      return { draw, cotangent, estimator: body.estimator };
+      return { draw, cotangent, estimator: body.estimator, raoSamples: body.rao_samples ?? 0 };
     })
     .meta({ ...component('VjpRequest'), 'x-examples': vjpExamples });
 }
@@ -84,7 +76,8 @@ export const vjpReply = z
       .unknown()
       .optional()
       .meta({
-        description: 'float32: one number for one temperature (or a schedule), [B] for one per row. Not with reinmax.',
+        description:
+          'float32: one number for one temperature (or a schedule), [B] for one per row. Only of straight_through.',
         ...nested('Float32', 0, 1),
       }),
     estimator,

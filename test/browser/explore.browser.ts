@@ -97,6 +97,7 @@ const moves: readonly {
     changes: ['strip', 'frequency', 'triangle', 'gradient'],
   },
   { control: 'hard', move: (page) => page.check('#hard'), changes: ['strip', 'triangle', 'gradient'] },
+  { control: 'estimator', move: (page) => page.selectOption('#estimator', 'gumbel_rao'), changes: ['gradient'] },
   { control: 'draws', move: (page) => page.selectOption('#draws', '1000'), changes: ['frequency'] },
   { control: 'later draws', move: (page) => page.click('#later'), changes: ['strip'] },
   { control: 'sample', move: (page) => page.press('[data-key=sample-3]', 'Enter'), changes: ['strip'] },
@@ -154,18 +155,26 @@ t.test('bias and variance are those of the gradients that the service sends', as
   const logits = [1, 0.5, -1];
   const rows = <Row>(row: Row) => Array.from({ length: 512 }, () => row);
   const body = { logits: rows(logits), cotangent: rows([1, 0, 0]), temperature: 0.1, seed: 42 };
-  const { grad_logits } = await ask<{ grad_logits: number[][] }>('/sample/vjp', body);
+  const rao = { hard: true, estimator: 'gumbel_rao', rao_samples: 10 };
   const weights = logits.map(Math.exp);
   const p = weights.map((weight) => weight / weights.reduce((sum, value) => sum + value));
   const exact = p.map((value, k) => value * ((k === 0 ? 1 : 0) - p[0]));
-  const means = exact.map((_, k) => grad_logits.reduce((sum, row) => sum + row[k], 0) / 512);
-  const squares = grad_logits.flatMap((row) => row.map((value, k) => (value - means[k]) ** 2));
-  const variance = squares.reduce((sum, value) => sum + value) / 511;
-  const bias = Math.hypot(...means.map((mean, k) => mean - exact[k]));
-  const shown = (await rowsOf(page, 'gradient')).find(([temperature]) => temperature === '0.1')?.map(Number) ?? [];
-  // Three significant digits err by at most 0.5 in the third, less than 0.005 of the value.
-  for (const [at, value] of [variance, Math.sqrt(variance), bias, Math.sqrt(variance / 512)].entries()) {
-    t.ok(Math.abs(shown[at + 1] - value) <= 0.005 * value, `${shown[at + 1]} is ${value}`);
+  for (const [estimator, own] of [
+    ['straight_through', {}],
+    ['gumbel_rao', rao],
+  ] as const) {
+    await page.selectOption('#estimator', estimator);
+    await settled(page);
+    const { grad_logits } = await ask<{ grad_logits: number[][] }>('/sample/vjp', { ...body, ...own });
+    const means = exact.map((_, k) => grad_logits.reduce((sum, row) => sum + row[k], 0) / 512);
+    const squares = grad_logits.flatMap((row) => row.map((value, k) => (value - means[k]) ** 2));
+    const variance = squares.reduce((sum, value) => sum + value) / 511;
+    const bias = Math.hypot(...means.map((mean, k) => mean - exact[k]));
+    const shown = (await rowsOf(page, 'gradient')).find(([temperature]) => temperature === '0.1')?.map(Number) ?? [];
+    // Three significant digits err by at most 0.5 in the third, less than 0.005 of the value.
+    for (const [at, value] of [variance, Math.sqrt(variance), bias, Math.sqrt(variance / 512)].entries()) {
+      t.ok(Math.abs(shown[at + 1] - value) <= 0.005 * value, `${estimator}: ${shown[at + 1]} is ${value}`);
+    }
   }
   await context.close();
 });
@@ -234,6 +243,7 @@ t.test('the shared address restores every view and control', async (t) => {
   await page.fill('#seed', '9007199254740993');
   await page.check('#hard');
   await page.selectOption('#draws', '1000');
+  await page.selectOption('#estimator', 'gumbel_rao');
   await page.click('#later');
   await settled(page);
   await page.press('[data-key=sample-15]', 'Enter');
@@ -242,7 +252,7 @@ t.test('the shared address restores every view and control', async (t) => {
   await page.waitForURL(/sample=15/);
   const second = await openExplorer(browser, service.url, new URL(page.url()).search);
   for (const view of views) t.equal(await contentOf(second.page, view), await contentOf(page, view), view);
-  for (const id of ['logit-0', 'temperature', 'seed', 'draws', 'categories']) {
+  for (const id of ['logit-0', 'temperature', 'seed', 'draws', 'estimator', 'categories']) {
     t.equal(await second.page.inputValue(`#${id}`), await page.inputValue(`#${id}`), id);
   }
   t.ok(await second.page.isChecked('#hard'));

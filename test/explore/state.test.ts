@@ -1,7 +1,7 @@
 /** What the reader chose, its address, its requests and commands. */
 import t from 'tap';
 import { countingCurlOf, curlOf } from '../../explore/curl.js';
-import { stripRequest } from '../../explore/requests.js';
+import { gradientRequest, stripRequest } from '../../explore/requests.js';
 import {
   initialState,
   moveStrip,
@@ -20,6 +20,7 @@ t.test('an address gives back the state it was written from', async (t) => {
     temperature: 1e-6,
     seed: '18446744073709551615',
     hard: true,
+    estimator: 'gumbel_rao' as const,
     draws: 100,
     first: 4_294_967_284,
     sample: 4_294_967_295,
@@ -29,8 +30,17 @@ t.test('an address gives back the state it was written from', async (t) => {
 });
 
 t.test('what an address gets wrong is named, and the rest is taken', async (t) => {
-  const search = '?logits=1&temperature=0&seed=2e3&hard=yes&draws=7&first=-1&sample=x';
-  t.same(readAddress(search).unread, ['logits', 'temperature', 'seed', 'hard', 'draws', 'first', 'sample']);
+  const search = '?logits=1&temperature=0&seed=2e3&hard=yes&estimator=rebar&draws=7&first=-1&sample=x';
+  t.same(readAddress(search).unread, [
+    'logits',
+    'temperature',
+    'seed',
+    'hard',
+    'estimator',
+    'draws',
+    'first',
+    'sample',
+  ]);
   t.same(readAddress('?logits=1,,2&seed=3'), { state: { ...initialState, seed: '3' }, unread: ['logits'] });
 });
 
@@ -49,6 +59,15 @@ t.test('the strip moves by its length, stays within the counters, and holds the 
   t.match(withSampleInStrip({ ...initialState, first: 24, sample: 3 }), { sample: 24 });
   t.same(withCategories(initialState, 4).logits, [1, 0.5, -1, 0]);
   t.same(withCategories(initialState, 2).logits, [1, 0.5]);
+});
+
+t.test('gradients ask for the estimator, of one-hot samples unless it is straight_through', async (t) => {
+  const bodyOf = (fields: object) => gradientRequest({ ...initialState, ...fields }, 0.1).body;
+  t.match(bodyOf({}), { hard: false, temperature: 0.1 });
+  t.notOk('estimator' in bodyOf({ hard: true }));
+  t.match(bodyOf({ estimator: 'softmax' }), { hard: true, estimator: 'softmax' });
+  t.match(bodyOf({ estimator: 'gumbel_rao' }), { hard: true, estimator: 'gumbel_rao', rao_samples: 10 });
+  t.notOk('rao_samples' in bodyOf({ estimator: 'reinmax' }));
 });
 
 t.test('a command holds the request, with a large seed as a string', async (t) => {

@@ -244,7 +244,7 @@ t.test('an unready probe is an error reply, not a shed', async (t) => {
  */
 const fragileWorkers = `import { isMainThread, parentPort } from 'node:worker_threads';
 if (!isMainThread) parentPort.on('message', (message) => {
-  if (message instanceof ArrayBuffer && new Float32Array(message)[16] === 42) throw new Error('out of luck');
+  if (message instanceof ArrayBuffer && new Float32Array(message)[17] === 42) throw new Error('out of luck');
 });`;
 
 t.test('a lost worker is a restart, a failed request and a line in the log', async (t) => {

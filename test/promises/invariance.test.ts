@@ -191,6 +191,13 @@ t.test('what else a job can ask for has the same bytes whole and split, with 1 a
   const jobs = [
     makeJob({ ...common, kind: 'vjp', points, outputs: new Set(['gradLogits', 'gradTemperature'] as const) }),
     makeJob({ ...common, kind: 'reinmax', points, outputs: new Set(['gradLogits'] as const) }),
+    makeJob({ ...common, kind: 'gumbelRao', raoSamples: 5, points, outputs: new Set(['gradLogits'] as const) }),
+    makeJob({
+      ...common,
+      kind: 'conditioned',
+      given: Int32Array.of(0, 7, 19),
+      outputs: new Set(['samples', 'indices', 'noise', 'logSamples', 'indexLogProb'] as const),
+    }),
     makeJob({ ...common, topK: 5, outputs: new Set(['logSamples', 'logProb', 'topIndices', 'samples'] as const) }),
     makeJob({ ...common, topK: 5, outputs: new Set([...topOutputs, 'indexLogProb'] as const) }),
     makeJob({ ...common, kind: 'logProbOfIndices', points: indices, outputs: new Set(['logProb'] as const) }),

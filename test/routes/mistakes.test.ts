@@ -355,7 +355,7 @@ t.test('a tensor or parameter of the other model names that model', async (t) =>
       infer,
       { inputs: [{ ...logits, name: 'x' }] },
       '/inputs/0/name',
-      /^must be one of logits, temperature, hard, seed$/,
+      /^must be one of logits, temperature, hard, seed, given_indices$/,
     ],
   ] as const) {
     const told = await tell(url, body);

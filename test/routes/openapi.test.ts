@@ -375,6 +375,7 @@ t.test('the request schema describes exactly the fields that are taken', async (
     'noise',
     'masks',
     'top_k',
+    'given_indices',
     'return',
   ]);
 });

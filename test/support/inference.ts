@@ -33,7 +33,7 @@ export function bytesOf({ datatype, values }: Pick<Tensor, 'datatype' | 'values'
     case 'FP16':
       return Buffer.from(Uint16Array.from(values).buffer);
     case 'INT32':
-      return Buffer.from(Int32Array.from(values as number[]).buffer);
+      return Buffer.from(Int32Array.from(values, Number).buffer);
     case 'BOOL':
       return Buffer.from(values as number[]);
     default:

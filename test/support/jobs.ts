@@ -1,5 +1,12 @@
 /** Jobs for tests of the sampler: a complete job from the few fields a test cares about. */
-import type { DensityJob, GradientJob, IndicesJob, Job, SampleJob } from '../../src/sampler/job.js';
+import {
+  type DensityJob,
+  type GradientJob,
+  type IndicesJob,
+  type Job,
+  noneGiven,
+  type SampleJob,
+} from '../../src/sampler/job.js';
 
 interface Size {
   rows?: number;
@@ -27,10 +34,13 @@ export function makeJob(fields: Partial<Job> & Size = {}): Job {
   };
   const noise = { streams, firstSample: 0, gumbel: true };
   const points = new Float32Array(0);
-  if (rest.kind === 'vjp' || rest.kind === 'reinmax') return { ...size, ...noise, points, ...rest };
+  if (rest.kind === 'vjp' || rest.kind === 'reinmax' || rest.kind === 'gumbelRao') {
+    return { ...size, ...noise, points, raoSamples: rest.kind === 'gumbelRao' ? 3 : 0, ...rest };
+  }
   if (rest.kind === 'densityOfSamples' || rest.kind === 'densityOfLogSamples') return { ...size, points, ...rest };
   if (rest.kind === 'logProbOfIndices' || rest.kind === 'logProbOfTopIndices') {
     return { ...size, points, topK: 1, ...rest } as IndicesJob;
   }
-  return { ...size, ...noise, kind: 'draw', hard: false, topK: 0, ...(rest as Partial<SampleJob>) };
+  const given = rest.kind === 'conditioned' ? new Int32Array(rows) : noneGiven;
+  return { ...size, ...noise, kind: 'draw', hard: false, topK: 0, given, ...(rest as Partial<SampleJob>) };
 }

@@ -38,8 +38,17 @@ export interface NoiseKernel {
   /**
    * Writes g = -log(-log1p(-v)) of each draw to noise, and to nothing else in it. Draw d is of the sample firstSample +
    * floor(d / rowCount), modulo 2^32. g is float32 in [-2.82, 45.1].
+   *
+   * @param stage of the words, even: 0 for the noise of a draw, 2m for its inner draw m (docs/noise-contract.md)
    */
-  fillDraws(start: number, draws: number, categories: number, rowCount: number, firstSample: number): void;
+  fillDraws(
+    start: number,
+    draws: number,
+    categories: number,
+    rowCount: number,
+    firstSample: number,
+    stage?: number,
+  ): void;
 
   /**
    * Turns noise g into perturbed logits z = (l - max l) + g in place, by two float32 operations. A logit of -Infinity
@@ -63,10 +72,25 @@ export interface NoiseKernel {
   normalize(draws: number, categories: number): void;
 
   /** Writes the noise of one draw; row, sample, seedLow and seedHigh are uint32. For tests and scripts. */
-  fill(start: number, categories: number, row: number, sample: number, seedLow: number, seedHigh: number): void;
+  fill(
+    start: number,
+    categories: number,
+    row: number,
+    sample: number,
+    seedLow: number,
+    seedHigh: number,
+    stage?: number,
+  ): void;
 
   /** The first 32-bit word of each category. For tests. */
-  bits(categories: number, row: number, sample: number, seedLow: number, seedHigh: number): Uint32Array<ArrayBuffer>;
+  bits(
+    categories: number,
+    row: number,
+    sample: number,
+    seedLow: number,
+    seedHigh: number,
+    stage?: number,
+  ): Uint32Array<ArrayBuffer>;
 
   /** The uniform v in [2^-65, 1 - 2^-24] of each category. For tests. */
   uniforms(
@@ -75,6 +99,7 @@ export interface NoiseKernel {
     sample: number,
     seedLow: number,
     seedHigh: number,
+    stage?: number,
   ): Float32Array<ArrayBuffer>;
 
   /** g from a first word b and, if b < 2^24, a second word r. For tests. */
@@ -83,7 +108,7 @@ export interface NoiseKernel {
 
 /** The exports of assembly/kernel.ts. Addresses are bytes of the memory. */
 interface KernelExports {
-  setDraws(streams: number, rowCount: number, firstSample: number): void;
+  setDraws(streams: number, rowCount: number, firstSample: number, stage: number): void;
   fillDraws(to: number, draws: number, categories: number): void;
   perturb(noise: number, logits: number, draws: number, categories: number, rowCount: number): void;
   argmax(to: number, values: number, draws: number, categories: number): void;
@@ -176,10 +201,10 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
     temperatures: new Float32Array(memory.buffer, layout.temperatures, drawsMax),
     samples: new Float32Array(memory.buffer, layout.samples, elementsMax),
 
-    fillDraws(start, draws, categories, rowCount, firstSample) {
+    fillDraws(start, draws, categories, rowCount, firstSample, stage = 0) {
       assertDraws(start, draws, categories, elementsMax);
       assertCount(rowCount, 'rows', drawsMax);
-      kernel.setDraws(layout.streams, rowCount, firstSample);
+      kernel.setDraws(layout.streams, rowCount, firstSample, stage);
       kernel.fillDraws(NOISE_START_BYTES + start * 4, draws, categories);
     },
 
@@ -219,11 +244,11 @@ function singleDraws(
 ): Pick<NoiseKernel, 'fill' | 'bits' | 'uniforms' | 'gumbelFromBits'> {
   const stream = new Uint32Array(buffer, streamStart, STREAM_WORDS);
 
-  function setDraw(row: number, sample: number, seedLow: number, seedHigh: number): void {
+  function setDraw(row: number, sample: number, seedLow: number, seedHigh: number, stage: number): void {
     stream[0] = seedLow;
     stream[1] = seedHigh;
     stream[2] = row;
-    kernel.setDraws(streamStart, 1, sample);
+    kernel.setDraws(streamStart, 1, sample, stage);
   }
 
   function inGroups(count: number, drawGroup: (category: number) => number): ArrayBuffer {
@@ -236,19 +261,19 @@ function singleDraws(
   }
 
   return {
-    fill(start, categories, row, sample, seedLow, seedHigh) {
+    fill(start, categories, row, sample, seedLow, seedHigh, stage = 0) {
       assertDraws(start, 1, categories, elementsMax);
-      setDraw(row, sample, seedLow, seedHigh);
+      setDraw(row, sample, seedLow, seedHigh, stage);
       kernel.fillDraws(NOISE_START_BYTES + start * 4, 1, categories);
     },
 
-    bits(categories, row, sample, seedLow, seedHigh) {
-      setDraw(row, sample, seedLow, seedHigh);
+    bits(categories, row, sample, seedLow, seedHigh, stage = 0) {
+      setDraw(row, sample, seedLow, seedHigh, stage);
       return new Uint32Array(inGroups(categories, kernel.bits));
     },
 
-    uniforms(categories, row, sample, seedLow, seedHigh) {
-      setDraw(row, sample, seedLow, seedHigh);
+    uniforms(categories, row, sample, seedLow, seedHigh, stage = 0) {
+      setDraw(row, sample, seedLow, seedHigh, stage);
       return new Float32Array(inGroups(categories, kernel.uniforms));
     },
 

@@ -5,6 +5,7 @@
 import {
   type Batch,
   type BatchResult,
+  drawsForward,
   drawsNoise,
   type Job,
   type JobResult,
@@ -23,7 +24,7 @@ import { type OutputArrays, type OutputCounts, type OutputName, outputNames } fr
 
 function flagsOf({ job }: Part): number {
   let flags = 0;
-  if (job.kind === 'draw' && job.hard) flags |= partFlags.hard;
+  if (drawsForward(job) && job.hard) flags |= partFlags.hard;
   if (drawsNoise(job) && job.gumbel) flags |= partFlags.gumbel;
   for (const name of job.outputs) flags |= outputFlag(name);
   return flags;
@@ -66,7 +67,9 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
       const streams = job.streams.subarray(rowStart * streamColumns.count, rowEnd * streamColumns.count);
       batch.streams.set(streams, row * streamColumns.count);
     }
-    if (job.kind !== 'draw') {
+    if (drawsForward(job)) {
+      if (kind === 'conditioned') batch.given.set(job.given.subarray(rowStart, rowEnd), row);
+    } else {
       const own = pointsOf(job, part);
       batch.points.set(own, pointOffset);
       pointOffset += own.length;
@@ -77,6 +80,7 @@ export function pack(parts: readonly Part[], take = (bytes: number) => new Array
     batch.parts[offset + partColumns.sampleCount] = part.sampleCount;
     batch.parts[offset + partColumns.flags] = flagsOf(part);
     batch.parts[offset + partColumns.topK] = topKOf(job);
+    batch.parts[offset + partColumns.raoSamples] = job.kind === 'gumbelRao' ? job.raoSamples : 0;
     row += rowCount;
   }
   return batch;

@@ -84,12 +84,55 @@ export interface Exports {
     categories: number,
     rowCount: number,
   ): void;
+  conditionDraws(
+    noiseTo: number,
+    noise: number,
+    logits: number,
+    given: number,
+    draws: number,
+    categories: number,
+    rowCount: number,
+    wide: number,
+  ): number;
+  logSamplesOfZ(
+    to: number,
+    z: number,
+    logits: number,
+    temperatures: number,
+    draws: number,
+    categories: number,
+    rowCount: number,
+    logY: number,
+  ): void;
+  shiftRows(wide: number, logSums: number, logits: number, rows: number, categories: number): void;
+  addInners(
+    to: number,
+    noise: number,
+    wide: number,
+    logSums: number,
+    indices: number,
+    cotangents: number,
+    temperatures: number,
+    draws: number,
+    categories: number,
+    rowCount: number,
+    scratch: number,
+  ): void;
+  finishInners(
+    to: number,
+    temperatures: number,
+    draws: number,
+    categories: number,
+    rowCount: number,
+    inner: number,
+  ): void;
   logSamplesOf(logY: number, logits: number, noise: number, categories: number, temperature: number, z: number): void;
   logDensityOf(logits: number, logY: number, categories: number, temperature: number): number;
   logFactorial(n: number): number;
   expOf(x: number): number;
   logOf(x: number): number;
   log1pOf(x: number): number;
+  log1pWithin1Of(x: number): number;
 }
 
 const cacheLineBytes = 64;

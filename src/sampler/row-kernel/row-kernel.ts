@@ -40,6 +40,7 @@ interface Layout {
   readonly topLogProb: number;
   readonly topIndices: number;
   readonly topScores: number;
+  readonly given: number;
   readonly z: number;
   readonly logY: number;
   readonly logSamples: number;
@@ -58,6 +59,7 @@ function layOut(elements: number, draws: number, categories: number, sorts: bool
     topLogProb: allocate(sorts ? 8 * draws : 0),
     topIndices: allocate(sorts ? 4 * elements : 0),
     topScores: allocate(sorts ? 8 * elements : 0),
+    given: allocate(4 * draws),
     z: allocate(4 * categories),
     logY: allocate(8 * categories),
     logSamples: allocate(4 * elements),
@@ -95,6 +97,12 @@ export class RowKernel {
   topLogProb = new Float64Array(0);
   /** float32 [draws, K] */
   logSamples = new Float32Array(0);
+  /** int32 [rows]. Input of condition. */
+  given = new Int32Array(0);
+  /** float32 [draws, K], the same memory as `noise`. Output of condition, input of logSamplesOfZ. */
+  conditioned = this.noise;
+  /** float32 [draws, K], the same memory as `logSamples`. Output of condition. */
+  conditionedNoise = this.logSamples;
 
   constructor() {
     const { memory, kernel } = instantiate();
@@ -132,6 +140,9 @@ export class RowKernel {
     this.topThreshold = new Float64Array(buffer, layout.topThreshold, sortedDraws);
     this.topLogProb = new Float64Array(buffer, layout.topLogProb, sortedDraws);
     this.logSamples = new Float32Array(buffer, layout.logSamples, reserved.elements);
+    this.given = new Int32Array(buffer, layout.given, blockElementsMax);
+    this.conditioned = this.noise;
+    this.conditionedNoise = this.logSamples;
   }
 
   /**
@@ -183,6 +194,24 @@ export class RowKernel {
     assert(drawn, noFiniteLogit);
   }
 
+  /**
+   * Turns `noise` into the perturbed logits z of draws whose indices are `given`, in place: `conditioned`. Writes z -
+   * l', the conditioned noise, to conditionedNoise.
+   */
+  condition(draws: number, categories: number, rowCount: number): void {
+    this.#check(draws, categories, rowCount);
+    const { noise, logits, given, logY, logSamples } = this.#layout;
+    const done = this.#kernel.conditionDraws(logSamples, noise, logits, given, draws, categories, rowCount, logY);
+    assert(done, noFiniteLogit);
+  }
+
+  /** Writes the log-samples of each draw to logSamples, from its z in `conditioned`. */
+  logSamplesOfZ(draws: number, categories: number, rowCount: number): void {
+    this.#check(draws, categories, rowCount);
+    const { logSamples, noise, logits, temperature, logY } = this.#layout;
+    this.#kernel.logSamplesOfZ(logSamples, noise, logits, temperature, draws, categories, rowCount, logY);
+  }
+
   /** Writes the log-density of `points` to logProb. Points are samples, or if `areLogs` logarithms of samples. */
   logProbOfPoints(draws: number, categories: number, rowCount: number, areLogs: boolean): void {
     this.#check(draws, categories, rowCount);
@@ -226,7 +255,7 @@ export class RowKernel {
   }
 
   /** The kernel's own exponential, logarithms and logarithm of a factorial. For tests. */
-  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'log1pOf' | 'logFactorial'> {
+  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'log1pOf' | 'log1pWithin1Of' | 'logFactorial'> {
     return this.#kernel;
   }
 

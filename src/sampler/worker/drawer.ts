@@ -1,8 +1,8 @@
 /**
- * Computes a batch by its kind: forward, backward, density or given indices. A worker thread has one drawer, with one
+ * Computes a batch by its kind: forward, backward, density or log-probability. A worker thread has one drawer, with one
  * noise kernel and one set of graphs.
  */
-import { type Batch, type BatchResult, timingColumns } from '../job.js';
+import { type Batch, type BatchResult, isForward, timingColumns } from '../job.js';
 import { createNoiseKernel } from '../noise/noise.js';
 import type { RunExponential } from '../onnx/proof.js';
 import { ownsGpu, type Provider } from '../onnx/provider.js';
@@ -10,7 +10,8 @@ import { type DrawGraphs, openDrawGraphs } from '../onnx/session.js';
 import { Backward } from './backward.js';
 import { Density } from './density.js';
 import { Forward } from './forward.js';
-import { GivenIndices } from './given-indices.js';
+import { GumbelRao } from './gumbel-rao.js';
+import { LogProbOfIndices } from './log-prob-of-indices.js';
 import { tileElementsMax } from './tiles.js';
 
 export interface DrawerOptions {
@@ -33,13 +34,15 @@ export async function openDrawer({ provider, categoriesMax, batchElementsMax }: 
   const graphs = timed(await openDrawGraphs(provider), spent);
   const forward = new Forward(kernel, graphs, tileElements);
   const backward = new Backward(kernel, graphs);
+  const gumbelRao = new GumbelRao(kernel);
   const density = new Density();
-  const givenIndices = new GivenIndices();
+  const logProbOfIndices = new LogProbOfIndices();
   const run = async (batch: Batch) => {
-    if (batch.kind === 'draw') return forward.run(batch);
+    if (isForward(batch.kind)) return forward.run(batch);
     if (batch.kind === 'vjp' || batch.kind === 'reinmax') return backward.run(batch);
+    if (batch.kind === 'gumbelRao') return gumbelRao.run(batch);
     if (batch.kind === 'densityOfSamples' || batch.kind === 'densityOfLogSamples') return density.run(batch);
-    return givenIndices.run(batch);
+    return logProbOfIndices.run(batch);
   };
   return {
     draw: async (batch) => {

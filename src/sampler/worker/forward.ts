@@ -1,7 +1,8 @@
 /**
  * The forward pass. #stage and #flush are the whole computation of a draw; tiles.ts calls them.
  *
- *     #stage, for each span   noise g; outputs that need no more than g; then z = (l - max l) + g in place of g
+ *     #stage, for each span   noise g; outputs that need no more than g; then z = (l - max l) + g in place of g,
+ *                             or for given indices the conditioned z (conditioned.ts)
  *     #flush, for each tile   index = argmax z; exponents x = (z - max z) / tau; e^x by the graph; soft = e^x / sum
  *
  * The noise kernel (noise/noise.ts) computes all but e^x, and row-outputs.ts the outputs of a row in float64.
@@ -9,6 +10,7 @@
 import type { Batch, BatchResult } from '../job.js';
 import type { NoiseKernel } from '../noise/noise.js';
 import type { DrawGraphs } from '../onnx/session.js';
+import { Conditioned } from './conditioned.js';
 import { IndexLogProb } from './index-log-prob.js';
 import { planBatch, stages } from './plan.js';
 import { RowOutputs } from './row-outputs.js';
@@ -20,6 +22,7 @@ export class Forward {
   readonly #tileElements: number;
   readonly #rowOutputs = new RowOutputs();
   readonly #indexLogProb = new IndexLogProb();
+  readonly #conditioned = new Conditioned();
 
   /** @param tileElements most elements of a run of the graph, unless it is a single draw of more */
   constructor(kernel: NoiseKernel, graphs: DrawGraphs, tileElements: number) {
@@ -49,6 +52,11 @@ export class Forward {
     const kernel = this.#kernel;
     const start = tileDraw * categories;
     stageNoise(kernel, batch, span);
+    if (batch.kind === 'conditioned') {
+      this.#conditioned.write(batch, span, kernel.noise, result);
+      stageRows(batch.temperature, span, kernel.temperatures);
+      return;
+    }
     if (noiseOffset !== undefined) {
       const noise = kernel.noise.subarray(start, start + draws * categories);
       result.noise.set(noise, noiseOffset + partDraw * categories);
@@ -65,11 +73,14 @@ export class Forward {
    * Writes indices and samples of a tile to the result. Reads kernel.perturbed. Runs the graph only for soft samples.
    * The spans are sorted by stage (plan.ts), so the soft ones come first in the tile, and those without index last.
    */
-  async #flush({ categories, logits }: Batch, spans: readonly Span[], result: BatchResult): Promise<void> {
+  async #flush(batch: Batch, spans: readonly Span[], result: BatchResult): Promise<void> {
+    const { categories, given, kind, logits } = batch;
     const kernel = this.#kernel;
     const index = spans.filter(({ part }) => part.stage !== 'noise');
     const soft = spans.filter(({ part }) => part.stage === 'soft');
-    if (index.length > 0) kernel.argmax(0, endOf(index), categories);
+    if (index.length > 0 && kind !== 'conditioned') kernel.argmax(0, endOf(index), categories);
+    // A given index is set and not searched: in float32 another z may be as large as its own.
+    if (kind === 'conditioned') for (const span of index) stageRows(given, span, kernel.indices);
     for (const span of index) {
       copyIndices(span, categories, result, kernel.indices);
       this.#writeIndexLogProb(span, categories, logits, result);

@@ -18,6 +18,7 @@ export interface PlannedPart {
   readonly hard: boolean;
   readonly gumbel: boolean;
   readonly topK: number;
+  readonly raoSamples: number;
   /** Index of its first draw among the draws of the batch. */
   readonly firstDraw: number;
   /** First element of each output in the arrays of the batch's result. Undefined for outputs that it does not name. */
@@ -51,6 +52,7 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
       hard,
       gumbel: (flags & partFlags.gumbel) !== 0,
       topK,
+      raoSamples: batch.parts[start + partColumns.raoSamples],
       firstDraw,
       offsets,
     });

@@ -78,20 +78,25 @@ export function endOf(spans: readonly Span[]): number {
   return last === undefined ? 0 : last.tileDraw + last.draws;
 }
 
-/** Writes the noise of a span to kernel.noise, or zeros if its part has no noise. */
-export function stageNoise(kernel: NoiseKernel, { categories, streams }: Batch, span: Span): void {
+/**
+ * Writes the noise of a span to kernel.noise, or zeros if its part has no noise.
+ *
+ * @param stage of the noise contract: 0 for the draws themselves
+ */
+export function stageNoise(kernel: NoiseKernel, { categories, streams }: Batch, span: Span, stage = 0): void {
   const { part, draws, partDraw, tileDraw, firstRow, rows } = span;
   const start = tileDraw * categories;
   if (part.gumbel) {
     kernel.streams.set(streams.subarray(firstRow * streamColumns.count, (firstRow + rows) * streamColumns.count));
-    kernel.fillDraws(start, draws, categories, rows, part.firstSample + Math.floor(partDraw / part.rowCount));
+    const firstSample = part.firstSample + Math.floor(partDraw / part.rowCount);
+    kernel.fillDraws(start, draws, categories, rows, firstSample, stage);
   } else {
     kernel.noise.fill(0, start, start + draws * categories);
   }
 }
 
-/** Copies one value of each row of the batch, such as its temperature, to all draws of a span in `tile`. */
-export function stageRows(values: Float32Array, span: Span, tile: Float32Array): void {
+/** Copies one value of each row of the batch, its temperature or its given index, to all draws of a span in `tile`. */
+export function stageRows<Values extends Float32Array | Int32Array>(values: Values, span: Span, tile: Values): void {
   const { draws, tileDraw, firstRow, rows } = span;
   for (let draw = 0; draw < draws; draw++) tile[tileDraw + draw] = values[firstRow + (draw % rows)] as number;
 }

@@ -31,6 +31,8 @@ interface Call {
   readonly categories: number;
   readonly streams: readonly Stream[];
   readonly firstSample: number;
+  /** 0, or that of an inner draw. */
+  readonly stage: number;
 }
 
 const uint32 = fc.oneof(
@@ -67,13 +69,14 @@ const call: fc.Arbitrary<Call> = fc
     shape,
     streams,
     firstSample: fc.oneof(uint32, fc.integer({ min: 2 ** 32 - 300, max: 2 ** 32 - 1 })),
+    stage: fc.constantFrom(0, 0, 2, 4, 1024, 2048),
   })
   .map(({ shape, ...rest }) => ({ ...shape, ...rest }));
 
-function fillDraws(kernel: NoiseKernel, { start, draws, categories, streams, firstSample }: Call): void {
+function fillDraws(kernel: NoiseKernel, { start, draws, categories, streams, firstSample, stage }: Call): void {
   kernel.streams.set(streams.flatMap(({ seedLow, seedHigh, row }) => [seedLow, seedHigh, row]));
   kernel.noise.fill(UNTOUCHED);
-  kernel.fillDraws(start, draws, categories, streams.length, firstSample);
+  kernel.fillDraws(start, draws, categories, streams.length, firstSample, stage);
 }
 
 /** Which stream and sample a draw is of. */
@@ -82,10 +85,14 @@ function drawOf({ streams, firstSample }: Call, draw: number): Stream & { sample
   return { ...streams[draw % streams.length], sample };
 }
 
-function mirror({ seedLow, seedHigh, row, sample }: ReturnType<typeof drawOf>, category: number): number {
+function mirror(
+  { seedLow, seedHigh, row, sample }: ReturnType<typeof drawOf>,
+  category: number,
+  stage: number,
+): number {
   const seed = (BigInt(seedHigh) << 32n) + BigInt(seedLow);
-  const b = word(seed, row, sample, category, 0);
-  return mirrorGumbel(b, b < RARE_BELOW ? word(seed, row, sample, category, 1) : 0);
+  const b = word(seed, row, sample, category, stage);
+  return mirrorGumbel(b, b < RARE_BELOW ? word(seed, row, sample, category, stage + 1) : 0);
 }
 
 t.test('Draws of one call have the bits that each has alone, and nothing else is written', (t) => {
@@ -98,7 +105,7 @@ t.test('Draws of one call have the bits that each has alone, and nothing else is
       alone.noise.fill(UNTOUCHED);
       for (let draw = 0; draw < draws; draw++) {
         const { row, sample, seedLow, seedHigh } = drawOf(call, draw);
-        alone.fill(start + draw * categories, categories, row, sample, seedLow, seedHigh);
+        alone.fill(start + draw * categories, categories, row, sample, seedLow, seedHigh, call.stage);
       }
       // No value is NaN or -0, so that equal numbers are equal bits.
       return together.noise.every((g, i) => g === alone.noise[i]);
@@ -115,7 +122,7 @@ t.test('Draws of one call equal the scalar mirror bit for bit', (t) => {
       const { start, draws, categories } = call;
       fillDraws(kernel, call);
       for (let i = first; i < draws * categories; i += MIRROR_STEP) {
-        const expected = mirror(drawOf(call, Math.floor(i / categories)), i % categories);
+        const expected = mirror(drawOf(call, Math.floor(i / categories)), i % categories, call.stage);
         if (!Object.is(kernel.noise[start + i], expected)) return false;
       }
       return true;
@@ -127,10 +134,14 @@ t.test('Draws of one call equal the scalar mirror bit for bit', (t) => {
 
 t.test('Rare values of draws that share a chunk equal the scalar mirror', (t) => {
   const kernel = createNoiseKernel(2 ** 16);
-  for (const categories of [1, 3, 10, 16, 40, 41, 64, 100, 512, 1000]) {
+  const shapes = [1, 3, 10, 16, 40, 41, 64, 100, 512, 1000].flatMap((categories) => [
+    { categories, stage: 0 },
+    { categories, stage: 2 },
+  ]);
+  for (const { categories, stage } of shapes) {
     const draws = Math.floor(2 ** 16 / categories);
     const streams = [1, 2, 3].map((seedLow) => ({ seedLow, seedHigh: 2 ** 32 - seedLow, row: 2 ** 31 }));
-    const call = { start: 0, draws, categories, streams, firstSample: 2 ** 32 - 5 };
+    const call = { start: 0, draws, categories, streams, firstSample: 2 ** 32 - 5, stage };
     fillDraws(kernel, call);
     let rare = 0;
     let different = 0;
@@ -138,10 +149,10 @@ t.test('Rare values of draws that share a chunk equal the scalar mirror', (t) =>
       // -log(-log1p(-2^-8)) = 5.5432, so these are all the rare ones and few others.
       if (kernel.noise[i] < 5.54) continue;
       rare++;
-      if (kernel.noise[i] !== mirror(drawOf(call, Math.floor(i / categories)), i % categories)) different++;
+      if (kernel.noise[i] !== mirror(drawOf(call, Math.floor(i / categories)), i % categories, stage)) different++;
     }
     // 1 in 256 of 2^16 is 256, with a standard deviation of 16; five of them either way.
-    t.ok(Math.abs(rare - 256) <= 80, `${rare} rare values with ${categories} categories`);
+    t.ok(Math.abs(rare - 256) <= 80, `${rare} rare values with ${categories} categories at stage ${stage}`);
     t.equal(different, 0);
   }
   t.end();

@@ -82,6 +82,36 @@ t.test('Rare and extreme known answers are found at their category', (t) => {
   t.end();
 });
 
+t.test('Bits and uniforms of inner draws are those of randomgen, and their values within the contract', (t) => {
+  const kernel = createNoiseKernel(512);
+  for (const known of fixture('noise_stages.json').cases) {
+    const { seed, row, sample, stage, first_category: first, bits, uniform_f32, gumbel_f64 } = known;
+    const name = `seed ${seed}, row ${row}, sample ${sample}, stage ${stage}`;
+    const draw = [first + bits.length, row, sample, ...seedWords(seed), stage] as const;
+    t.same(hex(kernel.bits(...draw).slice(first)), bits, `bits of ${name}`);
+    t.same(hex(kernel.uniforms(...draw).slice(first)), uniform_f32, `uniforms of ${name}`);
+    kernel.fill(0, ...draw);
+    const values = kernel.noise.slice(first, first + bits.length);
+    t.ok(
+      values.every((g, j) => withinContract(g, gumbel_f64[j])),
+      `values of ${name}`,
+    );
+  }
+  t.end();
+});
+
+t.test('Golden inner draws have the frozen bits', (t) => {
+  const kernel = createNoiseKernel(2048);
+  const golden = fixture('golden_gumbel_inner_philox4x32-10_1.json');
+  t.equal(golden.noise_version, noiseVersion);
+  for (const { seed, row, sample, stage, first_category, gumbel } of golden.draws) {
+    kernel.fill(0, first_category + gumbel.length, row, sample, ...seedWords(seed), stage);
+    const values = kernel.noise.slice(first_category, first_category + gumbel.length);
+    t.same(hex(values), gumbel, `seed ${seed}, row ${row}, sample ${sample}, stage ${stage}`);
+  }
+  t.end();
+});
+
 t.test('Golden draws have the frozen bits', (t) => {
   const kernel = createNoiseKernel(2048);
   const golden = fixture('golden_gumbel_philox4x32-10_1.json');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { outputFlag, type Part, partFlags } from '../../../src/sampler/job.js';
+import { outputFlag, type Part, partColumns, partFlags } from '../../../src/sampler/job.js';
 import { batchOn, openResult } from '../../../src/sampler/messages.js';
 import { pack, scatter } from '../../../src/sampler/queue/pack.js';
 import { makeJob } from '../../support/jobs.js';
@@ -40,7 +40,7 @@ t.test('pack lays the rows of every part side by side and numbers samples from t
   t.same([...batch.temperature], [1, 2, 1]);
   t.same([...batch.streams], [1, 0, 1, 1, 0, 2, 9, 0, 0]);
   const hard = partFlags.hard | partFlags.gumbel | outputFlag('samples') | outputFlag('indices');
-  t.same([...batch.parts], [2, 103, 1, hard, 0, 1, 0, 1, outputFlag('indices') | outputFlag('noise'), 0]);
+  t.same([...batch.parts], [2, 103, 1, hard, 0, 0, 1, 0, 1, outputFlag('indices') | outputFlag('noise'), 0, 0]);
 });
 
 t.test('points of a gradient go along with the draws of their part', async (t) => {
@@ -57,6 +57,23 @@ t.test('points of a gradient go along with the draws of their part', async (t) =
   const samples = pack([{ job, rowStart: 0, rowCount: 2, sampleStart: 1, sampleCount: 2 }]);
   t.same([...samples.points], [4, 5, 6, 7, 8, 9, 10, 11]);
   t.same(batchOn(samples.buffer), samples);
+});
+
+t.test('given indices and inner draws go along with their part', async (t) => {
+  const outputs = new Set(['indices'] as const);
+  const job = makeJob({ kind: 'conditioned', rows: 3, samples: 2, given: Int32Array.of(3, 1, 2), outputs });
+  const batch = pack([
+    { job, rowStart: 1, rowCount: 2, sampleStart: 1, sampleCount: 1 },
+    { job, rowStart: 0, rowCount: 3, sampleStart: 0, sampleCount: 2 },
+  ]);
+  t.same([...batch.given], [1, 2, 3, 1, 2]);
+  t.equal(batch.points.length, 0);
+  t.same(batchOn(batch.buffer), batch);
+  t.equal(pack([first]).given.length, 0);
+  const points = new Float32Array(4);
+  const rao = makeJob({ kind: 'gumbelRao', raoSamples: 7, points, outputs: new Set(['gradLogits'] as const) });
+  const { parts } = pack([{ job: rao, rowStart: 0, rowCount: 1, sampleStart: 0, sampleCount: 1 }]);
+  t.equal(parts[partColumns.raoSamples], 7);
 });
 
 t.test('a batch is read back from its buffer as it was packed', async (t) => {

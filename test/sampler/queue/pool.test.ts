@@ -44,10 +44,10 @@ function workerOf(source: string, early = ''): URL {
 }
 
 /**
- * In the text of a worker: whether the last logit of oneBatch() is 1, behind 6 fields of its header, 5 of its part, 3
+ * In the text of a worker: whether the last logit of oneBatch() is 1, behind 6 fields of its header, 6 of its part, 3
  * of its stream and a temperature.
  */
-const isDeadly = 'new Float32Array(message)[18] === 1';
+const isDeadly = 'new Float32Array(message)[19] === 1';
 
 /** Dies on a batch whose last logit is 1, answers every other, stops when told. */
 const fragile = workerOf(`parentPort.on('message', (message) => {

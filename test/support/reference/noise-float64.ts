@@ -19,8 +19,8 @@ export function philox4x32(counter: readonly bigint[], key: readonly bigint[]): 
   return [c0, c1, c2, c3].map(Number);
 }
 
-/** The word of one category: the first with stage 0, the one that rare values take in addition with stage 1. */
-export function word(seed: bigint, row: number, sample: number, category: number, stage: 0 | 1): number {
+/** The word of one category: the first with an even stage, the one that rare values take in addition with the next. */
+export function word(seed: bigint, row: number, sample: number, category: number, stage: number): number {
   const counter = [BigInt(category >>> 2), BigInt(sample), BigInt(row), BigInt(stage)];
   return philox4x32(counter, [seed & MASK32, seed >> 32n])[category & 3];
 }
@@ -39,11 +39,11 @@ export function gumbelFromUniform(v: number): number {
   return -Math.log(-Math.log1p(-v));
 }
 
-export function uniform(seed: bigint, row: number, sample: number, category: number): number {
-  const b = word(seed, row, sample, category, 0);
-  return uniformFromBits(b, b < 2 ** 24 ? word(seed, row, sample, category, 1) : 0);
+export function uniform(seed: bigint, row: number, sample: number, category: number, stage = 0): number {
+  const b = word(seed, row, sample, category, stage);
+  return uniformFromBits(b, b < 2 ** 24 ? word(seed, row, sample, category, stage + 1) : 0);
 }
 
-export function gumbel(seed: bigint, row: number, sample: number, category: number): number {
-  return gumbelFromUniform(uniform(seed, row, sample, category));
+export function gumbel(seed: bigint, row: number, sample: number, category: number, stage = 0): number {
+  return gumbelFromUniform(uniform(seed, row, sample, category, stage));
 }

@@ -8,7 +8,7 @@
 
 import { BITS, CHUNK, constant, RARE, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
-import { assignLanes, drawBits, drawLanes, setCall, word } from './philox';
+import { assignLanes, drawBits, drawLanes, setCall, setStage, word } from './philox';
 
 export { argmax, perturb } from './rows';
 export { exponents, normalize } from './softmax';
@@ -28,19 +28,25 @@ let streamsEnd: usize = 0;
 let rowCount: u32 = 1;
 let firstSample: u32 = 0;
 
+/** Stage of the second word of a rare value. */
+let rareStage: u32 = 1;
+
 /** The stream (seed and row number) and the sample of the draw set last. */
 let stream: usize = 0;
 let sample: u32 = 0;
 
 /**
  * Sets the draws 0, 1, ... of the calls that follow. Draw d is of the row d % rowCount, whose seed and row number are
- * the three words at streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount.
+ * the three words at streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount. Words have the given
+ * stage, and second words the stage after it.
  */
-export function setDraws(newStreams: usize, newRowCount: u32, newFirstSample: u32): void {
+export function setDraws(newStreams: usize, newRowCount: u32, newFirstSample: u32, stage: u32): void {
   streams = newStreams;
   streamsEnd = newStreams + <usize>newRowCount * 12;
   rowCount = newRowCount;
   firstSample = newFirstSample;
+  rareStage = stage + 1;
+  setStage(stage);
 }
 
 /**
@@ -223,7 +229,7 @@ function replaceRare(rareEnd: usize, draw: u32, category: u32, stride: u32): voi
     do {
       const j = group + ctz(mask);
       setDraw(draw + j / stride);
-      const v = rareUniform(load<u32>(BITS + <usize>j * 4), word(category + (j % stride), 1));
+      const v = rareUniform(load<u32>(BITS + <usize>j * 4), word(category + (j % stride), rareStage));
       store<f32>(UNIFORMS + <usize>j * 4, v);
       mask &= mask - 1;
     } while (mask != 0);

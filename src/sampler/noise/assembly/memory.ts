@@ -27,8 +27,8 @@ export const RARE: usize = 16384;
 export const LANE_BYTES: usize = 1088;
 
 /**
- * Six fields of the lanes: block number, k0, k1, and three values that philox.ts computes once for each draw:
- * secondKey0, secondKey2, thirdKey2.
+ * Six fields of the lanes: block number, and five values that philox.ts computes once for each draw: thirdKey0,
+ * fourthKey1, secondKey0, secondKey2, thirdKey2.
  */
 export const LANES: usize = 20480;
 

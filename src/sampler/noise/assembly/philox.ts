@@ -2,7 +2,7 @@
 // Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"; rounds and constants as in Random123.
 // gumbel.ts transforms the words.
 //
-// Key (seedLow, seedHigh); counter [c0, c1, c2, c3] = [category >> 2, sample, row, 0 or 1]; word (category & 3) of the
+// Key (seedLow, seedHigh); counter [c0, c1, c2, c3] = [category >> 2, sample, row, stage]; word (category & 3) of the
 // output. One round:
 //
 //     c0' = high(M1 c2) ^ c1 ^ k0      c1' = low(M1 c2)      c2' = high(M0 c0) ^ c3 ^ k1      c3' = low(M0 c0)
@@ -27,6 +27,12 @@ let row: u32 = 0;
 let sample: u32 = 0;
 let seedLow: u32 = 0;
 let seedHigh: u32 = 0;
+let stage: u32 = 0;
+
+/** Sets the stage of the words of drawBits and drawLanes, until the next call. */
+export function setStage(newStage: u32): void {
+  stage = newStage;
+}
 
 /** Sets the seed, row and sample of all words that follow, until the next call. */
 export function setCall(newRow: u32, newSample: u32, newSeedLow: u32, newSeedHigh: u32): void {
@@ -37,8 +43,8 @@ export function setCall(newRow: u32, newSample: u32, newSeedLow: u32, newSeedHig
 }
 
 /**
- * One word of one block of the call set last, for any c3. The same bits as the vectors below give for c3 = 0. Used for
- * the second word of rare values.
+ * One word of one block of the call set last, for any c3. The same bits as the vectors below give for c3 = stage. Used
+ * for the second word of rare values.
  */
 export function word(category: u32, c3: u32): u32 {
   let c0 = category >> 2;
@@ -61,13 +67,13 @@ export function word(category: u32, c3: u32): u32 {
 }
 
 /**
- * Words of whole groups of the call set last with c3 = 0, in the order of the categories: 16 words from 4 blocks a
- * group, block numbers block, block + 1, ... They stay below 2^30, so multiples of M0 are carried on by 64-bit
- * additions.
+ * Words of whole groups of the call and stage set last, in the order of the categories: 16 words from 4 blocks a group,
+ * block numbers block, block + 1, ... They stay below 2^30, so multiples of M0 are carried on by 64-bit additions.
  */
 export function drawBits(to: usize, block: u32, groups: u32): void {
-  const k0 = i32x4.splat(seedLow);
-  const k1 = i32x4.splat(seedHigh);
+  const b1 = i32x4.splat(firstKey2());
+  const k0 = i32x4.splat(thirdKey0());
+  const k1 = i32x4.splat(fourthKey1());
   const x0 = firstMixed();
   const a0 = i32x4.splat(secondKey0());
   const a2 = i32x4.splat(secondKey2(x0));
@@ -86,16 +92,16 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
     // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A
     // loop that runs at least once, because only then does V8 keep the constants out of it.
     do {
-      drawGroup(to, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
+      drawGroup(to, products01, products23, b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
       products01 = i64x2.add(products01, group);
       products23 = i64x2.add(products23, group);
-      drawGroup(to + 64, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
+      drawGroup(to + 64, products01, products23, b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
       products01 = i64x2.add(products01, group);
       products23 = i64x2.add(products23, group);
       to += 128;
     } while (to < pairsEnd);
   }
-  if (to < end) drawGroup(to, products01, products23, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
+  if (to < end) drawGroup(to, products01, products23, b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
 }
 
 /**
@@ -103,8 +109,8 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
  * overwrites.
  */
 export function assignLanes(lane: u32, blocks: u32): void {
-  const k0 = i32x4.splat(seedLow);
-  const k1 = i32x4.splat(seedHigh);
+  const k0 = i32x4.splat(thirdKey0());
+  const k1 = i32x4.splat(fourthKey1());
   const x0 = firstMixed();
   const a0 = i32x4.splat(secondKey0());
   const a2 = i32x4.splat(secondKey2(x0));
@@ -126,6 +132,9 @@ export function assignLanes(lane: u32, blocks: u32): void {
 
 /** Words of whole groups from the blocks that have lanes: draws may meet in a group. */
 export function drawLanes(to: usize, groups: u32): void {
+  // The stage is that of the whole call, so firstKey2 takes no field of the lanes: it follows from fourthKey1.
+  const stages = i32x4.splat(stage);
+  const w3 = i32x4.splat(3 * W1);
   const m0 = constant(M0S);
   const m1 = constant(M1S);
   const w0 = constant(W0S);
@@ -140,7 +149,8 @@ export function drawLanes(to: usize, groups: u32): void {
     const a0 = v128.load(at, 3 * LANE_BYTES);
     const a2 = v128.load(at, 4 * LANE_BYTES);
     const b2 = v128.load(at, 5 * LANE_BYTES);
-    drawGroup(to, multiply01(block, m0), multiply23(block, m0), k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
+    const b1 = v128.xor(i32x4.sub(k1, w3), stages);
+    drawGroup(to, multiply01(block, m0), multiply23(block, m0), b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
     at += 16;
     to += 64;
   } while (to < end);
@@ -148,6 +158,24 @@ export function drawLanes(to: usize, groups: u32): void {
 
 // Only c0 differs between the blocks of a draw, so half of the first three rounds is the same for all of them and is
 // done once: c0 of round 1, and what is combined with c0 and c2 of round 2 and with c2 of round 3.
+
+/** c3 ^ k1 of round 1. */
+@inline
+function firstKey2(): u32 {
+  return stage ^ seedHigh;
+}
+
+/** k0 of round 3, the first that is not part of a value above or below. */
+@inline
+function thirdKey0(): u32 {
+  return seedLow + 2 * W0;
+}
+
+/** k1 of round 4, likewise. */
+@inline
+function fourthKey1(): u32 {
+  return seedHigh + 3 * W1;
+}
 
 /** c0 after round 1: high(M1 c2) ^ c1 ^ k0. */
 @inline
@@ -205,22 +233,20 @@ function low(x: v128, m: v128): v128 {
 
 /**
  * 16 words from four blocks, one block a lane until the last round. products01 and products23 are M0 times the block
- * numbers; a0, a2 and b2 are secondKey0, secondKey2 and thirdKey2. No loads here: they would have to wait for the
- * stores of the group before.
+ * numbers; b1, k0, k1, a0, a2 and b2 are firstKey2, thirdKey0, fourthKey1, secondKey0, secondKey2 and thirdKey2. No
+ * loads here: they would have to wait for the stores of the group before.
  */
 @inline
 function drawGroup(
-  to: usize, products01: v128, products23: v128, k0: v128, k1: v128, a0: v128, a2: v128, b2: v128,
+  to: usize, products01: v128, products23: v128, b1: v128, k0: v128, k1: v128, a0: v128, a2: v128, b2: v128,
   m0: v128, m1: v128, w0: v128, w1: v128, lowHalves: v128,
 ): void {
   // Rounds 1 to 3, as far as they differ between blocks.
-  let x2 = v128.xor(high(products01, products23), k1);
+  let x2 = v128.xor(high(products01, products23), b1);
   let x3 = v128.shuffle<i32>(products01, products23, 0, 2, 4, 6);
   let x0 = mix(x2, m1, a0);
   let x1 = low(x2, m1);
   x2 = v128.xor(x3, a2);
-  k0 = i32x4.add(k0, i32x4.add(w0, w0));
-  k1 = i32x4.add(k1, i32x4.add(w1, i32x4.add(w1, w1)));
   const y0 = mix(x2, m1, v128.xor(x1, k0));
   const y1 = low(x2, m1);
   const y2 = mix(x0, m0, b2);

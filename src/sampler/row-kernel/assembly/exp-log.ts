@@ -17,6 +17,7 @@ const TWO = memory.data<f64>([2]);
 const HALF = memory.data<f64>([0.5]);
 const LEAST = memory.data<f64>([-708]);
 const MINUS_INFINITY = memory.data<u64>([0xfff0000000000000]);
+const SQRT_TWO_LESS_ONE = memory.data<f64>([4.14213562373095048802e-01]);
 const SQRT_HALF_BITS = memory.data<u64>([0x3fe6a09e667f3bcd]);
 
 const P1 = memory.data<f64>([1.66666666666666019037e-01]);
@@ -56,6 +57,15 @@ export function exp(x: v128): v128 {
   return v128.and(i64x2.add(mantissa, i64x2.shl(rounded, 52)), within);
 }
 
+/** log(1 + x) of x in [0, 1], within 1.5 ulp and never negative: two thirds of the operations of log1p. */
+@inline
+export function log1pWithin1(x: v128): v128 {
+  // 1 + x = 2^n (1 + f) with n 0 or 1, and 1 + f in [sqrt(1/2), sqrt 2): 1 + x itself would lose digits of x.
+  const halved = f64x2.ge(x, constant(SQRT_TWO_LESS_ONE));
+  const f = v128.bitselect(f64x2.mul(f64x2.sub(x, constant(ONE)), constant(HALF)), x, halved);
+  return logOfReduced(f, v128.and(halved, constant(ONE)));
+}
+
 /** log x of finite x that are 0, giving -Infinity, or at least 2^-1022. */
 @inline
 export function log(x: v128): v128 {
@@ -63,6 +73,12 @@ export function log(x: v128): v128 {
   const exponent = i64x2.shr_s(i64x2.sub(x, constant(SQRT_HALF_BITS)), 52);
   const f = f64x2.sub(i64x2.sub(x, i64x2.shl(exponent, 52)), constant(ONE));
   const n = f64x2.sub(i64x2.add(exponent, constant(ROUNDER)), constant(ROUNDER));
+  return v128.bitselect(constant(MINUS_INFINITY), logOfReduced(f, n), f64x2.eq(x, f64x2.splat(0)));
+}
+
+/** n log 2 + log(1 + f) with 1 + f in [sqrt(1/2), sqrt 2). */
+@inline
+function logOfReduced(f: v128, n: v128): v128 {
   const s = f64x2.div(f, f64x2.add(constant(TWO), f));
   const z = f64x2.mul(s, s);
   const w = f64x2.mul(z, z);
@@ -71,8 +87,7 @@ export function log(x: v128): v128 {
   const half = f64x2.mul(f64x2.mul(constant(HALF), f), f);
   const rest = f64x2.mul(s, f64x2.add(half, f64x2.add(even, odd)));
   const low = f64x2.add(rest, f64x2.mul(n, constant(LN2_LOW)));
-  const result = f64x2.sub(f64x2.mul(n, constant(LN2_HIGH)), f64x2.sub(f64x2.sub(half, low), f));
-  return v128.bitselect(constant(MINUS_INFINITY), result, f64x2.eq(x, f64x2.splat(0)));
+  return f64x2.sub(f64x2.mul(n, constant(LN2_HIGH)), f64x2.sub(f64x2.sub(half, low), f));
 }
 
 /**
@@ -92,6 +107,11 @@ export function log1pOf(x: f64): f64 {
 /** log x of one number. */
 export function logOf(x: f64): f64 {
   return f64x2.extract_lane(log(f64x2.splat(x)), 0);
+}
+
+/** The same of x in [0, 1]. */
+export function log1pWithin1Of(x: f64): f64 {
+  return f64x2.extract_lane(log1pWithin1(f64x2.splat(x)), 0);
 }
 
 /** e^x of one number, at most 700. */

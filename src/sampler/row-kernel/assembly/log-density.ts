@@ -29,7 +29,7 @@ export function logSamples(out: usize, z: usize, logits: usize, categories: u32,
 }
 
 /** Writes d of each category to `out` and returns log sum exp d. */
-function exponents(out: usize, z: usize, logits: usize, categories: u32, most: f32, mostZ: f32, temperature: f64): f64 {
+export function exponents(out: usize, z: usize, logits: usize, categories: u32, most: f32, mostZ: f32, temperature: f64): f64 {
   const taus = f64x2.splat(temperature);
   const peak = f64x2.splat(<f64>mostZ);
   const top = f64x2.splat(<f64>most);

@@ -4,11 +4,13 @@
 
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
-import { expOf, log1pOf, logOf } from './exp-log';
+import { condition, shifted } from './condition';
+import { expOf, log1pOf, log1pWithin1Of, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
 import { logDensity, logFactorial, logOfPoints, logSamples, roundedLogSamples } from './log-density';
 import { logProbability, NORMALIZER_BYTES, normalize } from './log-softmax';
 import { orderLogProb } from './plackett-luce';
+import { addInner } from './rao';
 import { topK } from './top-k';
 
 export { logFactorial };
@@ -112,6 +114,46 @@ export function logOutputs(
 }
 
 /**
+ * Turns the noise of each draw into its z given its index, in place, and writes the conditioned noise to the floats at
+ * `noiseTo`. `given` has the index of each row. False where a row has no finite logit. wide is scratch for one row of
+ * float64.
+ */
+export function conditionDraws(
+  noiseTo: usize, noise: usize, logits: usize, given: usize, draws: u32, categories: u32, rowCount: u32, wide: usize,
+): bool {
+  const rowBytes = <usize>categories * 4;
+  for (let row: u32 = 0, rows = min(rowCount, draws); row < rows; row++) {
+    const from = logits + <usize>row * rowBytes;
+    const most = largest(from, categories);
+    if (most == -Infinity) return false;
+    const logSum = shifted(wide, from, categories, most);
+    const index = load<u32>(given + <usize>row * 4);
+    for (let draw = row; draw < draws; draw += rowCount) {
+      const at = <usize>draw * rowBytes;
+      condition(noiseTo + at, noise + at, wide, categories, index, logSum);
+    }
+  }
+  return true;
+}
+
+/**
+ * Writes log y of each draw to the floats at `to`, from its z. Every row has a finite logit. temperatures are float64;
+ * logY is scratch for one row of float64.
+ */
+export function logSamplesOfZ(
+  to: usize, z: usize, logits: usize, temperatures: usize, draws: u32, categories: u32, rowCount: u32, logY: usize,
+): void {
+  const rowBytes = <usize>categories * 4;
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const row = logits + <usize>(draw % rowCount) * rowBytes;
+    const temperature = load<f64>(temperatures + <usize>(draw % rowCount) * 8);
+    roundedLogSamples(to, logY, z, row, categories, largest(row, categories), largest(z, categories), temperature);
+    z += rowBytes;
+    to += rowBytes;
+  }
+}
+
+/**
  * Writes the log-density of each draw's point, or of its logarithm, to the float64 at `to`. False where a row has no
  * finite logit.
  */
@@ -185,6 +227,48 @@ export function reinmaxes(
   }
 }
 
+/** For Gumbel-Rao: l - max l of each row to the float64 at `wide`, and its log sum exp to the float64 at `logSums`. */
+export function shiftRows(wide: usize, logSums: usize, logits: usize, rows: u32, categories: u32): void {
+  const rowBytes = <usize>categories * 4;
+  for (let row: u32 = 0; row < rows; row++) {
+    // In order: the surplus element of a row is overwritten by the next row.
+    store<f64>(logSums, shifted(wide, logits, categories, largest(logits, categories)));
+    wide += 2 * rowBytes;
+    logits += rowBytes;
+    logSums += 8;
+  }
+}
+
+/** Adds one inner draw of each draw to its float64 sums at `to`. `indices` has the index of each draw. */
+export function addInners(
+  to: usize, noise: usize, wide: usize, logSums: usize, indices: usize, cotangents: usize, temperatures: usize,
+  draws: u32, categories: u32, rowCount: u32, scratch: usize,
+): void {
+  const rowBytes = <usize>categories * 4;
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const row = <usize>(draw % rowCount);
+    const logSum = load<f64>(logSums + row * 8);
+    const temperature = load<f64>(temperatures + row * 8);
+    const index = load<u32>(indices + <usize>draw * 4);
+    const from = wide + 2 * row * rowBytes;
+    addInner(to, noise, from, cotangents, scratch, categories, index, logSum, temperature);
+    to += 2 * rowBytes;
+    noise += rowBytes;
+    cotangents += rowBytes;
+  }
+}
+
+/** Turns the sums of `inner` inner draws into means over the temperature. */
+export function finishInners(
+  to: usize, temperatures: usize, draws: u32, categories: u32, rowCount: u32, inner: u32,
+): void {
+  for (let draw: u32 = 0; draw < draws; draw++) {
+    const divisor = <f64>inner * load<f64>(temperatures + <usize>(draw % rowCount) * 8);
+    // + 0 turns -0 into 0.
+    for (const end = to + <usize>categories * 8; to < end; to += 8) store<f64>(to, load<f64>(to) / divisor + 0);
+  }
+}
+
 /** For tests: log y of one row in float64. */
 export function logSamplesOf(logY: usize, logits: usize, noise: usize, categories: u32, temperature: f64, z: usize): void {
   const most = largest(logits, categories);
@@ -197,4 +281,4 @@ export function logDensityOf(logits: usize, logY: usize, categories: u32, temper
 }
 
 /** For tests. */
-export { expOf, log1pOf, logOf };
+export { expOf, log1pOf, log1pWithin1Of, logOf };

@@ -1,11 +1,11 @@
-/** The log-probability of given indices: one category, or several drawn in order. Uses neither noise nor graph. */
+/** The log-probability of indices that a request names: one category, or several drawn in order. Uses neither noise nor graph. */
 import type { Batch, BatchResult } from '../job.js';
 import { inBlocks } from '../row-kernel/blocks.js';
 import { LogProbKernel } from '../row-kernel/log-prob-kernel.js';
 import { IndexLogProb } from './index-log-prob.js';
 import { type PlannedPart, planBatch } from './plan.js';
 
-export class GivenIndices {
+export class LogProbOfIndices {
   readonly #kernel = new LogProbKernel();
   readonly #indexLogProb = new IndexLogProb(this.#kernel);
 

@@ -1,0 +1,75 @@
+/** The `given_indices` field: the index of each row, on which the noise of a draw is conditioned. */
+import { z } from 'zod';
+import { NumberMatrix } from '../json/number-matrix.js';
+import type { Draw } from './draw.js';
+import { type IssueSink, isEnough, report } from './issue.js';
+import type { Logits } from './logits.js';
+import { nested } from './nested.js';
+import { indexPath, isShaped } from './points.js';
+
+export const givenIndicesField = z
+  .unknown()
+  .optional()
+  .meta({
+    description:
+      'Draws the noise given that this category wins: one index for logits [K], [B] for [B][K]. Every sample of a row has its index. The noise is a function of the same seed: the conditioned twin of the draw. Not with noise: "none", top_k or log_prob.',
+    ...nested('Int64', 0, 1),
+  });
+
+type Path = readonly (string | number)[];
+
+/** int32 [B]: the given index of each row; undefined after an error has been reported at `path`. */
+export function readGiven(value: unknown, logits: Logits, path: Path, sink: IssueSink): Int32Array | undefined {
+  const { rows, categories, data, leadingShape } = logits;
+  const values = valuesOf(value, leadingShape);
+  if (values === undefined) {
+    const shape = leadingShape.length === 0 ? 'one index' : `one index per row of logits, [${leadingShape.join(', ')}]`;
+    report(sink, 'validation', path, `must be ${shape}, each from 0 to ${categories - 1}`);
+    return undefined;
+  }
+  const given = new Int32Array(rows);
+  let wrong = 0;
+  for (let row = 0; row < rows && !isEnough(wrong); row++) {
+    const index = values[row];
+    const place = [...path, ...indexPath(row, leadingShape)];
+    if (!isIndex(index, categories)) {
+      report(sink, 'validation', place, `must be an integer from 0 to ${categories - 1}`);
+      wrong += 1;
+    } else if (data[row * categories + index] === -Infinity) {
+      report(sink, 'validation', place, 'is a masked category, which is never drawn: give one with a finite logit');
+      wrong += 1;
+    } else {
+      given[row] = index;
+    }
+  }
+  return wrong === 0 ? given : undefined;
+}
+
+/** The entries of a value that has the shape, as those of a tensor do; their types are not checked. */
+function valuesOf(value: unknown, shape: readonly number[]): ArrayLike<unknown> | undefined {
+  if (value instanceof Float32Array) return value;
+  if (shape.length === 0) return typeof value === 'object' ? undefined : [value];
+  if (value instanceof NumberMatrix) return isShaped(value, shape) ? value.data : undefined;
+  return Array.isArray(value) && shape.length === 1 && value.length === shape[0] ? value : undefined;
+}
+
+function isIndex(value: unknown, categories: number): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < categories;
+}
+
+/** Reports what a draw of given indices does not have: at the fields `noise`, `top_k` and `return`. */
+export function checkConditioned(
+  { noise }: Pick<Draw, 'noise'>,
+  topK: number,
+  returned: ReadonlySet<string>,
+  sink: IssueSink,
+): void {
+  const instead = 'leave it out, or leave given_indices out';
+  if (noise === 'none') {
+    report(sink, 'validation', ['noise'], 'must be "gumbel" with given_indices, which condition the noise');
+  }
+  if (topK > 0) report(sink, 'validation', ['top_k'], `is not defined for given_indices: ${instead}`);
+  if (returned.has('log_prob')) {
+    report(sink, 'validation', ['return'], `log_prob is not defined for given_indices: ${instead}`);
+  }
+}

@@ -1,14 +1,15 @@
 /** The body fields of a route: which of them are long arrays, and how large and how deep these may be. */
 import { FieldNames } from './field-names.js';
 
-/** A field whose value may be a long array. */
-export type ArrayField =
-  /** Numbers and nulls, nested at most `axesMax` deep (1 to 3). `axes` names the axes in an error message. */
-  | { readonly holds: 'numbers'; readonly axesMax: number; readonly axes?: string }
-  /** The same, or true and false: the elements of a tensor. */
-  | { readonly holds: 'elements'; readonly axesMax: number; readonly axes?: string }
-  /** Integers and strings of digits, at most `countMax` of them. */
-  | { readonly holds: 'seeds'; readonly countMax: number };
+/** A field whose value may be a long array, nested at most `axesMax` deep. `axes` names the axes in an error message. */
+export type ArrayField = { readonly axesMax: number; readonly axes?: string } & (
+  | /** Numbers and nulls. */
+  { readonly holds: 'numbers' }
+  | /** The same, or true and false: the elements of a tensor. */
+  { readonly holds: 'elements' }
+  | /** Integers and strings of digits, or true and false; at most `countMax` of them, one for each row of logits. */
+  { readonly holds: 'seeds' | 'flags'; readonly countMax: number }
+);
 
 /**
  * The long arrays of a body. The key `name` stands for a member of the body, `list[].name` for a member of each object

@@ -1,9 +1,11 @@
 /** Reads the draw from an inference request: the same `Draw` as POST /sample and POST /sample/vjp read. */
 import type { Memory } from '../json/array-reader.js';
 import { type Draw, drawAxes, toDraw } from '../schemas/draw.js';
+import { type Hard, hardOf } from '../schemas/hard.js';
 import { IssueList } from '../schemas/issue-list.js';
 import type { Logits } from '../schemas/logits.js';
 import { findMasks, type Masks } from '../schemas/masks.js';
+import { isShaped } from '../schemas/points.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
 import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import { checkTopK } from '../schemas/top-k.js';
@@ -16,8 +18,6 @@ import { type InferLimits, type InferRequest, type RequestedOutput, requestedOut
 /** A request to gumbel_softmax. */
 export interface SampleInference {
   readonly draw: Draw;
-  /** uint8 [B], 1 for rows with one-hot samples. Only if rows differ; `draw.hard` is then false. */
-  readonly hardRows: Uint8Array | undefined;
   readonly topK: number;
   readonly outputs: readonly RequestedOutput[];
 }
@@ -25,15 +25,10 @@ export interface SampleInference {
 /** A request to gumbel_softmax_vjp. */
 export interface VjpInference {
   readonly draw: Draw;
-  /** float32 [S, B, K], finite. */
+  /** float32, shaped like the samples, finite. */
   readonly cotangent: Float32Array;
   readonly estimator: Estimator;
   readonly outputs: readonly RequestedOutput[];
-}
-
-interface DrawInference {
-  readonly draw: Draw;
-  readonly hardRows: Uint8Array | undefined;
 }
 
 /** @throws {Problem} for a request that cannot be drawn */
@@ -63,11 +58,11 @@ export async function readSampleInference(
     );
   }
   const inputs = inputsOf(request, binary, 'gumbel_softmax', issues);
-  const { draw, hardRows } = await readDraw(request, inputs, limits, memory, issues, randomSeed);
+  const draw = await readDraw(request, inputs, limits, memory, issues, randomSeed);
   checkTopK(draw.logits, topK, issues.of(parameterOf));
   checkReturned(draw, topK, outputs, limits, issues);
   issues.throwIfAny();
-  return { draw, hardRows, topK, outputs };
+  return { draw, topK, outputs };
 }
 
 /** @throws {Problem} for a request that has no gradient */
@@ -86,8 +81,8 @@ export async function readVjpInference(
     issues.report('validation', ['inputs'], 'must have the tensor seed, or the parameter seed: it replays the noise');
     issues.throwIfAny();
   }
-  // Hard rows have the gradient of soft rows (straight-through), so `hardRows` is not needed.
-  const { draw } = await readDraw(request, inputs, limits, memory, issues);
+  // Hard rows have the gradient of soft rows (straight-through).
+  const draw = await readDraw(request, inputs, limits, memory, issues);
   if (estimator === 'reinmax' && !draw.hard) {
     issues.report(
       'validation',
@@ -115,10 +110,14 @@ function inputsOf(
 ): Map<string, InputTensor> {
   issues.throwIfAny();
   const inputs = placeInputs(request.inputs, binary, model, issues);
-  const rows = inputs.get('logits')?.shape[0];
-  for (const { path, shape } of inputs.values()) {
-    if (shape.length !== 1 || shape[0] === 1 || shape[0] === rows) continue;
-    issues.report('validation', [...path, 'shape'], `must be [1], or [${rows}] for one entry per row of logits`);
+  const leadingShape = inputs.get('logits')?.shape.slice(0, -1) ?? [];
+  const rows = leadingShape.reduce((product, size) => product * size, 1);
+  const shapes = leadingShape.length > 1 ? [[1], [rows], leadingShape] : [[1], [rows]];
+  for (const [name, { path, shape }] of inputs) {
+    if (name === 'logits' || name === 'cotangent') continue;
+    if (shapes.some((legal) => isShaped({ shape, raggedPath: undefined }, legal))) continue;
+    const nested = leadingShape.length > 1 ? `, or [${leadingShape.join(', ')}],` : '';
+    issues.report('validation', [...path, 'shape'], `must be [1], or [${rows}]${nested} for one entry per row of logits`);
   }
   issues.throwIfAny();
   return inputs;
@@ -131,17 +130,17 @@ async function readDraw(
   memory: Memory,
   issues: IssueList,
   randomSeed?: () => string,
-): Promise<DrawInference> {
+): Promise<Draw> {
   const { parameters } = request;
   const logits = await logitsIn(inputs.get('logits') as InputTensor, limits, issues);
   const temperature = await temperatureOf(request, inputs.get('temperature'), issues);
-  const hard = hardOf(request, inputs.get('hard'), issues);
+  const hard = hardIn(request, inputs.get('hard'), issues);
   const seed = await seedOf(request, inputs.get('seed'), memory, issues, randomSeed);
   issues.throwIfAny();
   const body = {
     logits: logits as NonNullable<typeof logits>,
     temperature: temperature as Temperature,
-    hard: hard.every((flag) => flag === 1),
+    hard,
     num_samples: parameters.num_samples,
     row_offset: parameters.row_offset,
     sample_offset: parameters.sample_offset,
@@ -152,8 +151,7 @@ async function readDraw(
   const draw = toDraw(body, seed as Seed, limits, issues.of(pathOf));
   issues.throwIfAny();
   await refuseMasks(parameters.masks, body.logits, inputs.get('logits') as InputTensor);
-  const isUniform = hard.every((flag) => flag === hard[0]);
-  return { draw: draw as Draw, hardRows: isUniform ? undefined : hard };
+  return draw as Draw;
 }
 
 /** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category if the request refuses masks */
@@ -174,13 +172,14 @@ function parameterOf(field: string): readonly string[] {
 
 async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList) {
   if (tensor) return temperatureIn(tensor, issues);
-  return toTemperature([parameters.temperature ?? 1], false, issues.at(['parameters', 'temperature']));
+  return toTemperature([parameters.temperature ?? 1], [], issues.at(['parameters', 'temperature']));
 }
 
-/** uint8 [B], or [1] for all rows. */
-function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList): Uint8Array {
-  if (tensor) return flagsIn(tensor, issues) ?? new Uint8Array(1);
-  return Uint8Array.of(parameters.hard ? 1 : 0);
+function hardIn({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList): Hard {
+  const flags = tensor && flagsIn(tensor, issues);
+  if (flags && flags.count > 1) return hardOf(flags);
+  const all = flags ? flags.flags[0] === 1 : (parameters.hard ?? false);
+  return { given: all, all, rows: undefined };
 }
 
 async function seedOf(

@@ -19,6 +19,7 @@ import {
   reportMaskedRows,
   scanLogits,
 } from '../schemas/logits.js';
+import { isShaped } from '../schemas/points.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
 import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import type { InputTensor } from './input-tensors.js';
@@ -47,15 +48,25 @@ export async function logitsIn(
   limits: LogitsLimits,
   issues: IssueList,
 ): Promise<Logits | undefined> {
-  const [rows, categories] = tensor.shape;
+  const leadingShape = tensor.shape.slice(0, -1);
+  const categories = tensor.shape[tensor.shape.length - 1];
+  const rows = elementsOf(leadingShape);
   const sink = issues.at(tensor.path);
   if (!isLegalShape(rows, categories, limits, sink)) return undefined;
   const data = await floatsIn(tensor, issues);
   if (data === undefined) return undefined;
   if (tensor.bytes === undefined) {
     const { nullCount, infiniteCount } = tensor.data as NumberMatrix;
-    const fields = { rank: 2, rows, columns: categories, data, nullCount, infiniteCount, raggedRow: -1 } as const;
-    return readLogits(await scanLogits(new NumberMatrix(fields)), limits, sink);
+    // As rows, whatever the shape is: messages about a tensor number its rows row-major.
+    const matrix = new NumberMatrix({
+      shape: [rows, categories],
+      data,
+      nullCount,
+      infiniteCount,
+      raggedPath: undefined,
+    });
+    const logits = readLogits(await scanLogits(matrix), limits, sink);
+    return logits && { leadingShape, rows, categories, data: logits.data };
   }
   const masking = new Masking(data, categories);
   let isLegal = true;
@@ -67,7 +78,7 @@ export async function logitsIn(
   if (waiting) await waiting;
   if (!isLegal) return undefined;
   reportMaskedRows(masking.maskedRows, (row) => [row], sink);
-  return masking.maskedRows.length === 0 ? { leadingShape: [rows], rows, categories, data } : undefined;
+  return masking.maskedRows.length === 0 ? { leadingShape, rows, categories, data } : undefined;
 }
 
 /** Whether elements [from, to) of binary logits are legal. Reports those that are not. */
@@ -117,7 +128,20 @@ export async function finiteIn(
 /** One temperature, or one for each row. */
 export async function temperatureIn(tensor: InputTensor, issues: IssueList): Promise<Temperature | undefined> {
   const data = await floatsIn(tensor, issues);
-  return data && toTemperature(data, tensor.shape[0] !== 1, issues.at(tensor.path));
+  if (data === undefined) return undefined;
+  const shape = isOne(tensor) ? [] : tensor.shape;
+  // As a flat list: messages about a tensor number its rows row-major.
+  const temperature = toTemperature(data, isOne(tensor) ? [] : [data.length], issues.at(tensor.path));
+  return temperature && { perRow: temperature.perRow, shape, values: temperature.values };
+}
+
+/** Whether a tensor holds one entry for all rows. */
+function isOne({ shape }: InputTensor): boolean {
+  return shape.length === 1 && shape[0] === 1;
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** One seed, or one for each row. */
@@ -127,14 +151,16 @@ export async function seedIn(
   issues: IssueList,
   ifAbsent: AbsentSeed,
 ): Promise<Seed | undefined> {
-  const { bytes, data, datatype, path } = tensor;
-  const perRow = tensor.shape[0] !== 1;
-  if (bytes !== undefined) return seedOfBytes(bytes, datatype === 'INT64', perRow, path, issues);
+  const { bytes, data, path, shape } = tensor;
+  if (bytes !== undefined) return seedOfBytes(tensor, bytes, issues);
   // Seeds are read from the JSON text, because float32 numbers lose digits.
-  const list = data instanceof NumberMatrix && data.text ? await readSeeds(data.text, data.columns, memory) : undefined;
+  const count = elementsOf(shape);
+  const text = data instanceof NumberMatrix ? data.text : undefined;
+  const list = text && (await readSeeds(text, (data as NumberMatrix).shape.length, count, memory));
   if (list) {
+    const perRow = count !== 1;
     const seed = readSeed(list, perRow ? issues.at(path) : withoutRow(issues.at(path)), ifAbsent);
-    return seed && { given: decimalOf(seed.words, 0), perRow, words: seed.words };
+    return seed && { given: decimalOf(seed.words, 0), perRow, shape, words: seed.words };
   }
   issues.report(
     'validation',
@@ -150,31 +176,28 @@ function withoutRow(sink: IssueSink): IssueSink {
 }
 
 /** Seeds as little-endian 64-bit integers. */
-function seedOfBytes(
-  bytes: Buffer,
-  isSigned: boolean,
-  perRow: boolean,
-  path: InputTensor['path'],
-  issues: IssueList,
-): Seed | undefined {
+function seedOfBytes({ datatype, path, shape }: InputTensor, bytes: Buffer, issues: IssueList): Seed | undefined {
   // A copy, since the bytes may be unaligned. The low word of each integer comes first.
   const words = new Uint32Array(new Uint8Array(bytes).buffer);
+  const isSigned = datatype === 'INT64';
   const negative = isSigned ? words.findIndex((word, index) => index % 2 === 1 && word >= 2 ** 31) : -1;
   if (negative >= 0) issues.report('invalid-seed', path, `at row ${(negative - 1) / 2}: must not be negative`);
-  return negative < 0 ? { given: decimalOf(words, 0), perRow, words } : undefined;
+  return negative < 0 ? { given: decimalOf(words, 0), perRow: words.length !== 2, shape, words } : undefined;
 }
 
-/** uint8 [1] or [B]; 1 is true. */
-export function flagsIn(tensor: InputTensor, issues: IssueList): Uint8Array | undefined {
-  const { bytes, data, path } = tensor;
+/** One flag, or one for each row. */
+export function flagsIn(tensor: InputTensor, issues: IssueList): FlagList | undefined {
+  const { bytes, data, path, shape } = tensor;
   if (bytes !== undefined) {
     const wrong = bytes.findIndex((value) => value > 1);
-    if (wrong < 0) return Uint8Array.from(bytes);
+    if (wrong < 0) return new FlagList(bytes, { shape, raggedPath: undefined });
     issues.report('validation', path, `at row ${wrong}: must be 0 or 1, one byte each`);
     return undefined;
   }
-  const [count] = tensor.shape;
-  if (data instanceof FlagList && data.flags.length === count) return Uint8Array.from(data.flags);
+  const count = elementsOf(shape);
+  if (data instanceof FlagList && (isShaped(data, [count]) || isShaped(data, shape))) {
+    return new FlagList(data.flags, { shape, raggedPath: undefined });
+  }
   issues.report('validation', [...path, 'data'], `must be ${count} of true or false`);
   return undefined;
 }

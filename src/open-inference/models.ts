@@ -1,13 +1,18 @@
 /** The models of the Open Inference Protocol: their tensors, for the metadata and for the checks of requests. */
 import { type OutputName, outputs, type Width } from '../sampler/outputs.js';
 import { type SampleOutputName, sampleOutputNames, sampleOutputs } from '../schemas/outputs.js';
-import type { Datatype } from './tensors/datatypes.js';
+import { type Datatype, floatDatatypes } from './tensors/datatypes.js';
 
 export interface InputSpec {
   /** Accepted datatypes; the metadata names the first. */
   readonly datatypes: readonly Datatype[];
-  /** Sizes of the axes, -1 where the size varies. */
+  /**
+   * Sizes of the axes in the metadata, -1 where the size varies. The protocol has no word for any number of axes, so
+   * that of logits stands for one to eight.
+   */
   readonly shape: readonly number[];
+  /** The most axes that are accepted. */
+  readonly axesMax: number;
   readonly required: boolean;
 }
 
@@ -18,13 +23,11 @@ export interface ModelOutput {
   readonly width: Width;
 }
 
-const floats = ['FP32', 'FP16', 'FP64'] as const;
-
 const drawInputs = {
-  logits: { datatypes: floats, shape: [-1, -1], required: true },
-  temperature: { datatypes: floats, shape: [-1], required: false },
-  hard: { datatypes: ['BOOL'], shape: [-1], required: false },
-  seed: { datatypes: ['UINT64', 'INT64'], shape: [-1], required: false },
+  logits: { datatypes: floatDatatypes, shape: [-1, -1], axesMax: 8, required: true },
+  temperature: { datatypes: floatDatatypes, shape: [-1], axesMax: 7, required: false },
+  hard: { datatypes: ['BOOL'], shape: [-1], axesMax: 7, required: false },
+  seed: { datatypes: ['UINT64', 'INT64'], shape: [-1], axesMax: 7, required: false },
 } as const satisfies Record<string, InputSpec>;
 
 function modelOutput(output: OutputName, datatype: Datatype): ModelOutput {
@@ -52,7 +55,7 @@ export const models = {
     outputs: drawOutputs,
   },
   gumbel_softmax_vjp: {
-    inputs: { ...drawInputs, cotangent: { datatypes: floats, shape: [-1, -1], required: true } },
+    inputs: { ...drawInputs, cotangent: { datatypes: floatDatatypes, shape: [-1, -1], axesMax: 9, required: true } },
     // The sums over the samples are float64, rounded once to float32.
     outputs: {
       grad_logits: modelOutput('gradLogits', 'FP32'),

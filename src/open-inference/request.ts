@@ -31,7 +31,8 @@ export interface InferBody {
 const idCharactersMax = 1024;
 /** Most tensors in a request or reply; no model has more inputs or outputs. */
 const tensorsMax = 8;
-const rankMax = 3;
+/** Most axes of a tensor; each input has a maximum of its own (models.ts). */
+const rankMax = 9;
 
 const name = z.string().max(64);
 
@@ -89,7 +90,7 @@ const inputTensor = z
   .strictObject({
     name: name.meta({ description: 'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent.' }),
     shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
-      description: 'logits [B, K]; temperature, hard and seed [1] or [B]; cotangent [B, K] or [S, B, K].',
+      description: 'logits [B, K], [K] or up to eight axes; temperature, hard and seed [1], [B] or the axes of logits before the last; cotangent that of the samples.',
     }),
     datatype,
     parameters: inputParameters.optional(),

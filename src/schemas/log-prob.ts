@@ -47,7 +47,7 @@ export function logProbRequest(limits: LogitsLimits) {
     })
     .transform((body, context): LogProbRequest => {
       const { logits, temperature, masks } = body;
-      if (!checkTemperatures(temperature, logits.rows, context)) return z.NEVER;
+      if (!checkTemperatures(temperature, logits, context)) return z.NEVER;
       const logarithms = body.samples === undefined;
       if (logarithms === (body.log_samples === undefined)) {
         report(context, 'validation', [], 'must have either samples or log_samples');

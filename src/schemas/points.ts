@@ -1,4 +1,5 @@
 /** Arrays of a request that are shaped like samples: cotangents, samples, log-samples. */
+import type { EntryShape } from '../json/entry-list.js';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { type IssueSink, isEnough, report } from './issue.js';
@@ -56,9 +57,9 @@ export function reportInfinite(
   );
 }
 
-function isShaped({ rank, samples, rows, columns, raggedRow }: NumberMatrix, shape: readonly number[]): boolean {
-  const own = [samples, rows, columns].slice(3 - rank);
-  return raggedRow < 0 && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
+/** Whether an array has exactly the given shape. */
+export function isShaped({ shape: own, raggedPath }: EntryShape, shape: readonly number[]): boolean {
+  return raggedPath === undefined && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
 }
 
 /** The indices of the element at a row-major index. */

@@ -5,7 +5,7 @@ import { component } from './component.js';
 import { type Draw, type DrawLimits, drawAxes, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { report } from './issue.js';
 import { IssueList } from './issue-list.js';
-import { nested } from './nested.js';
+import { anyDepth, nested } from './nested.js';
 import { indexPath, readPoints, reportElements, reportInfinite } from './points.js';
 import { replayedSeedField, type Seed } from './seed.js';
 import { vjpExamples, vjpReplyExamples } from './vjp-examples.js';
@@ -21,7 +21,7 @@ export const estimator = z.enum(estimators).meta({
 
 export interface VjpRequest {
   readonly draw: Draw;
-  /** [S, B, K]. `checkCotangent` checks the numbers. */
+  /** Shaped like the samples. `checkCotangent` checks the numbers. */
   readonly cotangent: NumberMatrix;
   readonly estimator: Estimator;
 }
@@ -32,7 +32,7 @@ export function vjpRequest(limits: DrawLimits) {
       ...drawFields(limits, replayedSeedField(limits)),
       cotangent: z.unknown().meta({
         description: 'Gradient of the loss with respect to the samples, shaped like them.',
-        ...nested('Float32', 1, 3),
+        ...nested('Float32', 1, anyDepth),
       }),
       estimator: estimator.default('straight_through'),
     })
@@ -78,14 +78,14 @@ export const vjpReply = z
   .object({
     grad_logits: z.unknown().meta({
       description: 'float32, shaped like logits, summed over the samples; 0 where masked.',
-      ...nested('Float32', 1, 2),
+      ...nested('Float32', 1, anyDepth),
     }),
     grad_temperature: z
       .unknown()
       .optional()
       .meta({
-        description: 'float32: one number for one temperature (or a schedule), [B] for one per row. Not with reinmax.',
-        ...nested('Float32', 0, 1),
+        description: 'float32: one number for one temperature (or a schedule), else shaped like temperature. Not with reinmax.',
+        ...nested('Float32', 0, anyDepth),
       }),
     estimator,
     ...drawReplyFields,

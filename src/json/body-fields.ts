@@ -4,11 +4,11 @@ import { FieldNames } from './field-names.js';
 /** A field whose value may be a long array, nested at most `axesMax` deep. `axes` names the axes in an error message. */
 export type ArrayField = { readonly axesMax: number; readonly axes?: string } & (
   | /** Numbers and nulls. */
-  { readonly holds: 'numbers' }
-  | /** The same, or true and false: the elements of a tensor. */
-  { readonly holds: 'elements' }
-  | /** Integers and strings of digits, or true and false; at most `countMax` of them, one for each row of logits. */
-  { readonly holds: 'seeds' | 'flags'; readonly countMax: number }
+  { readonly holds: 'numbers' } /** The same, or true and false: the elements of a tensor. */
+  | {
+      readonly holds: 'elements';
+    } /** Integers and strings of digits, or true and false; at most `countMax` of them, one for each row of logits. */
+  | { readonly holds: 'seeds' | 'flags'; readonly countMax: number }
 );
 
 /**

@@ -117,7 +117,11 @@ function inputsOf(
     if (name === 'logits' || name === 'cotangent') continue;
     if (shapes.some((legal) => isShaped({ shape, raggedPath: undefined }, legal))) continue;
     const nested = leadingShape.length > 1 ? `, or [${leadingShape.join(', ')}],` : '';
-    issues.report('validation', [...path, 'shape'], `must be [1], or [${rows}]${nested} for one entry per row of logits`);
+    issues.report(
+      'validation',
+      [...path, 'shape'],
+      `must be [1], or [${rows}]${nested} for one entry per row of logits`,
+    );
   }
   issues.throwIfAny();
   return inputs;

@@ -90,7 +90,8 @@ const inputTensor = z
   .strictObject({
     name: name.meta({ description: 'logits, temperature, hard, seed, and for gumbel_softmax_vjp cotangent.' }),
     shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
-      description: 'logits [B, K], [K] or up to eight axes; temperature, hard and seed [1], [B] or the axes of logits before the last; cotangent that of the samples.',
+      description:
+        'logits [B, K], [K] or up to eight axes; temperature, hard and seed [1], [B] or the axes of logits before the last; cotangent that of the samples.',
     }),
     datatype,
     parameters: inputParameters.optional(),

@@ -1,6 +1,7 @@
 /** The members of a reply that repeat the parameters of the draw. */
-import type { Member } from '../json/print-body.js';
+
 import { EntryList } from '../json/entry-list.js';
+import type { Member } from '../json/print-body.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
 import type { Temperature } from '../schemas/temperature.js';

@@ -106,12 +106,7 @@ function isSchedule(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberMatrix);
 }
 
-function isLegal(
-  value: unknown,
-  row: number,
-  pathOf: (row: number) => number[],
-  sink: IssueSink,
-): value is number {
+function isLegal(value: unknown, row: number, pathOf: (row: number) => number[], sink: IssueSink): value is number {
   if (typeof value !== 'number' || Number.isNaN(value)) {
     // In an array read by the body parser, NaN stands for null.
     const isNull = value === null || typeof value === 'number';

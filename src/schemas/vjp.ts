@@ -84,7 +84,8 @@ export const vjpReply = z
       .unknown()
       .optional()
       .meta({
-        description: 'float32: one number for one temperature (or a schedule), else shaped like temperature. Not with reinmax.',
+        description:
+          'float32: one number for one temperature (or a schedule), else shaped like temperature. Not with reinmax.',
         ...nested('Float32', 0, anyDepth),
       }),
     estimator,

@@ -25,10 +25,12 @@ class Tensor(NamedTuple):
     name: str
     values: np.ndarray
     binary: bool = True
+    # For a datatype that numpy does not have.
+    other: str = ""
 
     @property
     def datatype(self):
-        return datatypes[str(self.values.dtype)]
+        return self.other or datatypes[str(self.values.dtype)]
 
 
 class Refusal(NamedTuple):
@@ -186,6 +188,9 @@ ONE_EACH = [
 ]
 PER_ROW = rows({"temperature": 0.5, "hard": True, "seed": 42}, {"temperature": 2, "seed": 43})
 HALVES = floats([[1, 0.5, -np.inf, 0.1]], np.float16)
+# Floats that BF16 holds exactly.
+BRAINS = floats([[1, 0.5, -np.inf, -2.25]])
+CUBE = floats([[[1, 0.5], [-1, 0.1], [0, 3]], [[2.25, 0], [-3, 1], [0.5, 0.5]]])
 DOUBLES = floats([[1, 0.1, -3, 1e-40]], np.float64)
 LARGE = floats(np.arange(300_000).reshape(30, 10_000) % 64 / 8)
 
@@ -193,6 +198,26 @@ DRAWS = [
     draw("FP32 logits in binary"),
     draw("FP32 logits in JSON", binary=False),
     draw("FP16 logits in binary, with a mask", HALVES),
+    Exchange(
+        "BF16 logits in binary, with a mask",
+        [Tensor("logits", BRAINS, other="BF16")],
+        [{"logits": nested(BRAINS), "seed": 42}],
+        parameters={"seed": 42},
+        by="tritonclient",
+    ),
+    draw("logits of one axis, outputs of one and of none", LOGITS[0]),
+    draw("logits of three axes in binary", CUBE, outputs=[("indices", True), ("samples", True), ("log_prob", True)]),
+    draw(
+        "logits of three axes in JSON, flags and temperatures of two",
+        CUBE,
+        binary=False,
+        more=[
+            Tensor("temperature", floats([[0.5, 1, 2], [0.1, 1, 1]]), False),
+            Tensor("hard", np.array([[True, False, True], [False, False, True]]), False),
+        ],
+        fields={"seed": 42},
+        body={"temperature": [[0.5, 1, 2], [0.1, 1, 1]], "hard": [[True, False, True], [False, False, True]]},
+    ),
     draw("FP64 logits in binary", DOUBLES),
     draw("FP64 logits in JSON", DOUBLES, binary=False),
     draw(
@@ -260,7 +285,7 @@ REFUSALS = [
         "datatype",
         [Tensor("logits", np.array([[1, 2]], dtype=np.int32))],
     ),
-    wrong("logits of rank 1", 422, "validation", "[-1, -1]", [Tensor("logits", floats([1, 2]))]),
+    wrong("logits of nine axes", 422, "validation", "at most 8", [Tensor("logits", floats([[[[[[[[[1, 2]]]]]]]]]))]),
     wrong(
         "a negative seed", 422, "invalid-seed", "negative", [Tensor("logits", LOGITS), Tensor("seed", np.array([-1]))]
     ),

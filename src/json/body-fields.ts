@@ -1,13 +1,16 @@
 /** The body fields of a route: which of them are long arrays, and how large and how deep these may be. */
 import { FieldNames } from './field-names.js';
 
-/** A field whose value may be a long array, nested at most `axesMax` deep. `axes` names the axes in an error message. */
+/**
+ * A field whose value may be a long array, nested at most `axesMax` deep. `axes` names the axes in an error message.
+ *
+ * - numbers: numbers and nulls
+ * - elements: the same, or true and false: the elements of a tensor
+ * - seeds: integers and strings of digits, at most `countMax`, one for each row of logits
+ * - flags: true and false, as many
+ */
 export type ArrayField = { readonly axesMax: number; readonly axes?: string } & (
-  | /** Numbers and nulls. */
-  { readonly holds: 'numbers' } /** The same, or true and false: the elements of a tensor. */
-  | {
-      readonly holds: 'elements';
-    } /** Integers and strings of digits, or true and false; at most `countMax` of them, one for each row of logits. */
+  | { readonly holds: 'numbers' | 'elements' }
   | { readonly holds: 'seeds' | 'flags'; readonly countMax: number }
 );
 

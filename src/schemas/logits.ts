@@ -14,7 +14,7 @@ import { indexPath } from './points.js';
 
 /** Validated logits, row-major. */
 export interface Logits {
-  /** The axes in front of the categories, at most 7: [] for a single row without outer brackets, else [B], [A, B], .. */
+  /** The axes in front of the categories, at most 7: [] for a single row without outer brackets, [B], [A, B], ... */
   readonly leadingShape: readonly number[];
   readonly rows: number;
   readonly categories: number;

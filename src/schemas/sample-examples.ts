@@ -167,6 +167,19 @@ export const sampleReplyExamples = {
       provider: 'cpu',
     },
   },
+  axes: {
+    summary: 'Four axes, with lists for their rows',
+    value: {
+      samples: [[[[1, 0]], [[0.64370495, 0.35629505]]]],
+      indices: [[[0], [0]]],
+      log_prob: [[[-0.03882426474061962], [-1.2634423560672758]]],
+      seed: 42,
+      temperature: 1,
+      hard: [true, false],
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
   replay: {
     summary: 'Samples 5 to 9 of a larger draw, with their noise',
     value: {

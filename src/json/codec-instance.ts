@@ -21,7 +21,7 @@ interface CodecExports {
   readonly VALUES: WasmConstant;
   readonly VALUES_MAX: WasmConstant;
   readonly memory: WasmMemory;
-  parseSlice(length: number): void;
+  parseSlice(length: number, axesMax: number): void;
   printFloatSlice(count: number, opening: number, column: number, row: number, columns: number, rank: number): number;
   printIntegerSlice(
     count: number,
@@ -56,7 +56,6 @@ export const Field = {
   infinites: 3,
   hardCount: 4,
   state: 5,
-  axesMax: 6,
   rank: 7,
   depth: 8,
   column: 9,
@@ -73,11 +72,11 @@ export const State = { opened: 0, done: 5, other: 6, deep: 7 } as const;
 
 export const fields = new Int32Array(buffer, codec.FIELDS.value, Field.end);
 
-/** The fields of an array of which nothing has been parsed. */
-export const initialFields = new Int32Array(Field.end).fill(-1, Field.sizes, Field.sizes + axesMost);
-
 /** The first `count` fields from `start` on, as numbers. */
 export function fieldsFrom(start: number, count: number): number[] {
+  // The ranks of most arrays. A literal costs less than an array that grows.
+  if (count === 1) return [fields[start]];
+  if (count === 2) return [fields[start], fields[start + 1]];
   const values: number[] = [];
   for (let index = start; index < start + count; index++) values.push(fields[index]);
   return values;

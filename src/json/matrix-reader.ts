@@ -12,7 +12,6 @@ import {
   fieldsFrom,
   floatValues,
   hardTokens,
-  initialFields,
   State,
   text,
   textBytesMax,
@@ -105,7 +104,8 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   }
 
   path(): number[] {
-    const saved = this.#fields ?? initialFields;
+    const saved = this.#fields;
+    if (!saved) return [0];
     const depth = saved[Field.depth];
     return [...saved.subarray(Field.counts, Field.counts + depth), saved[Field.column]];
   }
@@ -148,9 +148,8 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   /** Parses the text in the codec's memory and stores the values. Returns the number of bytes consumed. */
   #parse(length: number): number {
     text[length] = NUL;
-    fields.set(this.#fields ?? initialFields);
-    fields[Field.axesMax] = this.#axesMax;
-    codec.parseSlice(length);
+    if (this.#fields) fields.set(this.#fields);
+    codec.parseSlice(length, this.#fields ? 0 : this.#axesMax);
     if (fields[Field.hardCount] > 0) this.#roundHardTokens();
     this.#state = fields[Field.state];
     if (this.#state === State.done) this.#readShape();

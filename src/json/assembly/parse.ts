@@ -9,6 +9,7 @@
  * A number is rounded to float64 first and to float32 second, because that is what Math.fround(JSON.parse(text)) does.
  */
 import {
+  AXES,
   FIELDS,
   HARD_TOKENS,
   HARD_TOKENS_MAX,
@@ -298,11 +299,26 @@ function mayHoldNumbers(): bool {
   return load<i32>(RANK) == rank;
 }
 
+/** Sets the state of an array of which nothing has been parsed. */
+@inline
+function begin(axesMax: i32): void {
+  store<i32>(STATE, OPENED);
+  store<i32>(AXES_MAX, axesMax);
+  store<i32>(RANK, 0);
+  store<i32>(DEPTH, 0);
+  store<i32>(COLUMN, 0);
+  store<i32>(RAGGED_RANK, 0);
+  for (let axis = 0; axis < AXES; ++axis) store<i32>(ofDepth(SIZES, axis), -1);
+}
+
 /**
  * Parses the first `length` bytes of TEXT from the state in the fields. A token that the end of the slice may cut is
  * not consumed: the next slice starts with it. The byte after the text must be 0.
+ *
+ * @param axesMax maximum nesting depth for the first slice of an array, 0 for the others
  */
-export function parseSlice(length: i32): void {
+export function parseSlice(length: i32, axesMax: i32): void {
+  if (axesMax > 0) begin(axesMax);
   const end = TEXT + <usize>length;
   let p = TEXT;
   let out = VALUES;

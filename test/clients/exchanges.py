@@ -6,9 +6,11 @@ Knows nothing of the clients: official_clients.py says each of these in the word
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 datatypes = {
+    "bfloat16": "BF16",
     "float16": "FP16",
     "float32": "FP32",
     "float64": "FP64",
@@ -25,12 +27,10 @@ class Tensor(NamedTuple):
     name: str
     values: np.ndarray
     binary: bool = True
-    # For a datatype that numpy does not have.
-    other: str = ""
 
     @property
     def datatype(self):
-        return self.other or datatypes[str(self.values.dtype)]
+        return datatypes[str(self.values.dtype)]
 
 
 class Refusal(NamedTuple):
@@ -188,8 +188,8 @@ ONE_EACH = [
 ]
 PER_ROW = rows({"temperature": 0.5, "hard": True, "seed": 42}, {"temperature": 2, "seed": 43})
 HALVES = floats([[1, 0.5, -np.inf, 0.1]], np.float16)
-# Floats that BF16 holds exactly.
-BRAINS = floats([[1, 0.5, -np.inf, -2.25]])
+# tritonclient takes BF16 in this type alone.
+BRAINS = floats([[1, 0.5, -np.inf, -2.25]], ml_dtypes.bfloat16)
 CUBE = floats([[[1, 0.5], [-1, 0.1], [0, 3]], [[2.25, 0], [-3, 1], [0.5, 0.5]]])
 DOUBLES = floats([[1, 0.1, -3, 1e-40]], np.float64)
 LARGE = floats(np.arange(300_000).reshape(30, 10_000) % 64 / 8)
@@ -200,8 +200,8 @@ DRAWS = [
     draw("FP16 logits in binary, with a mask", HALVES),
     Exchange(
         "BF16 logits in binary, with a mask",
-        [Tensor("logits", BRAINS, other="BF16")],
-        [{"logits": nested(BRAINS), "seed": 42}],
+        [Tensor("logits", BRAINS)],
+        [{"logits": nested(BRAINS.astype(np.float32)), "seed": 42}],
         parameters={"seed": 42},
         by="tritonclient",
     ),
@@ -334,7 +334,7 @@ REFUSALS = [
         "-inf in JSON logits, which tritonclient writes as -Infinity",
         400,
         "malformed-json",
-        "write null for a category that must never be drawn",
+        "send null for a category that must never be drawn",
         [Tensor("logits", MASKED, False)],
         by="tritonclient",
     ),

@@ -19,14 +19,14 @@ export abstract class EntryList implements EntryShape {
     this.raggedPath = raggedPath;
   }
 
-  /** JSON of an entry. */
-  protected abstract textOf(index: number): string;
+  /** JSON of an entry behind a separator. */
+  protected abstract textOf(index: number, separator: string): string;
 
   /** JSON of entries [from, to), each behind the separator from the one before it; without the outermost brackets. */
   print(from: number, to: number): string {
     let text = '';
     for (let index = from; index < to; index++) {
-      text += index === 0 ? this.textOf(index) : separatorBefore(index, this.shape) + this.textOf(index);
+      text += this.textOf(index, index === 0 ? '' : separatorBefore(index, this.shape));
     }
     return text;
   }

@@ -12,8 +12,8 @@ export class FlagList extends EntryList {
     this.flags = flags;
   }
 
-  protected override textOf(index: number): string {
-    return this.flags[index] === 1 ? 'true' : 'false';
+  protected override textOf(index: number, separator: string): string {
+    return `${separator}${this.flags[index] === 1}`;
   }
 }
 

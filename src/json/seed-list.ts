@@ -28,9 +28,9 @@ export class SeedList extends EntryList {
   }
 
   /** Numbers stay numbers, strings stay strings. */
-  protected override textOf(row: number): string {
-    const digits = decimalOf(this.words, 2 * row);
-    return (this.#strings[row >> 3] >> (row & 7)) & 1 ? `"${digits}"` : digits;
+  protected override textOf(row: number, separator: string): string {
+    const quote = (this.#strings[row >> 3] >> (row & 7)) & 1 ? '"' : '';
+    return `${separator}${quote}${decimalOf(this.words, 2 * row)}${quote}`;
   }
 }
 

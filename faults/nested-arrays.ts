@@ -37,13 +37,19 @@ function repeated(unit: string, before: string, after: string): string {
 }
 
 const nests: readonly Nest[] = [
-  { title: 'logits [[[1]],[[1]],...]', path: '/sample', text: repeated('[[1]]', '{"logits":[', ']}'), status: 422 },
+  { title: 'logits [[[1]],[[1]],...]', path: '/sample', text: repeated('[[1]]', '{"logits":[', ']}'), status: 413 },
   { title: 'logits [[1],[1],...]', path: '/sample', text: repeated('[1]', '{"logits":[', ']}'), status: 413 },
   {
     title: 'cotangent [[[1]],[[1]],...]',
     path: '/sample/vjp',
     text: repeated('[[1]]', '{"seed":1,"logits":[1],"cotangent":[', ']}'),
     status: 422,
+  },
+  {
+    title: 'logits of eight axes',
+    path: '/sample',
+    text: repeated('[[[[[[[1]]]]]]]', '{"logits":[', ']}'),
+    status: 413,
   },
   {
     title: 'log_samples [[[]],[[]],...]',

@@ -55,6 +55,12 @@ const shapes: readonly Shape[] = [
     200,
   ),
   sample('`seed` of 800,000 numbers', `{"logits":[1],"seed":[${'1234,'.repeat(800_000)}1]}`, 422),
+  sample(
+    '`hard` of 65,536 flags, each in an array',
+    `{"logits":[${'[[1]],'.repeat(65_535)}[[1]]],"return":["indices"],"hard":[${'[true],'.repeat(65_535)}[false]]}`,
+    200,
+  ),
+  sample('`hard` of 800,000 flags', `{"logits":[1],"hard":[${'true,'.repeat(800_000)}true]}`, 422),
   sample('`return` of a million', `{"logits":[1],"return":[${'1,'.repeat(million)}1]}`, 413),
   sample('a million members of one name', `{"logits":[1]${',"a":1'.repeat(600_000)}}`, 413),
   sample('a string of 4 MB', `{"logits":[1],"noise":"${'x'.repeat(4 * million)}"}`, 413),

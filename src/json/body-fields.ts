@@ -1,17 +1,19 @@
 /** The body fields of a route: which of them are long arrays, and how large and how deep these may be. */
 import { FieldNames } from './field-names.js';
 
-/** A field whose value may be a long array. */
-export type ArrayField =
-  /**
-   * Numbers and nulls, nested at most `axesMax` deep (1 to 3). `axes` names the axes in an error message. With
-   * `isWhole` they should be integers, so the array keeps its text (whole-numbers.ts).
-   */
-  | { readonly holds: 'numbers'; readonly axesMax: number; readonly axes?: string; readonly isWhole?: boolean }
-  /** The same, or true and false: the elements of a tensor. */
-  | { readonly holds: 'elements'; readonly axesMax: number; readonly axes?: string }
-  /** Integers and strings of digits, at most `countMax` of them. */
-  | { readonly holds: 'seeds'; readonly countMax: number };
+/**
+ * A field whose value may be a long array, nested at most `axesMax` deep. `axes` names the axes in an error message.
+ *
+ * - numbers: numbers and nulls. With `isWhole` they should be integers, so the array keeps its text (whole-numbers.ts)
+ * - elements: numbers and nulls, or true and false: the elements of a tensor
+ * - seeds: integers and strings of digits, at most `countMax`, one for each row of logits
+ * - flags: true and false, as many
+ */
+export type ArrayField = { readonly axesMax: number; readonly axes?: string } & (
+  | { readonly holds: 'numbers'; readonly isWhole?: boolean }
+  | { readonly holds: 'elements' }
+  | { readonly holds: 'seeds' | 'flags'; readonly countMax: number }
+);
 
 /**
  * The long arrays of a body. The key `name` stands for a member of the body, `list[].name` for a member of each object

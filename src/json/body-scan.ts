@@ -54,10 +54,10 @@ export const plainLimits = {
    */
   valuesMax: 256,
   /**
-   * Nesting depth of arrays and objects. A legal body has at most half of it: the body, its inputs, a tensor, its
-   * shape.
+   * Nesting depth of arrays and objects: that of the body, its inputs, a tensor, and an array of nine axes, which
+   * JSON.parse reads if a value in it is of another kind.
    */
-  depthMax: 8,
+  depthMax: 12,
   /**
    * JSON.parse reads a long array with values of another kind up to this length, so that the reply can list the wrong
    * values.
@@ -89,18 +89,16 @@ const spaceBytesMax = 65_536;
 /** The axes of an array that has too many are counted up to this number. */
 const axesCountedMax = 16;
 
-type NestedField = Extract<ArrayField, { readonly axesMax: number }>;
-
 /** A long array after it has been read. */
 export type LongArray = NumberMatrix | SeedList | FlagList;
 
 type Arrays = Map<string, LongArray | undefined>;
 
-/** The first byte after white space, of which at most `spaceBytesMax` is skipped. */
+/** The first byte after opening brackets and white space, of which at most `spaceBytesMax` is skipped. */
 function firstByte(body: Buffer, position: number): number | undefined {
   const end = position + spaceBytesMax;
   let offset = position;
-  while (offset < end && isSpace(body[offset])) offset++;
+  while (offset < end && (isSpace(body[offset]) || body[offset] === ARRAY_OPEN)) offset++;
   return body[offset];
 }
 
@@ -254,11 +252,13 @@ export class BodyScan {
   }
 
   #readerOf(field: ArrayField, position: number): ArrayReader<LongArray> {
-    if (field.holds === 'seeds') return new SeedReader(this.#body, position, field.countMax, this.#memory);
+    const { axesMax } = field;
+    if (field.holds === 'seeds') return new SeedReader(this.#body, position, axesMax, field.countMax, this.#memory);
+    if (field.holds === 'flags') return new FlagReader(this.#body, position, axesMax, field.countMax, this.#memory);
     if (field.holds === 'elements' && beginsFlag(firstByte(this.#body, position))) {
-      return new FlagReader(this.#body, position, this.#memory);
+      return new FlagReader(this.#body, position, axesMax, Number.POSITIVE_INFINITY, this.#memory);
     }
-    return new MatrixReader(this.#body, position, field.axesMax, this.#sliceBytesMax, this.#memory);
+    return new MatrixReader(this.#body, position, axesMax, this.#sliceBytesMax, this.#memory);
   }
 
   /** The arrays of the current object. */
@@ -340,13 +340,10 @@ export class BodyScan {
     const path = [...(inItem ? [this.#readerName] : []), ...reader.path()];
     this.release();
     const field = this.#fields.arrayOf(this.#readerName, inItem) as ArrayField;
-    if (tooMany && field.holds === 'seeds') {
+    if (tooMany && 'countMax' in field) {
       this.#refuse('validation', [], `must have one entry per row of logits, at most ${field.countMax}`);
     }
-    if (tooDeep && field.holds !== 'seeds') {
-      const text = reader instanceof MatrixReader ? this.#axesText(position, field) : expected;
-      this.#refuse('validation', path, text);
-    }
+    if (tooDeep) this.#refuse('validation', path, this.#axesText(position, field));
     const start = this.#readerStart;
     const end = this.#skipValue(start, inItem ? 3 : 1, start + plainLimits.otherArrayBytesMax);
     if (end < 0) {
@@ -376,7 +373,7 @@ export class BodyScan {
    * The message for an array with too many axes: their number, and the maximum.
    * @param position the first bracket above the maximum
    */
-  #axesText(position: number, { axesMax, axes = 'do not nest arrays deeper than that' }: NestedField): string {
+  #axesText(position: number, { axesMax, axes = 'do not nest arrays deeper than that' }: ArrayField): string {
     let count = axesMax;
     let offset = position;
     for (; this.#body[offset] === ARRAY_OPEN && count < axesCountedMax; offset = this.#skipSpace(offset + 1)) count++;

@@ -6,6 +6,7 @@ import { loadWasm, type WasmConstant, type WasmMemory } from '../runtime/wasm.js
 
 interface CodecExports {
   /** The memory map of assembly/layout.ts. */
+  readonly AXES: WasmConstant;
   readonly FIELDS: WasmConstant;
   readonly HARD_TOKENS: WasmConstant;
   readonly HARD_TOKENS_MAX: WasmConstant;
@@ -20,15 +21,15 @@ interface CodecExports {
   readonly VALUES: WasmConstant;
   readonly VALUES_MAX: WasmConstant;
   readonly memory: WasmMemory;
-  parseSlice(length: number): void;
-  printFloatSlice(count: number, opening: number, column: number, row: number, columns: number, rows: number): number;
+  parseSlice(length: number, axesMax: number): void;
+  printFloatSlice(count: number, opening: number, column: number, row: number, columns: number, rank: number): number;
   printIntegerSlice(
     count: number,
     opening: number,
     column: number,
     row: number,
     columns: number,
-    rows: number,
+    rank: number,
     signed: number,
   ): number;
 }
@@ -43,30 +44,44 @@ export const textBytesMax = codec.TEXT_BYTES.value;
  */
 export const valuesMax = codec.VALUES_MAX.value;
 
+/** The most axes of an array. */
+export const axesMost = codec.AXES.value;
+
 /** Indexes into `fields`. */
 export const Field = {
-  state: 0,
-  rank: 1,
-  column: 2,
-  rows: 3,
-  columns: 4,
-  raggedRow: 5,
-  consumed: 6,
-  textLength: 6,
-  count: 7,
-  nulls: 8,
-  infinites: 9,
-  hardCount: 10,
-  depth: 11,
-  samples: 12,
-  sampleRows: 13,
-  axesMax: 14,
+  consumed: 0,
+  textLength: 0,
+  count: 1,
+  nulls: 2,
+  infinites: 3,
+  hardCount: 4,
+  state: 5,
+  rank: 7,
+  depth: 8,
+  column: 9,
+  raggedRank: 10,
+  /** One entry for each axis, outermost first; so are `counts` and `raggedPath`. */
+  sizes: 16,
+  counts: 25,
+  raggedPath: 34,
+  end: 43,
 } as const;
 
 /** The states of assembly/parse.ts that the host checks. */
-export const State = { opened: 0, done: 6, other: 7, deep: 8 } as const;
+export const State = { opened: 0, done: 5, other: 6, deep: 7 } as const;
 
-export const fields = new Int32Array(buffer, codec.FIELDS.value, 16);
+export const fields = new Int32Array(buffer, codec.FIELDS.value, Field.end);
+
+/** The first `count` fields from `start` on, as numbers. */
+export function fieldsFrom(start: number, count: number): number[] {
+  // The ranks of most arrays. A literal costs less than an array that grows.
+  if (count === 1) return [fields[start]];
+  if (count === 2) return [fields[start], fields[start + 1]];
+  const values: number[] = [];
+  for (let index = start; index < start + count; index++) values.push(fields[index]);
+  return values;
+}
+
 /** One byte longer than a slice, for the 0 after its end. */
 export const text = Buffer.from(buffer, codec.TEXT.value, textBytesMax + 1);
 export const floatValues = new Float32Array(buffer, codec.VALUES.value, valuesMax);

@@ -1,13 +1,19 @@
 /** Reads a JSON array of true and false into bytes, a slice at a time. */
 import type { Memory } from './array-reader.js';
+import { EntryList, type EntryShape } from './entry-list.js';
 import { ListReader } from './list-reader.js';
 
 /** An array of true and false: uint8, 1 for true. */
-export class FlagList {
+export class FlagList extends EntryList {
   readonly flags: Uint8Array;
 
-  constructor(flags: Uint8Array) {
+  constructor(flags: Uint8Array, shape: EntryShape) {
+    super(flags.length, shape);
     this.flags = flags;
+  }
+
+  protected override textOf(index: number, separator: string): string {
+    return `${separator}${this.flags[index] === 1}`;
   }
 }
 
@@ -27,16 +33,20 @@ export class FlagReader extends ListReader<FlagList> {
   readonly #buffer: ArrayBuffer;
   readonly #flags: Uint8Array;
 
-  /** @param position the byte after the array's opening bracket */
-  constructor(body: Buffer, position: number, memory: Memory) {
-    super(body, position, Number.POSITIVE_INFINITY);
+  /**
+   * @param position the byte after the array's opening bracket
+   * @param axesMax maximum nesting depth
+   * @param countMax maximum number of flags; the reader fails at the next one
+   */
+  constructor(body: Buffer, position: number, axesMax: number, countMax: number, memory: Memory) {
+    super(body, position, axesMax, countMax);
     this.#memory = memory;
-    this.#buffer = memory.take(Math.ceil((body.length - position) / elementBytesMin));
+    this.#buffer = memory.take(Math.min(countMax, Math.ceil((body.length - position) / elementBytesMin)));
     this.#flags = new Uint8Array(this.#buffer);
   }
 
   override value(): FlagList {
-    return new FlagList(this.#flags.subarray(0, this.count));
+    return new FlagList(this.#flags.subarray(0, this.count), this.shape);
   }
 
   override release(): void {

@@ -1,8 +1,9 @@
 /**
- * Reads a JSON array of scalars, element by element and a slice at a time, white space included. Subclasses read the
- * elements.
+ * Reads a JSON array of scalars, nested or not, element by element and a slice at a time, white space included.
+ * Subclasses read the elements.
  */
 import type { ArrayReader } from './array-reader.js';
+import { ListShape } from './list-shape.js';
 
 const COMMA = 0x2c;
 const OPEN = 0x5b;
@@ -17,22 +18,29 @@ const elementCost = 8;
 export abstract class ListReader<Value> implements ArrayReader<Value> {
   abstract readonly expected: string;
   protected readonly body: Buffer;
-  /** Elements read. */
+  protected readonly shape = new ListShape();
+  /** Elements read, of all arrays. */
   protected count = 0;
+  readonly #axesMax: number;
   readonly #countMax: number;
   #position: number;
-  /** Whether a comma or the closing bracket must come next. */
+  /** Whether a comma or a closing bracket must come next. */
   #afterElement = false;
+  /** Whether a closing bracket may come next although no element has ended. */
+  #opened = true;
   #finished = false;
   #failed = false;
+  #tooDeep = false;
 
   /**
    * @param position the byte after the array's opening bracket
+   * @param axesMax maximum nesting depth
    * @param countMax maximum number of elements; the reader fails at the next one
    */
-  constructor(body: Buffer, position: number, countMax: number) {
+  constructor(body: Buffer, position: number, axesMax: number, countMax: number) {
     this.body = body;
     this.#position = position;
+    this.#axesMax = axesMax;
     this.#countMax = countMax;
   }
 
@@ -55,15 +63,15 @@ export abstract class ListReader<Value> implements ArrayReader<Value> {
   }
 
   get tooDeep(): boolean {
-    return this.#failed && this.body[this.#position] === OPEN;
+    return this.#tooDeep;
   }
 
   get tooMany(): boolean {
-    return this.#failed && this.count === this.#countMax;
+    return this.#failed && !this.#tooDeep && this.count === this.#countMax;
   }
 
   path(): number[] {
-    return [this.count];
+    return this.shape.path();
   }
 
   step(): number {
@@ -80,27 +88,44 @@ export abstract class ListReader<Value> implements ArrayReader<Value> {
     this.#position = offset;
     if (offset === end) return;
     const byte = this.body[offset];
-    if (byte === CLOSE && (this.#afterElement || this.count === 0)) {
-      this.#finished = true;
-      this.#position = offset + 1;
+    if (byte === CLOSE && (this.#afterElement || this.#opened)) {
+      this.#finished = this.shape.close();
+      this.#pass(offset + 1, true);
     } else if (this.#afterElement) {
-      this.#failed = byte !== COMMA;
-      this.#afterElement = false;
-      if (!this.#failed) this.#position = offset + 1;
+      if (byte === COMMA) this.#pass(offset + 1, false);
+      else this.#failed = true;
+    } else if (byte === OPEN) {
+      this.#open(offset);
     } else {
       this.#element(offset);
     }
   }
 
+  /** Goes on after an element, an array or a comma. */
+  #pass(position: number, afterElement: boolean): void {
+    this.#position = position;
+    this.#afterElement = afterElement;
+    this.#opened = false;
+  }
+
+  #open(start: number): void {
+    this.#tooDeep = this.shape.depth + 1 >= this.#axesMax;
+    this.#failed = this.#tooDeep || !this.shape.mayOpen();
+    if (this.#failed) return;
+    this.shape.open();
+    this.#position = start + 1;
+    this.#opened = true;
+  }
+
   #element(start: number): void {
-    const next = this.count === this.#countMax ? -1 : this.readElement(start);
+    const next = this.count === this.#countMax || !this.shape.mayAdd() ? -1 : this.readElement(start);
     if (next < 0) {
       this.#failed = true;
       return;
     }
     this.count += 1;
-    this.#position = next;
-    this.#afterElement = true;
+    this.shape.add();
+    this.#pass(next, true);
   }
 
   #skipSpace(end: number): number {

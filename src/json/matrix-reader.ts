@@ -4,7 +4,18 @@
  * state between slices; body-scan.ts decides whether the array becomes a matrix or stays in the text for JSON.parse.
  */
 import type { ArrayReader, Memory } from './array-reader.js';
-import { codec, Field, fields, floatValues, hardTokens, State, text, textBytesMax } from './codec-instance.js';
+import {
+  axesMost,
+  codec,
+  Field,
+  fields,
+  fieldsFrom,
+  floatValues,
+  hardTokens,
+  State,
+  text,
+  textBytesMax,
+} from './codec-instance.js';
 import { LongNumber } from './long-number.js';
 import { NumberMatrix } from './number-matrix.js';
 
@@ -40,14 +51,11 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   #sliceBytes: number;
   #position: number;
   #state: number = State.opened;
-  #rank = 0;
-  #depth = 0;
-  #column = 0;
-  #rows = 0;
-  #columns = 0;
-  #samples = 0;
-  #sampleRows = 0;
-  #raggedRow = -1;
+  /** The state of the codec between slices. Most arrays are read in one slice and have none. */
+  #fields: Int32Array | undefined;
+  /** The shape of a finished array. */
+  #shape: readonly number[] = [];
+  #raggedPath: readonly number[] | undefined;
   #nullCount = 0;
   #infiniteCount = 0;
   /** The values so far, with room for more. An array read in one slice has exactly its length. */
@@ -60,9 +68,10 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
 
   /**
    * @param position the byte after the array's opening bracket
-   * @param axesMax maximum nesting depth, 1 to 3
+   * @param axesMax maximum nesting depth, 1 to 9
    */
   constructor(body: Buffer, position: number, axesMax: number, sliceBytesMax: number, memory: Memory) {
+    if (axesMax > axesMost) throw new Error(`axesMax is ${axesMax}, above ${axesMost}. This is a bug.`);
     this.#body = body;
     this.#start = position;
     this.#position = position;
@@ -95,25 +104,21 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   }
 
   path(): number[] {
-    const [inner, outer] = this.#rank === 3 ? [this.#rows, this.#samples] : [this.#column, this.#rows];
-    if (this.#depth === 0) return [this.#rank === 3 ? this.#samples : this.#rank === 2 ? this.#rows : this.#column];
-    return this.#depth === 1 ? [outer, inner] : [this.#samples, this.#rows, this.#column];
+    const saved = this.#fields;
+    if (!saved) return [0];
+    const depth = saved[Field.depth];
+    return [...saved.subarray(Field.counts, Field.counts + depth), saved[Field.column]];
   }
 
   value(): NumberMatrix {
     if (this.#state !== State.done) throw new Error('value() was called before the array was read. This is a bug.');
-    const rank = this.#rank === 3 ? 3 : this.#rank === 2 ? 2 : 1;
-    // Samples of different shapes do not form an array of rank 3.
-    const count = rank === 3 && this.#raggedRow >= 0 ? 0 : this.#valueCount;
+    const count = this.#raggedPath ? 0 : this.#valueCount;
     return new NumberMatrix({
-      rank,
-      samples: rank === 3 ? this.#samples : 1,
-      rows: rank === 3 ? this.#sampleRows : rank === 2 ? this.#rows : 1,
-      columns: rank === 1 ? this.#column : this.#columns,
+      shape: this.#shape,
       data: count === this.#values.length ? this.#values : this.#values.subarray(0, count),
       nullCount: this.#nullCount,
       infiniteCount: this.#infiniteCount,
-      raggedRow: this.#raggedRow,
+      raggedPath: this.#raggedPath,
     });
   }
 
@@ -143,32 +148,24 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   /** Parses the text in the codec's memory and stores the values. Returns the number of bytes consumed. */
   #parse(length: number): number {
     text[length] = NUL;
-    fields[Field.state] = this.#state;
-    fields[Field.rank] = this.#rank;
-    fields[Field.column] = this.#column;
-    fields[Field.rows] = this.#rows;
-    fields[Field.columns] = this.#columns;
-    fields[Field.raggedRow] = this.#raggedRow;
-    fields[Field.depth] = this.#depth;
-    fields[Field.samples] = this.#samples;
-    fields[Field.sampleRows] = this.#sampleRows;
-    fields[Field.axesMax] = this.#axesMax;
-    codec.parseSlice(length);
+    if (this.#fields) fields.set(this.#fields);
+    codec.parseSlice(length, this.#fields ? 0 : this.#axesMax);
     if (fields[Field.hardCount] > 0) this.#roundHardTokens();
     this.#state = fields[Field.state];
-    this.#rank = fields[Field.rank];
-    this.#column = fields[Field.column];
-    this.#rows = fields[Field.rows];
-    this.#columns = fields[Field.columns];
-    this.#raggedRow = fields[Field.raggedRow];
-    this.#depth = fields[Field.depth];
-    this.#samples = fields[Field.samples];
-    this.#sampleRows = fields[Field.sampleRows];
+    if (this.#state === State.done) this.#readShape();
+    else if (this.#fields) this.#fields.set(fields);
+    else this.#fields = fields.slice();
     this.#nullCount += fields[Field.nulls];
     this.#infiniteCount += fields[Field.infinites];
     const count = fields[Field.count];
     if (count > 0) this.#store(count);
     return fields[Field.consumed];
+  }
+
+  #readShape(): void {
+    const raggedRank = fields[Field.raggedRank];
+    this.#shape = fieldsFrom(Field.sizes, fields[Field.rank]);
+    if (raggedRank > 0) this.#raggedPath = fieldsFrom(Field.raggedPath, raggedRank);
   }
 
   /** Stores the values that the codec has parsed. Most arrays are short and need no pooled memory. */

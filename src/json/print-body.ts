@@ -4,9 +4,9 @@
  */
 import { Readable } from 'node:stream';
 import { nextTurn } from '../runtime/event-loop-turns.js';
+import { EntryList } from './entry-list.js';
 import { printDoubleSlices } from './print-doubles.js';
 import { printFloatSlices, printFloats, printIntegerSlices, printIntegers, type Shape } from './print-matrix.js';
-import { SeedList } from './seed-list.js';
 
 /** Numbers of a reply, printed as nested arrays of the given shape. */
 export interface Numbers {
@@ -16,17 +16,17 @@ export interface Numbers {
 
 export type Member =
   | { readonly name: string; readonly value: unknown }
-  | { readonly name: string; readonly seeds: SeedList }
+  | { readonly name: string; readonly list: EntryList }
   | ({ readonly name: string } & Numbers);
 
 /** Called once for each reply with numbers: how long printing them occupied the thread, in milliseconds. */
 export type OnPrinted = (printMs: number) => void;
 
-/** A part of a reply: JSON text, or numbers or seeds to print. */
-export type Piece = string | Numbers | SeedList;
+/** A part of a reply: JSON text, or numbers or a list to print. */
+export type Piece = string | Numbers | EntryList;
 
-/** Seeds per slice: well below a millisecond. */
-const sliceSeedsMax = 2048;
+/** Entries of a list per slice: well below a millisecond. */
+const sliceEntriesMax = 2048;
 
 /**
  * Replies of at most this many numbers are printed in one turn. This is a small part of a turn, since several of them
@@ -43,7 +43,7 @@ export function printBody(members: readonly Member[], printed: OnPrinted): strin
     text += `"${member.name}":`;
     if ('value' in member) text += JSON.stringify(member.value);
     else {
-      pieces.push(text, 'seeds' in member ? member.seeds : member);
+      pieces.push(text, 'list' in member ? member.list : member);
       text = '';
     }
     text += ',';
@@ -73,14 +73,14 @@ export function isPrintedWhole(numbers: number): boolean {
 function numbersOf(pieces: readonly Piece[]): number {
   let numbers = 0;
   for (const piece of pieces) {
-    if (piece instanceof SeedList) numbers += piece.count;
+    if (piece instanceof EntryList) numbers += piece.count;
     else if (typeof piece !== 'string') numbers += piece.numbers.length;
   }
   return numbers;
 }
 
-function printWhole(piece: Numbers | SeedList): string {
-  if (piece instanceof SeedList) return `[${piece.print(0, piece.count)}]`;
+function printWhole(piece: Numbers | EntryList): string {
+  if (piece instanceof EntryList) return printEntries(piece, 0, piece.count);
   const { numbers, shape } = piece;
   if (numbers instanceof Float32Array) return printFloats(numbers, shape);
   return numbers instanceof Float64Array
@@ -88,17 +88,23 @@ function printWhole(piece: Numbers | SeedList): string {
     : printIntegers(numbers, shape);
 }
 
-function slicesOf(piece: Numbers | SeedList): Iterable<Buffer> {
-  if (piece instanceof SeedList) return printSeedSlices(piece);
+function slicesOf(piece: Numbers | EntryList): Iterable<Buffer> {
+  if (piece instanceof EntryList) return printEntrySlices(piece);
   const { numbers, shape } = piece;
   if (numbers instanceof Float32Array) return printFloatSlices(numbers, shape);
   return numbers instanceof Float64Array ? printDoubleSlices(numbers, shape) : printIntegerSlices(numbers, shape);
 }
 
-function* printSeedSlices(seeds: SeedList): Generator<Buffer, void> {
-  for (let from = 0; from < seeds.count; from += sliceSeedsMax) {
-    const to = Math.min(from + sliceSeedsMax, seeds.count);
-    yield Buffer.from(`${from === 0 ? '[' : ','}${seeds.print(from, to)}${to === seeds.count ? ']' : ''}`);
+/** Entries [from, to), with the outermost brackets before the first entry and after the last. */
+function printEntries(list: EntryList, from: number, to: number): string {
+  const { count, shape } = list;
+  const opening = from === 0 ? '['.repeat(shape.length) : '';
+  return opening + list.print(from, to) + (to === count ? ']'.repeat(shape.length) : '');
+}
+
+function* printEntrySlices(list: EntryList): Generator<Buffer, void> {
+  for (let from = 0; from < list.count; from += sliceEntriesMax) {
+    yield Buffer.from(printEntries(list, from, Math.min(from + sliceEntriesMax, list.count)));
   }
 }
 

@@ -1,23 +1,22 @@
 /**
- * Prints typed arrays as nested JSON arrays, row-major, rank 0 (one number) to rank 3. Floats become the shortest
+ * Prints typed arrays as nested JSON arrays, row-major, rank 0 (one number) to rank 9. Floats become the shortest
  * decimal that parses to the same float32. NaN and the infinities become null. -0 stays -0, which JSON allows.
  *
  * The functions that return a string are for small arrays. The generators yield after each slice of at most 64 KiB of
  * text (`npm run bench:codec` prints the nanoseconds per number). The codec may serve other calls between two slices.
  */
-import { codec, Field, fields, floatValues, integerValues, text, valuesMax } from './codec-instance.js';
+import { axesMost, codec, Field, fields, floatValues, integerValues, text, valuesMax } from './codec-instance.js';
 
 export type Shape = readonly number[];
 type Integers = Int32Array | Uint32Array;
 
-const rankMax = 3;
-const closings = ['', ']', ']]', ']]]'] as const;
+const closings = Array.from({ length: axesMost + 1 }, (_, rank) => ']'.repeat(rank));
 
-/** The sizes of a shape that tell the codec where rows and matrices end. */
+/** A shape whose count has been checked. */
 interface Nesting {
+  readonly shape: Shape;
   readonly rank: number;
   readonly columns: number;
-  readonly rows: number;
   readonly count: number;
 }
 
@@ -79,19 +78,25 @@ function* printMatrixSlices<Data extends { readonly length: number }>(
 function floatSlice(data: Float32Array, start: number, nesting: Nesting): number {
   const count = Math.min(data.length - start, valuesMax);
   floatValues.set(count === data.length ? data : data.subarray(start, start + count));
-  const { rank, columns, rows } = nesting;
-  const opening = start === 0 ? rank : -1;
-  return codec.printFloatSlice(count, opening, columnAt(start, columns), rowAt(start, nesting), columns, rows);
+  const { rank, columns } = nesting;
+  const opening = openSlice(start, nesting);
+  return codec.printFloatSlice(count, opening, columnAt(start, columns), rowAt(start, columns), columns, rank);
 }
 
 function integerSlice(data: Integers, start: number, nesting: Nesting): number {
   const count = Math.min(data.length - start, valuesMax);
   integerValues.set(count === data.length ? data : data.subarray(start, start + count));
-  const { rank, columns, rows } = nesting;
-  const opening = start === 0 ? rank : -1;
+  const { rank, columns } = nesting;
+  const opening = openSlice(start, nesting);
   const signed = data instanceof Int32Array ? 1 : 0;
   const column = columnAt(start, columns);
-  return codec.printIntegerSlice(count, opening, column, rowAt(start, nesting), columns, rows, signed);
+  return codec.printIntegerSlice(count, opening, column, rowAt(start, columns), columns, rank, signed);
+}
+
+/** Gives the codec the sizes of the middle axes. Returns the number of arrays to open. */
+function openSlice(start: number, { shape, rank }: Nesting): number {
+  for (let axis = 1; axis < rank - 1; axis++) fields[Field.sizes + axis] = shape[axis];
+  return start === 0 ? rank : -1;
 }
 
 /**
@@ -102,9 +107,9 @@ function columnAt(start: number, columns: number): number {
   return start === 0 ? 0 : ((start - 1) % columns) + 1;
 }
 
-/** The row, within its matrix, of the last printed element. */
-function rowAt(start: number, nesting: Nesting): number {
-  return start === 0 ? 0 : Math.floor((start - 1) / nesting.columns) % nesting.rows;
+/** The row of the last printed element. Rows are counted through all arrays. */
+function rowAt(start: number, columns: number): number {
+  return start === 0 ? 0 : Math.floor((start - 1) / columns);
 }
 
 function nestingOf(length: number, shape: Shape): Nesting {
@@ -112,10 +117,8 @@ function nestingOf(length: number, shape: Shape): Nesting {
   let count = 1;
   for (const size of shape) count *= size;
   if (count !== length) throw new Error(`There are ${length} values for a shape of ${count}. This is a bug.`);
-  if (rank > rankMax) throw new Error(`The rank is ${rank}, above ${rankMax}. This is a bug.`);
-  const columns = rank === 0 ? 1 : shape[rank - 1];
-  const rows = rank < 2 ? 1 : shape[rank - 2];
-  return { rank, columns, rows, count };
+  if (rank > axesMost) throw new Error(`The rank is ${rank}, above ${axesMost}. This is a bug.`);
+  return { shape, rank, columns: rank === 0 ? 1 : shape[rank - 1], count };
 }
 
 /** Nested arrays without an element: one of the sizes is 0. */

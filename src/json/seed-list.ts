@@ -2,16 +2,17 @@
  * Seeds of a body: their 64 bits as words, and whether each was a string. A reply can so repeat them without their
  * text.
  */
+import { EntryList, type EntryShape } from './entry-list.js';
 
 /** A number or string that is not a valid seed. */
 export interface WrongSeed {
+  /** Its index among all seeds. */
   readonly row: number;
   readonly kind: 'number' | 'string';
 }
 
 /** An array of seeds. */
-export class SeedList {
-  readonly count: number;
+export class SeedList extends EntryList {
   /** uint32 [count, 2]: low and high word of each seed. */
   readonly words: Uint32Array;
   /** Bit `row & 7` of byte `row >> 3` is 1 if that seed was a string. */
@@ -19,21 +20,17 @@ export class SeedList {
   /** The first ten invalid seeds. */
   readonly wrong: readonly WrongSeed[];
 
-  constructor(count: number, words: Uint32Array, strings: Uint8Array, wrong: readonly WrongSeed[]) {
-    this.count = count;
+  constructor(words: Uint32Array, strings: Uint8Array, wrong: readonly WrongSeed[], shape: EntryShape) {
+    super(words.length / 2, shape);
     this.words = words;
     this.#strings = strings;
     this.wrong = wrong;
   }
 
-  /** JSON of seeds [from, to), without brackets: numbers stay numbers, strings stay strings. */
-  print(from: number, to: number): string {
-    let text = '';
-    for (let row = from; row < to; row++) {
-      const quote = (this.#strings[row >> 3] >> (row & 7)) & 1 ? '"' : '';
-      text += `${row > from ? ',' : ''}${quote}${decimalOf(this.words, 2 * row)}${quote}`;
-    }
-    return text;
+  /** Numbers stay numbers, strings stay strings. */
+  protected override textOf(row: number, separator: string): string {
+    const quote = (this.#strings[row >> 3] >> (row & 7)) & 1 ? '"' : '';
+    return `${separator}${quote}${decimalOf(this.words, 2 * row)}${quote}`;
   }
 }
 

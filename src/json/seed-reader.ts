@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { nextTurn } from '../runtime/event-loop-turns.js';
 import type { Memory } from './array-reader.js';
+import type { EntryShape } from './entry-list.js';
 import { ListReader } from './list-reader.js';
 import { SeedList, type WrongSeed, writeDigits, writeNumber } from './seed-list.js';
 
@@ -32,10 +33,11 @@ export class SeedReader extends ListReader<SeedList> {
 
   /**
    * @param position the byte after the array's opening bracket
+   * @param axesMax maximum nesting depth
    * @param countMax maximum number of seeds; the reader fails at the next one
    */
-  constructor(body: Buffer, position: number, countMax: number, memory: Memory) {
-    super(body, position, countMax);
+  constructor(body: Buffer, position: number, axesMax: number, countMax: number, memory: Memory) {
+    super(body, position, axesMax, countMax);
     this.#memory = memory;
     const room = Math.min(countMax, Math.ceil((body.length - position) / elementBytesMin));
     // Seeds outlive the buffer of the body: the reply repeats them.
@@ -45,8 +47,9 @@ export class SeedReader extends ListReader<SeedList> {
     this.#strings = new Uint8Array(Math.ceil(room / 8));
   }
 
-  override value(): SeedList {
-    return new SeedList(this.count, this.#words.subarray(0, 2 * this.count), this.#strings, this.#wrong);
+  /** @param shape that of the array when absent */
+  override value(shape: EntryShape = this.shape): SeedList {
+    return new SeedList(this.#words.subarray(0, 2 * this.count), this.#strings, this.#wrong, shape);
   }
 
   override release(): void {
@@ -117,13 +120,19 @@ function parse(body: Buffer, start: number, end: number): number | string | unde
 }
 
 /**
- * Reads the seeds of a text that is one array of numbers, in several turns of the event loop if it is long; undefined
- * if it is another value or a nested array.
+ * Reads the seeds of a text that is one array of numbers, nested or not, as a flat list, in several turns of the event
+ * loop if it is long; undefined if one of them is not an integer.
  *
+ * @param axes its number of axes
  * @param count the number of seeds
  */
-export async function readSeeds(text: Buffer, count: number, memory: Memory): Promise<SeedList | undefined> {
-  const reader = new SeedReader(text, 1, count, memory);
+export async function readSeeds(
+  text: Buffer,
+  axes: number,
+  count: number,
+  memory: Memory,
+): Promise<SeedList | undefined> {
+  const reader = new SeedReader(text, 1, axes, count, memory);
   let cost = 0;
   while (!reader.finished) {
     cost += reader.step();
@@ -131,5 +140,5 @@ export async function readSeeds(text: Buffer, count: number, memory: Memory): Pr
     cost = 0;
     await nextTurn();
   }
-  return reader.failed ? undefined : reader.value();
+  return reader.failed ? undefined : reader.value({ shape: [count], raggedPath: undefined });
 }

@@ -4,10 +4,12 @@ import type { Width } from '../sampler/outputs.js';
 import { type Draw, drawAxes, toDraw } from '../schemas/draw.js';
 import { checkEstimator, type Estimator, hasTemperatureGradient } from '../schemas/estimator.js';
 import { checkConditioned } from '../schemas/given-indices.js';
+import { type Hard, hardOf } from '../schemas/hard.js';
 import { IssueList } from '../schemas/issue-list.js';
 import type { Logits } from '../schemas/logits.js';
 import { findMasks, type Masks } from '../schemas/masks.js';
 import { topOutputNames } from '../schemas/outputs.js';
+import { isShaped } from '../schemas/points.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
 import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import { checkTopK } from '../schemas/top-k.js';
@@ -19,8 +21,6 @@ import { type InferLimits, type InferRequest, type RequestedOutput, requestedOut
 /** A request to gumbel_softmax. */
 export interface SampleInference {
   readonly draw: Draw;
-  /** uint8 [B], 1 for rows with one-hot samples. Only if rows differ; `draw.hard` is then false. */
-  readonly hardRows: Uint8Array | undefined;
   readonly topK: number;
   /** int32 [B]: the indices that the noise is conditioned on. */
   readonly given: Int32Array | undefined;
@@ -30,17 +30,12 @@ export interface SampleInference {
 /** A request to gumbel_softmax_vjp. */
 export interface VjpInference {
   readonly draw: Draw;
-  /** float32 [S, B, K], finite. */
+  /** float32, shaped like the samples, finite. */
   readonly cotangent: Float32Array;
   readonly estimator: Estimator;
   /** Inner draws of gumbel_rao, otherwise 0. */
   readonly raoSamples: number;
   readonly outputs: readonly RequestedOutput[];
-}
-
-interface DrawInference {
-  readonly draw: Draw;
-  readonly hardRows: Uint8Array | undefined;
 }
 
 /** @throws {Problem} for a request that cannot be drawn */
@@ -68,12 +63,12 @@ export async function readSampleInference(
     );
   }
   const inputs = inputsOf(request, binary, 'gumbel_softmax', issues);
-  const { draw, hardRows } = await readDraw(request, inputs, limits, memory, issues, randomSeed);
+  const draw = await readDraw(request, inputs, limits, memory, issues, randomSeed);
   const given = await givenOf(inputs.get('given_indices'), draw, topK, outputs, issues);
   checkTopK(draw.logits, topK, issues.of(parameterOf));
   checkReturned(drawsOf(draw), { one: 1, categories: draw.logits.categories, topK }, outputs, limits, issues);
   issues.throwIfAny();
-  return { draw, hardRows, topK, given, outputs };
+  return { draw, topK, given, outputs };
 }
 
 async function givenOf(
@@ -108,8 +103,8 @@ export async function readVjpInference(
     issues.report('validation', ['inputs'], 'must have the tensor seed, or the parameter seed: it replays the noise');
     issues.throwIfAny();
   }
-  // Hard rows have the gradient of soft rows (straight-through), so `hardRows` is not needed.
-  const { draw } = await readDraw(request, inputs, limits, memory, issues);
+  // Hard rows have the gradient of soft rows (straight-through).
+  const draw = await readDraw(request, inputs, limits, memory, issues);
   checkEstimator({ draw, estimator, raoSamples }, issues.of(parameterOf));
   const temperatureOutput = outputs.findIndex(({ name }) => name === 'grad_temperature');
   if (temperatureOutput >= 0 && !hasTemperatureGradient(estimator)) {
@@ -127,6 +122,9 @@ function drawsOf({ logits, numSamples = 1 }: Draw): number {
   return numSamples * logits.rows;
 }
 
+/** Inputs with one entry, or one for each row of logits. */
+const perRowInputs = ['temperature', 'hard', 'seed'];
+
 /** The inputs by name. Checks that temperature, hard and seed have one element, or one for each row of logits. */
 export function inputsOf(
   request: InferRequest,
@@ -136,12 +134,18 @@ export function inputsOf(
 ): Map<string, InputTensor> {
   issues.throwIfAny();
   const inputs = placeInputs(request.inputs, binary, model, issues);
-  const rows = inputs.get('logits')?.shape[0];
-  for (const name of ['temperature', 'hard', 'seed']) {
+  const leadingShape = inputs.get('logits')?.shape.slice(0, -1) ?? [];
+  const rows = leadingShape.reduce((product, size) => product * size, 1);
+  const shapes = leadingShape.length > 1 ? [[1], [rows], leadingShape] : [[1], [rows]];
+  for (const name of perRowInputs) {
     const input = inputs.get(name);
-    if (!input || input.shape[0] === 1 || input.shape[0] === rows) continue;
-    const { path } = input;
-    issues.report('validation', [...path, 'shape'], `must be [1], or [${rows}] for one entry per row of logits`);
+    if (!input || shapes.some((legal) => isShaped({ shape: input.shape, raggedPath: undefined }, legal))) continue;
+    const nested = leadingShape.length > 1 ? `, or [${leadingShape.join(', ')}],` : '';
+    issues.report(
+      'validation',
+      [...input.path, 'shape'],
+      `must be [1], or [${rows}]${nested} for one entry per row of logits`,
+    );
   }
   issues.throwIfAny();
   return inputs;
@@ -154,17 +158,17 @@ async function readDraw(
   memory: Memory,
   issues: IssueList,
   randomSeed?: () => string,
-): Promise<DrawInference> {
+): Promise<Draw> {
   const { parameters } = request;
   const logits = await logitsIn(inputs.get('logits') as InputTensor, limits, issues);
   const temperature = await temperatureOf(request, inputs.get('temperature'), issues);
-  const hard = hardOf(request, inputs.get('hard'), issues);
+  const hard = hardIn(request, inputs.get('hard'), issues);
   const seed = await seedOf(request, inputs.get('seed'), memory, issues, randomSeed);
   issues.throwIfAny();
   const body = {
     logits: logits as NonNullable<typeof logits>,
     temperature: temperature as Temperature,
-    hard: hard.every((flag) => flag === 1),
+    hard,
     num_samples: parameters.num_samples,
     row_offset: parameters.row_offset,
     sample_offset: parameters.sample_offset,
@@ -175,8 +179,7 @@ async function readDraw(
   const draw = toDraw(body, seed as Seed, limits, issues.of(pathOf));
   issues.throwIfAny();
   await refuseMasks(parameters.masks, body.logits, inputs.get('logits') as InputTensor);
-  const isUniform = hard.every((flag) => flag === hard[0]);
-  return { draw: draw as Draw, hardRows: isUniform ? undefined : hard };
+  return draw as Draw;
 }
 
 /** @throws {Problem} `non-finite-logits`, as a rejection, for a masked category if the request refuses masks */
@@ -197,13 +200,14 @@ export function parameterOf(field: string): readonly string[] {
 
 export async function temperatureOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList) {
   if (tensor) return temperatureIn(tensor, issues);
-  return toTemperature([parameters.temperature ?? 1], false, issues.at(['parameters', 'temperature']));
+  return toTemperature([parameters.temperature ?? 1], [], issues.at(['parameters', 'temperature']));
 }
 
-/** uint8 [B], or [1] for all rows. */
-function hardOf({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList): Uint8Array {
-  if (tensor) return flagsIn(tensor, issues) ?? new Uint8Array(1);
-  return Uint8Array.of(parameters.hard ? 1 : 0);
+function hardIn({ parameters }: InferRequest, tensor: InputTensor | undefined, issues: IssueList): Hard {
+  const flags = tensor && flagsIn(tensor, issues);
+  if (flags && flags.count > 1) return hardOf(flags);
+  const all = flags ? flags.flags[0] === 1 : (parameters.hard ?? false);
+  return { given: all, all, rows: undefined };
 }
 
 async function seedOf(

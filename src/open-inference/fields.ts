@@ -8,6 +8,7 @@ import { decimalOf } from '../json/seed-list.js';
 import { readSeeds } from '../json/seed-reader.js';
 import { keepFractions } from '../json/whole-numbers.js';
 import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
+import { isPerRow, perRowText } from '../schemas/entries.js';
 import { scanFloats } from '../schemas/float-scan/float-scan.js';
 import { readGiven } from '../schemas/given-indices.js';
 import { type IssueSink, isEnough } from '../schemas/issue.js';
@@ -22,6 +23,7 @@ import {
   reportMaskedRows,
   scanLogits,
 } from '../schemas/logits.js';
+import { isShaped } from '../schemas/points.js';
 import { type AbsentSeed, readSeed, type Seed } from '../schemas/seed.js';
 import { type Temperature, toTemperature } from '../schemas/temperature.js';
 import type { InputTensor } from './input-tensors.js';
@@ -50,15 +52,25 @@ export async function logitsIn(
   limits: LogitsLimits,
   issues: IssueList,
 ): Promise<Logits | undefined> {
-  const [rows, categories] = tensor.shape;
+  const leadingShape = tensor.shape.slice(0, -1);
+  const categories = tensor.shape[tensor.shape.length - 1];
+  const rows = elementsOf(leadingShape);
   const sink = issues.at(tensor.path);
   if (!isLegalShape(rows, categories, limits, sink)) return undefined;
   const data = await floatsIn(tensor, issues);
   if (data === undefined) return undefined;
   if (tensor.bytes === undefined) {
     const { nullCount, infiniteCount } = tensor.data as NumberMatrix;
-    const fields = { rank: 2, rows, columns: categories, data, nullCount, infiniteCount, raggedRow: -1 } as const;
-    return readLogits(await scanLogits(new NumberMatrix(fields)), limits, sink);
+    // As rows, whatever the shape is: messages about a tensor number its rows row-major.
+    const matrix = new NumberMatrix({
+      shape: [rows, categories],
+      data,
+      nullCount,
+      infiniteCount,
+      raggedPath: undefined,
+    });
+    const logits = readLogits(await scanLogits(matrix), limits, sink);
+    return logits && { leadingShape, rows, categories, data: logits.data };
   }
   const masking = new Masking(data, categories);
   let isLegal = true;
@@ -70,7 +82,7 @@ export async function logitsIn(
   if (waiting) await waiting;
   if (!isLegal) return undefined;
   reportMaskedRows(masking.maskedRows, (row) => [row], sink);
-  return masking.maskedRows.length === 0 ? { leadingShape: [rows], rows, categories, data } : undefined;
+  return masking.maskedRows.length === 0 ? { leadingShape, rows, categories, data } : undefined;
 }
 
 /** Whether elements [from, to) of binary logits are legal. Reports those that are not. */
@@ -187,7 +199,20 @@ const exactIntegerEnd = 2 ** 24;
 /** One temperature, or one for each row. */
 export async function temperatureIn(tensor: InputTensor, issues: IssueList): Promise<Temperature | undefined> {
   const data = await floatsIn(tensor, issues);
-  return data && toTemperature(data, tensor.shape[0] !== 1, issues.at(tensor.path));
+  if (data === undefined) return undefined;
+  const shape = isOne(tensor) ? [] : tensor.shape;
+  // As a flat list: messages about a tensor number its rows row-major.
+  const temperature = toTemperature(data, isOne(tensor) ? [] : [data.length], issues.at(tensor.path));
+  return temperature && { perRow: temperature.perRow, shape, values: temperature.values };
+}
+
+/** Whether a tensor holds one entry for all rows. */
+function isOne({ shape }: InputTensor): boolean {
+  return shape.length === 1 && shape[0] === 1;
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** One seed, or one for each row. */
@@ -197,14 +222,16 @@ export async function seedIn(
   issues: IssueList,
   ifAbsent: AbsentSeed,
 ): Promise<Seed | undefined> {
-  const { bytes, data, datatype, path } = tensor;
-  const perRow = tensor.shape[0] !== 1;
-  if (bytes !== undefined) return seedOfBytes(bytes, datatype === 'INT64', perRow, path, issues);
+  const { bytes, data, path, shape } = tensor;
+  if (bytes !== undefined) return seedOfBytes(tensor, bytes, issues);
   // Seeds are read from the JSON text, because float32 numbers lose digits.
-  const list = data instanceof NumberMatrix && data.text ? await readSeeds(data.text, data.columns, memory) : undefined;
+  const count = elementsOf(shape);
+  const text = data instanceof NumberMatrix ? data.text : undefined;
+  const list = text && (await readSeeds(text, (data as NumberMatrix).shape.length, count, memory));
   if (list) {
+    const perRow = count !== 1;
     const seed = readSeed(list, perRow ? issues.at(path) : withoutRow(issues.at(path)), ifAbsent);
-    return seed && { given: decimalOf(seed.words, 0), perRow, words: seed.words };
+    return seed && { given: decimalOf(seed.words, 0), perRow, shape, words: seed.words };
   }
   issues.report(
     'validation',
@@ -220,42 +247,39 @@ function withoutRow(sink: IssueSink): IssueSink {
 }
 
 /** Seeds as little-endian 64-bit integers. */
-function seedOfBytes(
-  bytes: Buffer,
-  isSigned: boolean,
-  perRow: boolean,
-  path: InputTensor['path'],
-  issues: IssueList,
-): Seed | undefined {
+function seedOfBytes({ datatype, path, shape }: InputTensor, bytes: Buffer, issues: IssueList): Seed | undefined {
   // A copy, since the bytes may be unaligned. The low word of each integer comes first.
   const words = new Uint32Array(new Uint8Array(bytes).buffer);
+  const isSigned = datatype === 'INT64';
   const negative = isSigned ? words.findIndex((word, index) => index % 2 === 1 && word >= 2 ** 31) : -1;
   if (negative >= 0) issues.report('invalid-seed', path, `at row ${(negative - 1) / 2}: must not be negative`);
-  return negative < 0 ? { given: decimalOf(words, 0), perRow, words } : undefined;
+  return negative < 0 ? { given: decimalOf(words, 0), perRow: words.length !== 2, shape, words } : undefined;
 }
 
 /** int32 [B]: one index for each row, as in POST /sample. */
 export async function givenIn(tensor: InputTensor, logits: Logits, issues: IssueList): Promise<Int32Array | undefined> {
   const { path, shape } = tensor;
-  if (shape[0] !== logits.rows) {
-    issues.report('validation', [...path, 'shape'], `must be [${logits.rows}], one index per row of logits`);
+  if (!isPerRow(shape, logits)) {
+    issues.report('validation', [...path, 'shape'], perRowText(logits));
     return undefined;
   }
   const indices = await integersIn(tensor, issues);
   return indices && readGiven(indices, logits, [], issues.at(path));
 }
 
-/** uint8 [1] or [B]; 1 is true. */
-export function flagsIn(tensor: InputTensor, issues: IssueList): Uint8Array | undefined {
-  const { bytes, data, path } = tensor;
+/** One flag, or one for each row. */
+export function flagsIn(tensor: InputTensor, issues: IssueList): FlagList | undefined {
+  const { bytes, data, path, shape } = tensor;
   if (bytes !== undefined) {
     const wrong = bytes.findIndex((value) => value > 1);
-    if (wrong < 0) return Uint8Array.from(bytes);
+    if (wrong < 0) return new FlagList(bytes, { shape, raggedPath: undefined });
     issues.report('validation', path, `at row ${wrong}: must be 0 or 1, one byte each`);
     return undefined;
   }
-  const [count] = tensor.shape;
-  if (data instanceof FlagList && data.flags.length === count) return Uint8Array.from(data.flags);
+  const count = elementsOf(shape);
+  if (data instanceof FlagList && (isShaped(data, [count]) || isShaped(data, shape))) {
+    return new FlagList(data.flags, { shape, raggedPath: undefined });
+  }
   issues.report('validation', [...path, 'data'], `must be ${count} of true or false`);
   return undefined;
 }

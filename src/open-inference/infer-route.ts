@@ -7,14 +7,16 @@ import type { RouteContext } from '../routes/context.js';
 import { logProbJob, randomSeed, sampleJob, vjpJob } from '../routes/draw-job.js';
 import { logitsCodes } from '../routes/draw-problems.js';
 import { refuseOverflow } from '../routes/gradient-overflow.js';
+import { hardenRows } from '../routes/harden-rows.js';
 import { type Drawn, drawFor, sendDrawn } from '../routes/run-draw.js';
 import { termsOf } from '../routes/terms.js';
-import { inSlices, nextTurn } from '../runtime/event-loop-turns.js';
+import { nextTurn } from '../runtime/event-loop-turns.js';
 import { sumGradients } from '../sampler/gradient.js';
 import type { Job, JobResult } from '../sampler/job.js';
 import type { Sampler } from '../sampler/sampler.js';
 import type { Draw } from '../schemas/draw.js';
 import { pointAxes } from '../schemas/log-prob-points.js';
+import { logitsShape } from '../schemas/logits.js';
 import { shapesOf } from '../schemas/outputs.js';
 import { readSampleInference, readVjpInference } from './draw.js';
 import { readLogProbInference } from './log-prob.js';
@@ -131,18 +133,10 @@ async function sample(
   memory: Memory,
   drawJob: DrawJob,
 ): Promise<Answer> {
-  const { draw, hardRows, topK, given, outputs } = await readSampleInference(
-    request,
-    binary,
-    limits,
-    memory,
-    randomSeed,
-  );
-  const names = new Set(outputs.map(({ spec }) => spec.output));
-  const isMixed = hardRows !== undefined && names.has('samples');
-  const job = sampleJob(draw, isMixed ? names.add('indices') : names, topK, given);
+  const { draw, topK, given, outputs } = await readSampleInference(request, binary, limits, memory, randomSeed);
+  const job = sampleJob(draw, new Set(outputs.map(({ spec }) => spec.output)), topK, given);
   const result = await drawJob(job);
-  if (isMixed) await hardenRows(result, hardRows, draw.logits.categories);
+  await hardenRows(draw, result);
   const shapes = shapesOf(draw, topK);
   return {
     seed: draw.seed,
@@ -154,25 +148,6 @@ async function sample(
     }),
   };
 }
-
-/** Replaces the soft samples of hard rows by the one-hot vectors of their indices. */
-async function hardenRows({ samples, indices }: JobResult, hardRows: Uint8Array, categories: number): Promise<void> {
-  if (!samples || !indices) throw new Error('Samples were made one-hot without their indices. This is a bug.');
-  const hardenSlice = (from: number, to: number) => {
-    for (let draw = from; draw < to; draw++) {
-      if (hardRows[draw % hardRows.length] === 0) continue;
-      samples.fill(0, draw * categories, (draw + 1) * categories);
-      samples[draw * categories + (indices[draw] as number)] = 1;
-    }
-    return undefined;
-  };
-  await inSlices(indices.length, Math.ceil(turnElements / (categories + drawElements)), hardenSlice);
-}
-
-/** Elements made one-hot in one turn of the event loop. */
-const turnElements = 2 ** 20;
-/** Overhead of one draw, in elements. */
-const drawElements = 16;
 
 async function vjp(
   request: InferRequest,
@@ -189,16 +164,15 @@ async function vjp(
   refuseOverflow(draw, gradients, (field) =>
     inputIndex(field) < 0 ? `/parameters/${field}` : `/inputs/${inputIndex(field)}`,
   );
-  const { rows, categories } = draw.logits;
-  const { perRow } = draw.temperature;
+  const { perRow, shape } = draw.temperature;
   const temperatureGradient = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
   return {
     seed: draw.seed,
     drawn: { job, result },
     outputs: outputs.map((output) =>
       output.name === 'grad_logits'
-        ? toOutput(output, [rows, categories], gradients.logits)
-        : toOutput(output, [temperatureGradient.length], temperatureGradient),
+        ? toOutput(output, logitsShape(draw.logits), gradients.logits)
+        : toOutput(output, perRow ? shape : [1], temperatureGradient),
     ),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { NumberMatrix } from '../json/number-matrix.js';
 import type { IssueList } from '../schemas/issue-list.js';
+import { isShaped } from '../schemas/points.js';
 import { type InputSpec, type ModelName, models, unknownTensorText } from './models.js';
 import { type Datatype, datatypeBytes } from './tensors/datatypes.js';
 
@@ -93,27 +94,17 @@ function isKnown(
     issues.report('validation', [...path, 'name'], `is a second tensor ${name}`);
   } else if (!spec.datatypes.includes(datatype)) {
     issues.report('validation', [...path, 'datatype'], `of ${name} must be ${spec.datatypes.join(' or ')}`);
-  } else if (shape.length !== spec.shape.length && !spec.hasSamples) {
+  } else if (shape.length > spec.axesMax) {
+    const advice = name === 'logits' ? ': flatten further axes; for several samples of a row send num_samples' : '';
     issues.report(
       'validation',
       [...path, 'shape'],
-      `of ${name} has ${axesOf(shape.length)}, but must be [${spec.shape.join(', ')}], -1 standing for any size${rankAdvice(name, shape)}`,
+      `of ${name} has ${shape.length} axes, but at most ${spec.axesMax} are allowed${advice}`,
     );
   } else {
     return true;
   }
   return false;
-}
-
-function axesOf(count: number): string {
-  return count === 1 ? '1 axis' : `${count} axes`;
-}
-
-/** How to reshape logits to two axes. */
-function rankAdvice(name: string, shape: readonly number[]): string {
-  if (name !== 'logits') return '';
-  if (shape.length === 1) return `: send [1, ${shape[0]}] for one row`;
-  return ': flatten further axes into rows; for several samples of a row send the parameter num_samples';
 }
 
 /** Whether the input has either JSON data or bytes, and as many elements as its shape. */
@@ -141,11 +132,12 @@ function hasDeclaredSize(
       [...path, 'data'],
       `must be flat, or nested as the shape [${shape.join(', ')}]`,
     );
-  } else if (size === undefined && datatype === 'FP16') {
+  } else if (size === undefined && (datatype === 'FP16' || datatype === 'BF16')) {
+    // As in Triton.
     issues.report(
       'validation',
       [...path, 'datatype'],
-      'FP16 must be sent as binary data: JSON numbers are FP32 or FP64',
+      `${datatype} must be sent as binary data: JSON numbers are FP32 or FP64`,
     );
   } else {
     return true;
@@ -154,13 +146,6 @@ function hasDeclaredSize(
 }
 
 /** Whether JSON numbers have the count of a shape: flat, or nested exactly like it. */
-function isShapedLike(
-  { rank, samples, rows, columns, raggedRow }: NumberMatrix,
-  shape: readonly number[],
-  count: number,
-): boolean {
-  if (raggedRow >= 0) return false;
-  if (rank === 1 && columns === count) return true;
-  const nesting = [samples, rows, columns].slice(3 - rank);
-  return nesting.length === shape.length && nesting.every((size, axis) => size === shape[axis]);
+function isShapedLike(matrix: NumberMatrix, shape: readonly number[], count: number): boolean {
+  return isShaped(matrix, [count]) || isShaped(matrix, shape);
 }

@@ -76,7 +76,7 @@ async function readPoints(
   if (fault !== undefined) issues.report('validation', [...tensor.path, 'shape'], fault);
   checkTemperatures(
     temperature,
-    logits.rows,
+    logits,
     issues.of((field) => inputs.get(field)?.path ?? parameterOf(field)),
   );
   issues.throwIfAny();

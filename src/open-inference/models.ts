@@ -2,16 +2,19 @@
 import { type OutputName, outputs, type Width } from '../sampler/outputs.js';
 import type { PointKind } from '../schemas/log-prob-points.js';
 import { type SampleOutputName, sampleOutputNames, sampleOutputs } from '../schemas/outputs.js';
-import type { Datatype } from './tensors/datatypes.js';
+import { type Datatype, floatDatatypes } from './tensors/datatypes.js';
 
 export interface InputSpec {
   /** Accepted datatypes; the metadata names the first. */
   readonly datatypes: readonly Datatype[];
-  /** Sizes of the axes, -1 where the size varies. */
+  /**
+   * Sizes of the axes in the metadata, -1 where the size varies. The protocol has no word for any number of axes, so
+   * that of logits stands for one to eight.
+   */
   readonly shape: readonly number[];
+  /** The most axes that are accepted. */
+  readonly axesMax: number;
   readonly required: boolean;
-  /** Whether an axis of samples may stand in front. */
-  readonly hasSamples?: boolean;
 }
 
 export interface ModelOutput {
@@ -21,23 +24,21 @@ export interface ModelOutput {
   readonly width: Width;
 }
 
-const floats = ['FP32', 'FP16', 'FP64'] as const;
-
 const drawInputs = {
-  logits: { datatypes: floats, shape: [-1, -1], required: true },
-  temperature: { datatypes: floats, shape: [-1], required: false },
-  hard: { datatypes: ['BOOL'], shape: [-1], required: false },
-  seed: { datatypes: ['UINT64', 'INT64'], shape: [-1], required: false },
+  logits: { datatypes: floatDatatypes, shape: [-1, -1], axesMax: 8, required: true },
+  temperature: { datatypes: floatDatatypes, shape: [-1], axesMax: 7, required: false },
+  hard: { datatypes: ['BOOL'], shape: [-1], axesMax: 7, required: false },
+  seed: { datatypes: ['UINT64', 'INT64'], shape: [-1], axesMax: 7, required: false },
 } as const satisfies Record<string, InputSpec>;
 
 const integers = ['INT64', 'INT32'] as const;
 
 /** Points of a log-probability: a request has exactly one of them. */
 const pointInputs = {
-  samples: { datatypes: floats, shape: [-1, -1], required: false, hasSamples: true },
-  log_samples: { datatypes: floats, shape: [-1, -1], required: false, hasSamples: true },
-  indices: { datatypes: integers, shape: [-1], required: false, hasSamples: true },
-  top_indices: { datatypes: integers, shape: [-1, -1], required: false, hasSamples: true },
+  samples: { datatypes: floatDatatypes, shape: [-1, -1], axesMax: 9, required: false },
+  log_samples: { datatypes: floatDatatypes, shape: [-1, -1], axesMax: 9, required: false },
+  indices: { datatypes: integers, shape: [-1], axesMax: 8, required: false },
+  top_indices: { datatypes: integers, shape: [-1, -1], axesMax: 9, required: false },
 } as const satisfies Record<PointKind, InputSpec>;
 
 function modelOutput(output: OutputName, datatype: Datatype): ModelOutput {
@@ -61,14 +62,11 @@ const drawOutputs = Object.fromEntries(
 
 export const models = {
   gumbel_softmax: {
-    inputs: { ...drawInputs, given_indices: { datatypes: ['INT64', 'INT32'], shape: [-1], required: false } },
+    inputs: { ...drawInputs, given_indices: { datatypes: integers, shape: [-1], axesMax: 7, required: false } },
     outputs: drawOutputs,
   },
   gumbel_softmax_vjp: {
-    inputs: {
-      ...drawInputs,
-      cotangent: { datatypes: floats, shape: [-1, -1], required: true, hasSamples: true },
-    },
+    inputs: { ...drawInputs, cotangent: { datatypes: floatDatatypes, shape: [-1, -1], axesMax: 9, required: true } },
     // The sums over the samples are float64, rounded once to float32.
     outputs: {
       grad_logits: modelOutput('gradLogits', 'FP32'),

@@ -19,7 +19,7 @@ export interface InferBodyLimits {
 
 /** The long arrays, and the other fields that an error can point at. */
 const fields = new BodyFields(
-  { 'inputs[].data': { holds: 'elements', axesMax: 3, axes: 'flat, or nested as the shape of the tensor' } },
+  { 'inputs[].data': { holds: 'elements', axesMax: 9, axes: 'flat, or nested as the shape of the tensor' } },
   ['id', 'model_name', 'parameters', 'outputs'],
 );
 

@@ -32,7 +32,8 @@ const idCharactersMax = 1024;
 /** Most tensors in a request, and in a reply; no model has more inputs or outputs. */
 const inputsMax = 8;
 const outputsMax = 10;
-const rankMax = 3;
+/** Most axes of a tensor; each input has a maximum of its own (models.ts). */
+const rankMax = 9;
 
 const name = z.string().max(64);
 
@@ -94,7 +95,7 @@ const inputTensor = z
     }),
     shape: z.array(z.int().min(0)).min(1).max(rankMax).meta({
       description:
-        'logits [B, K]; temperature, hard and seed [1] or [B]; given_indices [B]; cotangent, samples and log_samples [B, K] or [S, B, K]; indices [B] or [S, B]; top_indices [B, k] or [S, B, k].',
+        'logits [B, K], [K] or up to eight axes, and [B] below are its axes before the last; temperature, hard and seed [1] or [B]; given_indices [B]; cotangent, samples and log_samples [B, K] or [S, B, K]; indices [B] or [S, B]; top_indices [B, k] or [S, B, k].',
     }),
     datatype,
     parameters: inputParameters.optional(),

@@ -16,16 +16,14 @@ export function randomSeed(): string {
 // Each kind of job is one literal. Spreading a common part costs each small draw more than these lines.
 
 /**
- * The job of a draw. `topK` is the number of categories in the output topIndices, 0 without it. `given` is int32 [B]:
- * the indices that the draw is conditioned on.
+ * The job of a draw. Its result is complete after `hardenRows`.
+ *
+ * @param topK the number of categories in the output topIndices, 0 without it
+ * @param given int32 [B]: the indices that the draw is conditioned on
  */
-export function sampleJob(
-  draw: Draw,
-  wanted: ReadonlySet<OutputName>,
-  topK: number,
-  given: Int32Array | undefined,
-): SampleJob {
+export function sampleJob(draw: Draw, wanted: Set<OutputName>, topK: number, given: Int32Array | undefined): SampleJob {
   const { logits, temperature, seed, numSamples = 1, rowOffset, sampleOffset, hard, noise } = draw;
+  if (draw.hardRows && wanted.has('samples')) wanted.add('indices');
   const { rows, categories, data } = logits;
   return {
     kind: given === undefined ? 'draw' : 'conditioned',

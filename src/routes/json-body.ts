@@ -15,7 +15,11 @@ export interface JsonBodyLimits {
   readonly rowsMax: number;
 }
 
-const sampleAxes = 'those of the samples, [categories], [rows, categories] or [samples, rows, categories]';
+/** The most axes in front of the categories. */
+const leadingAxesMax = 7;
+
+const sampleAxes = 'those of logits, and with num_samples an axis of samples in front';
+const rowAxes = 'flat, or those of logits without the axis of categories';
 
 /** The long arrays of all routes, and the other fields that an error can point at. */
 function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
@@ -23,35 +27,30 @@ function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
     {
       logits: {
         holds: 'numbers',
-        axesMax: 2,
-        axes: '[categories] or [rows, categories]. Flatten further axes into rows; for several samples of a row send num_samples',
+        axesMax: leadingAxesMax + 1,
+        axes: '[categories], or up to seven axes in front. Flatten further axes; for several samples of a row send num_samples',
       },
-      temperature: { holds: 'numbers', axesMax: 1, axes: 'one number, or one for each row of logits' },
-      cotangent: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
-      samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
-      log_samples: { holds: 'numbers', axesMax: 3, axes: sampleAxes },
-      indices: { holds: 'numbers', axesMax: 2, axes: '[rows] or [samples, rows]', isWhole: true },
+      temperature: { holds: 'numbers', axesMax: leadingAxesMax, axes: rowAxes },
+      hard: { holds: 'flags', axesMax: leadingAxesMax, axes: rowAxes, countMax: rowsMax },
+      seed: { holds: 'seeds', axesMax: leadingAxesMax, axes: rowAxes, countMax: rowsMax },
+      given_indices: { holds: 'numbers', axesMax: leadingAxesMax, axes: rowAxes, isWhole: true },
+      cotangent: { holds: 'numbers', axesMax: leadingAxesMax + 2, axes: sampleAxes },
+      samples: { holds: 'numbers', axesMax: leadingAxesMax + 2, axes: sampleAxes },
+      log_samples: { holds: 'numbers', axesMax: leadingAxesMax + 2, axes: sampleAxes },
+      indices: {
+        holds: 'numbers',
+        axesMax: leadingAxesMax + 1,
+        axes: 'those of the samples without categories',
+        isWhole: true,
+      },
       top_indices: {
         holds: 'numbers',
-        axesMax: 3,
+        axesMax: leadingAxesMax + 2,
         axes: 'those of the samples, with k in place of categories',
         isWhole: true,
       },
-      given_indices: { holds: 'numbers', axesMax: 3, axes: 'one index, or one for each row of logits', isWhole: true },
-      seed: { holds: 'seeds', countMax: rowsMax },
     },
-    [
-      'return',
-      'hard',
-      'num_samples',
-      'row_offset',
-      'sample_offset',
-      'noise',
-      'top_k',
-      'estimator',
-      'rao_samples',
-      'masks',
-    ],
+    ['return', 'num_samples', 'row_offset', 'sample_offset', 'noise', 'top_k', 'estimator', 'rao_samples', 'masks'],
   );
 }
 

@@ -12,6 +12,7 @@ import { type SampleRequest, sampleReply, sampleRequest } from '../schemas/sampl
 import type { RouteContext } from './context.js';
 import { randomSeed, sampleJob } from './draw-job.js';
 import { logitsCodes } from './draw-problems.js';
+import { hardenRows } from './harden-rows.js';
 import { drawMembers } from './reply-members.js';
 import { drawFor, sendDrawn } from './run-draw.js';
 import { termsOf } from './terms.js';
@@ -39,11 +40,14 @@ export function sampleRoute(
       },
     },
     async (request, reply) => {
-      const { logits, masks } = request.body.draw;
+      const { draw } = request.body;
+      const { logits, masks } = draw;
       const masking = checkMasks(masks, logits);
       if (masking) await masking;
       const job = toJob(request.body);
       const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
+      const hardening = hardenRows(draw, result);
+      if (hardening) await hardening;
       const body = printBody(toMembers(request.body, result, sampler), printed);
       return sendDrawn(request, reply, sampler, { job, result }, body);
     },
@@ -57,13 +61,15 @@ function toJob({ draw, returned, topK, given }: SampleRequest): SampleJob {
   return sampleJob(draw, wanted, topK, given);
 }
 
-function toMembers({ draw, topK }: SampleRequest, result: JobResult, sampler: Sampler): Member[] {
+function toMembers({ draw, returned, topK }: SampleRequest, result: JobResult, sampler: Sampler): Member[] {
   const shapes = shapesOf(draw, topK);
   const members: Member[] = [];
   for (const name of sampleOutputNames) {
     const { output } = sampleOutputs[name];
     const numbers = result[output];
-    if (numbers) members.push({ name, numbers, shape: shapes[outputs[output].width] });
+    // Rows that are hard one by one need their indices, asked for or not.
+    const isReturned = name === 'top_indices' || returned.has(name);
+    if (numbers && isReturned) members.push({ name, numbers, shape: shapes[outputs[output].width] });
   }
   members.push(...drawMembers(draw, sampler));
   return members;

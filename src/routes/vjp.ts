@@ -8,6 +8,7 @@ import type { Sampler } from '../sampler/sampler.js';
 import { hasTemperatureGradient } from '../schemas/estimator.js';
 import { logitsShape } from '../schemas/logits.js';
 import { checkMasks } from '../schemas/masks.js';
+import { indexPath } from '../schemas/points.js';
 import { problemResponses } from '../schemas/problem.js';
 import { checkCotangent, type VjpRequest, vjpReply, vjpRequest } from '../schemas/vjp.js';
 import type { RouteContext } from './context.js';
@@ -46,9 +47,10 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
       const job = vjpJob(draw, cotangent.data, estimator, raoSamples);
       const result = await drawFor(request, sampler, job, termsOf(request, reply, limits));
       const gradients = await sumGradients(job, result, nextTurn);
-      refuseOverflow(draw, gradients, (field, row) =>
-        row < 0 || (field === 'logits' && draw.logits.leadingShape.length === 0) ? `/${field}` : `/${field}/${row}`,
-      );
+      refuseOverflow(draw, gradients, (field, row) => {
+        const shape = field === 'logits' ? draw.logits.leadingShape : draw.temperature.shape;
+        return ['', field, ...(row < 0 ? [] : indexPath(row, shape))].join('/');
+      });
       const body = printBody(toMembers(request.body, gradients, sampler), printed);
       return sendDrawn(request, reply, sampler, { job, result }, body);
     },
@@ -56,12 +58,11 @@ export function vjpRoute(app: FastifyInstance, { config: limits, sampler, metric
 }
 
 function toMembers({ draw, estimator }: VjpRequest, gradients: Gradients, sampler: Sampler): Member[] {
-  const { rows } = draw.logits;
   const members: Member[] = [{ name: 'grad_logits', numbers: gradients.logits, shape: logitsShape(draw.logits) }];
   if (hasTemperatureGradient(estimator)) {
-    const { perRow } = draw.temperature;
+    const { perRow, shape } = draw.temperature;
     const numbers = perRow ? gradients.temperature : Float32Array.of(gradients.sharedTemperature);
-    members.push({ name: 'grad_temperature', numbers, shape: perRow ? [rows] : [] });
+    members.push({ name: 'grad_temperature', numbers, shape });
   }
   members.push({ name: 'estimator', value: estimator }, ...drawMembers(draw, sampler));
   return members;

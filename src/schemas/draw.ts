@@ -1,10 +1,13 @@
 /** The fields that all requests for a draw share, their bounds, and the checks between them. */
 import { z } from 'zod';
+import type { FlagList } from '../json/flag-reader.js';
 import { component, referTo } from './component.js';
+import { isPerRow, perRowText } from './entries.js';
+import { type Hard, hardField } from './hard.js';
 import { type IssueSink, report } from './issue.js';
 import { type Logits, type LogitsLimits, logitsField } from './logits.js';
 import { type Masks, masksField } from './masks.js';
-import { nested } from './nested.js';
+import { anyDepth, nested } from './nested.js';
 import type { Seed } from './seed.js';
 import { checkTemperatures, type Temperature, temperatureField } from './temperature.js';
 
@@ -17,7 +20,12 @@ export interface DrawLimits extends LogitsLimits {
 export interface Draw {
   readonly logits: Logits;
   readonly temperature: Temperature;
+  /** Whether all rows have one-hot samples. */
   readonly hard: boolean;
+  /** uint8 [B], 1 for rows with one-hot samples. Only if rows differ; `hard` is then false. */
+  readonly hardRows: Uint8Array | undefined;
+  /** `hard` as sent, for the reply. */
+  readonly hardGiven: boolean | FlagList;
   readonly seed: Seed;
   /** Undefined if results have no leading axis of samples. */
   readonly numSamples: number | undefined;
@@ -41,9 +49,7 @@ export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed
   return {
     logits: logitsField(limits),
     temperature: temperatureField(limits),
-    hard: z.boolean().default(false).meta({
-      description: 'true returns one-hot samples: exactly one 1 at the category drawn, whatever the temperature.',
-    }),
+    hard: hardField(limits),
     seed,
     num_samples: z.int().min(1).optional().meta({
       description: 'Draw this many samples of each row; results then have a leading axis of samples.',
@@ -72,7 +78,7 @@ export function drawFields<SeedField extends z.ZodType>(limits: DrawLimits, seed
 interface DrawBody {
   readonly logits: Logits;
   readonly temperature: Temperature;
-  readonly hard: boolean;
+  readonly hard: Hard;
   readonly num_samples?: number | undefined;
   readonly row_offset: number;
   readonly sample_offset: number;
@@ -91,7 +97,9 @@ export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: Iss
   return {
     logits: body.logits,
     temperature: body.temperature,
-    hard: body.hard,
+    hard: body.hard.all,
+    hardRows: body.hard.rows,
+    hardGiven: body.hard.given,
     seed,
     numSamples: body.num_samples,
     rowOffset: body.row_offset,
@@ -106,9 +114,12 @@ export function toDraw(body: DrawBody, seed: Seed, limits: DrawLimits, sink: Iss
  * reported an error.
  */
 function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): boolean {
-  const { rows } = body.logits;
+  const { logits, hard } = body;
+  const { rows } = logits;
+  const isOneSeed = !seed.perRow && seed.shape.length < 2;
   const wrong: [boolean, string, string][] = [
-    [seed.perRow && seed.words.length !== 2 * rows, 'seed', `must have one entry per row of logits (${rows})`],
+    [typeof hard.given === 'object' && !isPerRow(hard.given.shape, logits), 'hard', perRowText(logits)],
+    [!isOneSeed && !isPerRow(seed.shape, logits), 'seed', perRowText(logits)],
     [seed.perRow && body.row_offset > 0, 'row_offset', 'must be 0 with a seed per row: each row is row 0 of its seed'],
     [body.row_offset + rows > counterEnd, 'row_offset', 'plus the number of rows must be at most 2^32'],
     [
@@ -117,7 +128,7 @@ function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): boolean {
       'plus the number of samples must be at most 2^32',
     ],
   ];
-  let right = checkTemperatures(body.temperature, rows, sink);
+  let right = checkTemperatures(body.temperature, logits, sink);
   for (const [isWrong, field, message] of wrong) {
     if (!isWrong) continue;
     report(sink, 'validation', [field], message);
@@ -126,7 +137,7 @@ function checkLengths(body: DrawBody, seed: Seed, sink: IssueSink): boolean {
   return right;
 }
 
-/** The sizes of the leading axes [S], [B] of a draw's results, without the axes that the request does not have. */
+/** The sizes of the leading axes of a draw's results: [S] if the request has num_samples, and those of logits. */
 export function drawAxes({ logits, numSamples }: Pick<Draw, 'logits' | 'numSamples'>): number[] {
   return [...(numSamples === undefined ? [] : [numSamples]), ...logits.leadingShape];
 }
@@ -137,8 +148,8 @@ export const drawReplyFields = {
     description: 'Seed as given, or the one that was drawn, as a decimal string.',
     ...referTo('Seed'),
   }),
-  temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('Float32', 0, 1) }),
-  hard: z.boolean(),
+  temperature: z.unknown().meta({ description: 'Temperature as used, in float32.', ...nested('Float32', 0, anyDepth) }),
+  hard: z.unknown().meta({ description: 'As given.', ...referTo('Hard') }),
   noise_version: z.string().meta({ description: 'Version of the noise contract; equal versions give equal bits.' }),
   provider: z.string().meta({ description: 'Execution provider that ran the graph.' }),
 };

@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { NumberMatrix } from '../json/number-matrix.js';
 import type { Draw } from './draw.js';
+import { isPerRow } from './entries.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 import type { Logits } from './logits.js';
 import { nested } from './nested.js';
-import { indexPath, isShaped } from './points.js';
+import { indexPath } from './points.js';
 
 export const givenIndicesField = z
   .unknown()
@@ -21,8 +22,8 @@ type Path = readonly (string | number)[];
 /** int32 [B]: the given index of each row; undefined after an error has been reported at `path`. */
 export function readGiven(value: unknown, logits: Logits, path: Path, sink: IssueSink): Int32Array | undefined {
   const { rows, categories, data, leadingShape } = logits;
-  const values = valuesOf(value, leadingShape);
-  if (values === undefined) {
+  const entries = entriesOf(value, logits);
+  if (entries === undefined) {
     const shape = leadingShape.length === 0 ? 'one index' : `one index per row of logits, [${leadingShape.join(', ')}]`;
     report(sink, 'validation', path, `must be ${shape}, each from 0 to ${categories - 1}`);
     return undefined;
@@ -30,8 +31,8 @@ export function readGiven(value: unknown, logits: Logits, path: Path, sink: Issu
   const given = new Int32Array(rows);
   let wrong = 0;
   for (let row = 0; row < rows && !isEnough(wrong); row++) {
-    const index = values[row];
-    const place = [...path, ...indexPath(row, leadingShape)];
+    const index = entries.values[row];
+    const place = [...path, ...indexPath(row, entries.shape)];
     if (!isIndex(index, categories)) {
       report(sink, 'validation', place, `must be an integer from 0 to ${categories - 1}`);
       wrong += 1;
@@ -45,12 +46,22 @@ export function readGiven(value: unknown, logits: Logits, path: Path, sink: Issu
   return wrong === 0 ? given : undefined;
 }
 
-/** The entries of a value that has the shape, as those of a tensor do; their types are not checked. */
-function valuesOf(value: unknown, shape: readonly number[]): ArrayLike<unknown> | undefined {
-  if (value instanceof Float32Array) return value;
-  if (shape.length === 0) return typeof value === 'object' ? undefined : [value];
-  if (value instanceof NumberMatrix) return isShaped(value, shape) ? value.data : undefined;
-  return Array.isArray(value) && shape.length === 1 && value.length === shape[0] ? value : undefined;
+interface Entries {
+  readonly values: ArrayLike<unknown>;
+  readonly shape: readonly number[];
+}
+
+/** The entries of a value with one for each row, as those of a tensor are; their types are not checked. */
+function entriesOf(value: unknown, logits: Logits): Entries | undefined {
+  const { leadingShape, rows } = logits;
+  if (value instanceof Float32Array) return { values: value, shape: leadingShape };
+  if (value instanceof NumberMatrix) {
+    const { data, raggedPath, shape } = value;
+    return raggedPath === undefined && isPerRow(shape, logits) ? { values: data, shape } : undefined;
+  }
+  const isFlat = Array.isArray(value) && value.length === rows && leadingShape.length > 0;
+  if (isFlat) return { values: value, shape: [rows] };
+  return leadingShape.length === 0 && typeof value !== 'object' ? { values: [value], shape: [] } : undefined;
 }
 
 function isIndex(value: unknown, categories: number): value is number {

@@ -19,7 +19,7 @@ import {
 import { type Logits, logitsField } from './logits.js';
 import { type Masks, masksField } from './masks.js';
 import { nested } from './nested.js';
-import { indexPath, shapeOf } from './points.js';
+import { indexPath } from './points.js';
 import { checkTemperatures, optionalTemperatureField, type Temperature, toTemperature } from './temperature.js';
 
 export interface LogProbRequest {
@@ -99,7 +99,7 @@ export function logProbRequest(limits: DrawLimits) {
 function temperatureOf(
   kind: PointKind,
   given: Temperature | undefined,
-  { rows }: Logits,
+  logits: Logits,
   sink: IssueSink,
 ): Temperature | undefined | null {
   if (areIndices(kind)) {
@@ -107,8 +107,8 @@ function temperatureOf(
     report(sink, 'validation', ['temperature'], temperatureText(kind));
     return null;
   }
-  const temperature = given ?? (toTemperature([1], false, sink) as Temperature);
-  return checkTemperatures(temperature, rows, sink) ? temperature : null;
+  const temperature = given ?? (toTemperature([1], [], sink) as Temperature);
+  return checkTemperatures(temperature, logits, sink) ? temperature : null;
 }
 
 export function temperatureText(kind: PointKind): string {
@@ -117,7 +117,7 @@ export function temperatureText(kind: PointKind): string {
 
 function readPoints(kind: PointKind, value: unknown, logits: Logits, sink: IssueSink): Points | undefined {
   const numbers = typeof value === 'number' ? matrixOf(value) : value;
-  const shape = numbers instanceof NumberMatrix ? shapeOf(numbers) : undefined;
+  const shape = numbers instanceof NumberMatrix && !numbers.raggedPath ? numbers.shape : undefined;
   // A number alone has no axes, not one.
   const own = typeof value === 'number' ? [] : shape;
   const fault = shapeFault(kind, own, logits);
@@ -129,7 +129,7 @@ function readPoints(kind: PointKind, value: unknown, logits: Logits, sink: Issue
 /** One number as an array; a fraction stays one. */
 function matrixOf(value: number): NumberMatrix {
   const data = Float32Array.of(Number.isInteger(value) ? value : Number.NaN);
-  return new NumberMatrix({ rank: 1, rows: 1, columns: 1, data, nullCount: 0, infiniteCount: 0, raggedRow: -1 });
+  return new NumberMatrix({ shape: [1], data, nullCount: 0, infiniteCount: 0, raggedPath: undefined });
 }
 
 /** Whether there are not too many samples or numbers to return. Reports an error otherwise. */

@@ -3,16 +3,18 @@
  * elements.
  */
 import { z } from 'zod';
+import { fieldErrorsMax } from '../errors.js';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { component } from './component.js';
 import { scanFloats } from './float-scan/float-scan.js';
 import { type IssueSink, isEnough, report } from './issue.js';
-import { scalar } from './nested.js';
+import { deepArray, scalar } from './nested.js';
+import { indexPath } from './points.js';
 
 /** Validated logits, row-major. */
 export interface Logits {
-  /** The axes in front of the categories: [] for a single row without outer brackets, else [B]. */
+  /** The axes in front of the categories, at most 7: [] for a single row without outer brackets, [B], [A, B], ... */
   readonly leadingShape: readonly number[];
   readonly rows: number;
   readonly categories: number;
@@ -41,6 +43,16 @@ function logitsRow({ categoriesMax }: LogitsLimits) {
   return { ...component('LogitsRow'), type: 'array', minItems: 1, maxItems: categoriesMax, items };
 }
 
+function logitsRows(limits: LogitsLimits) {
+  const items = logitsRow(limits);
+  return { ...component('LogitsRows'), type: 'array', minItems: 1, maxItems: limits.rowsMax, items };
+}
+
+function logitsBlock(limits: LogitsLimits) {
+  const items = logitsRows(limits);
+  return { ...component('LogitsBlock'), type: 'array', minItems: 1, maxItems: limits.rowsMax, items };
+}
+
 export function logitsField(limits: LogitsLimits) {
   return z
     .unknown()
@@ -58,11 +70,8 @@ export function logitsField(limits: LogitsLimits) {
         [0, null, 0],
       ]),
       description:
-        'Unnormalised log-probabilities: one row [K] or B rows [B][K]. Rounded to float32. null masks a category: it is never drawn. JSON.stringify writes NaN and Infinity as null, too; masks: "refuse" finds such mistakes.',
-      oneOf: [
-        logitsRow(limits),
-        { ...component('LogitsRows'), type: 'array', minItems: 1, maxItems: limits.rowsMax, items: logitsRow(limits) },
-      ],
+        'Unnormalised log-probabilities: one row [K], rows [B][K], or rows with up to seven leading axes, numbered row-major; replies have these axes, too. Rounded to float32. null masks a category: it is never drawn. JSON.stringify writes NaN and Infinity as null, too; masks: "refuse" finds such mistakes.',
+      oneOf: [logitsRow(limits), logitsRows(limits), logitsBlock(limits), deepArray],
     });
 }
 
@@ -73,23 +82,37 @@ function reportWrongTypes(value: unknown, sink: IssueSink): void {
     report(sink, 'validation', [], message);
     return;
   }
-  let count = 0;
-  const isNumber = (item: unknown) => item === null || typeof item === 'number';
-  const rowsExpected = Array.isArray(value[0]);
-  for (const [row, item] of value.entries()) {
-    if (isEnough(count)) return;
-    if (!rowsExpected && !isNumber(item)) {
-      count += 1;
-      const isRow = Array.isArray(item) && row > 0;
-      report(sink, 'validation', [row], `must be a number or null${isRow ? ', as the first entry is' : ''}`);
-    } else if (rowsExpected && !Array.isArray(item)) {
-      count += 1;
-      report(sink, 'validation', [row], 'must be an array of numbers, as the first row is');
-    } else if (rowsExpected) {
-      const column = (item as unknown[]).findIndex((element) => !isNumber(element));
-      if (column < 0) continue;
-      count += 1;
-      report(sink, 'validation', [row, column], 'must be a number or null');
+  let rank = 1;
+  for (let level: unknown = value[0]; Array.isArray(level); level = level[0]) rank += 1;
+  reportMisplaced(value, rank, [], { left: fieldErrorsMax, sink });
+}
+
+/** Where errors go, and how many more a reply lists. */
+interface Report {
+  left: number;
+  readonly sink: IssueSink;
+}
+
+/**
+ * Reports what is no array above the depth `rank`, and what is no number at it: in nested arrays the first one of each
+ * row.
+ */
+function reportMisplaced(items: readonly unknown[], rank: number, outer: readonly number[], to: Report): void {
+  const holdsNumbers = outer.length === rank - 1;
+  for (const [index, item] of items.entries()) {
+    if (to.left === 0) return;
+    const path = [...outer, index];
+    if (holdsNumbers) {
+      if (item === null || typeof item === 'number') continue;
+      const isRow = rank === 1 && Array.isArray(item) && index > 0;
+      to.left -= 1;
+      report(to.sink, 'validation', path, `must be a number or null${isRow ? ', as the first entry is' : ''}`);
+      if (rank > 1) return;
+    } else if (Array.isArray(item)) {
+      reportMisplaced(item, rank, path, to);
+    } else {
+      to.left -= 1;
+      report(to.sink, 'validation', path, 'must be an array of numbers, as the first row is');
     }
   }
 }
@@ -121,11 +144,11 @@ export class ScannedMatrix {
  * has not been scanned.
  */
 export function scanLogits(matrix: NumberMatrix): ScannedMatrix | Promise<ScannedMatrix> {
-  const { data, infiniteCount, raggedRow, rank, columns } = matrix;
+  const { data, infiniteCount, raggedPath, shape } = matrix;
   const infinites: number[] = [];
-  // Infinite logits are rejected, and a ragged array or one of rank 3 has no rows to mask.
-  const isRefused = infiniteCount > 0 || raggedRow >= 0 || rank === 3;
-  const masking = new Masking(data, columns);
+  // Infinite logits are rejected, and a ragged array has no rows to mask.
+  const isRefused = infiniteCount > 0 || raggedPath !== undefined;
+  const masking = new Masking(data, categoriesOf(shape));
   const step = (from: number, to: number) => {
     if (!isRefused) masking.step(from, to);
     else if (infiniteCount > 0) findInfinites(data, from, to, infinites);
@@ -134,6 +157,10 @@ export function scanLogits(matrix: NumberMatrix): ScannedMatrix | Promise<Scanne
   const waiting = inSlices(data.length, turnElements, step);
   const result = () => new ScannedMatrix(matrix, infinites, masking.maskedRows);
   return waiting ? waiting.then(result) : result();
+}
+
+function categoriesOf(shape: readonly number[]): number {
+  return shape[shape.length - 1];
 }
 
 function scanInOneGo(matrix: NumberMatrix): ScannedMatrix {
@@ -150,24 +177,36 @@ function findInfinites(data: Float32Array, from: number, to: number, infinites: 
 
 /** The logits of a matrix; undefined after an error has been reported. */
 export function readLogits(scanned: ScannedMatrix, limits: LogitsLimits, sink: IssueSink): Logits | undefined {
-  const { rank, rows, columns, data } = scanned.matrix;
+  const { shape, data } = scanned.matrix;
   if (!isUsable(scanned, limits, sink)) return undefined;
-  reportMaskedRows(scanned.maskedRows, (row) => (rank === 1 ? [] : [row]), sink);
+  const leadingShape = shape.slice(0, -1);
+  reportMaskedRows(scanned.maskedRows, (row) => indexPath(row, leadingShape), sink);
   if (scanned.maskedRows.length > 0) return undefined;
-  return { leadingShape: rank === 1 ? [] : [rows], rows, categories: columns, data };
+  return { leadingShape, rows: productOf(leadingShape), categories: categoriesOf(shape), data };
+}
+
+function productOf(sizes: readonly number[]): number {
+  let product = 1;
+  for (const size of sizes) product *= size;
+  return product;
 }
 
 /** Whether the shape is legal and every number is finite in float32. */
 function isUsable({ matrix, infinites }: ScannedMatrix, limits: LogitsLimits, sink: IssueSink): boolean {
-  const { rank, rows, columns, raggedRow } = matrix;
-  if (rank === 3) {
-    report(sink, 'validation', [0, 0], 'must be a number or null');
-  } else if (raggedRow >= 0 && rows > 0) {
-    report(sink, 'ragged-rows', [raggedRow], 'has another length than the first row: send rows of one length');
-  } else if (!isLegalShape(rows, columns, limits, sink)) {
+  const { shape, raggedPath } = matrix;
+  if (raggedPath) {
+    const what =
+      raggedPath.length === shape.length - 1
+        ? 'length than the first row: send rows of one length'
+        : 'number of entries than the first array of its depth: send arrays of one size';
+    report(sink, 'ragged-rows', raggedPath, `has another ${what}`);
+  } else if (!isLegalShape(productOf(shape.slice(0, -1)), categoriesOf(shape), limits, sink)) {
     return false;
   } else if (matrix.infiniteCount > 0) {
-    reportInfinites(matrix, infinites, sink);
+    for (const index of infinites) {
+      const text = 'is infinite in float32: send a magnitude of at most 3.4028235e38';
+      report(sink, 'non-finite-logits', indexPath(index, shape), text);
+    }
   } else {
     return true;
   }
@@ -186,14 +225,6 @@ export function isLegalShape(rows: number, categories: number, limits: LogitsLim
     return true;
   }
   return false;
-}
-
-function reportInfinites({ rank, columns }: NumberMatrix, infinites: readonly number[], sink: IssueSink): void {
-  for (const index of infinites) {
-    const column = index % columns;
-    const path = rank === 1 ? [column] : [(index - column) / columns, column];
-    report(sink, 'non-finite-logits', path, 'is infinite in float32: send a magnitude of at most 3.4028235e38');
-  }
 }
 
 export function reportMaskedRows(rows: readonly number[], pathOf: (row: number) => number[], sink: IssueSink): void {

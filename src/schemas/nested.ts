@@ -40,7 +40,34 @@ function ofDepth(element: Element, depth: number): object {
   return { ...named, type: 'array', items: ofDepth(element, depth - 1) };
 }
 
-/** An array nested `from` to `to` deep, at most 3; depth 0 is a bare element. */
-export function nested(element: Element, from: number, to: number): { oneOf: object[] } {
-  return { oneOf: Array.from({ length: to - from + 1 }, (_, step) => ofDepth(element, from + step)) };
+/** Arrays that are `depth` deep, of anything. */
+function arraysOfAnything(depth: number): object {
+  return { type: 'array', items: depth === 1 ? {} : arraysOfAnything(depth - 1) };
 }
+
+/**
+ * Arrays of more than three axes. The schema says no more about their elements. Names for every depth up to nine would
+ * be thirty more schemas that differ in a bracket, and of a schema that contains itself generators make a type of its
+ * own, to which no nested list of numbers can be assigned.
+ */
+export const deepArray = {
+  ...component('DeepArray'),
+  description: 'Numbers in four to nine axes.',
+  ...arraysOfAnything(4),
+};
+
+/** A depth above all that have names. */
+export const anyDepth = shapes.length;
+
+/** An array nested `from` to `to` deep; depth 0 is a bare element, and `anyDepth` is any depth above 2. */
+export function nested(element: Element, from: number, to: number): { oneOf: object[] } {
+  const depths = Array.from({ length: to - from + 1 }, (_, step) => from + step);
+  return { oneOf: depths.map((depth) => (depth === anyDepth ? deepArray : ofDepth(element, depth))) };
+}
+
+/** A list with one entry per row of logits, in the leading shape of logits with two or more axes. */
+export const nestedRows = {
+  ...component('NestedRows'),
+  description: 'One entry per row of logits, in their leading shape of two to seven axes.',
+  ...arraysOfAnything(2),
+};

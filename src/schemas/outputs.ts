@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { type OutputName, outputs, type Width, widthOf } from '../sampler/outputs.js';
 import { type Draw, drawAxes } from './draw.js';
-import { type Element, nested } from './nested.js';
+import { anyDepth, type Element, nested } from './nested.js';
 
 interface SampleOutput {
   readonly output: OutputName;
@@ -20,12 +20,12 @@ export const sampleOutputs = {
     output: 'samples',
     element: 'Float32',
     description:
-      'float32, [K] or [B][K], and with num_samples [S][K] or [S][B][K]. Soft samples lie on the simplex; hard ones are one-hot.',
+      'float32, shaped like logits, and with num_samples a leading axis of samples. Soft samples lie on the simplex; hard ones are one-hot.',
   },
   indices: {
     output: 'indices',
     element: 'Int64',
-    description: 'Category drawn, 0-based: one number or [B], and with num_samples [S] or [S][B].',
+    description: 'Category drawn, 0-based: shaped like samples without the axis of categories.',
   },
   top_indices: {
     output: 'topIndices',
@@ -110,5 +110,5 @@ function documented({ output, element, description }: SampleOutput) {
   return z
     .unknown()
     .optional()
-    .meta({ description, ...nested(element, isOne ? 0 : 1, isOne ? 2 : 3) });
+    .meta({ description, ...nested(element, isOne ? 0 : 1, anyDepth) });
 }

@@ -1,4 +1,5 @@
 /** Arrays of a request that are shaped like samples or indices: cotangents, and points of a log-probability. */
+import type { EntryShape } from '../json/entry-list.js';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { type IssueSink, isEnough, report } from './issue.js';
@@ -56,15 +57,9 @@ export function reportInfinite(
   );
 }
 
-/** Whether an array is rectangular and has the given shape. */
-export function isShaped(matrix: NumberMatrix, shape: readonly number[]): boolean {
-  const own = shapeOf(matrix);
-  return own?.length === shape.length && own.every((size, axis) => size === shape[axis]);
-}
-
-/** The shape of an array; undefined if it is ragged. */
-export function shapeOf({ rank, samples, rows, columns, raggedRow }: NumberMatrix): number[] | undefined {
-  return raggedRow < 0 ? [samples, rows, columns].slice(3 - rank) : undefined;
+/** Whether an array has exactly the given shape. */
+export function isShaped({ shape: own, raggedPath }: EntryShape, shape: readonly number[]): boolean {
+  return raggedPath === undefined && own.length === shape.length && own.every((size, axis) => size === shape[axis]);
 }
 
 /** The indices of the element at a row-major index. */

@@ -34,6 +34,41 @@ export const sampleExamples = {
       seed: [1, 2],
     },
   },
+  variables: {
+    summary: 'Logits of any rank: two examples of two variables each, hard or soft one by one',
+    description: 'Leading axes come back. Rows are numbered row-major: the last one here is row 3.',
+    value: {
+      logits: [
+        [
+          [1, 0.5, -1],
+          [0, 2, 0],
+        ],
+        [
+          [0.1, 0.2, 0.3],
+          [0, null, 1],
+        ],
+      ],
+      temperature: [
+        [0.5, 1],
+        [0.5, 1],
+      ],
+      hard: [
+        [false, true],
+        [true, false],
+      ],
+      seed: 42,
+    },
+  },
+  axes: {
+    summary: 'Four axes, with lists for their rows',
+    description: 'A list with an entry for each row may be flat, too.',
+    value: {
+      logits: [[[[1, 0.5]], [[0, 2]]]],
+      hard: [true, false],
+      seed: 42,
+      return: ['samples', 'indices', 'log_prob'],
+    },
+  },
   replay: {
     summary: 'Samples 5 to 9 of a larger draw, with their noise',
     description: 'sample_offset continues or replays part of a draw; noise lets you compute the gradient yourself.',
@@ -122,6 +157,49 @@ export const sampleReplyExamples = {
       seed: [1, 2],
       temperature: [0.1, 10],
       hard: false,
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  variables: {
+    summary: 'Two examples of two variables each',
+    value: {
+      samples: [
+        [
+          [0.21355721, 0.17710482, 0.609338],
+          [1, 0, 0],
+        ],
+        [
+          [0, 0, 1],
+          [0.9198688, 0, 0.08013114],
+        ],
+      ],
+      indices: [
+        [2, 0],
+        [2, 0],
+      ],
+      seed: 42,
+      temperature: [
+        [0.5, 1],
+        [0.5, 1],
+      ],
+      hard: [
+        [false, true],
+        [true, false],
+      ],
+      noise_version: 'philox4x32-10/1',
+      provider: 'cpu',
+    },
+  },
+  axes: {
+    summary: 'Four axes, with lists for their rows',
+    value: {
+      samples: [[[[1, 0]], [[0.64370495, 0.35629505]]]],
+      indices: [[[0], [0]]],
+      log_prob: [[[-0.03882426474061962], [-1.2634423560672758]]],
+      seed: 42,
+      temperature: 1,
+      hard: [true, false],
       noise_version: 'philox4x32-10/1',
       provider: 'cpu',
     },

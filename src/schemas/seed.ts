@@ -2,7 +2,10 @@
 import { z } from 'zod';
 import { SeedList, type WrongSeed, writeDigits, writeNumber } from '../json/seed-list.js';
 import { component } from './component.js';
+import { entriesOf, isRagged } from './entries.js';
 import { type IssueSink, isEnough, report } from './issue.js';
+import { nestedRows } from './nested.js';
+import { indexPath } from './points.js';
 
 type SeedValue = number | string;
 
@@ -12,6 +15,8 @@ export interface Seed {
   readonly given: SeedValue | SeedList;
   /** Whether each row has a seed. An array of one seed applies it to all rows. */
   readonly perRow: boolean;
+  /** The shape in which they were sent: [] for one that is not in an array. */
+  readonly shape: readonly number[];
   /** uint32 [n, 2]: low and high word of each seed. */
   readonly words: Uint32Array;
 }
@@ -51,10 +56,11 @@ function described({ rowsMax }: SeedLimits) {
   return {
     ...component('Seed', 42),
     description:
-      'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row, or with one for all rows. The same seed replays the same noise. A draw without one gets 64 random bits, which come back as a string.',
+      'Seed of the noise: an integer 0 to 2^53 - 1, a string of decimal digits 0 to 2^64 - 1, or an array with one of these per row (flat, or in the leading shape of logits), or with one for all rows. The same seed replays the same noise. A draw without one gets 64 random bits, which come back as a string.',
     oneOf: [
       ...spellings,
       { ...component('SeedOfRows'), type: 'array', minItems: 1, maxItems: rowsMax, items: oneSeedJsonSchema },
+      nestedRows,
     ],
   };
 }
@@ -75,31 +81,35 @@ export function readSeed(value: unknown, sink: IssueSink, absent: AbsentSeed): S
   if (Array.isArray(value)) return readEntries(value, sink, absent);
   const words = new Uint32Array(2);
   return writeWords(value, words, 0, [], sink, absent)
-    ? { given: value as SeedValue, perRow: false, words }
+    ? { given: value as SeedValue, perRow: false, shape: [], words }
     : undefined;
 }
 
 /** The seeds of an array that the body parser has read. */
 function readList(list: SeedList, sink: IssueSink, absent: AbsentSeed): Seed | undefined {
-  for (const { row, kind } of list.wrong) reportWrong(kind, [row], sink, absent);
-  return list.wrong.length > 0 ? undefined : { given: list, perRow: list.words.length !== 2, words: list.words };
+  const { words, shape, wrong } = list;
+  if (isRagged(list, sink)) return undefined;
+  for (const { row, kind } of wrong) reportWrong(kind, indexPath(row, shape), sink, absent);
+  return wrong.length > 0 ? undefined : { given: list, perRow: words.length !== 2, shape, words };
 }
 
 /**
  * The seeds of a short array that the body parser left to JSON.parse, because one of them is not a seed or is spelled
  * at great length.
  */
-function readEntries(values: readonly unknown[], sink: IssueSink, absent: AbsentSeed): Seed | undefined {
-  const words = new Uint32Array(2 * values.length);
-  const strings = new Uint8Array(Math.ceil(values.length / 8));
+function readEntries(array: readonly unknown[], sink: IssueSink, absent: AbsentSeed): Seed | undefined {
+  const entries = entriesOf(array);
+  const words = new Uint32Array(2 * entries.values.length);
+  const strings = new Uint8Array(Math.ceil(entries.values.length / 8));
   let wrong = 0;
-  for (const [row, value] of values.entries()) {
+  for (const [row, value] of entries.values.entries()) {
     if (isEnough(wrong)) break;
-    if (!writeWords(value, words, 2 * row, [row], sink, absent)) wrong += 1;
+    if (!writeWords(value, words, 2 * row, entries.paths[row], sink, absent)) wrong += 1;
     if (typeof value === 'string') strings[row >> 3] = strings[row >> 3] | (1 << (row & 7));
   }
-  if (wrong > 0) return undefined;
-  return { given: new SeedList(values.length, words, strings, []), perRow: words.length !== 2, words };
+  if (wrong > 0 || isRagged(entries, sink)) return undefined;
+  const given = new SeedList(words, strings, [], entries);
+  return { given, perRow: words.length !== 2, shape: entries.shape, words };
 }
 
 /** Writes the words of one seed at `offset`. Returns false after it has reported an error. */

@@ -5,14 +5,14 @@ import { component } from './component.js';
 import { type Draw, type DrawLimits, drawAxes, drawFields, drawReplyFields, toDraw } from './draw.js';
 import { checkEstimator, type Estimator, estimator, raoSamplesField } from './estimator.js';
 import { IssueList } from './issue-list.js';
-import { nested } from './nested.js';
+import { anyDepth, nested } from './nested.js';
 import { indexPath, readPoints, reportElements, reportInfinite } from './points.js';
 import { replayedSeedField, type Seed } from './seed.js';
 import { vjpExamples, vjpReplyExamples } from './vjp-examples.js';
 
 export interface VjpRequest {
   readonly draw: Draw;
-  /** [S, B, K]. `checkCotangent` checks the numbers. */
+  /** Shaped like the samples. `checkCotangent` checks the numbers. */
   readonly cotangent: NumberMatrix;
   readonly estimator: Estimator;
   /** Inner draws of gumbel_rao, otherwise 0. */
@@ -25,7 +25,7 @@ export function vjpRequest(limits: DrawLimits) {
       ...drawFields(limits, replayedSeedField(limits)),
       cotangent: z.unknown().meta({
         description: 'Gradient of the loss with respect to the samples, shaped like them.',
-        ...nested('Float32', 1, 3),
+        ...nested('Float32', 1, anyDepth),
       }),
       estimator: estimator.default('straight_through'),
       rao_samples: raoSamplesField,
@@ -70,15 +70,15 @@ export const vjpReply = z
   .object({
     grad_logits: z.unknown().meta({
       description: 'float32, shaped like logits, summed over the samples; 0 where masked.',
-      ...nested('Float32', 1, 2),
+      ...nested('Float32', 1, anyDepth),
     }),
     grad_temperature: z
       .unknown()
       .optional()
       .meta({
         description:
-          'float32: one number for one temperature (or a schedule), [B] for one per row. Only of straight_through.',
-        ...nested('Float32', 0, 1),
+          'float32: one number for one temperature (or a schedule), else shaped like temperature. Only of straight_through.',
+        ...nested('Float32', 0, anyDepth),
       }),
     estimator,
     ...drawReplyFields,

@@ -6,9 +6,11 @@ Knows nothing of the clients: official_clients.py says each of these in the word
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 datatypes = {
+    "bfloat16": "BF16",
     "float16": "FP16",
     "float32": "FP32",
     "float64": "FP64",
@@ -186,6 +188,9 @@ ONE_EACH = [
 ]
 PER_ROW = rows({"temperature": 0.5, "hard": True, "seed": 42}, {"temperature": 2, "seed": 43})
 HALVES = floats([[1, 0.5, -np.inf, 0.1]], np.float16)
+# tritonclient takes BF16 in this type alone.
+BRAINS = floats([[1, 0.5, -np.inf, -2.25]], ml_dtypes.bfloat16)
+CUBE = floats([[[1, 0.5], [-1, 0.1], [0, 3]], [[2.25, 0], [-3, 1], [0.5, 0.5]]])
 DOUBLES = floats([[1, 0.1, -3, 1e-40]], np.float64)
 LARGE = floats(np.arange(300_000).reshape(30, 10_000) % 64 / 8)
 
@@ -193,6 +198,26 @@ DRAWS = [
     draw("FP32 logits in binary"),
     draw("FP32 logits in JSON", binary=False),
     draw("FP16 logits in binary, with a mask", HALVES),
+    Exchange(
+        "BF16 logits in binary, with a mask",
+        [Tensor("logits", BRAINS)],
+        [{"logits": nested(BRAINS.astype(np.float32)), "seed": 42}],
+        parameters={"seed": 42},
+        by="tritonclient",
+    ),
+    draw("logits of one axis, outputs of one and of none", LOGITS[0]),
+    draw("logits of three axes in binary", CUBE, outputs=[("indices", True), ("samples", True), ("log_prob", True)]),
+    draw(
+        "logits of three axes in JSON, flags and temperatures of two",
+        CUBE,
+        binary=False,
+        more=[
+            Tensor("temperature", floats([[0.5, 1, 2], [0.1, 1, 1]]), False),
+            Tensor("hard", np.array([[True, False, True], [False, False, True]]), False),
+        ],
+        fields={"seed": 42},
+        body={"temperature": [[0.5, 1, 2], [0.1, 1, 1]], "hard": [[True, False, True], [False, False, True]]},
+    ),
     draw("FP64 logits in binary", DOUBLES),
     draw("FP64 logits in JSON", DOUBLES, binary=False),
     draw(
@@ -260,7 +285,7 @@ REFUSALS = [
         "datatype",
         [Tensor("logits", np.array([[1, 2]], dtype=np.int32))],
     ),
-    wrong("logits of rank 1", 422, "validation", "[-1, -1]", [Tensor("logits", floats([1, 2]))]),
+    wrong("logits of nine axes", 422, "validation", "at most 8", [Tensor("logits", floats([[[[[[[[[1, 2]]]]]]]]]))]),
     wrong(
         "a negative seed", 422, "invalid-seed", "negative", [Tensor("logits", LOGITS), Tensor("seed", np.array([-1]))]
     ),
@@ -309,7 +334,7 @@ REFUSALS = [
         "-inf in JSON logits, which tritonclient writes as -Infinity",
         400,
         "malformed-json",
-        "write null for a category that must never be drawn",
+        "send null for a category that must never be drawn",
         [Tensor("logits", MASKED, False)],
         by="tritonclient",
     ),

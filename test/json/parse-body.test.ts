@@ -186,16 +186,64 @@ t.test('only the top level holds matrices', async (t) => {
 });
 
 t.test('shapes of empty and ragged arrays', async (t) => {
+  const nine = new BodyFields({ logits: { holds: 'numbers', axesMax: 9 } });
   const shapeOf = (text: string) => {
-    const { logits } = parseBodySync(Buffer.from(`{"logits":${text}}`), fields) as { logits: NumberMatrix };
-    return [logits.rank, logits.rows, logits.columns, logits.raggedRow];
+    const { logits } = parseBodySync(Buffer.from(`{"logits":${text}}`), nine) as { logits: NumberMatrix };
+    return [logits.shape, logits.raggedPath];
   };
-  t.same(shapeOf('[]'), [1, 1, 0, -1]);
-  t.same(shapeOf('[[]]'), [2, 1, 0, -1]);
-  t.same(shapeOf('[[],[1]]'), [2, 2, 0, 1]);
-  t.same(shapeOf('[[1,2],[3,4],[5],[6,7,8]]'), [2, 4, 2, 2]);
-  t.same(shapeOf('[[1,2],[3,null]]'), [2, 2, 2, -1]);
-  t.same(shapeOf('[null]'), [1, 1, 1, -1]);
+  t.same(shapeOf('[]'), [[0], undefined]);
+  t.same(shapeOf('[[]]'), [[1, 0], undefined]);
+  t.same(shapeOf('[[[],[]]]'), [[1, 2, 0], undefined]);
+  t.same(shapeOf('[[],[1]]'), [[2, 0], [1]]);
+  t.same(shapeOf('[[1,2],[3,4],[5],[6,7,8]]'), [[4, 2], [2]]);
+  t.same(shapeOf('[[1,2],[3,null]]'), [[2, 2], undefined]);
+  t.same(shapeOf('[null]'), [[1], undefined]);
+  t.same(shapeOf('[[[1],[2]],[[3]]]'), [[2, 2, 1], [1]], 'an array with fewer rows');
+  t.same(shapeOf('[[[1]],[]]'), [[2, 1, 1], [1]], 'an array without rows');
+  t.same(
+    shapeOf('[[[1,2]],[[3]],[[4],[5]]]'),
+    [
+      [3, 1, 2],
+      [1, 0],
+    ],
+    'the first array that differs, the inner one',
+  );
+  t.same(shapeOf('[[[[[[[[[1,2]]]]]]]]]'), [[1, 1, 1, 1, 1, 1, 1, 1, 2], undefined]);
+});
+
+/** Number arrays of any rank up to nine, seldom rectangular, and the slice size at which they are read. */
+const anyNested = fc
+  .constantFrom(0, 0, 0, 1, 2)
+  .chain((unevenness) => fc.tuple(fc.integer({ min: 1, max: unevenness === 1 ? 7 : 9 }), fc.constant(unevenness)))
+  .chain(([rank, unevenness]) => {
+    let level: fc.Arbitrary<string> = spelledNumber;
+    for (let axis = 0; axis < rank; axis++) {
+      const size = axis % 3 === 0 ? 2 : 1;
+      const items = fc.array(level, { minLength: Math.max(0, size - (unevenness > 1 ? 1 : 0)), maxLength: size });
+      const other = fc.constantFrom('1', '[]', '[[2]]', '[[]]', 'true', '[3,4]');
+      level = fc.tuple(items, comma, fc.boolean(), other).map(([texts, separator, isOther, text]) => {
+        const isReplaced = unevenness === 1 && isOther && texts.length > 1;
+        return `[${(isReplaced ? [...texts.slice(1), text] : texts).join(separator)}]`;
+      });
+    }
+    return level;
+  });
+
+t.test('arrays of any rank up to nine are matrices, ragged or left to JSON.parse, at every slice size', async (t) => {
+  const nine = new BodyFields({ logits: { holds: 'numbers', axesMax: 9 } });
+  const kinds = { whole: 0, ragged: 0, other: 0 };
+  const property = fc.property(anyNested, (text) => {
+    const want = expectedMatrix(JSON.parse(text)) ?? JSON.parse(text);
+    kinds[Array.isArray(want) ? 'other' : want.raggedPath ? 'ragged' : 'whole'] += 1;
+    for (const sliceBytesMax of slices) {
+      const { logits } = parseBodySync(Buffer.from(`{"logits":${text}}`), nine, { sliceBytesMax }) as {
+        logits: unknown;
+      };
+      if (canonical(logits) !== canonical(want)) throw new Error(`slice ${sliceBytesMax}: ${canonical(logits)}`);
+    }
+  });
+  fc.assert(property, { seed: 22, numRuns: 5000 });
+  t.ok(Math.min(...Object.values(kinds)) > 100, JSON.stringify(kinds));
 });
 
 t.test('the last of several members of one name wins, whatever kinds they are', async (t) => {
@@ -367,19 +415,18 @@ t.test('misuse is asserted', async (t) => {
   t.throws(() => parseBody(Buffer.from('{}'), fields, { sliceBytesMax: 7 }), /This is a bug\.$/);
   t.throws(() => parseBody(Buffer.from('{}'), fields, { sliceBytesMax: 65_537 }), /This is a bug\.$/);
   t.throws(() => new BodyFields({ x: { holds: 'numbers', axesMax: 1 } }, ['__proto__']), /This is a bug\.$/);
+  const ten = new BodyFields({ x: { holds: 'numbers', axesMax: 10 } });
+  t.throws(() => parseBodySync(Buffer.from('{"x":[1]}'), ten), /This is a bug\.$/);
 });
 
-t.test('arrays three deep are one matrix of samples, whatever the slices', async (t) => {
+t.test('arrays three deep are one matrix, whatever the slices', async (t) => {
   const text = '{"cotangent": [ [[1, 2], [null, 4]] , [[5, 6e0], [7, 8]]], "logits": [[[1]], [[1, 2]]]}';
   for (const sliceBytesMax of [8, 13, 64]) {
     const body = parseBodySync(Buffer.from(text), fields, { sliceBytesMax }) as Record<string, NumberMatrix>;
-    const { rank, samples, rows, columns, data, nullCount, raggedRow } = body.cotangent;
-    t.same(
-      { rank, samples, rows, columns, nullCount, raggedRow },
-      { rank: 3, samples: 2, rows: 2, columns: 2, nullCount: 1, raggedRow: -1 },
-    );
+    const { shape, data, nullCount, raggedPath } = body.cotangent;
+    t.same({ shape, nullCount, raggedPath }, { shape: [2, 2, 2], nullCount: 1, raggedPath: undefined });
     t.same([...data], [1, 2, Number.NaN, 4, 5, 6, 7, 8]);
-    t.equal(body.logits?.raggedRow, 1);
+    t.same(body.logits?.raggedPath, [1, 0]);
   }
   t.type((parseBodySync(Buffer.from('{"logits": [[[1]], 2]}'), fields) as { logits: unknown }).logits, Array);
 });

@@ -53,7 +53,7 @@ function agrees(text: string): boolean {
     } catch (error) {
       const { message = '' } = (error as Problem).errors?.[0] ?? {};
       if (/axes, but at most 3/.test(message)) return opensDeeper(text, 3);
-      return /nested too deep/.test(message) && opensDeeper(text, 8, '[]{}');
+      return /nested too deep/.test(message) && opensDeeper(text, 12, '[]{}');
     }
   });
 }

@@ -12,7 +12,7 @@ const fields = new BodyFields({
   logits: { holds: 'numbers', axesMax: 2 },
   temperature: { holds: 'numbers', axesMax: 1 },
   cotangent: { holds: 'numbers', axesMax: 3 },
-  seed: { holds: 'seeds', countMax: 2 ** 24 },
+  seed: { holds: 'seeds', axesMax: 7, countMax: 2 ** 24 },
   'inputs[].data': { holds: 'elements', axesMax: 3 },
 });
 

@@ -4,10 +4,13 @@ import t from 'tap';
 import { BodyFields } from '../../src/json/body-fields.js';
 import { FlagList } from '../../src/json/flag-reader.js';
 import { parseBody, parseBodySync } from '../../src/json/parse-body.js';
+import { printBody } from '../../src/json/print-body.js';
 import { SeedList } from '../../src/json/seed-list.js';
+import { expectedMatrix } from '../support/expected-matrix.js';
 
 const fields = new BodyFields({
-  seed: { holds: 'seeds', countMax: 8 },
+  seed: { holds: 'seeds', axesMax: 1, countMax: 8 },
+  hard: { holds: 'flags', axesMax: 1, countMax: 8 },
   'inputs[].data': { holds: 'elements', axesMax: 3 },
 });
 
@@ -55,7 +58,7 @@ const entry = fc.oneof(
     '"18446744073709551616"',
     '9007199254740992',
   ),
-  { weight: 1, arbitrary: fc.constantFrom('null', 'true', '{}', '[1]') },
+  { weight: 1, arbitrary: fc.constantFrom('null', 'true', '{}', '{"a":[1]}') },
 );
 const space = fc.constantFrom('', '', ' ', '\n\t');
 
@@ -124,8 +127,103 @@ t.test('arrays of flags become bytes; one of something else as well stays as it 
   const data = (await dataOf(JSON.stringify(flags))) as FlagList;
   t.ok(data instanceof FlagList);
   t.same(Array.from(data.flags, Boolean), flags);
-  t.same(await dataOf('[true , false]'), new FlagList(Uint8Array.of(1, 0)));
+  t.same(await dataOf('[true , false]'), new FlagList(Uint8Array.of(1, 0), { shape: [2], raggedPath: undefined }));
   t.same(await dataOf('[true,1]'), [true, 1]);
   await t.rejects(dataOf('[true,]'), { name: 'MalformedJsonError' });
   await t.rejects(dataOf('[tru]'), { name: 'MalformedJsonError' });
+});
+
+/** The lists of a body that holds nested ones: shape, ragged path, and JSON as a reply has it; undefined for others. */
+const nested = new BodyFields({
+  seed: { holds: 'seeds', axesMax: 7, countMax: 64 },
+  hard: { holds: 'flags', axesMax: 7, countMax: 64 },
+});
+
+function listOf(name: 'seed' | 'hard', text: string): unknown {
+  const { [name]: list } = parseBodySync(Buffer.from(`{"${name}":${text}}`), nested) as Record<string, unknown>;
+  if (!(list instanceof SeedList) && !(list instanceof FlagList)) return undefined;
+  const { shape, raggedPath, count } = list;
+  if (raggedPath || count === 0) return { shape, raggedPath };
+  const json = printBody([{ name, list }], () => {});
+  return { shape, raggedPath, json };
+}
+
+t.test('nested lists have the shape that arrays of numbers have, and are printed as they came', async (t) => {
+  const leaf = fc.constantFrom(true, false);
+  const seeds = fc.oneof(fc.nat(), fc.nat().map(String));
+  const anyList = fc.integer({ min: 1, max: 7 }).chain((rank) => {
+    let level: fc.Arbitrary<unknown> = fc.tuple(leaf, seeds);
+    for (let axis = 0; axis < rank; axis++) {
+      const size = axis % 3 === 0 ? 2 : 1;
+      level = fc.array(level, { minLength: size - 1, maxLength: size });
+    }
+    return level;
+  });
+  /** The same list with the first or the second of the two values of each leaf, or their place for both. */
+  const pick = (value: unknown, take: (pair: unknown[]) => unknown): unknown => {
+    const items = value as unknown[];
+    return items.length === 2 && typeof items[0] === 'boolean' ? take(items) : items.map((item) => pick(item, take));
+  };
+  const property = fc.property(anyList, (value) => {
+    const matrix = expectedMatrix(pick(value, () => 1));
+    for (const name of ['hard', 'seed'] as const) {
+      const given = pick(value, ([flag, seed]) => (name === 'hard' ? flag : seed));
+      const text = JSON.stringify(given);
+      const isWhole = matrix && !matrix.raggedPath && !matrix.shape.includes(0);
+      const want = matrix && {
+        shape: matrix.shape,
+        raggedPath: matrix.raggedPath,
+        ...(isWhole && { json: `{"${name}":${text}}` }),
+      };
+      if (JSON.stringify(listOf(name, text)) !== JSON.stringify(want)) {
+        throw new Error(`${text}: ${JSON.stringify(listOf(name, text))} instead of ${JSON.stringify(want)}`);
+      }
+    }
+  });
+  fc.assert(property, { seed: 22, numRuns: 2000 });
+  t.pass('2000 lists of seeds and flags');
+});
+
+t.test('lists that are too deep or too long are refused, malformed ones are no JSON', async (t) => {
+  const refusal = (text: string) => {
+    try {
+      parseBodySync(Buffer.from(text), nested);
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+  t.match(refusal('{"hard":[[[[[[[[true]]]]]]]]}'), {
+    errors: [{ pointer: '/hard/0/0/0/0/0/0/0', message: /hard has 8 axes, but at most 7/ }],
+  });
+  t.match(refusal(`{"seed":${'['.repeat(100_000)}`), { errors: [{ pointer: '/seed/0/0/0/0/0/0/0' }] });
+  t.match(refusal(`{"hard":[${'[true],'.repeat(64)}[true]]}`), {
+    errors: [{ pointer: '/hard', message: /at most 64/ }],
+  });
+  for (const text of ['[[1,],[2]]', '[[1],]', '[[1][2]]', '[[1]', '[[1]]]', '[,[1]]']) {
+    t.match(refusal(`{"seed":${text}}`), { name: 'MalformedJsonError' }, text);
+  }
+  t.same(listOf('hard', '[[true],false]'), undefined, 'left to JSON.parse, and so to the schema');
+  t.same(listOf('hard', '[true,[false]]'), undefined);
+});
+
+t.test('a long list is printed in slices that join to the whole', async (t) => {
+  const count = 3 * 2 * 2500;
+  const flags = Uint8Array.from({ length: count }, (_, index) => index % 2);
+  for (const shape of [[count], [3, 2, 2500], [count, 1], [3, 5000, 1]]) {
+    const list = new FlagList(flags, { shape, raggedPath: undefined });
+    const body = printBody([{ name: 'hard', list }], () => {});
+    t.not(typeof body, 'string', 'not printed in one turn');
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(Buffer.from(chunk));
+    const { hard } = JSON.parse(Buffer.concat(chunks).toString()) as { hard: never };
+    t.same(expectedMatrix(JSON.parse(JSON.stringify(hard).replaceAll('true', '1').replaceAll('false', '0'))), {
+      shape,
+      data: Float32Array.from(flags),
+      nullCount: 0,
+      infiniteCount: 0,
+      raggedPath: undefined,
+      text: undefined,
+    });
+  }
 });

@@ -8,7 +8,7 @@ import { findSyntaxFault } from '../../src/json/syntax-fault.js';
 
 const fields = new BodyFields({
   logits: { holds: 'numbers', axesMax: 2 },
-  seed: { holds: 'seeds', countMax: 100_000 },
+  seed: { holds: 'seeds', axesMax: 7, countMax: 100_000 },
   'inputs[].data': { holds: 'elements', axesMax: 3 },
 });
 

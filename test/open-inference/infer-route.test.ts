@@ -211,7 +211,7 @@ t.test(
   },
 );
 
-t.test('FP16 and FP64 logits are converted, and FP16 needs bytes', async (t) => {
+t.test('FP16, BF16 and FP64 logits are converted, and those of 16 bits need bytes', async (t) => {
   const { reply } = await service.sample({ logits: [1, 0.5, -2], seed: 1 });
   const halves: Tensor = {
     name: 'logits',
@@ -220,16 +220,20 @@ t.test('FP16 and FP64 logits are converted, and FP16 needs bytes', async (t) => 
     values: [0x3c00, 0x3800, 0xc000],
     binary: true,
   };
+  const brains: Tensor = { ...halves, datatype: 'BF16', values: [0x3f80, 0x3f00, 0xc000] };
   const doubles: Tensor = { ...halves, datatype: 'FP64', values: [1, 0.5, -2] };
-  for (const tensor of [halves, doubles, { ...doubles, binary: false }]) {
+  for (const tensor of [halves, brains, doubles, { ...doubles, binary: false }]) {
     const answer = await infer(samplePath, { inputs: [tensor], parameters: { seed: 1 } });
     t.same([...answer.outputs.samples.numbers], floats(reply.samples));
   }
-  t.match(await refusal(samplePath, encode({ inputs: [{ ...halves, binary: false }] })), {
-    status: 422,
-    code: 'validation',
-    pointer: '/inputs/0/datatype',
-  });
+  for (const tensor of [halves, brains]) {
+    t.match(await refusal(samplePath, encode({ inputs: [{ ...tensor, binary: false }] })), {
+      status: 422,
+      code: 'validation',
+      pointer: '/inputs/0/datatype',
+      error: new RegExp(`${tensor.datatype} must be sent as binary data`),
+    });
+  }
 });
 
 t.test('a raw body is one row of FP32 logits, and everything comes back as bytes', async (t) => {
@@ -314,7 +318,7 @@ const wrong: readonly [
     '/inputs/0/name',
   ],
   ['an input twice', { inputs: [logits, logits] }, 422, 'validation', '/inputs/1/name'],
-  ['an unknown datatype', { inputs: [{ ...logits, datatype: 'BF16' }] }, 422, 'validation', '/inputs/0/datatype'],
+  ['an unknown datatype', { inputs: [{ ...logits, datatype: 'FP8' }] }, 422, 'validation', '/inputs/0/datatype'],
   [
     'another datatype than the model takes',
     { inputs: [{ ...logits, datatype: 'INT64' }] },
@@ -322,7 +326,15 @@ const wrong: readonly [
     'validation',
     '/inputs/0/datatype',
   ],
-  ['a shape of another rank', { inputs: [{ ...logits, shape: [6] }] }, 422, 'validation', '/inputs/0/shape'],
+  [
+    'a shape of nine axes',
+    { inputs: [{ ...logits, shape: [1, 1, 1, 1, 1, 1, 1, 2, 3] }] },
+    422,
+    'validation',
+    '/inputs/0/shape',
+    'has 9 axes, but at most 8',
+  ],
+  ['a shape of ten axes', { inputs: [{ ...logits, shape: Array(10).fill(1) }] }, 422, 'validation', '/inputs/0/shape'],
   ['a negative size', { inputs: [{ ...logits, shape: [-2, -3] }] }, 422, 'validation', '/inputs/0/shape/0'],
   ['a size that is no integer', { inputs: [{ ...logits, shape: [1.5, 4] }] }, 422, 'validation', '/inputs/0/shape/0'],
   [

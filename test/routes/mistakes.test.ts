@@ -169,28 +169,43 @@ t.test('names are cut and escaped, and pointers too', async (t) => {
   t.ok(Buffer.byteLength(many.text) < 4096);
 });
 
+/** 1 in nested arrays. */
+function deep(axes: number): unknown {
+  return axes === 0 ? 1 : [deep(axes - 1)];
+}
+
 t.test('too many axes are counted, and it is said what to do', async (t) => {
   for (const [url, body, first] of [
     [
       '/sample',
-      { logits: [[[1, 2]]] },
-      /^\/logits\/0\/0 logits has 3 axes, but at most 2: \[categories\] or \[rows, categories\].*num_samples/,
+      { logits: deep(9) },
+      /^(\/logits(\/0){8}) logits has 9 axes, but at most 8: \[categories\], or up to seven.*num_samples/,
     ],
-    ['/sample', { logits: [[[[[1]]]]] }, /logits has 5 axes, but at most 2/],
+    ['/sample', { logits: deep(12) }, /logits has 12 axes, but at most 8/],
+    ['/sample', { logits: deep(20) }, /logits has more than 16 axes, but at most 8/],
     [
       '/sample',
-      { logits: [1], temperature: [[1]] },
-      /temperature has 2 axes, but at most 1: one number, or one for each row/,
+      { logits: [1], temperature: deep(8) },
+      /temperature has 8 axes, but at most 7: flat, or those of logits/,
     ],
-    ['/sample/vjp', { logits: [1], seed: 1, cotangent: [[[[1]]]] }, /cotangent has 4 axes, but at most 3/],
-    ['/log-prob', { logits: [1], samples: [[[[1]]]] }, /samples has 4 axes, but at most 3/],
+    ['/sample', { logits: [1], seed: deep(8) }, /seed has 8 axes, but at most 7: flat, or those of logits/],
+    [
+      '/sample',
+      { logits: [1], hard: [[[[[[[[true]]]]]]]] },
+      /hard has 8 axes, but at most 7: flat, or those of logits/,
+    ],
+    [
+      '/sample/vjp',
+      { logits: [1], seed: 1, cotangent: deep(10) },
+      /cotangent has 10 axes, but at most 9: those of logits/,
+    ],
+    ['/log-prob', { logits: [1], samples: deep(10) }, /samples has 10 axes, but at most 9/],
     [
       infer,
-      { inputs: [{ ...logits, shape: [3] }] },
-      /^\/inputs\/0\/shape of logits has 1 axis, .*: send \[1, 3\] for one row/,
+      { inputs: [{ ...logits, shape: [1, 1, 1, 1, 1, 1, 1, 1, 3] }] },
+      /^\/inputs\/0\/shape of logits has 9 axes, but at most 8 are allowed: flatten further axes.*num_samples/,
     ],
-    [infer, { inputs: [{ ...logits, shape: [1, 1, 3] }] }, /of logits has 3 axes, but must be \[-1, -1\].*: flatten/],
-    [infer, { inputs: [{ ...logits, data: [[[[1]]]] }] }, /^\/inputs\/0\/data\/0\/0\/0 data has 4 axes, but at most 3/],
+    [infer, { inputs: [{ ...logits, data: deep(10) }] }, /^\/inputs\/0\/data(\/0){9} data has 10 axes, but at most 9/],
   ] as const) {
     const told = await tell(url, body);
     t.match(told, { status: 422, code: 'validation' });

@@ -4,49 +4,30 @@ import { NumberMatrix } from '../../src/json/number-matrix.js';
 /** What parseBody should make of an array, or undefined if it is no number matrix. */
 export function expectedMatrix(value: unknown): NumberMatrix | undefined {
   if (!Array.isArray(value)) return undefined;
-  if (Array.isArray(value[0]) && Array.isArray(value[0][0])) return expectedStack(value);
-  return expectedFlat(value);
-}
-
-/** Three deep: every element an array that is a matrix by itself. */
-function expectedStack(value: unknown[]): NumberMatrix | undefined {
-  const samples = value.map(expectedFlat);
-  const [first] = samples;
-  if (first === undefined || samples.includes(undefined)) return undefined;
-  const all = samples as NumberMatrix[];
-  const raggedRow = all.findIndex(
-    ({ rank, rows, columns, raggedRow }) =>
-      rank !== 2 || raggedRow >= 0 || rows !== first.rows || columns !== first.columns,
-  );
-  return new NumberMatrix({
-    rank: 3,
-    samples: all.length,
-    rows: first.rows,
-    columns: first.columns,
-    data: raggedRow < 0 ? Float32Array.from(all.flatMap(({ data }) => [...data])) : new Float32Array(0),
-    nullCount: all.reduce((sum, { nullCount }) => sum + nullCount, 0),
-    infiniteCount: all.reduce((sum, { infiniteCount }) => sum + infiniteCount, 0),
-    raggedRow,
-  });
-}
-
-function expectedFlat(value: unknown): NumberMatrix | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const isNumbers = (row: unknown): row is (number | null)[] =>
-    Array.isArray(row) && row.every((item) => typeof item === 'number' || item === null);
-  const nested = value.length > 0 && value.every(isNumbers);
-  if (!nested && !isNumbers(value)) return undefined;
-  const rows: (number | null)[][] = nested ? value : [value as (number | null)[]];
-  const numbers = rows.flat();
+  const shape: number[] = [];
+  for (let level: unknown = value; Array.isArray(level); level = level[0]) shape.push(level.length);
+  const numbers: (number | null)[] = [];
+  let even = true;
+  let raggedPath: number[] | undefined;
+  const walk = (items: unknown[], path: number[]) => {
+    for (const [index, item] of items.entries()) {
+      const isLeaf = path.length === shape.length - 1;
+      if (isLeaf && (typeof item === 'number' || item === null)) numbers.push(item);
+      else if (!isLeaf && Array.isArray(item)) walk(item, [...path, index]);
+      else even = false;
+    }
+    // Inner arrays end before outer ones.
+    if (items.length !== shape[path.length]) raggedPath ??= path;
+  };
+  walk(value, []);
+  if (!even) return undefined;
   const data = Float32Array.from(numbers, (item) => item ?? Number.NaN);
   return new NumberMatrix({
-    rank: nested ? 2 : 1,
-    rows: rows.length,
-    columns: rows[0].length,
-    data,
+    shape,
+    data: raggedPath ? new Float32Array(0) : data,
     nullCount: numbers.filter((item) => item === null).length,
     infiniteCount: data.filter((item) => Math.abs(item) === Number.POSITIVE_INFINITY).length,
-    raggedRow: rows.findIndex((row) => row.length !== rows[0].length),
+    raggedPath,
   });
 }
 

@@ -4,9 +4,9 @@
 
 export interface Tensor {
   readonly name: string;
-  readonly datatype: 'FP32' | 'FP64' | 'FP16' | 'BOOL' | 'UINT64' | 'INT64' | 'INT32';
+  readonly datatype: 'FP32' | 'FP64' | 'FP16' | 'BF16' | 'BOOL' | 'UINT64' | 'INT64' | 'INT32';
   readonly shape: readonly number[];
-  /** FP16 as its bits, null in JSON and -Infinity in bytes for a mask, BOOL as 0 and 1. */
+  /** FP16 and BF16 as their bits, null in JSON and -Infinity in bytes for a mask, BOOL as 0 and 1. */
   readonly values: readonly (number | bigint)[];
   readonly binary: boolean;
 }
@@ -31,6 +31,7 @@ export function bytesOf({ datatype, values }: Pick<Tensor, 'datatype' | 'values'
     case 'FP64':
       return Buffer.from(Float64Array.from(values).buffer);
     case 'FP16':
+    case 'BF16':
       return Buffer.from(Uint16Array.from(values).buffer);
     case 'INT32':
       return Buffer.from(Int32Array.from(values, Number).buffer);

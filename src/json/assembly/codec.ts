@@ -5,6 +5,7 @@
 export { parseSlice } from "./parse";
 export { printFloatSlice, printIntegerSlice } from "./print";
 export {
+  AXES,
   FIELDS,
   HARD_TOKENS,
   HARD_TOKENS_MAX,

@@ -4,14 +4,19 @@
  * is no allocator: text and values each have one fixed address, used by the current call.
  */
 
-/** i32 fields that a call reads and writes; parse.ts and print.ts have their offsets. */
+/** The most axes of an array: a sample axis, and the eight of logits. */
+export const AXES: i32 = 9;
+
+/** i32 fields that a call reads and writes; parse.ts and print.ts have the offsets of the others. */
 export const FIELDS: usize = 0;
+/** AXES sizes of an array, outermost first. The parser sets them, and the printers read them. */
+export const SIZES: usize = FIELDS + 64;
 /** 10^0 .. 10^9 as u32, written by the host. */
-export const POWERS_U32: usize = 64;
+export const POWERS_U32: usize = 256;
 /** 10^-65 .. 10^38 as correctly rounded float64, written by the host. */
-export const POWERS_F64: usize = 128;
+export const POWERS_F64: usize = 320;
 /** ceil(10^k * 2^(63 - floor(log2 10^k))) for k = -31 .. 45, written by the host. */
-export const POWERS_G: usize = 1024;
+export const POWERS_G: usize = 1152;
 
 /** 10^0 .. 10^16 as u64, written by the host. */
 export const POWERS_U64: usize = 1792;

@@ -1,11 +1,15 @@
 /**
- * Parses one slice of a JSON array of numbers and nulls, nested up to three deep, into consecutive float32 values, and
+ * Parses one slice of a JSON array of numbers and nulls, nested up to AXES deep, into consecutive float32 values, and
  * checks its shape. The host handles tokens whose rounding is uncertain, tokens longer than a slice, and every other
  * kind of value.
+ *
+ * One mechanism serves every rank. Each open array has a count of its complete elements. The first array that ends at a
+ * depth sets the size of all arrays at this depth, and the first number sets the rank.
  *
  * A number is rounded to float64 first and to float32 second, because that is what Math.fround(JSON.parse(text)) does.
  */
 import {
+  AXES,
   FIELDS,
   HARD_TOKENS,
   HARD_TOKENS_MAX,
@@ -13,43 +17,44 @@ import {
   LOWEST_POWER_F64,
   POWERS_F64,
   POWERS_U64,
+  SIZES,
   TEXT,
   VALUES,
 } from "./layout";
 
-// Addresses of the fields. All but CONSUMED to HARD_COUNT are the state that the host keeps from slice to slice.
-const STATE: usize = FIELDS;
-const RANK: usize = FIELDS + 4;
-const COLUMN: usize = FIELDS + 8;
-const ROWS: usize = FIELDS + 12;
-const COLUMNS: usize = FIELDS + 16;
-/** At rank 3 it counts samples. */
-const RAGGED_ROW: usize = FIELDS + 20;
-const CONSUMED: usize = FIELDS + 24;
-const COUNT: usize = FIELDS + 28;
-const NULLS: usize = FIELDS + 32;
-const INFINITES: usize = FIELDS + 36;
-const HARD_COUNT: usize = FIELDS + 40;
+/** The end of the text that was parsed. */
+const CONSUMED: usize = FIELDS;
+const COUNT: usize = FIELDS + 4;
+const NULLS: usize = FIELDS + 8;
+const INFINITES: usize = FIELDS + 12;
+const HARD_COUNT: usize = FIELDS + 16;
+// From here on the fields, SIZES included, are the state that the host keeps from slice to slice.
+const STATE: usize = FIELDS + 20;
+/** Maximum nesting depth of the array, 1 to AXES. */
+const AXES_MAX: usize = FIELDS + 24;
+/** The depth of the numbers, 0 until the first number or the first array without elements. */
+const RANK: usize = FIELDS + 28;
 /** The number of open arrays inside the outermost one. */
-const DEPTH: usize = FIELDS + 44;
-/** At rank 3, the number of complete samples; ROWS then counts those of the current sample. */
-const SAMPLES: usize = FIELDS + 48;
-/** Rows of the first sample. */
-const SAMPLE_ROWS: usize = FIELDS + 52;
-/** Maximum nesting depth of the array, 1 to 3. */
-const AXES_MAX: usize = FIELDS + 56;
+const DEPTH: usize = FIELDS + 32;
+/** Complete elements of the innermost open array. */
+const COLUMN: usize = FIELDS + 36;
+/** The number of indices in RAGGED_PATH; 0 while no array has another size than the first one of its depth. */
+const RAGGED_RANK: usize = FIELDS + 40;
+/** Complete elements of the other open arrays, by depth. */
+const COUNTS: usize = SIZES + 36;
+/** The indices of the first array with another size. */
+const RAGGED_PATH: usize = COUNTS + 36;
 
 // What may come next. DONE and higher states end the array. OTHER: the text is not a number matrix, perhaps not even
 // JSON. DEEP: the next byte opens more arrays than AXES_MAX.
 const OPENED: i32 = 0;
 const VALUE: i32 = 1;
 const AFTER_VALUE: i32 = 2;
-const ROW_OPENED: i32 = 3;
-const AFTER_ROW: i32 = 4;
-const ROW: i32 = 5;
-const DONE: i32 = 6;
-const OTHER: i32 = 7;
-const DEEP: i32 = 8;
+const ARRAY: i32 = 3;
+const AFTER_ARRAY: i32 = 4;
+const DONE: i32 = 5;
+const OTHER: i32 = 6;
+const DEEP: i32 = 7;
 
 const COMMA: u32 = 0x2c;
 const OPEN: u32 = 0x5b;
@@ -238,80 +243,82 @@ function isCut(p: usize, end: usize): bool {
   return true;
 }
 
-/** Records the first row, or sample, whose shape is not that of the first one. */
 @inline
-function markRagged(index: i32): void {
-  if (load<i32>(RAGGED_ROW) < 0) store<i32>(RAGGED_ROW, index);
+function ofDepth(field: usize, depth: i32): usize {
+  return field + (<usize>depth << 2);
 }
 
-/** Ends a row of `column` values: the first one of all sets the number of columns. */
-@inline
-function endRow(column: i32): void {
-  const rows = load<i32>(ROWS);
-  const samples = load<i32>(SAMPLES);
-  if (rows == 0 && samples == 0) store<i32>(COLUMNS, column);
-  else if (column != load<i32>(COLUMNS)) markRagged(load<i32>(RANK) == 3 ? samples : rows);
-  store<i32>(ROWS, rows + 1);
+/** Records the path of the first array with another size than the first one of its depth. */
+function markRagged(depth: i32): void {
+  if (load<i32>(RAGGED_RANK) > 0) return;
+  store<i32>(RAGGED_RANK, depth);
+  for (let outer = 0; outer < depth; ++outer) {
+    store<i32>(ofDepth(RAGGED_PATH, outer), load<i32>(ofDepth(COUNTS, outer)));
+  }
 }
 
-/** Ends a sample: the first one sets the number of rows. */
-function endSample(): void {
-  const rows = load<i32>(ROWS);
-  const samples = load<i32>(SAMPLES);
-  if (samples == 0) store<i32>(SAMPLE_ROWS, rows);
-  else if (rows != load<i32>(SAMPLE_ROWS)) markRagged(samples);
-  store<i32>(SAMPLES, samples + 1);
-  store<i32>(ROWS, 0);
-}
-
-/** The state after an opening bracket. The first brackets set the rank. */
-function afterOpen(state: i32): i32 {
-  if (state == AFTER_VALUE || state == AFTER_ROW) return OTHER;
+/** The state after an opening bracket behind `column` elements. */
+function afterOpen(state: i32, column: i32): i32 {
+  if (state == AFTER_VALUE || state == AFTER_ARRAY) return OTHER;
   const depth = load<i32>(DEPTH);
   if (depth + 1 >= load<i32>(AXES_MAX)) return DEEP;
-  // An array may not follow a number.
-  if (state == VALUE) return OTHER;
-  if (state == OPENED) {
-    store<i32>(RANK, 2);
-  } else if (state == ROW_OPENED && load<i32>(RANK) != 3) {
-    // A third axis can appear only before the first element.
-    if (load<i32>(ROWS) != 0) return OTHER;
-    store<i32>(RANK, 3);
-  }
-  store<i32>(DEPTH, depth + 1);
-  return ROW_OPENED;
-}
-
-/** The state after a closing bracket that follows `column` values. */
-function afterClose(state: i32, column: i32): i32 {
-  if (state == VALUE || state == ROW) return OTHER;
-  const depth = load<i32>(DEPTH);
-  if (depth == 0) return DONE;
+  // An array may not follow a number, nor be nested deeper than the first number is.
   const rank = load<i32>(RANK);
-  if (depth == rank - 1) {
-    endRow(column);
-  } else {
-    // A sample that closes without a row is empty, or is itself a row.
-    if (state != AFTER_ROW) markRagged(load<i32>(SAMPLES));
-    endSample();
-  }
-  store<i32>(DEPTH, depth - 1);
-  return AFTER_ROW;
+  if (state == VALUE || (rank > 0 && depth + 2 > rank)) return OTHER;
+  store<i32>(ofDepth(COUNTS, depth), column);
+  store<i32>(DEPTH, depth + 1);
+  return OPENED;
 }
 
-/** The state after punctuation, or OTHER. The rank of the host is 0 until the first element sets it. */
+/** The state after a closing bracket behind `column` elements. */
+function afterClose(state: i32, column: i32): i32 {
+  if (state == VALUE || state == ARRAY) return OTHER;
+  const depth = load<i32>(DEPTH);
+  if (load<i32>(RANK) == 0) store<i32>(RANK, depth + 1);
+  const size = load<i32>(ofDepth(SIZES, depth));
+  if (size < 0) store<i32>(ofDepth(SIZES, depth), column);
+  else if (size != column) markRagged(depth);
+  if (depth == 0) return DONE;
+  store<i32>(DEPTH, depth - 1);
+  return AFTER_ARRAY;
+}
+
+/** The state after punctuation, or OTHER. */
 @inline
 function afterPunctuation(byte: u32, state: i32, column: i32): i32 {
-  if (byte == COMMA) return state == AFTER_VALUE ? VALUE : state == AFTER_ROW ? ROW : OTHER;
-  if (byte == OPEN) return afterOpen(state);
+  if (byte == COMMA) return state == AFTER_VALUE ? VALUE : state == AFTER_ARRAY ? ARRAY : OTHER;
+  if (byte == OPEN) return afterOpen(state, column);
   return byte == CLOSE ? afterClose(state, column) : OTHER;
+}
+
+/** Whether the first element of an array may be a number: the first number of all sets the rank. */
+@inline
+function mayHoldNumbers(): bool {
+  const rank = load<i32>(DEPTH) + 1;
+  if (load<i32>(RANK) == 0) store<i32>(RANK, rank);
+  return load<i32>(RANK) == rank;
+}
+
+/** Sets the state of an array of which nothing has been parsed. */
+@inline
+function begin(axesMax: i32): void {
+  store<i32>(STATE, OPENED);
+  store<i32>(AXES_MAX, axesMax);
+  store<i32>(RANK, 0);
+  store<i32>(DEPTH, 0);
+  store<i32>(COLUMN, 0);
+  store<i32>(RAGGED_RANK, 0);
+  for (let axis = 0; axis < AXES; ++axis) store<i32>(ofDepth(SIZES, axis), -1);
 }
 
 /**
  * Parses the first `length` bytes of TEXT from the state in the fields. A token that the end of the slice may cut is
  * not consumed: the next slice starts with it. The byte after the text must be 0.
+ *
+ * @param axesMax maximum nesting depth for the first slice of an array, 0 for the others
  */
-export function parseSlice(length: i32): void {
+export function parseSlice(length: i32, axesMax: i32): void {
+  if (axesMax > 0) begin(axesMax);
   const end = TEXT + <usize>length;
   let p = TEXT;
   let out = VALUES;
@@ -328,10 +335,11 @@ export function parseSlice(length: i32): void {
     if (byte - MINUS > 0x39 - MINUS && byte != LETTER_N) {
       state = afterPunctuation(byte, state, column);
       if (state < OTHER) ++p;
-      if (state == ROW_OPENED) column = 0;
+      if (state == OPENED) column = 0;
+      else if (byte == CLOSE && state == AFTER_ARRAY) column = load<i32>(ofDepth(COUNTS, load<i32>(DEPTH))) + 1;
       continue;
     }
-    if (state != VALUE && state != ROW_OPENED && state != OPENED) {
+    if (state != VALUE && (state != OPENED || !mayHoldNumbers())) {
       state = OTHER;
       break;
     }
@@ -358,7 +366,6 @@ export function parseSlice(length: i32): void {
       }
       p = next;
     }
-    if (state == OPENED) store<i32>(RANK, 1);
     out += 4;
     ++column;
     state = AFTER_VALUE;

@@ -6,12 +6,15 @@
  * algorithm is Schubfach (Giulietti, "The Schubfach way to render doubles", 2020; constants for float32 as in A. Bolz'
  * Drachennest). The notation is that of ECMA-262 Number::toString.
  */
-import { FIELDS, LOWEST_POWER_G, POWERS_G, POWERS_U32, TEXT, TEXT_BYTES, VALUES } from "./layout";
+import { FIELDS, LOWEST_POWER_G, POWERS_G, POWERS_U32, SIZES, TEXT, TEXT_BYTES, VALUES } from "./layout";
 
 /** Address of the length of the text. */
-const LENGTH: usize = FIELDS + 24;
-/** The longest element: "]],[[" and a sign and 21 digits. */
-const ELEMENT_BYTES_MAX: usize = 32;
+const LENGTH: usize = FIELDS;
+/**
+ * The longest element, and the closing brackets that the host adds: AXES - 1 brackets, a comma, as many brackets, a
+ * sign, 21 digits, AXES brackets.
+ */
+const ELEMENT_BYTES_MAX: usize = 64;
 
 const ZERO_DIGITS: u64 = 0x3030303030303030;
 /** "0.000000" */
@@ -180,7 +183,7 @@ function writeUnsigned(p: usize, value: u32): usize {
   return p + <usize>digits;
 }
 
-// The printer's position in the nested arrays; valid within one call only.
+// The printer's position in the nested arrays; valid within one call only. Rows are counted through all arrays.
 let columnNow: i32 = 0;
 let rowNow: i32 = 0;
 
@@ -190,30 +193,33 @@ function writeOpening(p: usize, depth: i32): usize {
   return p;
 }
 
-/** Closes a row, and the matrix with its last row, and opens the next. */
-function writeRowBreak(p: usize, rows: i32): usize {
+/** Closes a row and the arrays that end with it, and opens as many. */
+function writeRowBreak(p: usize, rank: i32): usize {
   columnNow = 0;
-  if (++rowNow == rows) {
-    rowNow = 0;
-    // "]],[["
-    store<u32>(p, 0x5b2c5d5d);
-    store<u8>(p + 4, 0x5b);
-    return p + 5;
+  let ended = ++rowNow;
+  let axis = rank - 2;
+  // The outermost array ends with the last element only.
+  for (; axis > 0; --axis) {
+    const size = load<i32>(SIZES + (<usize>axis << 2));
+    if (ended % size != 0) break;
+    ended /= size;
+    store<u8>(p++, 0x5d);
   }
   // "],["
   store<u16>(p, 0x2c5d);
   store<u8>(p + 2, 0x5b);
-  return p + 3;
+  return writeOpening(p + 3, rank - 2 - axis);
 }
 
 /**
  * Prints up to `count` floats from VALUES to TEXT and returns how many fitted. The separator is printed before an
- * element, so a slice may end after any element.
+ * element, so a slice may end after any element. Reads the sizes of all axes but the first and the last from SIZES.
  *
  * @param opening the rank for the first slice, -1 for the others
  * @param column the number of elements of the current row that are already printed
+ * @param row the number of rows before the current one
  */
-export function printFloatSlice(count: i32, opening: i32, column: i32, row: i32, columns: i32, rows: i32): i32 {
+export function printFloatSlice(count: i32, opening: i32, column: i32, row: i32, columns: i32, rank: i32): i32 {
   const limit = TEXT + TEXT_BYTES - ELEMENT_BYTES_MAX;
   const end = VALUES + (<usize>count << 2);
   let value = VALUES;
@@ -224,7 +230,7 @@ export function printFloatSlice(count: i32, opening: i32, column: i32, row: i32,
   while (value < end && p <= limit) {
     const bits = load<u32>(value);
     if (columnNow == columns) {
-      p = writeRowBreak(p, rows);
+      p = writeRowBreak(p, rank);
     } else if (!separated) {
       if (bits == 0) {
         if (columnNow + 4 <= columns && value + 16 <= end && !v128.any_true(v128.load(value))) {
@@ -252,7 +258,7 @@ export function printFloatSlice(count: i32, opening: i32, column: i32, row: i32,
 }
 
 /** The same for 32-bit integers, signed if `signed` is 1. */
-export function printIntegerSlice(count: i32, opening: i32, column: i32, row: i32, columns: i32, rows: i32, signed: i32): i32 {
+export function printIntegerSlice(count: i32, opening: i32, column: i32, row: i32, columns: i32, rank: i32, signed: i32): i32 {
   const limit = TEXT + TEXT_BYTES - ELEMENT_BYTES_MAX;
   const end = VALUES + (<usize>count << 2);
   let value = VALUES;
@@ -261,7 +267,7 @@ export function printIntegerSlice(count: i32, opening: i32, column: i32, row: i3
   rowNow = row;
   let separated = opening >= 0;
   while (value < end && p <= limit) {
-    if (columnNow == columns) p = writeRowBreak(p, rows);
+    if (columnNow == columns) p = writeRowBreak(p, rank);
     else if (!separated) store<u8>(p++, 0x2c);
     separated = false;
     let bits = load<u32>(value);

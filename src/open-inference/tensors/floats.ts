@@ -33,6 +33,14 @@ export async function floatsOf(bytes: Uint8Array, datatype: FloatDatatype): Prom
 type Convert = (view: DataView, floats: Float32Array, from: number, to: number) => void;
 
 const converters: Readonly<Record<FloatDatatype, readonly [bytesPerElement: number, Convert]>> = {
+  // The upper 16 bits of a float32.
+  BF16: [
+    2,
+    (view, floats, from, to) => {
+      const words = new Uint32Array(floats.buffer);
+      for (let i = from; i < to; i++) words[i] = view.getUint16(2 * i, true) << 16;
+    },
+  ],
   FP16: [
     2,
     (view, floats, from, to) => {

@@ -23,6 +23,29 @@ t.test('all 65,536 half-precision numbers become what NumPy makes of them', asyn
   );
 });
 
+t.test('all 65,536 BF16 numbers are the float32 numbers with their bits and 16 zeros', async (t) => {
+  const numbers = Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bits);
+  for (const bytes of [new Uint8Array(numbers.buffer), unaligned(new Uint8Array(numbers.buffer))]) {
+    const floats = await floatsOf(bytes, 'BF16');
+    // The words, since a NaN has many patterns.
+    t.same(
+      new Uint32Array(floats.buffer),
+      Uint32Array.from(numbers, (bits) => bits * 2 ** 16),
+    );
+  }
+  // By their definition: 8 bits of exponent with bias 127, 7 of fraction.
+  const floats = await floatsOf(new Uint8Array(numbers.buffer), 'BF16');
+  const wrong = [...numbers].findIndex((bits) => {
+    const exponent = (bits >> 7) & 0xff;
+    const fraction = bits & 0x7f;
+    const sign = bits >> 15 ? -1 : 1;
+    if (exponent === 0xff) return !Object.is(floats[bits], fraction ? Number.NaN : sign * Infinity);
+    const scaled = exponent === 0 ? (fraction / 128) * 2 ** -126 : (1 + fraction / 128) * 2 ** (exponent - 127);
+    return !Object.is(floats[bits], sign * scaled);
+  });
+  t.equal(wrong, -1);
+});
+
 t.test('FP32 is a view on aligned bytes, and the same numbers from any other place', async (t) => {
   const values = Float32Array.of(0, -0, 1e-45, 3.4028235e38, -Infinity, Infinity, Number.NaN, Math.PI);
   const bytes = new Uint8Array(values.buffer);

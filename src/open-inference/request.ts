@@ -235,6 +235,7 @@ const parameterOwners: Readonly<Record<string, readonly ModelName[]>> = {
   noise: drawing,
   top_k: ['gumbel_softmax'],
   estimator: ['gumbel_softmax_vjp'],
+  rao_samples: ['gumbel_softmax_vjp'],
 };
 
 /** Reports parameters of other models. Looks at the JSON as sent: the schema has filled in defaults. */

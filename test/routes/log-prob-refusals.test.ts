@@ -36,7 +36,7 @@ for (const [title, body, code, pointer, message] of [
   ['indices of two rows', { indices: [0, 1] }, 'validation', '/indices', /\[3\], or \[S, 3\]/],
   ['one index for rows', { indices: 0 }, 'validation', '/indices', /\[3\], or \[S, 3\]/],
   ['no indices', { indices: [] }, 'validation', '/indices', /\[3\]/],
-  ['indices three deep', { indices: [[[0, 0, 0]]] }, 'validation', '/indices/0/0', /axes/],
+  ['indices three deep', { indices: [[[0, 0, 0]]] }, 'validation', '/indices', /\[3\], or \[S, 3\]/],
   ['an array of arrays for one row', { logits: [0, 1], indices: [[0]] }, 'validation', '/indices', /\[S\]/],
   [
     'an index of the second sample',

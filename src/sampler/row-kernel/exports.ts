@@ -28,6 +28,7 @@ export interface Exports {
     rowCount: number,
     k: number,
     left: number,
+    picked: number,
   ): void;
   logOutputs(
     logSamplesTo: number,

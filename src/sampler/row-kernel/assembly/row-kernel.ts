@@ -43,7 +43,7 @@ export function topOutputs(
       thresholdTo += 8;
     }
     if (logProbTo != 0) {
-      store<f64>(logProbTo, orderLogProb(to, k, row, categories, z));
+      store<f64>(logProbTo, orderLogProb(to, k, row, categories, z, entries));
       logProbTo += 8;
     }
     noise += rowBytes;
@@ -74,13 +74,16 @@ export function normalizers(to: usize, logits: usize, categories: u32, rows: u32
   return true;
 }
 
-/** Writes the log-probability of each draw's order of k categories to the float64 at `to`. */
+/**
+ * Writes the log-probability of each draw's order of k categories to the float64 at `to`. left and picked are scratch
+ * for one row.
+ */
 export function orderLogProbs(
-  to: usize, orders: usize, logits: usize, draws: u32, categories: u32, rowCount: u32, k: u32, left: usize,
+  to: usize, orders: usize, logits: usize, draws: u32, categories: u32, rowCount: u32, k: u32, left: usize, picked: usize,
 ): void {
   for (let draw: u32 = 0; draw < draws; draw++, to += 8, orders += <usize>k * 4) {
     const row = logits + <usize>(draw % rowCount) * categories * 4;
-    store<f64>(to, orderLogProb(orders, k, row, categories, left));
+    store<f64>(to, orderLogProb(orders, k, row, categories, left, picked));
   }
 }
 

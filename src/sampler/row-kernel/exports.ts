@@ -90,7 +90,7 @@ export interface Exports {
   logFactorial(n: number): number;
   expOf(x: number): number;
   logOf(x: number): number;
-  log1pOf(x: number): number;
+  log1pWideOf(x: number): number;
 }
 
 const cacheLineBytes = 64;

@@ -79,14 +79,14 @@ export function log(x: v128): v128 {
  * log(1 + x) of x >= 0: log u of u = 1 + x rounded, and what the rounding left out, relative to u. Within 2 ulp.
  */
 @inline
-export function log1p(x: v128): v128 {
+export function log1pWide(x: v128): v128 {
   const u = f64x2.add(constant(ONE), x);
   return f64x2.add(log(u), f64x2.div(f64x2.sub(x, f64x2.sub(u, constant(ONE))), u));
 }
 
 /** log(1 + x) of one number. */
-export function log1pOf(x: f64): f64 {
-  return f64x2.extract_lane(log1p(f64x2.splat(x)), 0);
+export function log1pWideOf(x: f64): f64 {
+  return f64x2.extract_lane(log1pWide(f64x2.splat(x)), 0);
 }
 
 /** log x of one number. */

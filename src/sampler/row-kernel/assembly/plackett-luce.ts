@@ -2,7 +2,7 @@
 // each from softmax(l) among those that are left. In float64, and the result depends on row and order alone.
 
 import { largest } from '../../noise/assembly/rows';
-import { exp, expOf, log1p, log1pOf, logOf } from './exp-log';
+import { exp, expOf, log1pWide, log1pWideOf, logOf } from './exp-log';
 import { restOf } from './log-softmax';
 import { lostOf } from './sum';
 
@@ -83,7 +83,7 @@ function addPick(l: f64): void {
     distance = 0;
   }
   const share = expOf(distance);
-  addTerm(-log1pOf((remaining + remainingLost) / share));
+  addTerm(-log1pWideOf((remaining + remainingLost) / share));
   addRemaining(share);
 }
 
@@ -100,7 +100,7 @@ function addPicks(first: f64, second: f64): void {
   addRemaining(f64x2.extract_lane(shares, 0));
   const after = remaining + remainingLost;
   addRemaining(f64x2.extract_lane(shares, 1));
-  const terms = log1p(f64x2.div(f64x2.replace_lane(f64x2.splat(before), 1, after), shares));
+  const terms = log1pWide(f64x2.div(f64x2.replace_lane(f64x2.splat(before), 1, after), shares));
   addTerm(-f64x2.extract_lane(terms, 0));
   addTerm(-f64x2.extract_lane(terms, 1));
 }

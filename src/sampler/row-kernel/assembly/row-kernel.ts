@@ -4,7 +4,7 @@
 
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
-import { expOf, log1pOf, logOf } from './exp-log';
+import { expOf, log1pWideOf, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
 import { logDensity, logFactorial, logOfPoints, logSamples, roundedLogSamples } from './log-density';
 import { logProbability, NORMALIZER_BYTES, normalize } from './log-softmax';
@@ -200,4 +200,4 @@ export function logDensityOf(logits: usize, logY: usize, categories: u32, temper
 }
 
 /** For tests. */
-export { expOf, log1pOf, logOf };
+export { expOf, log1pWideOf, logOf };

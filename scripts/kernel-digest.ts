@@ -6,6 +6,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createNoiseKernel, type NoiseKernel } from '../src/sampler/noise/noise.js';
 import { blockElementsMax, RowKernel } from '../src/sampler/row-kernel/row-kernel.js';
+import { IndexLogProb } from '../src/sampler/worker/index-log-prob.js';
 
 /**
  * Rows and categories: short draws that share groups, a vocabulary, and what fills no vector. 2 million values in all.
@@ -28,6 +29,10 @@ const names = [
   'top_indices',
   'log_samples',
   'log_prob',
+  'index_log_prob',
+  'top_scores',
+  'top_threshold',
+  'top_log_prob',
 ] as const;
 type Name = (typeof names)[number];
 
@@ -75,8 +80,14 @@ function addRow(kernel: RowKernel, logits: Float32Array, noise: Float32Array, te
   kernel.noise.set(noise);
   kernel.temperature[0] = temperature;
   const k = Math.min(200, logits.filter((logit) => logit > Number.NEGATIVE_INFINITY).length);
-  kernel.drawTop(1, categories, 1, k);
+  kernel.drawTop(1, categories, 1, k, { scores: true, threshold: true, logProb: true });
   add('top_indices', kernel.topIndices.slice(0, k));
+  add('top_scores', kernel.topScores.slice(0, k));
+  add('top_threshold', kernel.topThreshold.slice(0, 1));
+  add('top_log_prob', kernel.topLogProb.slice(0, 1));
+  const indexLogProbs = new Float64Array(1);
+  indexLogProb.write(logits, 1, kernel.topIndices.slice(0, 1), indexLogProbs);
+  add('index_log_prob', indexLogProbs);
   kernel.drawLogs(1, categories, 1, true);
   add('log_samples', kernel.logSamples.slice(0, categories));
   add('log_prob', kernel.logProb.slice(0, 1));
@@ -84,5 +95,6 @@ function addRow(kernel: RowKernel, logits: Float32Array, noise: Float32Array, te
 
 const kernel = createNoiseKernel(Math.max(blockElementsMax, ...shapes.map(([rows, categories]) => rows * categories)));
 const rowKernel = new RowKernel();
+const indexLogProb = new IndexLogProb();
 for (const [rows, categories] of shapes) addShape(kernel, rowKernel, rows, categories);
 for (const [name, hash] of hashes) console.log(`${hash.digest('hex')}  ${name}`);

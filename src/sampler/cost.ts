@@ -76,7 +76,7 @@ export const weights: Weights = {
   normalizer: [10, 1.54],
   topScores: [1.5, 0.35],
   order: [8, 0.9],
-  orderKept: [0, 7.4],
+  orderKept: [0, 6.6],
   vjp: [6.57, 1.4],
   reinmax: [7.38, 1.94],
   conditioned: [16, 5.8],

@@ -1,8 +1,7 @@
 /** Checks of given categories: whole numbers in range, and of an order without replacement different ones, unmasked. */
 import { type IssueSink, report } from './issue.js';
-import type { PointPaths } from './log-prob-points.js';
 import type { Logits } from './logits.js';
-import { reportElements } from './points.js';
+import { type PointPaths, reportElements } from './points.js';
 
 /** Reports indices that are no categories. Those of masked categories are legal: their probability is 0. */
 export function checkIndices(

@@ -1,9 +1,8 @@
 /** Checks of relaxed samples: inside the simplex, or logarithms of such points. */
 import type { NumberMatrix } from '../json/number-matrix.js';
 import { type IssueSink, report } from './issue.js';
-import type { PointPaths } from './log-prob-points.js';
 import type { Logits } from './logits.js';
-import { reportElements, reportInfinite } from './points.js';
+import { type PointPaths, reportElements, reportInfinite } from './points.js';
 
 /** The sum of a sample may differ from 1 by this much, which covers rounding to float32 or to a few digits. */
 const simplexTolerance = 1e-3;

@@ -7,6 +7,7 @@ import { checkIndices, checkTopIndices } from './check-indices.js';
 import { checkSimplex } from './check-simplex.js';
 import type { IssueSink } from './issue.js';
 import { type Logits, logitsShape } from './logits.js';
+import type { PointPaths } from './points.js';
 
 export const pointKinds = ['samples', 'log_samples', 'indices', 'top_indices'] as const;
 export type PointKind = (typeof pointKinds)[number];
@@ -60,12 +61,6 @@ function isOfSamples(own: readonly number[], shape: readonly number[]): boolean 
   const front = own.length - shape.length;
   if (front < 0 || front > 1 || own.includes(0)) return false;
   return shape.every((size, axis) => own[axis + front] === size);
-}
-
-/** Paths of errors: of the element at a row-major index, and of all points of a draw. */
-export interface PointPaths {
-  readonly element: (index: number) => (string | number)[];
-  readonly draw: (draw: number) => (string | number)[];
 }
 
 /**

@@ -17,6 +17,12 @@ export function readPoints(
   return undefined;
 }
 
+/** Paths of errors: of the element at a row-major index, and of all points of a draw. */
+export interface PointPaths {
+  readonly element: (index: number) => (string | number)[];
+  readonly draw: (draw: number) => (string | number)[];
+}
+
 /** Elements checked in one turn of the event loop: about a millisecond. */
 const turnElementsDefault = 2 ** 17;
 

@@ -28,6 +28,7 @@ export interface Exports {
     rowCount: number,
     k: number,
     left: number,
+    picked: number,
   ): void;
   logOutputs(
     logSamplesTo: number,
@@ -132,7 +133,7 @@ export interface Exports {
   expOf(x: number): number;
   logOf(x: number): number;
   log1pOf(x: number): number;
-  log1pWithin1Of(x: number): number;
+  log1pWideOf(x: number): number;
 }
 
 const cacheLineBytes = 64;

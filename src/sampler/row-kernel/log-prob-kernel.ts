@@ -55,8 +55,8 @@ export class LogProbKernel {
   orderLogProbs(draws: number, categories: number, rowCount: number, k: number): void {
     this.#check(draws, categories);
     assert(k >= 1 && k <= categories && rowCount <= draws, `${k} of ${categories} categories. This is a bug.`);
-    const { logProb, orders, logits, left } = this.#layout;
-    this.#kernel.orderLogProbs(logProb, orders, logits, draws, categories, rowCount, k, left);
+    const { logProb, orders, logits, left, picked } = this.#layout;
+    this.#kernel.orderLogProbs(logProb, orders, logits, draws, categories, rowCount, k, left, picked);
   }
 
   #check(draws: number, categories: number): void {
@@ -65,13 +65,14 @@ export class LogProbKernel {
   }
 }
 
-/** Byte offsets of the arrays. They take 12 bytes for each element. */
+/** Byte offsets of the arrays. They take 16 bytes for each element. */
 function layOut(elements: number) {
   const allocate = bumpAllocator();
   return {
     logits: allocate(4 * elements),
     orders: allocate(4 * elements),
     left: allocate(4 * elements),
+    picked: allocate(4 * elements),
     normalizers: allocate(normalizerBytes * blockElementsMax),
     logProb: allocate(8 * blockElementsMax),
     end: allocate(0),

@@ -255,7 +255,7 @@ export class RowKernel {
   }
 
   /** The kernel's own exponential, logarithms and logarithm of a factorial. For tests. */
-  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'log1pOf' | 'log1pWithin1Of' | 'logFactorial'> {
+  get functions(): Pick<Exports, 'expOf' | 'logOf' | 'log1pOf' | 'log1pWideOf' | 'logFactorial'> {
     return this.#kernel;
   }
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
 import { exp, fixed, float, log } from '../../support/reference/fixed-point.js';
 
-const { expOf, log1pOf, log1pWithin1Of, logOf } = new RowKernel().functions;
+const { expOf, log1pOf, log1pWideOf, logOf } = new RowKernel().functions;
 
 /** One unit in the last place of a normal float64. */
 const ulp = (value: number) => 2 ** (Math.floor(Math.log2(Math.abs(value))) - 52);
@@ -55,29 +55,29 @@ t.test('the logarithm of 1 + x is within 2 ulp of 192-bit arithmetic', async (t)
     // From 1e-9, where the reference has 2^-70 to spare, to 1e6.
     const x = 1e-9 * 1e15 ** (step / 20_000);
     const exact = float(log(fixed(1) + fixed(x)));
-    worst = Math.max(worst, Math.abs(log1pOf(x) - exact) / ulp(exact));
+    worst = Math.max(worst, Math.abs(log1pWideOf(x) - exact) / ulp(exact));
   }
   t.ok(worst < 2.5, `worst ${worst.toFixed(3)} ulp, half of one from rounding the reference`);
   // Below, log(1 + x) = x - x^2 / 2 to far below an ulp. V8's is within 1 ulp, too.
-  for (let x = 1e-9; x > 1e-300; x /= 3) t.ok(Math.abs(log1pOf(x) / (x - (x * x) / 2) - 1) <= 4 * 2 ** -53, `${x}`);
-  for (const x of [1e10, 1e100, 1e300]) t.ok(Math.abs(log1pOf(x) / Math.log1p(x) - 1) <= 4 * 2 ** -53, `${x}`);
-  t.equal(log1pOf(0), 0);
+  for (let x = 1e-9; x > 1e-300; x /= 3) t.ok(Math.abs(log1pWideOf(x) / (x - (x * x) / 2) - 1) <= 4 * 2 ** -53, `${x}`);
+  for (const x of [1e10, 1e100, 1e300]) t.ok(Math.abs(log1pWideOf(x) / Math.log1p(x) - 1) <= 4 * 2 ** -53, `${x}`);
+  t.equal(log1pWideOf(0), 0);
 });
 
-t.test('log1p within 1 is within 1.5 ulp of 192-bit arithmetic on [0, 1], and never negative', async (t) => {
+t.test('log1p is within 1.5 ulp of 192-bit arithmetic on [0, 1], and never negative', async (t) => {
   let worst = 0;
   for (let step = 1; step <= 20_000; step++) {
     // Evenly spread, and down to 1e-12: the reference, of 1 + x, has 2^-120 to spare there.
     for (const x of [step / 20_000, 1e-12 ** (step / 20_000)]) {
-      const value = log1pWithin1Of(x);
+      const value = log1pOf(x);
       worst = Math.max(worst, Math.abs(float(fixed(value) - log(fixed(1) + fixed(x)))) / ulp(value));
     }
   }
   // The logarithm's ulp, and where 1 + x is halved at most half of one: x - 1 is rounded below x = 1/2.
   t.ok(worst < 1.5, `worst ${worst.toFixed(3)} ulp`);
-  t.equal(log1pWithin1Of(0), 0);
+  t.equal(log1pOf(0), 0);
   // Below, x itself is the nearest float64 number to log1p x.
-  for (const x of [1e-17, 1e-100, 2 ** -1022]) t.equal(log1pWithin1Of(x), x);
+  for (const x of [1e-17, 1e-100, 2 ** -1022]) t.equal(log1pOf(x), x);
 });
 
 t.test('the logarithm of the smallest and of nothing', async (t) => {

@@ -10,7 +10,7 @@
 // the logarithm is not negative and every step is monotone. float64 throughout, with the exponential and logarithm of
 // exp-log.ts, so that the bits are the same on every machine. z_k is in [-2.82, 45.1 + ln K].
 
-import { exp, log1pWithin1 } from './exp-log';
+import { exp, log1p } from './exp-log';
 import { exponents, pair } from './log-density';
 
 const FLOAT32_MAX: f32 = 3.4028234663852886e38;
@@ -26,7 +26,7 @@ export function shifted(to: usize, logits: usize, categories: u32, most: f32): f
 /** log1p(exp -|u - peak|): how far z_j is below the smaller of the two. */
 @inline
 function below(u: v128, peak: v128): v128 {
-  return log1pWithin1(exp(f64x2.neg(f64x2.abs(f64x2.sub(u, peak)))));
+  return log1p(exp(f64x2.neg(f64x2.abs(f64x2.sub(u, peak)))));
 }
 
 /**

@@ -57,9 +57,9 @@ export function exp(x: v128): v128 {
   return v128.and(i64x2.add(mantissa, i64x2.shl(rounded, 52)), within);
 }
 
-/** log(1 + x) of x in [0, 1], within 1.5 ulp and never negative: two thirds of the operations of log1p. */
+/** log(1 + x) of x in [0, 1], within 1.5 ulp and never negative: two thirds of the operations of log1pWide. */
 @inline
-export function log1pWithin1(x: v128): v128 {
+export function log1p(x: v128): v128 {
   // 1 + x = 2^n (1 + f) with n 0 or 1, and 1 + f in [sqrt(1/2), sqrt 2): 1 + x itself would lose digits of x.
   const halved = f64x2.ge(x, constant(SQRT_TWO_LESS_ONE));
   const f = v128.bitselect(f64x2.mul(f64x2.sub(x, constant(ONE)), constant(HALF)), x, halved);
@@ -94,14 +94,14 @@ function logOfReduced(f: v128, n: v128): v128 {
  * log(1 + x) of x >= 0: log u of u = 1 + x rounded, and what the rounding left out, relative to u. Within 2 ulp.
  */
 @inline
-export function log1p(x: v128): v128 {
+export function log1pWide(x: v128): v128 {
   const u = f64x2.add(constant(ONE), x);
   return f64x2.add(log(u), f64x2.div(f64x2.sub(x, f64x2.sub(u, constant(ONE))), u));
 }
 
 /** log(1 + x) of one number. */
-export function log1pOf(x: f64): f64 {
-  return f64x2.extract_lane(log1p(f64x2.splat(x)), 0);
+export function log1pWideOf(x: f64): f64 {
+  return f64x2.extract_lane(log1pWide(f64x2.splat(x)), 0);
 }
 
 /** log x of one number. */
@@ -110,8 +110,8 @@ export function logOf(x: f64): f64 {
 }
 
 /** The same of x in [0, 1]. */
-export function log1pWithin1Of(x: f64): f64 {
-  return f64x2.extract_lane(log1pWithin1(f64x2.splat(x)), 0);
+export function log1pOf(x: f64): f64 {
+  return f64x2.extract_lane(log1p(f64x2.splat(x)), 0);
 }
 
 /** e^x of one number, at most 700. */

@@ -2,7 +2,7 @@
 // its normaliser, are enough for all its categories. They depend on the row alone: the sum is taken in one fixed order,
 // even and odd categories apart.
 
-import { exp, log1pOf } from './exp-log';
+import { exp, log1pWideOf } from './exp-log';
 import { pair } from './log-density';
 import { lost, total } from './sum';
 
@@ -33,7 +33,7 @@ export function restOf(logits: usize, categories: u32, most: f32): f64 {
 /** Writes the normaliser of a row to `to`. */
 export function normalize(to: usize, logits: usize, categories: u32, most: f32): void {
   store<f64>(to, <f64>most);
-  store<f64>(to, log1pOf(restOf(logits, categories, most)), 8);
+  store<f64>(to, log1pWideOf(restOf(logits, categories, most)), 8);
 }
 
 /**

@@ -2,7 +2,7 @@
 // each from softmax(l) among those that are left. In float64, and the result depends on row and order alone.
 
 import { largest } from '../../noise/assembly/rows';
-import { exp, expOf, log1p, log1pOf, logOf } from './exp-log';
+import { exp, expOf, log1pWide, log1pWideOf, logOf } from './exp-log';
 import { restOf } from './log-softmax';
 import { lostOf } from './sum';
 
@@ -16,7 +16,8 @@ const REACH: f64 = 300;
  *
  * with R_j the sum of exp l over the categories that are left after pick j. So it goes from the last pick to the first
  * and only ever adds positive numbers: R of what is never picked, then each pick in its turn. Nothing cancels, also
- * where the first picks have all of the probability but 1e-4000. `left` is scratch for one row.
+ * where the first picks have all of the probability but 1e-4000. `left` is scratch for one row, `picked`
+ * for k floats.
  *
  * R is kept relative to exp(reference), with the errors of its additions. The reference is one of the logits in R, so
  * R >= 1; it changes only where a pick is more than REACH above it. Below it by more, a pick adds nothing to R, and its
@@ -28,23 +29,22 @@ const REACH: f64 = 300;
  * log1p, whose relative condition is at most 1, 4 u; all terms have one sign, and their sum is compensated. Limit: a
  * term above -K 2^-1021 may be 0.
  */
-export function orderLogProb(order: usize, k: u32, logits: usize, categories: u32, left: usize): f64 {
+export function orderLogProb(order: usize, k: u32, logits: usize, categories: u32, left: usize, picked: usize): f64 {
+  const end = picked + <usize>k * 4;
   memory.copy(left, logits, <usize>categories * 4);
-  const end = order + <usize>k * 4;
-  for (let at = order; at < end; at += 4) store<f32>(left + <usize>load<u32>(at) * 4, -Infinity);
+  for (let to = picked; to < end; to += 4, order += 4) {
+    const place = <usize>load<u32>(order) * 4;
+    store<f32>(to, load<f32>(logits + place));
+    store<f32>(left + place, -Infinity);
+  }
   begin(left, categories);
   let at = end - 4;
   if ((k & 1) != 0) {
-    addPick(logitOf(logits, at));
+    addPick(<f64>load<f32>(at));
     at -= 4;
   }
-  for (; at > order; at -= 8) addPicks(logitOf(logits, at), logitOf(logits, at - 4));
+  for (; at > picked; at -= 8) addPicks(<f64>load<f32>(at), <f64>load<f32>(at - 4));
   return sum + sumLost;
-}
-
-@inline
-function logitOf(logits: usize, at: usize): f64 {
-  return <f64>load<f32>(logits + <usize>load<u32>(at) * 4);
 }
 
 // The state of one call of orderLogProb: R relative to exp(reference), and the sum of the terms, with what the
@@ -83,7 +83,7 @@ function addPick(l: f64): void {
     distance = 0;
   }
   const share = expOf(distance);
-  addTerm(-log1pOf((remaining + remainingLost) / share));
+  addTerm(-log1pWideOf((remaining + remainingLost) / share));
   addRemaining(share);
 }
 
@@ -100,7 +100,7 @@ function addPicks(first: f64, second: f64): void {
   addRemaining(f64x2.extract_lane(shares, 0));
   const after = remaining + remainingLost;
   addRemaining(f64x2.extract_lane(shares, 1));
-  const terms = log1p(f64x2.div(f64x2.replace_lane(f64x2.splat(before), 1, after), shares));
+  const terms = log1pWide(f64x2.div(f64x2.replace_lane(f64x2.splat(before), 1, after), shares));
   addTerm(-f64x2.extract_lane(terms, 0));
   addTerm(-f64x2.extract_lane(terms, 1));
 }

@@ -5,7 +5,7 @@
 import { indexOf, largest, perturb, perturbRow } from '../../noise/assembly/rows';
 import { scale } from '../../noise/assembly/softmax';
 import { condition, shifted } from './condition';
-import { expOf, log1pOf, log1pWithin1Of, logOf } from './exp-log';
+import { expOf, log1pOf, log1pWideOf, logOf } from './exp-log';
 import { reinmax, vjp } from './gradients';
 import { logDensity, logFactorial, logOfPoints, logSamples, roundedLogSamples } from './log-density';
 import { logProbability, NORMALIZER_BYTES, normalize } from './log-softmax';
@@ -45,7 +45,7 @@ export function topOutputs(
       thresholdTo += 8;
     }
     if (logProbTo != 0) {
-      store<f64>(logProbTo, orderLogProb(to, k, row, categories, z));
+      store<f64>(logProbTo, orderLogProb(to, k, row, categories, z, entries));
       logProbTo += 8;
     }
     noise += rowBytes;
@@ -76,13 +76,16 @@ export function normalizers(to: usize, logits: usize, categories: u32, rows: u32
   return true;
 }
 
-/** Writes the log-probability of each draw's order of k categories to the float64 at `to`. */
+/**
+ * Writes the log-probability of each draw's order of k categories to the float64 at `to`. left and picked are scratch
+ * for one row.
+ */
 export function orderLogProbs(
-  to: usize, orders: usize, logits: usize, draws: u32, categories: u32, rowCount: u32, k: u32, left: usize,
+  to: usize, orders: usize, logits: usize, draws: u32, categories: u32, rowCount: u32, k: u32, left: usize, picked: usize,
 ): void {
   for (let draw: u32 = 0; draw < draws; draw++, to += 8, orders += <usize>k * 4) {
     const row = logits + <usize>(draw % rowCount) * categories * 4;
-    store<f64>(to, orderLogProb(orders, k, row, categories, left));
+    store<f64>(to, orderLogProb(orders, k, row, categories, left, picked));
   }
 }
 
@@ -281,4 +284,4 @@ export function logDensityOf(logits: usize, logY: usize, categories: u32, temper
 }
 
 /** For tests. */
-export { expOf, log1pOf, log1pWithin1Of, logOf };
+export { expOf, log1pOf, log1pWideOf, logOf };

@@ -4,7 +4,6 @@ import { exact, grouped, short } from './format.js';
 import { exactGradient, type GradientError, gradientError } from './gradient-error.js';
 import type { Definition } from './live-view.js';
 import { gradientRequest, gradientRows, gradientTemperatures, probabilitiesRequest, raoSamples } from './requests.js';
-import type { State } from './state.js';
 
 interface Point extends GradientError {
   readonly temperature: number;
@@ -60,7 +59,7 @@ function isSeen({ bias, noise }: Point): boolean {
 }
 
 /** What the samples are whose gradients are shown, where that is not plain. */
-function noteOn(estimator: State['estimator'], hard: boolean): string {
+function noteOn(estimator: string, hard: boolean): string {
   const oneHot = 'These are gradients of one-hot samples';
   if (estimator === 'softmax') return ` ${oneHot}: that of softmax(logits / temperature), whatever was drawn.`;
   if (estimator === 'gumbel_rao') {

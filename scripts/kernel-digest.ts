@@ -5,6 +5,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createNoiseKernel, type NoiseKernel } from '../src/sampler/noise/noise.js';
+import { RaoKernel } from '../src/sampler/row-kernel/rao-kernel.js';
 import { blockElementsMax, RowKernel } from '../src/sampler/row-kernel/row-kernel.js';
 import { IndexLogProb } from '../src/sampler/worker/index-log-prob.js';
 
@@ -33,6 +34,8 @@ const names = [
   'top_scores',
   'top_threshold',
   'top_log_prob',
+  'given indices',
+  'gumbel_rao',
 ] as const;
 type Name = (typeof names)[number];
 
@@ -67,10 +70,40 @@ function addShape(kernel: NoiseKernel, rowKernel: RowKernel, rows: number, categ
   add('perturbed logits', kernel.perturbed.slice(0, elements));
   add('indices', kernel.indices.slice(0, rows));
   add('hard samples', hard);
+  const indices = kernel.indices.slice(0, rows);
+  kernel.fillDraws(0, rows, categories, rows, 3, 2);
   for (let row = 0; row < rows; row++) {
     const [from, to] = [row * categories, (row + 1) * categories];
-    addRow(rowKernel, logits.subarray(from, to), noise.subarray(from, to), 0.25 * (1 + (row % 9)));
+    const [own, temperature] = [logits.subarray(from, to), 0.25 * (1 + (row % 9))];
+    addRow(rowKernel, own, noise.subarray(from, to), temperature);
+    const inner = kernel.noise.subarray(from, to);
+    addGiven(rowKernel, own, inner, indices[row]);
+    addRao(own, inner, indices[row], temperature);
   }
+}
+
+function addGiven(kernel: RowKernel, logits: Float32Array, noise: Float32Array, index: number): void {
+  const categories = logits.length;
+  kernel.logits.set(logits);
+  kernel.noise.set(noise);
+  kernel.given[0] = index;
+  kernel.condition(1, categories, 1);
+  add('given indices', kernel.conditioned.slice(0, categories));
+  add('given indices', kernel.conditionedNoise.slice(0, categories));
+}
+
+function addRao(logits: Float32Array, noise: Float32Array, index: number, temperature: number): void {
+  const categories = logits.length;
+  raoKernel.reserve(categories);
+  raoKernel.logits.set(logits);
+  raoKernel.noise.set(noise);
+  raoKernel.cotangents.set(logits.map((_, k) => (k % 17) - 8));
+  raoKernel.indices[0] = index;
+  raoKernel.temperature[0] = temperature;
+  raoKernel.begin(1, categories, 1);
+  raoKernel.add(1, categories, 1);
+  raoKernel.finish(1, categories, 1, 1);
+  add('gumbel_rao', raoKernel.gradLogits.slice(0, categories));
 }
 
 function addRow(kernel: RowKernel, logits: Float32Array, noise: Float32Array, temperature: number): void {
@@ -96,5 +129,6 @@ function addRow(kernel: RowKernel, logits: Float32Array, noise: Float32Array, te
 const kernel = createNoiseKernel(Math.max(blockElementsMax, ...shapes.map(([rows, categories]) => rows * categories)));
 const rowKernel = new RowKernel();
 const indexLogProb = new IndexLogProb();
+const raoKernel = new RaoKernel();
 for (const [rows, categories] of shapes) addShape(kernel, rowKernel, rows, categories);
 for (const [name, hash] of hashes) console.log(`${hash.digest('hex')}  ${name}`);

@@ -9,6 +9,7 @@ import {
   isNoisy,
   type Kind,
   kinds,
+  noneGiven,
   partColumns,
   streamColumns,
   timingColumns,
@@ -142,7 +143,8 @@ export function batchOn(buffer: ArrayBuffer): Batch {
     streams: new Uint32Array(buffer, next(streamRows * streamColumns.count), streamRows * streamColumns.count),
     temperature: new Float32Array(buffer, next(rows), rows),
     logits: new Float32Array(buffer, next(rows * categories), rows * categories),
-    given: new Int32Array(buffer, next(givenRows), givenRows),
+    // A view costs a small draw more than this branch.
+    given: givenRows === 0 ? noneGiven : new Int32Array(buffer, next(givenRows), givenRows),
     points: new Float32Array(buffer, next(points), points),
   };
 }

@@ -56,7 +56,7 @@ def _sample(client: Client, arguments: argparse.Namespace) -> None:
         num_samples=arguments.num_samples,
     )
     # float32 as the shortest decimal that reads back to the same float32, as the service writes it.
-    samples = np.vectorize(lambda x: float(str(x)), otypes=[object])(draw.samples).tolist()
+    samples = np.array([float(str(x)) for x in draw.samples.ravel()]).reshape(draw.samples.shape).tolist()
     reply = {
         "samples": samples,
         "indices": draw.indices.tolist(),

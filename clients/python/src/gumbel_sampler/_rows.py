@@ -12,7 +12,7 @@ from ._wire import Array
 from .noise import seed_words
 from .seeds import random_seed
 
-_WIRE_FLOATS = {2: np.dtype("<f2"), 4: np.dtype("<f4"), 8: np.dtype("<f8")}
+_WIRE_FLOATS: dict[int, np.dtype[Any]] = {2: np.dtype("<f2"), 4: np.dtype("<f4"), 8: np.dtype("<f8")}
 
 
 def floats(values: ArrayLike) -> Array:
@@ -29,7 +29,7 @@ def floats(values: ArrayLike) -> Array:
         wire = _WIRE_FLOATS[8]
     else:
         raise TypeError(f"logits and other points must be numbers, not {dtype}")
-    return np.array(array, dtype=wire, order="C")
+    return np.array(array, wire, order="C")
 
 
 def flattened(values: ArrayLike, axis: int) -> Array:

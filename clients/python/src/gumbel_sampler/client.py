@@ -141,8 +141,8 @@ class _Base(Generic[_Http]):
             names = ("temperature", "hard", "seed", "num_samples", "axis")
             defaults = {"temperature": 1.0, "hard": False, "num_samples": None, "axis": -1}
             noise_version = fields.pop("noise_version", None)
-            arguments = [fields.pop(name, defaults.get(name)) for name in names]
-            rows = rows_of(logits, *arguments, parameters=fields)
+            temperature, hard, seed, num_samples, axis = (fields.pop(name, defaults.get(name)) for name in names)
+            rows = rows_of(logits, temperature, hard, seed, num_samples, axis, fields)
         return _steps.vjp(rows, cotangent, own, self._options.limits, noise_version)
 
 

@@ -50,7 +50,7 @@ _V_MAX, _V_RARE_MIN = _f(1 - 2.0**-24), _f(2.0**-65)
 
 def _philox(seed: _Words, row: _Words, sample: _Words, block: _Words, stage: int) -> list[_Words]:
     """Philox4x32-10: the four words of each block, as uint64 below 2^32. The arguments broadcast."""
-    c0, c1, c2, c3 = block, sample, row, np.uint64(stage)
+    c0, c1, c2, c3 = block, sample, row, np.asarray(stage, np.uint64)
     k0, k1 = seed & _LOW, seed >> _HALF
     for _ in range(10):
         p, q = _M0 * c0, _M1 * c2
@@ -177,7 +177,8 @@ def gumbel(
         c1 = (draws // rows + sample_offset).astype(np.uint64)[:, None]
         words = np.stack(np.broadcast_arrays(*_philox(k, c2, c1, block[None, :], stage)), -1)
         b = words.reshape(len(draws), 4 * blocks)[:, :categories]
-        noise[first : first + at_once] = _values(b, *np.broadcast_arrays(k, c2, c1, category), stage)
+        key_of, row_of, sample_of, category_of = np.broadcast_arrays(k, c2, c1, category)
+        noise[first : first + at_once] = _values(b, key_of, row_of, sample_of, category_of, stage)
     return noise.reshape((rows, categories) if num_samples is None else (samples, rows, categories))
 
 

@@ -139,6 +139,7 @@ def test_another_noise_version_in_the_backward_pass(client, monkeypatch):
         sample.sum().backward()
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_operators_pass_torchs_own_checks(client):
     from gumbel_sampler import torch as module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import time
@@ -72,11 +73,16 @@ class _Base(Generic[_Http]):
         deadline_ms    milliseconds for the service to draw in, shorter than its own deadline
         limits         of one request; larger draws are split
         """
-        self._options = _Options(url.rstrip("/"), api_key, timeout, retry_seconds, deadline_ms, limits or Limits())
+        self._begin(_Options(url.rstrip("/"), api_key, timeout, retry_seconds, deadline_ms, limits or Limits()))
+
+    def _begin(self, options: _Options) -> None:
+        self._options: _Options = options
         self._http: _Http | None = None
         self._remedies: dict[str, str | None] = {}
         self._urls: dict[str, httpx.URL] = {}
-        _clients.add(self)
+        self.key = f"client {next(_numbers)}"
+        """Names this client in this process, where an object cannot be passed."""
+        _clients[self.key] = self
 
     @property
     def url(self) -> str:
@@ -87,9 +93,7 @@ class _Base(Generic[_Http]):
         return {"_options": self._options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._options = state["_options"]
-        self._http, self._remedies, self._urls = None, {}, {}
-        _clients.add(self)
+        self._begin(state["_options"])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -160,12 +164,20 @@ def _points(**named: ArrayLike | None) -> dict[str, ArrayLike]:
     return points
 
 
-_clients: weakref.WeakSet[_Base[Any]] = weakref.WeakSet()
+_numbers = itertools.count(1)
+_clients: weakref.WeakValueDictionary[str, _Base[Any]] = weakref.WeakValueDictionary()
+
+
+def client_of(key: str) -> Client:
+    """The client of this process that has a key."""
+    client = _clients[key]
+    assert isinstance(client, Client), "operators are given the keys of clients that do not have to be awaited"
+    return client
 
 
 def _forget_all_connections() -> None:
     """In a process that was forked: a connection that two processes use would mix their replies."""
-    for client in _clients:
+    for client in _clients.values():
         client._forget_connections()
 
 

@@ -11,7 +11,6 @@ noise from the seed; nothing of the draw is kept but its inputs.
 
 from __future__ import annotations
 
-import weakref
 import zlib
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .client import Client, default_client
+from .client import Client, client_of, default_client
 from .errors import NoiseVersionError
 from .seeds import random_seed, seed_for
 
@@ -59,25 +58,14 @@ def gumbel_softmax(
     number = None if isinstance(seed, Tensor) else seed
     temperature = tau if isinstance(tau, Tensor) else torch.tensor(float(tau), dtype=torch.float64)
     samples, _, _ = _draw(
-        logits, temperature, number, seeds, hard, dim, num_samples, estimator, noise, _key_of(client)
+        logits, temperature, number, seeds, hard, dim, num_samples, estimator, noise, "" if client is None else client.key
     )
     return samples
 
 
-_named: weakref.WeakValueDictionary[str, Client] = weakref.WeakValueDictionary()
-
-
-def _key_of(client: Client | None) -> str:
-    """Operators take no Python objects: a key names the client."""
-    if client is None:
-        return ""
-    key = f"{client.url} {id(client)}"
-    _named[key] = client
-    return key
-
-
 def _client(key: str) -> Client:
-    return default_client() if key == "" else _named[key]
+    """Operators take no Python objects: the key of a client stands for it, and none for the default client."""
+    return default_client() if key == "" else client_of(key)
 
 
 def _array(tensor: Tensor) -> np.ndarray[Any, Any]:

@@ -15,6 +15,9 @@ Array = NDArray[Any]
 
 _DATATYPES = {"f2": "FP16", "f4": "FP32", "f8": "FP64", "b1": "BOOL", "u8": "UINT64", "i8": "INT64"}
 _DTYPES = {name: np.dtype("<" + code if code != "b1" else "?") for code, name in _DATATYPES.items()}
+# One encoder for all requests: json.dumps makes a new one for each.
+_to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
 _LENGTH = "inference-header-content-length"
 
 
@@ -52,14 +55,13 @@ def inference(
         "inputs": described,
         "outputs": [{"name": name} for name in outputs],
     }
-    head = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    head = _to_json(body).encode()
     headers = {"content-type": "application/octet-stream", _LENGTH: str(len(head))}
     return Request(f"/v2/models/{model}/infer", headers, b"".join([head, *data]))
 
 
 def json_request(path: str, body: dict[str, Any]) -> Request:
-    content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-    return Request(path, {"content-type": "application/json"}, content)
+    return Request(path, {"content-type": "application/json"}, _to_json(body).encode())
 
 
 def outputs_of(reply: Reply) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -20,8 +20,11 @@ def soft(logits, temperature, seed, **fields):
 
 @pytest.mark.parametrize("num_samples", [None, 3])
 def test_vjp_of_a_draw(client: Client, num_samples):
-    """Tolerances: grad_logits is rounded to float32 once, and y is float64 but for the float32 of d / tau, three
-    roundings: 64 u V / tau as test/examples/check_gradients.py derives it, times the samples."""
+    """With u = 2^-24, V the largest |cotangent| and K <= 9: the service rounds d / tau three times and exp, sum and
+    division a few, so sum_k |error of y_k| <= u (3 sum_k y_k |d_k| / tau + 5) <= u (3 ln K + 5) < 12 u. In
+    y_k (v_k - <v, y>) / tau that error enters at most four times, scaled by V: 48 u V / tau, and rounding the result adds
+    u. So 64 u V / tau, times the samples. grad_temperature weighs these errors with |d_k| / tau, where
+    sum_k y_k (d_k / tau)^2 < ln(K)^2 + 2 < 7: 7 times that, and the rows of one temperature add up."""
     logits = RNG.normal(size=(4, 6)).astype(np.float32)
     tau = 0.5
     draw = client.sample(logits, temperature=tau, seed=11, num_samples=num_samples)

@@ -33,6 +33,7 @@ class _Static(NamedTuple):
     axis: int
     num_samples: int | None
     estimator: str
+    rao_samples: int | None
     ndim: int
     client: Client | None
 
@@ -51,6 +52,7 @@ def gumbel_softmax(
     client: Client | None = None,
     num_samples: int | None = None,
     estimator: str = "straight_through",
+    rao_samples: int | None = None,
 ) -> Array:
     """Draws from softmax(logits) over `axis`.
 
@@ -60,7 +62,8 @@ def gumbel_softmax(
     seed         an integer from 0 to 2^64 - 1, a traced integer such as a step, or a key of `jax.random`
     client       None for `gumbel_sampler.default_client()`, which GUMBEL_SAMPLER_URL configures
     num_samples  draws so many samples of each row, which get an axis in front
-    estimator    "straight_through", "reinmax", and where the service has it "softmax"
+    estimator    "straight_through", "reinmax", and where the service has them "softmax" and "gumbel_rao" with its
+                 `rao_samples`
 
     Under vmap each example is the draw that it would be alone. Examples with a single row of logits are drawn in one
     request; others take one request each, so prefer a leading axis to vmap for them.
@@ -68,7 +71,7 @@ def gumbel_softmax(
     logits = jnp.asarray(logits)
     if not jnp.issubdtype(logits.dtype, jnp.floating):
         logits = logits.astype(jnp.float32)
-    static = _Static(hard, axis % logits.ndim, num_samples, estimator, logits.ndim, client)
+    static = _Static(hard, axis % logits.ndim, num_samples, estimator, rao_samples, logits.ndim, client)
     return _gumbel_softmax(static, logits, jnp.asarray(tau, jnp.float32), _words(seed))
 
 
@@ -150,6 +153,7 @@ def _vjp(static: _Static, logits: Any, tau: Any, words: Any, cotangent: Any) -> 
         "hard": static.hard,
         "num_samples": static.num_samples,
         "estimator": static.estimator,
+        "rao_samples": static.rao_samples,
     }
     if static.ndim == 1:
         if static.num_samples is not None:

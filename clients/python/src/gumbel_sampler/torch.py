@@ -35,6 +35,7 @@ def gumbel_softmax(
     client: Client | None = None,
     num_samples: int | None = None,
     estimator: str = "straight_through",
+    rao_samples: int | None = None,
     noise: str = "gumbel",
     eps: float = 0.0,
 ) -> Tensor:
@@ -48,7 +49,8 @@ def gumbel_softmax(
                  random one. Give each rank and step one of its own: ``seed_for(base, step, rank)``
     client       None for `default_client()`, which GUMBEL_SAMPLER_URL configures
     num_samples  draws so many samples of each row, which get an axis in front
-    estimator    "straight_through", "reinmax", and where the service has it "softmax"
+    estimator    "straight_through", "reinmax", and where the service has them "softmax" and "gumbel_rao" with its
+                 `rao_samples`
     noise        "none" for softmax(logits / tau) without noise
     eps          ignored: the noise is exact without it
     """
@@ -57,8 +59,9 @@ def gumbel_softmax(
     seeds = seed if isinstance(seed, Tensor) else None
     number = None if isinstance(seed, Tensor) else seed
     temperature = tau if isinstance(tau, Tensor) else torch.tensor(float(tau), dtype=torch.float64)
+    key = "" if client is None else client.key
     samples, _, _ = _draw(
-        logits, temperature, number, seeds, hard, dim, num_samples, estimator, noise, "" if client is None else client.key
+        logits, temperature, number, seeds, hard, dim, num_samples, estimator, rao_samples, noise, key
     )
     return samples
 
@@ -90,6 +93,7 @@ def _draw(
     dim: int,
     num_samples: int | None,
     estimator: str,
+    rao_samples: int | None,
     noise: str,
     client: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,6 +133,7 @@ def _(
     dim: int,
     num_samples: int | None,
     estimator: str,
+    rao_samples: int | None,
     noise: str,
     client: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -148,6 +153,7 @@ def _vjp(
     dim: int,
     num_samples: int | None,
     estimator: str,
+    rao_samples: int | None,
     noise: str,
     client: str,
 ) -> tuple[Tensor, Tensor]:
@@ -161,6 +167,7 @@ def _vjp(
         num_samples=num_samples,
         axis=dim,
         estimator=estimator,
+        rao_samples=rao_samples,
         noise=None if noise == "gumbel" else noise,
     )
     if _hash(gradient.noise_version) != int(version):
@@ -184,6 +191,7 @@ def _(
     dim: int,
     num_samples: int | None,
     estimator: str,
+    rao_samples: int | None,
     noise: str,
     client: str,
 ) -> tuple[Tensor, Tensor]:
@@ -191,17 +199,17 @@ def _(
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    logits, tau, _, _, hard, dim, num_samples, estimator, noise, client = inputs
+    logits, tau, _, _, hard, dim, num_samples, estimator, *others = inputs
     if tau.requires_grad and estimator != "straight_through":
         raise ValueError(f"the estimator {estimator} has no gradient for tau: detach it")
     ctx.save_for_backward(logits, tau, output[1], output[2])
-    ctx.static = (hard, dim, num_samples, estimator, noise, client)
+    ctx.static = (hard, dim, num_samples, estimator, *others)
 
 
 def _backward(ctx: Any, cotangent: Tensor, _seed: Any, _version: Any) -> tuple[Any, ...]:
     logits, tau, seed, version = ctx.saved_tensors
     grad_logits, grad_tau = _vjp(cotangent.contiguous(), logits, tau, seed, version, *ctx.static)
-    return (grad_logits, grad_tau if ctx.needs_input_grad[1] else None, *[None] * 8)
+    return (grad_logits, grad_tau if ctx.needs_input_grad[1] else None, *[None] * 9)
 
 
 _draw.register_autograd(_backward, setup_context=_setup)

@@ -118,12 +118,12 @@ def test_nested_vmap(client):
             assert (np.asarray(found[i, j]) == np.asarray(alone)).all()
 
 
-def test_reinmax(client):
+@pytest.mark.parametrize(("estimator", "rao_samples"), [("reinmax", None), ("softmax", None), ("gumbel_rao", 8)])
+def test_estimators(client, estimator, rao_samples):
     logits, weights = random(2, 3), random(2, 3)
-    found = jax.grad(
-        lambda l: (gumbel_softmax(l, 1.5, True, seed=2, estimator="reinmax", client=client) * weights).sum()
-    )(logits)
-    direct = client.vjp(logits, weights, seed=2, temperature=1.5, hard=True, estimator="reinmax")
+    own = {"estimator": estimator, "rao_samples": rao_samples}
+    found = jax.grad(lambda l: (gumbel_softmax(l, 1.5, True, seed=2, client=client, **own) * weights).sum())(logits)
+    direct = client.vjp(logits, weights, seed=2, temperature=1.5, hard=True, **own)
     assert (np.asarray(found) == direct.logits).all()
 
 

@@ -125,6 +125,17 @@ def test_samples_estimators_and_masks(client):
         gumbel_softmax(logits, tau, hard=True, estimator="reinmax", client=client)
 
 
+@pytest.mark.parametrize(("estimator", "rao_samples"), [("softmax", None), ("gumbel_rao", 8)])
+def test_estimators_without_a_gradient_of_the_temperature(client, estimator, rao_samples):
+    logits = torch.randn(2, 3, 4, requires_grad=True)
+    own = {"estimator": estimator, "rao_samples": rao_samples}
+    sample = gumbel_softmax(logits, 0.5, True, seed=2, client=client, **own)
+    cotangent = torch.randn(2, 3, 4)
+    (found,) = gradients(sample, cotangent, logits)
+    arguments = {"seed": 2, "temperature": 0.5, "hard": True, **own}
+    assert (found.numpy() == client.vjp(logits.detach().numpy(), cotangent.numpy(), **arguments).logits).all()
+
+
 def test_noise_none(client):
     logits = torch.randn(2, 3)
     found = gumbel_softmax(logits, 0.5, noise="none", client=client)
@@ -145,7 +156,7 @@ def test_operators_pass_torchs_own_checks(client):
 
     logits, tau = torch.randn(2, 3, requires_grad=True), torch.tensor(0.5, dtype=torch.float64)
     for seed, seeds in ((7, None), (None, torch.tensor([1, 2]))):
-        arguments = (logits, tau, seed, seeds, False, -1, None, "straight_through", "gumbel", client.key)
+        arguments = (logits, tau, seed, seeds, False, -1, None, "straight_through", None, "gumbel", client.key)
         torch.library.opcheck(module._draw, arguments)
 
 

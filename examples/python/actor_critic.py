@@ -33,7 +33,7 @@ import torch
 
 from command_line import parser, run, shown
 from figure import GUMBEL, SOFTMAX, TRUTH, panels, save, smooth
-from gumbel_softmax_remote import gumbel_softmax
+from gumbel_sampler.torch import gumbel_softmax
 
 ROADS = ["coast", "hills", "inland"]
 INLAND = [0.45, 0.42, 0.40, 0.35]
@@ -129,10 +129,10 @@ def draw_figure(path, networks, history):
     save(figure, path)
 
 
-def main(url, steps, plot, estimator):
+def main(client, steps, plot, estimator):
     def sampled(logits, seed):
         # The seed of a step is its number, so every run is the same.
-        return gumbel_softmax(logits, url=url, seed=seed, hard=True, estimator=estimator)
+        return gumbel_softmax(logits, hard=True, seed=seed, estimator=estimator, client=client)
 
     networks, history = train({"softmax": lambda logits, seed: logits.softmax(-1), "samples": sampled}, steps)
     for step in shown(steps):

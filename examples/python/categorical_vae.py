@@ -12,8 +12,8 @@ are seen.
 
 Three runs start from the same weights and see the same digits:
 
-    samples     z is a soft Gumbel-softmax sample of the service, POST /sample and /sample/vjp
-    in process  the first 100 steps again: torch works out samples and gradients itself, from the noise of the service
+    samples     z is a soft Gumbel-softmax sample of the service, gumbel_sampler.torch.gumbel_softmax
+    in process  the first 100 steps again: torch works out samples and gradients itself, on the same noise from numpy
     softmax     z is softmax with the same temperatures, no noise (noise: "none")
 
 What counts is the bound on digits that were held out, with z a description, one category for each variable: one-hot
@@ -33,7 +33,8 @@ from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_
 
 from command_line import parser, run, shown
 from figure import GUMBEL, SOFTMAX, TRUTH, panels, save, smooth
-from gumbel_softmax_remote import gumbel_softmax, post
+from gumbel_sampler import noise, schedules
+from gumbel_sampler.torch import gumbel_softmax
 
 PIXELS, VARIABLES, CATEGORIES, HIDDEN = 64, 10, 4, 128
 BATCH, LEARNING_RATE = 64, 5e-3
@@ -58,12 +59,12 @@ class Autoencoder(nn.Module):
         self.decoder = nn.Sequential(nn.Linear(codes, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, PIXELS))
 
     def posterior(self, pixels):
-        """Logits of q: a row for each variable of each digit."""
-        return self.encoder(pixels).view(-1, CATEGORIES)
+        """Logits of q: [digits, VARIABLES, CATEGORIES]."""
+        return self.encoder(pixels).view(-1, VARIABLES, CATEGORIES)
 
     def decode(self, samples):
-        """Logits of the pixels: [..., digits * VARIABLES, CATEGORIES] -> [..., digits, PIXELS]."""
-        return self.decoder(samples.reshape(*samples.shape[:-2], -1, VARIABLES * CATEGORIES))
+        """Logits of the pixels: [..., digits, VARIABLES, CATEGORIES] -> [..., digits, PIXELS]."""
+        return self.decoder(samples.flatten(-2))
 
 
 def negative_bound(model, pixels, draw):
@@ -94,20 +95,20 @@ def train(pixels, steps, draw, stop=None):
 def annealing(steps, step):
     """Jang et al.'s schedule, from 1 down to 0.5 when three quarters of the steps are done."""
     rate = math.log(2) / max(1, 0.75 * steps)
-    return {"schedule": "exponential", "initial": 1, "minimum": 0.5, "rate": rate, "step": step}
+    return schedules.exponential(step, rate=rate)
 
 
-def in_process(url, logits, temperature, seed):
-    """Gumbel-softmax in torch, with autograd, on the noise that the service would use. Its schedules too."""
-    body = {"logits": logits.tolist(), "temperature": temperature, "seed": seed, "return": ["noise"]}
-    reply = post(f"{url}/sample", body)
-    return ((logits + torch.tensor(reply["noise"])) / reply["temperature"]).softmax(-1)
+def in_process(logits, temperature, seed):
+    """Gumbel-softmax in torch, with autograd, on the noise that the service would use."""
+    rows, categories = logits.numel() // logits.shape[-1], logits.shape[-1]
+    g = torch.from_numpy(noise.gumbel(seed, rows=rows, categories=categories)).view(logits.shape)
+    return ((logits + g) / temperature).softmax(-1)
 
 
 @torch.no_grad()
-def held_out_bound(model, pixels, url, seed):
+def held_out_bound(model, pixels, client, seed):
     def one_hot(logits):
-        return gumbel_softmax(logits, url=url, seed=seed, hard=True, num_samples=EVALUATION_SAMPLES)
+        return gumbel_softmax(logits, hard=True, seed=seed, num_samples=EVALUATION_SAMPLES, client=client)
 
     return negative_bound(model, pixels, one_hot).item()
 
@@ -119,14 +120,14 @@ def constant_image_bound(pixels):
 
 
 @torch.no_grad()
-def pictures(models, pixels, url, seed):
+def pictures(models, pixels, client, seed):
     """Rows of digits: some held out, then what each model makes of them and of descriptions drawn from the prior."""
     some = pixels[:COLUMNS]
     rows = [("held out", some)]
     for name, model in models:
-        codes = gumbel_softmax(model.posterior(some), url=url, seed=seed, hard=True)
+        codes = gumbel_softmax(model.posterior(some), hard=True, seed=seed, client=client)
         rows.append((f"{name}: rebuilt", model.decode(codes).sigmoid()))
-    prior = gumbel_softmax(torch.zeros(COLUMNS * VARIABLES, CATEGORIES), url=url, seed=seed + 1, hard=True)
+    prior = gumbel_softmax(torch.zeros(COLUMNS, VARIABLES, CATEGORIES), hard=True, seed=seed + 1, client=client)
     rows += [(f"{name}: new", model.decode(prior).sigmoid()) for name, model in models]
     return rows
 
@@ -149,15 +150,15 @@ def draw_figure(path, curves, constant, rows):
     save(figure, path)
 
 
-def main(url, steps, plot):
+def main(client, steps, plot):
     training, held_out = digits()
 
     def served(logits, step, **fields):
         # The seed of a step is its number, so every run is the same.
-        return gumbel_softmax(logits, annealing(steps, step), url=url, seed=step, **fields)
+        return gumbel_softmax(logits, annealing(steps, step), seed=step, client=client, **fields)
 
     def local_draw(logits, step):
-        return in_process(url, logits, annealing(steps, step), seed=step)
+        return in_process(logits, annealing(steps, step), seed=step)
 
     sampled, losses = train(training, steps, served)
     _, local = train(training, steps, local_draw, COMPARED_STEPS)
@@ -169,13 +170,13 @@ def main(url, steps, plot):
     print(f"torch in process on the same noise: losses of the first {len(local)} steps differ by at most {apart:.1e}")
 
     constant = constant_image_bound(held_out)
-    bounds = [held_out_bound(model, held_out, url, seed=steps) for model in (sampled, mixed)]
+    bounds = [held_out_bound(model, held_out, client, seed=steps) for model in (sampled, mixed)]
     print("negative bound on held-out digits, one-hot samples, in nats; less is better")
     print(f"trained on samples {bounds[0]:6.2f}")
     print(f"same image always  {constant:6.2f}")
     print(f"trained on softmax {bounds[1]:6.2f}")
     curves = [("samples", GUMBEL, losses, bounds[0]), ("softmax", SOFTMAX, mixed_losses, bounds[1])]
-    draw_figure(plot, curves, constant, pictures([("samples", sampled), ("softmax", mixed)], held_out, url, seed=steps))
+    draw_figure(plot, curves, constant, pictures([("samples", sampled), ("softmax", mixed)], held_out, client, seed=steps))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import requests
 import torch
+
+from gumbel_sampler import Client, Unreachable
 
 
 def positive(text):
@@ -30,12 +31,15 @@ def shown(steps):
 
 
 def run(main, options):
-    """Calls main with the options by name."""
+    """Calls main with the options by name, and a client for the url."""
     arguments = options.parse_args()
     if not arguments.plot.parent.is_dir():
         options.error(f"--plot: there is no folder {arguments.plot.parent}")
     torch.set_num_threads(1)  # The arrays are small; and sums in one order print the same every time.
+    named = vars(arguments)
+    url = named.pop("url")
     try:
-        main(**vars(arguments))
-    except requests.ConnectionError:
-        sys.exit(f"No service answers at {arguments.url}. Start one with npm start, or name one with --url.")
+        with Client(url, retry_seconds=5) as client:
+            main(client, **named)
+    except Unreachable:
+        sys.exit(f"No service answers at {url}. Start one with npm start, or name one with --url.")

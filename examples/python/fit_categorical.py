@@ -9,7 +9,8 @@ import argparse
 
 import torch
 
-from gumbel_softmax_remote import gumbel_softmax
+from gumbel_sampler import Client
+from gumbel_sampler.torch import gumbel_softmax
 
 TARGET = torch.tensor(
     [[0.70, 0.10, 0.10, 0.10], [0.40, 0.30, 0.20, 0.10], [0.50, 0.25, 0.25, 0.00]], dtype=torch.float64
@@ -18,7 +19,7 @@ SAMPLES = 128
 LEARNING_RATE = 4.0
 
 
-def fit(url, steps, estimator):
+def fit(client, steps, estimator):
     """Prints the exact expected loss as it falls and returns the logits."""
     logits = torch.zeros_like(TARGET).masked_fill(TARGET == 0, -torch.inf).requires_grad_()
     optimizer = torch.optim.SGD([logits], lr=LEARNING_RATE)
@@ -30,7 +31,9 @@ def fit(url, steps, estimator):
         if step == steps:
             return logits.softmax(-1)
         # The seed of a step is its number, so every run is the same. samples: [SAMPLES, 3, 4].
-        samples = gumbel_softmax(logits, url=url, seed=step, hard=True, estimator=estimator, num_samples=SAMPLES)
+        samples = gumbel_softmax(
+            logits, hard=True, seed=step, num_samples=SAMPLES, estimator=estimator, client=client
+        )
         a, b = samples.unflatten(0, (2, SAMPLES // 2)).mean(1)
         loss = ((a - TARGET) * (b - TARGET)).sum()
         optimizer.zero_grad()
@@ -49,5 +52,6 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--estimator", default="straight_through", choices=["straight_through", "reinmax"])
     arguments = parser.parse_args()
-    probabilities = fit(arguments.url, arguments.steps, arguments.estimator)
+    with Client(arguments.url) as client:
+        probabilities = fit(client, arguments.steps, arguments.estimator)
     print("learned\n" + "\n".join("  ".join(f"{p:.3f}" for p in row) for row in probabilities.tolist()))

@@ -32,7 +32,7 @@ import torch
 
 from command_line import parser, run, shown
 from figure import GUMBEL, SOFTMAX, TRUTH, panels, save
-from gumbel_softmax_remote import gumbel_softmax
+from gumbel_sampler.torch import gumbel_softmax
 
 BINS, HERTZ_A_BIN = 80, 25
 SHARES = [0.7, 0.3]
@@ -177,12 +177,12 @@ def draw_figure(path, softmax_spoken, gumbel_spoken):
     save(figure, path)
 
 
-def main(url, steps, plot):
+def main(client, steps, plot):
     torch.manual_seed(0)
     recordings = record()
 
     def sampled(logits, seed, count=SAMPLES):
-        return gumbel_softmax(logits, TEMPERATURE, url=url, seed=seed, hard=True, num_samples=count)
+        return gumbel_softmax(logits, TEMPERATURE, hard=True, seed=seed, num_samples=count, client=client)
 
     softmax = Generator(lambda logits, seed: logits.softmax(-1).unsqueeze(0), told=SHARES)
     gumbel = Generator(sampled)

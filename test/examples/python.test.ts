@@ -1,19 +1,14 @@
 /**
- * examples/python against the real service, where Python has torch and requests. Where it has not, the test says which
- * package is missing, and that is all it asserts.
+ * examples/python against the real service, where Python has torch and the client. Where it has not, the test says
+ * which package is missing, and that is all it asserts.
  */
 import t from 'tap';
 import { lossBound, lossesOf } from '../support/fitted-loss.js';
 import { runPython, startForPython } from '../support/python-example.js';
 
-t.test('the Python examples run where Python has torch and requests', async (t) => {
-  const url = await startForPython(t, ['torch', 'requests']);
+t.test('the Python examples run where Python has torch and the client', async (t) => {
+  const url = await startForPython(t, ['torch', 'gumbel_sampler']);
   if (url === undefined) return;
-
-  await t.test('remote gradients are those of local autograd', async (t) => {
-    const output = await runPython('test/examples/check_gradients.py', '--url', url);
-    t.match(output, /reinmax: grad_logits +error .*\n(.*\n)*refused: 422 temperature-out-of-range: /);
-  });
 
   for (const estimator of ['straight_through', 'reinmax']) {
     await t.test(`the loss of the fit falls below what one step of counting would reach: ${estimator}`, async (t) => {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { runPython, startForPython } from '../support/python-example.js';
 
-const packages = ['torch', 'requests', 'matplotlib'];
+const packages = ['torch', 'gumbel_sampler', 'matplotlib'];
 
 /**
  * Runs an example of examples/python and returns its output, once it has been seen to plot. Undefined where it cannot

@@ -38,7 +38,8 @@ export async function startForPython(t: Test, packages: readonly string[]): Prom
   );
   if (lacking.length > 0) {
     t.comment(`NOT RUN: ${python} has no ${lacking.join(', ')}. To run it, install`);
-    t.comment('examples/python/requirements.txt into a virtual environment and set EXAMPLES_PYTHON to its Python.');
+    t.comment('examples/python/requirements.txt and clients/python into a virtual environment and set EXAMPLES_PYTHON');
+    t.comment('to its Python.');
     return undefined;
   }
   const { child, url, exit } = await start();

@@ -147,6 +147,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
       rate.observe(units, result.timings[timingColumns.totalMs]);
       return settle(parts, result);
     },
+    hasIdleLane: () => pool.hasIdle,
     runInline: inline && (async (parts) => settle(parts, await inline.draw(pack(parts, take)))),
     allocate: (job) => memory.allocate(job),
     release,

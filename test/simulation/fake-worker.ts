@@ -52,8 +52,8 @@ export class FakeWorker {
   /** Whether the thread has ended, and whether the HTTP thread knows. */
   hasEnded = false;
   hasExited = false;
-  /** What the HTTP thread knows: whether this is ready, told to stop, and batches without an answer. */
-  isReady = false;
+  /** What the HTTP thread knows: since when this is ready, whether it was told to stop, and batches without an answer. */
+  readyAtMs = Number.POSITIVE_INFINITY;
   isStopped = false;
   held = 0;
 
@@ -172,7 +172,7 @@ export class FakeWorker {
   #send(message: FromWorker): void {
     const moved = message === 'ready' ? message : this.#service.buffers.transfer(message);
     this.#emit('message', () => {
-      if (message === 'ready') this.isReady = true;
+      if (message === 'ready') this.readyAtMs = world().nowMs;
       else {
         this.held -= 1;
         this.#answered += 1;

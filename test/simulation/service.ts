@@ -139,10 +139,8 @@ export class Service {
     let requests = 0;
     let units = 0;
     let smallUnits = 0;
-    let resultBytes = 0;
     for (const draw of this.unsettled) {
       const { unitsLeft } = draw;
-      resultBytes += draw.resultBytes;
       if (unitsLeft === 0) continue;
       requests += 1;
       units += unitsLeft;
@@ -197,10 +195,13 @@ export class Service {
     return draws;
   }
 
-  /** No job waits in the queue, and no batch in the pool, while a worker is idle. */
+  /**
+   * No job waits in the queue, and no batch in the pool, while a worker is idle. The queue notices the replacement of a
+   * lost worker at the next look.
+   */
   #checkIdle(requests: number, units: number, smallUnits: number): void {
     const idle = this.threads.find(
-      (thread) => thread.isReady && !thread.isStopped && !thread.hasExited && thread.held === 0,
+      (thread) => thread.readyAtMs < this.#watchedAtMs && !thread.isStopped && !thread.hasExited && thread.held === 0,
     );
     if (idle === undefined) return;
     const held = this.threads.reduce((sum, thread) => sum + thread.held, 0);

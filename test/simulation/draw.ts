@@ -78,7 +78,7 @@ export class Draw {
   /** Submits the draw. Its outcome is that of the returned promise. */
   submit<Result>(draw: () => Promise<Result>, isFirstOfCaller: boolean): Promise<Result> {
     const batchesBefore = this.#service.batchesBefore(this.isLarge);
-    this.#batchesAtStart = this.#service.batches;
+    this.#batchesAtStart = this.#service.batchesOf(this.isLarge);
     if (isFirstOfCaller) this.#batchesBeforeMax = batchesBefore;
     this.#service.draws.set(this.number, this);
     this.#service.unsettled.add(this);
@@ -110,7 +110,7 @@ export class Draw {
     if (this.settledAtMs !== undefined) world().violate(`${this.name} is drawn after its end`);
     if (this.#reply.destroyed) world().violate(`${this.name} is drawn although its client has left`);
     if (nowMs >= this.terms.deadlineAtMs) world().violate(`${this.name} is drawn after its deadline`);
-    const before = this.#service.batches - this.#batchesAtStart - 1;
+    const before = this.#service.batchesOf(this.isLarge) - this.#batchesAtStart - 1;
     if (isFirst && this.#batchesBeforeMax !== undefined && before > this.#batchesBeforeMax) {
       world().violate(`${this.name} waited for ${before} batches, and ${this.#batchesBeforeMax} are the most`);
     }

@@ -68,7 +68,9 @@ export class FakeWorker {
       world().after(isReadyMs, `${this.name} dies before it is ready`, () => this.#die());
       return;
     }
-    world().after(isReadyMs, `${this.name} has started`, () => this.#send('ready'));
+    world().after(isReadyMs, `${this.name} has started`, () => {
+      if (!this.hasEnded) this.#send('ready');
+    });
     if (random.chance(diesIdle)) {
       world().after(isReadyMs + world().delayMs(1, 500), `${this.name} dies`, () => this.#die());
     }

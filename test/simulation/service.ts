@@ -41,8 +41,9 @@ export class Service {
   /** All draws that were submitted, by job number, and those without an outcome. */
   readonly draws = new Map<number, Draw>();
   readonly unsettled = new Set<Draw>();
-  /** Batches that left the queue. */
-  batches = 0;
+  /** Batches that left the queue: for workers, and for the HTTP thread. */
+  pooledBatches = 0;
+  inlineBatches = 0;
   /** Threads that died, and those that the pool has reported. */
   losses = 0;
   #reported = 0;
@@ -120,7 +121,7 @@ export class Service {
 
   /** Called for each batch that the pool gets. */
   pooled(outcome: Promise<unknown>): void {
-    this.batches += 1;
+    this.pooledBatches += 1;
     this.#pooled += 1;
     const settled = () => {
       this.#pooled -= 1;
@@ -177,7 +178,15 @@ export class Service {
     if (leaked > excused) throw new Violation(`${leaked - excused} buffers were never given back`);
   }
 
-  /** What the next draw of a class has in front of it: the most batches that may start before its own does. */
+  /** Batches that left the queue of a class: the HTTP thread draws no large jobs, and so takes no turn from them. */
+  batchesOf(isLarge: boolean): number {
+    return isLarge ? this.pooledBatches : this.pooledBatches + this.inlineBatches;
+  }
+
+  /**
+   * The most batches that may start before the first draw of a caller in its class: each small job in front of it
+   * leads one batch at most, and each large one as many as it has parts; of four batches one is of a large job.
+   */
   batchesBefore(isLarge: boolean): number {
     const queued = [...this.unsettled].filter((draw) => draw.isLarge === isLarge && draw.unitsLeft > 0);
     if (!isLarge) return queued.length + Math.floor(queued.length / 3) + 1;
@@ -241,7 +250,7 @@ export class Service {
         const { random } = world();
         const fails = random.chance(this.settings.failsInline);
         this.#drawsInline = true;
-        this.batches += 1;
+        this.inlineBatches += 1;
         this.sends(batch);
         this.begins(batch, false, 'the HTTP thread');
         if (random.chance(0.5)) {

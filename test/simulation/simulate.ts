@@ -58,7 +58,7 @@ export async function simulate(seed: number, traced = false): Promise<Outcome> {
   const figures = {
     draws: draws.length,
     drawn: draws.filter(({ hasFailed }) => !hasFailed).length,
-    batches: service.batches,
+    batches: service.batchesOf(false),
     losses: service.losses,
     virtualMs: world.nowMs - startedAtMs,
   };

@@ -70,11 +70,6 @@ export class Draw {
     return unitsOfDraws(this.draws - this.#begunDraws, this.#unitsPerDraw);
   }
 
-  /** Whether it failed when some of its parts may have been drawn. */
-  get isHalfDrawn(): boolean {
-    return this.hasFailed && this.#begunDraws > 0 && this.parts > 1;
-  }
-
   /** Submits the draw. Its outcome is that of the returned promise. */
   submit<Result>(draw: () => Promise<Result>, isFirstOfCaller: boolean): Promise<Result> {
     const batchesBefore = this.#service.batchesBefore(this.isLarge);

@@ -110,7 +110,6 @@ export class FakeWorker {
     this.#received += 1;
     if (isUnwanted) {
       world().note(() => `${this.name} returns a batch undrawn`);
-      this.#service.buffers.lose(message);
       this.#send(message);
       this.#work();
     } else {
@@ -176,6 +175,9 @@ export class FakeWorker {
     this.#emit('message', () => {
       if (message === 'ready') this.readyAtMs = world().nowMs;
       else {
+        // The pool takes it for undrawn, even if it was marked as unwanted too late.
+        const isUnwanted = Atomics.load(this.#state, unwantedColumn(this.#answered)) === 1;
+        if (isUnwanted) this.#service.buffers.lose(moved as ArrayBuffer);
         this.held -= 1;
         this.#answered += 1;
       }

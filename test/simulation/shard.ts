@@ -1,9 +1,12 @@
-/** Runs some simulations in a process of its own, for run.ts: --from=S --seeds=N, and one that shows its event log. */
+/**
+ * Runs some simulations in a process of its own, one after the other: they share the clock and the module state of the
+ * service. shards.ts starts it. With --trace it prints the event log of each.
+ */
 import { register } from 'node:module';
 import { parseArgs } from 'node:util';
 import type { Figures } from './simulate.js';
 
-/** What a shard reports. */
+/** What a shard reports at its end. Before, it sends the seed that it has come to. */
 export interface ShardReport {
   readonly seeds: number;
   readonly failures: readonly { readonly seed: number; readonly failure: string }[];
@@ -24,19 +27,18 @@ if (values.bug !== undefined) register('./bug-loader.js', import.meta.url, { dat
 const { replacePlatform, simulate } = await import('./simulate.js');
 replacePlatform();
 
-/** Failures that are reported; those beyond are counted. */
-const failuresMax = 10_000;
+const progressEvery = 50;
 
 const from = Number(values.from);
 const seeds = Number(values.seeds);
 const failures: { seed: number; failure: string }[] = [];
 const figures = { draws: 0, drawn: 0, batches: 0, losses: 0, virtualMs: 0 };
 for (let seed = from; seed < from + seeds; seed++) {
+  if (seed % progressEvery === 0) process.send?.(seed);
   const { failure, trace, figures: own } = await simulate(seed, values.trace);
   if (values.trace) console.log(trace.join('\n'));
-  if (failure !== undefined && failures.length < failuresMax) failures.push({ seed, failure });
+  if (failure !== undefined) failures.push({ seed, failure });
   for (const name of Object.keys(figures) as (keyof Figures)[]) figures[name] += own[name];
 }
-const report: ShardReport = { seeds, failures, figures };
-if (process.send) process.send(report, () => process.exit());
-else console.log(report);
+process.send?.({ seeds, failures, figures } satisfies ShardReport);
+if (process.send) process.disconnect();

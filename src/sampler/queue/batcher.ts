@@ -292,10 +292,11 @@ export class Batcher {
     if (ticket.drawsUndone === 0) this.#settle(ticket, () => ticket.resolve(ticket.result as JobResult));
   }
 
-  /** Rejects a job, and removes what is left of it from the queue. */
+  /** Rejects a job, removes what is left of it from the queue, and releases the results of its parts. */
   #fail(ticket: Ticket, error: unknown): void {
     if (ticket.settled) return;
     this.#queue.remove(ticket);
+    if (ticket.result) this.#options.release(ticket.result);
     this.#settle(ticket, () => ticket.reject(error));
   }
 

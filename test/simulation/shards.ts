@@ -1,0 +1,83 @@
+/** Runs many simulations in several processes. */
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { ShardReport } from './shard.js';
+
+const shard = fileURLToPath(new URL('./shard.js', import.meta.url));
+
+/** A process runs so many, so that its memory does not grow. */
+const seedsPerShard = 20_000;
+
+/** A simulation takes milliseconds; one that says nothing for so long never ends. */
+const silenceMsMax = 20_000;
+
+export interface Seeds {
+  readonly from: number;
+  readonly seeds: number;
+  /** The name of a bug to plant (bugs.ts). */
+  readonly bug?: string;
+}
+
+/** Runs the simulations of all seeds, as many at once as there are processors. */
+export async function runShards(all: readonly Seeds[], progress: (done: number) => void = () => {}) {
+  const reports: ShardReport[][] = all.map(() => []);
+  const waiting = all.flatMap(({ from, seeds, ...bug }, index) => {
+    const count = Math.ceil(seeds / seedsPerShard);
+    return Array.from({ length: count }, (_, each) => ({
+      index,
+      from: from + each * seedsPerShard,
+      seeds: Math.min(seedsPerShard, seeds - each * seedsPerShard),
+      ...bug,
+    }));
+  });
+  let done = 0;
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      reports[next.index].push(await runShard(next));
+      done += next.seeds;
+      progress(done);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return reports.map(joined);
+}
+
+/** Runs one process. What it does not report is a failure: it has ended too early, or never. */
+function runShard({ from, seeds, bug }: Seeds): Promise<ShardReport> {
+  const args = [`--from=${from}`, `--seeds=${seeds}`, ...(bug === undefined ? [] : [`--bug=${bug}`])];
+  return new Promise((resolve) => {
+    // A test runner may have put hooks into NODE_OPTIONS.
+    const child = fork(shard, args, { env: { ...process.env, NODE_OPTIONS: '' } });
+    let reached = from;
+    let report: ShardReport | undefined;
+    const kill = () => child.kill('SIGKILL');
+    let silence = setTimeout(kill, silenceMsMax);
+    child.on('message', (message: number | ShardReport) => {
+      clearTimeout(silence);
+      silence = setTimeout(kill, silenceMsMax);
+      if (typeof message === 'number') reached = message;
+      else report = message;
+    });
+    child.on('exit', (code, signal) => {
+      clearTimeout(silence);
+      const failure = signal === null ? `the simulation ended with exit code ${code}` : 'an event never ends';
+      const figures = { draws: 0, drawn: 0, batches: 0, losses: 0, virtualMs: 0 };
+      resolve(report ?? { seeds: reached + 1 - from, failures: [{ seed: reached, failure }], figures });
+    });
+  });
+}
+
+function joined(reports: readonly ShardReport[]): ShardReport {
+  return reports.reduce((sum, { seeds, failures, figures }) => ({
+    seeds: sum.seeds + seeds,
+    failures: [...sum.failures, ...failures].sort((a, b) => a.seed - b.seed),
+    figures: {
+      draws: sum.figures.draws + figures.draws,
+      drawn: sum.figures.drawn + figures.drawn,
+      batches: sum.figures.batches + figures.batches,
+      losses: sum.figures.losses + figures.losses,
+      virtualMs: sum.figures.virtualMs + figures.virtualMs,
+    },
+  }));
+}

@@ -95,6 +95,7 @@ export class Service {
       openInline: async () => this.#inline(),
     });
     world().note(() => 'the service is ready');
+    this.#watchedAtMs = world().nowMs;
     this.sampler = sampler;
   }
 
@@ -140,8 +141,10 @@ export class Service {
     let requests = 0;
     let units = 0;
     let smallUnits = 0;
+    let heldBytes = 0;
     for (const draw of this.unsettled) {
       const { unitsLeft } = draw;
+      if (!draw.hasLeft) heldBytes += draw.resultBytes;
       if (unitsLeft === 0) continue;
       requests += 1;
       units += unitsLeft;
@@ -153,12 +156,11 @@ export class Service {
         `the queue counts ${queuedRequests} requests of ${queuedUnits} units, but ${requests} of ${units} wait`,
       );
     }
-    if (this.budget.bytes < 0) world().violate(`the account of memory has ${this.budget.bytes} bytes`);
+    if (this.budget.bytes < heldBytes) {
+      world().violate(`results take ${heldBytes} bytes, but ${this.budget.bytes} are counted`);
+    }
     if (world().isBetweenTurns && !this.isStuck) this.#checkIdle(requests, units, smallUnits);
     if (world().random.chance(0.05)) this.#checkMayRefuse(sampler);
-    const present = [...this.unsettled].filter(({ hasLeft }) => !hasLeft);
-    const held = present.reduce((sum, draw) => sum + draw.resultBytes, 0);
-    if (this.budget.bytes < held) world().violate(`${held} bytes are held, but ${this.budget.bytes} are counted`);
   }
 
   /** Called once the sampler has closed. */

@@ -28,6 +28,8 @@ let uncaught: unknown;
 
 /** Replaces what the platform gives to the service, in this process and for good. Call it before `simulate`. */
 export function replacePlatform(): void {
+  // Most errors are refusals, whose stack traces nobody reads.
+  Error.stackTraceLimit = 4;
   replaceClock();
   replaceWorkers();
   replaceBuffers();
@@ -100,6 +102,9 @@ async function run(world: World, service: Service): Promise<void> {
     });
   }
   await world.run(() => stops || areOver(), check);
+  // Every lost worker is replaced in the end.
+  const isWhole = () => service.isStuck || service.sampler?.load().workersAlive === settings.workers;
+  if (!stops) await world.run(() => stops || isWhole(), check);
   // Stuck: the process ends. It has answered everybody before.
   if (service.isStuck) await world.run(areOver, check);
   else await stop(world, service, clients, check);

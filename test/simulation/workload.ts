@@ -29,6 +29,8 @@ export interface Settings {
   /** Requests that a client sends without a pause. */
   readonly bursts: number;
   readonly clients: number;
+  /** Jobs that cost about as much as a batch or more. */
+  readonly large: number;
   readonly requestsEach: number;
   /** Whether callers have keys, so that several connections can be one caller. */
   readonly keys: number;
@@ -50,7 +52,7 @@ export function settingsOf(random: Random): Settings {
     elementsDrawnMax: random.pick([2 ** 18, 2 ** 30]),
     watchdogMs: random.pick([500, 3000]),
     memoryBytes: random.pick([2 ** 15, 2 ** 18, 2 ** 28, 2 ** 28]),
-    unitsPerMs: random.pick([3e5, 3e5, 5e4, 5e3]),
+    unitsPerMs: random.pick([3e5, 3e5, 5e4, 5e3, 500]),
     dies: often(0.3, [0.02, 0.2]),
     diesInStart: often(0.2, [0.1, 0.5]),
     diesIdle: often(0.1, [0.2]),
@@ -59,8 +61,9 @@ export function settingsOf(random: Random): Settings {
     leaves: often(0.5, [0.05, 0.3, 0.8]),
     hasDeadline: often(0.6, [0.2, 1]),
     bursts: random.pick([0, 0.5, 0.95]),
-    clients: random.pick([1, 2, 4, 8]),
+    clients: random.pick([1, 2, 4, 8, 16]),
     requestsEach: random.pick([1, 2, 4, 6]),
+    large: random.pick([0, 0.2, 0.5]),
     keys: random.pick([0, 0, 1, 2]),
     stopAfterMs: random.chance(0.3) ? random.pick([0.1, 1, 10, 100]) * random.below(10) : undefined,
   };
@@ -82,15 +85,11 @@ const logitsMax = 12_000;
 const numbersMax = 20_000;
 
 /** A cost near a threshold, or anywhere below. */
-function targetUnits(random: Random, { batchElementsMax: batch, queueElementsMax: queue, workers }: Settings): number {
+function targetUnits(random: Random, { batchElementsMax: batch, queueElementsMax, workers, large }: Settings): number {
   const near = (units: number) => units * (0.9 + 0.2 * (random.below(1 << 10) / (1 << 10)));
-  const kind = random.below(10);
-  if (kind < 4) return near(random.pick([300, 1000, 4000]));
-  if (kind === 4) return near(inlineUnitsMax);
-  if (kind === 5) return near(worthUnitsMin);
-  if (kind === 6) return near(batch);
-  if (kind === 7) return near(Math.min(random.between(2, 6) * batch, workers * queue));
-  return near(batch / random.between(2, 20));
+  const queue = workers * queueElementsMax;
+  if (random.chance(large)) return near(Math.min(random.pick([1, 1, 2, 3, 6]) * batch, queue));
+  return near(random.pick([300, 300, 1000, 4000, inlineUnitsMax, worthUnitsMin, batch / 2, batch / 20]));
 }
 
 /** The shape of a job, whose arrays the caller makes on memory of its own. */

@@ -21,7 +21,6 @@ export class Upcoming {
   dueAtMs: number;
   /** Of an interval. */
   readonly everyMs: number | undefined;
-  cancelled = false;
 
   constructor(what: string, run: () => void, dueAtMs: number, everyMs?: number) {
     this.what = what;
@@ -48,7 +47,7 @@ export class World {
   /** The events so far, if they are recorded. */
   readonly trace: string[] | undefined;
   nowMs: number;
-  #upcoming: Upcoming[] = [];
+  readonly #upcoming: Upcoming[] = [];
   /** Deferred to the end of this turn of the event loop. */
   #deferred: (() => void)[] = [];
   /** The rest of the end of this turn. */
@@ -85,9 +84,8 @@ export class World {
   }
 
   cancel(upcoming: Upcoming | undefined): void {
-    if (upcoming === undefined) return;
-    upcoming.cancelled = true;
-    this.#upcoming = this.#upcoming.filter((other) => other !== upcoming);
+    const index = upcoming === undefined ? -1 : this.#upcoming.indexOf(upcoming);
+    if (index >= 0) this.#upcoming.splice(index, 1);
   }
 
   defer(run: () => void): void {
@@ -151,16 +149,28 @@ export class World {
       ending();
       return;
     }
-    const due = this.#upcoming.filter(({ dueAtMs }) => dueAtMs <= this.nowMs);
-    if (due.length > 0 && (this.#deferred.length === 0 || this.random.chance(0.5))) {
-      this.#happen(this.random.pick(due));
+    let due = 0;
+    for (const { dueAtMs } of this.#upcoming) if (dueAtMs <= this.nowMs) due += 1;
+    if (due > 0 && (this.#deferred.length === 0 || this.random.chance(0.7))) {
+      this.#happen(this.#due(this.random.below(due)));
     } else if (this.#deferred.length > 0) {
       this.#ending = this.#deferred.splice(0);
-      this.note(() => `-- end of the turn`);
+      this.note(() => '-- end of the turn');
       this.#ending.shift()?.();
     } else {
       this.#wait();
     }
+  }
+
+  /** One of the events that are due. */
+  #due(number: number): Upcoming {
+    let left = number;
+    for (const upcoming of this.#upcoming) {
+      if (upcoming.dueAtMs > this.nowMs) continue;
+      if (left === 0) return upcoming;
+      left -= 1;
+    }
+    throw new Error('No event is due. This is a bug.');
   }
 
   /** The thread has nothing to do until the next event; it may then find several. */

@@ -17,10 +17,10 @@ export const bugs: readonly Bug[] = [
     replacement: 'this.#units += Math.max(0, units - countedUnits);',
   },
   {
-    name: 'wrong count: a failed job stays in the queue',
-    file: 'sampler/queue/batcher.js',
-    text: 'this.#queue.remove(ticket);',
-    replacement: '',
+    name: 'wrong count: a job that fails in the queue leaves a unit there',
+    file: 'sampler/queue/queue.js',
+    text: 'this.#count(entry, 0);',
+    replacement: 'this.#count(entry, 0); this.#units += 1;',
   },
   {
     name: 'double release: the result of a drawn job is given back while its caller reads it',

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bugs } from './bugs.js';
-import { runShards } from './shards.js';
+import { replayCommand, runShards } from './shards.js';
 
 /** Failing seeds that are printed. */
 const shownMax = 10;
@@ -20,7 +20,7 @@ async function run(from: number, seeds: number): Promise<boolean> {
   const progress = (done: number) => process.stderr.write(`${done} of ${seeds}\r`);
   const [{ failures, figures }] = await runShards([{ from, seeds }], progress);
   for (const { seed, failure } of failures.slice(0, shownMax)) {
-    console.log(`seed ${seed}: ${failure}\n  npm run test:simulation -- --seed=${seed}`);
+    console.log(`seed ${seed}: ${failure}\n  ${replayCommand(seed)}`);
   }
   const { draws, drawn, batches, losses, virtualMs } = figures;
   const seconds = Math.round((performance.now() - startMs) / 1000);

@@ -19,6 +19,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     bug: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    'until-failure': { type: 'boolean', default: false },
   },
 });
 
@@ -33,12 +34,13 @@ const from = Number(values.from);
 const seeds = Number(values.seeds);
 const failures: { seed: number; failure: string }[] = [];
 const figures = { draws: 0, drawn: 0, batches: 0, losses: 0, virtualMs: 0 };
-for (let seed = from; seed < from + seeds; seed++) {
+let seed = from;
+for (; seed < from + seeds && !(values['until-failure'] && failures.length > 0); seed++) {
   if (seed % progressEvery === 0) process.send?.(seed);
   const { failure, trace, figures: own } = await simulate(seed, values.trace);
   if (values.trace) console.log(trace.join('\n'));
   if (failure !== undefined) failures.push({ seed, failure });
   for (const name of Object.keys(figures) as (keyof Figures)[]) figures[name] += own[name];
 }
-process.send?.({ seeds, failures, figures } satisfies ShardReport);
+process.send?.({ seeds: seed - from, failures, figures } satisfies ShardReport);
 if (process.send) process.disconnect();

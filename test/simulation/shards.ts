@@ -6,29 +6,36 @@ import type { ShardReport } from './shard.js';
 
 const shard = fileURLToPath(new URL('./shard.js', import.meta.url));
 
-/** A process runs so many, so that its memory does not grow. */
-const seedsPerShard = 20_000;
+/** A process runs no more, so that its memory does not grow. */
+const seedsPerShardMax = 20_000;
 
 /** A simulation takes milliseconds; one that says nothing for so long never ends. */
 const silenceMsMax = 20_000;
+
+/** The command that shows the event log of a simulation. */
+export function replayCommand(seed: number): string {
+  return `npm run test:simulation -- --seed=${seed}`;
+}
 
 export interface Seeds {
   readonly from: number;
   readonly seeds: number;
   /** The name of a bug to plant (bugs.ts). */
   readonly bug?: string;
+  /** Whether each process ends at its first failure. */
+  readonly untilFailure?: boolean;
 }
 
 /** Runs the simulations of all seeds, as many at once as there are processors. */
 export async function runShards(all: readonly Seeds[], progress: (done: number) => void = () => {}) {
   const reports: ShardReport[][] = all.map(() => []);
-  const waiting = all.flatMap(({ from, seeds, ...bug }, index) => {
-    const count = Math.ceil(seeds / seedsPerShard);
-    return Array.from({ length: count }, (_, each) => ({
+  const waiting = all.flatMap(({ from, seeds, ...more }, index) => {
+    const size = Math.min(seedsPerShardMax, Math.ceil(seeds / (all.length > 1 ? 1 : availableParallelism())));
+    return Array.from({ length: Math.ceil(seeds / size) }, (_, each) => ({
       index,
-      from: from + each * seedsPerShard,
-      seeds: Math.min(seedsPerShard, seeds - each * seedsPerShard),
-      ...bug,
+      from: from + each * size,
+      seeds: Math.min(size, seeds - each * size),
+      ...more,
     }));
   });
   let done = 0;
@@ -44,8 +51,10 @@ export async function runShards(all: readonly Seeds[], progress: (done: number) 
 }
 
 /** Runs one process. What it does not report is a failure: it has ended too early, or never. */
-function runShard({ from, seeds, bug }: Seeds): Promise<ShardReport> {
-  const args = [`--from=${from}`, `--seeds=${seeds}`, ...(bug === undefined ? [] : [`--bug=${bug}`])];
+function runShard({ from, seeds, bug, untilFailure }: Seeds): Promise<ShardReport> {
+  const args = [`--from=${from}`, `--seeds=${seeds}`];
+  if (bug !== undefined) args.push(`--bug=${bug}`);
+  if (untilFailure) args.push('--until-failure');
   return new Promise((resolve) => {
     // A test runner may have put hooks into NODE_OPTIONS.
     const child = fork(shard, args, { env: { ...process.env, NODE_OPTIONS: '' } });

@@ -9,8 +9,8 @@ const shard = fileURLToPath(new URL('./shard.js', import.meta.url));
 /** A process runs no more, so that its memory does not grow. */
 const seedsPerShardMax = 20_000;
 
-/** A simulation takes milliseconds; one that says nothing for so long never ends. */
-const silenceMsMax = 20_000;
+/** A simulation takes milliseconds. One that says nothing for so long never ends, also on a machine that is busy. */
+const silenceMsMax = 600_000;
 
 /** The command that shows the event log of a simulation. */
 export function replayCommand(seed: number): string {
@@ -56,8 +56,8 @@ function runShard({ from, seeds, bug, untilFailure }: Seeds): Promise<ShardRepor
   if (bug !== undefined) args.push(`--bug=${bug}`);
   if (untilFailure) args.push('--until-failure');
   return new Promise((resolve) => {
-    // A test runner may have put hooks into NODE_OPTIONS.
-    const child = fork(shard, args, { env: { ...process.env, NODE_OPTIONS: '' } });
+    // Without the hooks of a test runner.
+    const child = fork(shard, args, { env: { ...process.env, NODE_OPTIONS: '' }, execArgv: [] });
     let reached = from;
     let report: ShardReport | undefined;
     const kill = () => child.kill('SIGKILL');

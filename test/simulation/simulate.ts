@@ -1,7 +1,9 @@
 /** One simulation: builds a service and its clients from a seed, runs them to the end, and says what went wrong. */
 import { Client, type Key } from './client.js';
 import { replaceBuffers } from './fake-buffers.js';
+import { replaceProcesses } from './fake-process.js';
 import { replaceWorkers } from './fake-worker.js';
+import { simulateProcesses } from './processes.js';
 import { observePools, Service } from './service.js';
 import { settingsOf } from './workload.js';
 import { replaceClock, Violation, World } from './world.js';
@@ -23,6 +25,9 @@ export interface Figures {
   readonly virtualMs: number;
 }
 
+/** One simulation of so many is of several processes, the others are of what happens in one. */
+const processesEvery = 10;
+
 /** Errors that nobody catches would end the service. */
 let uncaught: unknown;
 
@@ -33,6 +38,7 @@ export function replacePlatform(): void {
   replaceClock();
   replaceWorkers();
   replaceBuffers();
+  replaceProcesses();
   observePools();
   const keep = (error: unknown) => {
     uncaught ??= error;
@@ -50,7 +56,8 @@ export async function simulate(seed: number, traced = false): Promise<Outcome> {
   const service = new Service(settings);
   let failure: string | undefined;
   try {
-    await run(world, service);
+    if (seed % processesEvery === 0) await simulateProcesses(world, rethrow);
+    else await run(world, service);
   } catch (error) {
     failure = error instanceof Violation ? error.message : error instanceof Error ? `${error.stack}` : String(error);
   }
@@ -67,11 +74,15 @@ export async function simulate(seed: number, traced = false): Promise<Outcome> {
   return { failure, trace: world.trace ?? [], figures };
 }
 
+function rethrow(): void {
+  if (uncaught !== undefined) throw uncaught;
+}
+
 async function run(world: World, service: Service): Promise<void> {
   const { settings } = service;
   let started: 'yes' | 'no' | undefined;
   const check = () => {
-    if (uncaught !== undefined) throw uncaught;
+    rethrow();
     service.check();
   };
   service.start().then(

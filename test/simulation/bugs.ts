@@ -145,4 +145,29 @@ export const bugs: readonly Bug[] = [
     text: 'if (this.#stopping && seat.batches === 0)',
     replacement: 'if (false)',
   },
+  {
+    name: 'processes: a connection on its way to a process that dies is forgotten',
+    file: 'processes/handover.js',
+    text: 'if (socket)\n            this.#waiting.unshift(socket);',
+    replacement: '',
+  },
+  {
+    name: 'processes: the primary closes a connection before the process has it',
+    file: 'processes/handover.js',
+    text: 'child.handOver(socket);',
+    replacement: 'child.handOver(socket); socket.destroy();',
+  },
+  {
+    name: 'processes: one that has lost its workers still gets connections',
+    file: 'processes/supervisor.js',
+    text: '        leaving(child);\n',
+    replacement: '',
+  },
+  {
+    name: 'processes: a stop waits for connections that no process is left to take',
+    file: 'processes/primary.js',
+    text: `if (this.#stopped && this.#supervisor.serving.length === 0)
+            this.#handover.abandon();`,
+    replacement: '',
+  },
 ];

@@ -26,7 +26,7 @@ export interface Figures {
 }
 
 /** One simulation of so many is of several processes, the others are of what happens in one. */
-const processesEvery = 10;
+const processesEvery = 4;
 
 /** Errors that nobody catches would end the service. */
 let uncaught: unknown;

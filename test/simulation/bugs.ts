@@ -157,17 +157,4 @@ export const bugs: readonly Bug[] = [
     text: 'child.handOver(socket);',
     replacement: 'child.handOver(socket); socket.destroy();',
   },
-  {
-    name: 'processes: one that has lost its workers still gets connections',
-    file: 'processes/supervisor.js',
-    text: '        leaving(child);\n',
-    replacement: '',
-  },
-  {
-    name: 'processes: a stop waits for connections that no process is left to take',
-    file: 'processes/primary.js',
-    text: `if (this.#stopped && this.#supervisor.serving.length === 0)
-            this.#handover.abandon();`,
-    replacement: '',
-  },
 ];

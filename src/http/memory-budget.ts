@@ -122,9 +122,10 @@ export class RequestMemory {
   take(bytes: number): ArrayBuffer {
     if (!this.hasRoom(bytes)) throw overloaded();
     const buffer = requestBuffers.take(bytes);
-    this.holdBody(buffer.byteLength);
     this.#buffers ??= [];
     this.#buffers.push(buffer);
+    // It may be larger than what there is room for: `settle` then gives it back.
+    this.holdBody(buffer.byteLength);
     return buffer;
   }
 

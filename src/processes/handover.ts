@@ -58,6 +58,12 @@ export class Handover {
     this.#handOut();
   }
 
+  /** No process is left that could take a connection: closes those that wait. */
+  abandon(): void {
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    this.#handOut();
+  }
+
   /** Resolves when no connection waits or is on its way. */
   async emptied(): Promise<void> {
     if (this.#waiting.length + this.#onTheWay.size > 0) await new Promise<void>((done) => this.#whenEmpty.push(done));

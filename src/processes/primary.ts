@@ -141,13 +141,16 @@ export class Primary {
     // The processes must have every connection that the kernel has accepted before they finish.
     await Promise.all(this.#servers.map(connectionsAccepted));
     for (const server of this.#servers) server.close();
-    if (this.#supervisor.serving.length > 0) await this.#handover.emptied();
+    if (this.#supervisor.serving.length === 0) this.#handover.abandon();
+    await this.#handover.emptied();
     await this.#supervisor.finish();
     this.#logger.info('stopped');
   }
 
   #lose(child: HttpProcess): void {
     this.#handover.lose(child);
+    // From a stop on none is replaced.
+    if (this.#stopped && this.#supervisor.serving.length === 0) this.#handover.abandon();
     this.#answered(child);
     this.#merged.addPast(child.values);
     child.values = [];

@@ -98,8 +98,7 @@ export class Supervisor {
 
   /** Makes /readyz of every process reply 503. From now on none is replaced. */
   drain(): void {
-    this.#stopping = true;
-    for (const restart of this.#restarts) clearTimeout(restart);
+    this.#replaceNoMore();
     for (const child of this.#processes.values()) {
       if (child.serving) child.tell({ type: 'drain' });
       else child.kill();
@@ -126,8 +125,13 @@ export class Supervisor {
 
   /** Kills all processes. */
   kill(): void {
-    this.#stopping = true;
+    this.#replaceNoMore();
     for (const child of [...this.#processes.values(), ...this.#retired]) child.kill();
+  }
+
+  #replaceNoMore(): void {
+    this.#stopping = true;
+    for (const restart of this.#restarts) clearTimeout(restart);
   }
 
   #start(number: number): void {

@@ -46,7 +46,11 @@ export interface SamplerOptions extends Partial<Config> {
   readonly observer?: SamplerObserver;
   /** Units that a worker draws in a millisecond. By default learnt from batches. */
   readonly unitsPerMs?: number;
+  /** Opens what draws on this thread. The simulation sets it (test/simulation). */
+  readonly openInline?: typeof openDrawer;
 }
+
+const defaults = readConfig({});
 
 /** The present load of a sampler, for metrics. */
 export interface SamplerLoad {
@@ -100,8 +104,8 @@ export interface Sampler {
  * @throws {Error} when a worker cannot start for another reason
  */
 export async function createSampler(options: SamplerOptions): Promise<Sampler> {
-  const config = { ...readConfig({}), ...options };
-  const { observer = unobserved, watchdogMs, onStuck } = config;
+  const config = { ...defaults, ...options };
+  const { observer = unobserved, watchdogMs, onStuck, openInline = openDrawer } = config;
   const buffers = new BufferPool(batchBytesIdleMax);
   const take = (bytes: number) => buffers.take(bytes);
   const memory = new ResultMemory(buffers);
@@ -118,7 +122,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     const settings = { provider, categoriesMax: config.categoriesMax, batchElementsMax };
     const starting = Pool.start({ workers, settings, watchdogMs, now, onWorkerLost, onStuck });
     // One worker owns the GPU, and only it computes the bits of the GPU.
-    const inline = onGpu ? undefined : await openDrawer(settings);
+    const inline = onGpu ? undefined : await openInline(settings);
     return { pool: await starting, inline, workers, batchElementsMax };
   });
   const { pool, inline, workers, batchElementsMax } = started;
@@ -143,6 +147,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
       rate.observe(units, result.timings[timingColumns.totalMs]);
       return settle(parts, result);
     },
+    hasIdleLane: () => pool.hasIdle,
     runInline: inline && (async (parts) => settle(parts, await inline.draw(pack(parts, take)))),
     allocate: (job) => memory.allocate(job),
     release,

@@ -33,6 +33,10 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
    * May reject without drawing once isWanted returns false.
    */
   readonly runBatch: (parts: readonly Part[], isWanted: () => boolean, units: number) => Promise<readonly JobResult[]>;
+  /**
+   * Whether a lane has no batch. Then a batch may start although others hold batches in advance. By default false.
+   */
+  readonly hasIdleLane?: () => boolean;
   /** Does the same on this thread, for batches of less than `worthUnitsMin`; undefined if all batches go to workers. */
   readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
   /**
@@ -137,11 +141,13 @@ export class Batcher {
 
   /**
    * Drops every job whose deadline has passed or whose client has left. Call it at intervals, so that clients get
-   * their answers while every lane is busy. Jobs that leave the queue are checked without it.
+   * their answers while every lane is busy. Jobs that leave the queue are checked without it. Also starts batches: a
+   * lane may have come back.
    */
   sweep(): void {
     const nowMs = this.#options.now();
     for (const ticket of this.#unsettled) this.#drop(ticket, nowMs);
+    this.#schedule();
   }
 
   /** Resolves once no job is unsettled. */
@@ -158,6 +164,8 @@ export class Batcher {
       this.#deferred = false;
       if (this.#mayRunInline()) this.#startInline();
       this.#startBatches();
+      // The batches may have left little enough work for this thread.
+      if (this.#mayRunInline()) this.#startInline();
     });
   }
 
@@ -201,10 +209,10 @@ export class Batcher {
 
   #mayStart(): boolean {
     if (this.#queue.isEmpty) return false;
-    const { lanes, batchesPerLane, runInline } = this.#options;
+    const { lanes, batchesPerLane, runInline, hasIdleLane } = this.#options;
     // They wait for this thread; what is left of a large job waits for a worker.
     if (runInline !== undefined && this.#queue.counts.largeUnits === 0 && this.#isInlineWork) return false;
-    if (this.#running < lanes) return true;
+    if (this.#running < lanes || hasIdleLane?.()) return true;
     // A long row never goes in advance: a small draw behind it would wait for two long batches (head-of-line blocking).
     return this.#running < batchesPerLane * lanes && this.#isWorthABatch() && !this.#queue.nextIsLongRow;
   }
@@ -284,10 +292,11 @@ export class Batcher {
     if (ticket.drawsUndone === 0) this.#settle(ticket, () => ticket.resolve(ticket.result as JobResult));
   }
 
-  /** Rejects a job, and removes what is left of it from the queue. */
+  /** Rejects a job, removes what is left of it from the queue, and releases the results of its parts. */
   #fail(ticket: Ticket, error: unknown): void {
     if (ticket.settled) return;
     this.#queue.remove(ticket);
+    if (ticket.result) this.#options.release(ticket.result);
     this.#settle(ticket, () => ticket.reject(error));
   }
 

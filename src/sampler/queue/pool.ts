@@ -9,6 +9,7 @@
  * Can go when onnxruntime-node is built with NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS.
  */
 import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { CallerGone } from '../../errors.js';
 import { DrawError } from '../draw-error.js';
 import type { Batch, BatchResult } from '../job.js';
 import { type FromWorker, stateColumns, type WorkerData, type WorkerSettings } from '../messages.js';
@@ -96,6 +97,12 @@ export class Pool {
     return this.#seats.size;
   }
 
+  /** Whether a worker has nothing to draw. */
+  get hasIdle(): boolean {
+    for (const seat of this.#seats) if (seat.batches === 0) return true;
+    return false;
+  }
+
   /** Whether a thread may be inside ONNX Runtime. */
   get inRuntime(): boolean {
     if (this.#starting > 0) return true;
@@ -157,7 +164,10 @@ export class Pool {
     while (this.#waiting.length > 0) {
       const seat = this.#leastBusy();
       if (seat === undefined) break;
-      seat.send(this.#waiting.shift() as Task);
+      const task = this.#waiting.shift() as Task;
+      // While it waited for a worker its callers may have left.
+      if (task.isWanted()) seat.send(task);
+      else task.reject(new CallerGone());
     }
     if (this.#seats.size + this.#starting > 0) return;
     for (const task of this.#waiting.splice(0)) task.reject(workerLost());

@@ -152,6 +152,19 @@ t.test('small jobs that together reach worthUnitsMin go to a worker', async (t) 
   await Promise.all(results);
 });
 
+t.test('small jobs that a batch leaves in the queue run inline in the same turn', async (t) => {
+  const limits = { worthUnitsMin: units({ rows: 100 }), inlineUnitsMax: units({ rows: 20 }) };
+  const { batcher, batches, inline, turn, finish, finishInline } = inlineByHand(limits);
+  const first = batcher.submit(job({ rows: 50, categories: 4 }));
+  const other = batcher.submit(job({ categories: 5 }));
+  await turn();
+  t.same([batches.length, inline.length], [1, 1], 'together they are too much for this thread, the second is not');
+  await finishInline();
+  await other;
+  await finish();
+  await first;
+});
+
 t.test('while large jobs keep every lane busy and wait, a small one runs inline', async (t) => {
   const batchUnitsMax = units({ rows: 100 });
   const { batcher, batches, inline, turn, finish, finishInline } = inlineByHand({
@@ -209,6 +222,25 @@ t.test('what is worth a batch starts at once, in advance too, and what is not wa
 });
 
 t.test(
+  'an idle lane gets a batch although another has batches in advance, at the next sweep at the latest',
+  async (t) => {
+    let idle = false;
+    const { batcher, batches, turn, finish } = byHand({ lanes: 2, hasIdleLane: () => idle });
+    const results = [4, 5, 6].map((categories) => batcher.submit(job({ categories })));
+    await turn();
+    batcher.sweep();
+    await turn();
+    t.equal(batches.length, 2, 'both batches of two lanes run');
+    idle = true;
+    batcher.sweep();
+    await turn();
+    t.equal(batches.length, 3, 'both are on one lane');
+    while (batches.length > 0) await finish();
+    await Promise.all(results);
+  },
+);
+
+t.test(
   'memory of results that nobody will read is given back: of parts once copied, of what came too late',
   async (t) => {
     const released: number[] = [];
@@ -237,6 +269,13 @@ t.test(
     t.equal(batches.length, 1, 'it is still being drawn');
     await finish();
     t.same(released, [4, 2, 2]);
+    const half = outcome(batcher.submit(job({ categories: 2, samples: 6 })));
+    await turn();
+    await finish();
+    t.same(released, [4, 2, 2, 4]);
+    batches.shift()?.fail(new Error('out of luck'));
+    t.match(await half, { message: 'out of luck' });
+    t.same(released, [4, 2, 2, 4, 6], 'the result of a job that fails in the middle');
   },
 );
 

@@ -135,6 +135,25 @@ t.test('a batch that a worker has in advance and nobody wants any more goes back
   await pool.stop();
 });
 
+t.test('a batch that waits for a worker until nobody wants it any more is not sent', async (t) => {
+  const pool = await Pool.start(options());
+  const held = Array.from({ length: batchesPerWorker }, () => pool.run(oneBatch));
+  let wanted = true;
+  let packed = 0;
+  const waiting = pool.run(
+    () => {
+      packed += 1;
+      return oneBatch();
+    },
+    () => wanted,
+  );
+  wanted = false;
+  await t.rejects(waiting, { name: 'CallerGone' });
+  t.equal(packed, 0);
+  await Promise.all(held);
+  await pool.stop();
+});
+
 t.test('a worker that dies while the pool stops still rejects its batch', async (t) => {
   const pool = await Pool.start(options({ workerUrl: fragile }));
   const batch = pool.run(deadlyBatch);

@@ -4,7 +4,7 @@
 // is a new version with a file of its own.
 
 import { writeFileSync } from 'node:fs';
-import { createNoiseKernel } from '../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../src/sampler/noise/load-kernel.js';
 import { noiseVersion } from '../src/sampler/noise/version.js';
 
 const kernel = createNoiseKernel(4096);

@@ -2,14 +2,13 @@
  * Verifies the strip of draws in the browser: replays their noise from the seed with the service's own kernel, and
  * compares it with what the service sent. Asks the service for nothing but the kernel.
  */
-import { loadNoise, type Noise, type Replayable, type Verification as Result } from '@gumbel-sampler/client/noise';
+import { loadNoise, type Replayable, type Verification as Result } from '@gumbel-sampler/client/noise';
 import { byId } from './dom.js';
 import { grouped, short } from './format.js';
 
 export class Verification {
   readonly #button = byId<HTMLButtonElement>('verify');
   readonly #says = byId('verify-says');
-  #noise: Promise<Noise> | undefined;
   #draw: Replayable | undefined;
 
   constructor() {
@@ -28,11 +27,8 @@ export class Verification {
     if (!draw) return;
     let says: string;
     try {
-      this.#noise ??= loadNoise();
-      says = inWords((await this.#noise).verify(draw));
+      says = inWords((await loadNoise()).verify(draw));
     } catch (error) {
-      // The next press loads the kernel again.
-      this.#noise = undefined;
       says = `This browser could not replay the noise: ${(error as Error).message}`;
     }
     if (draw === this.#draw) this.#says.textContent = says;

@@ -47,10 +47,23 @@ export interface LoadOptions {
   readonly kernel?: object;
 }
 
-/** Loads the kernel, 12 KB. */
+/** The kernel beside this module, which all callers share. */
+let ownKernel: Promise<Noise> | undefined;
+
+/** Loads the kernel, 12 KB, once. */
 export async function loadNoise({ kernel }: LoadOptions = {}): Promise<Noise> {
-  const isCompiled = kernel instanceof WebAssembly.Module;
-  return new Noise(isCompiled ? kernel : await WebAssembly.compile((kernel as BufferSource) ?? (await readKernel())));
+  if (kernel instanceof WebAssembly.Module) return new Noise(kernel);
+  if (kernel !== undefined) return compiled(kernel as BufferSource);
+  ownKernel ??= readKernel().then(compiled);
+  // What was not reached may be reached the next time.
+  ownKernel.catch(() => {
+    ownKernel = undefined;
+  });
+  return ownKernel;
+}
+
+async function compiled(bytes: BufferSource): Promise<Noise> {
+  return new Noise(await WebAssembly.compile(bytes));
 }
 
 /** Elements drawn at a time, in 5 MiB; a longer row is drawn at once. */

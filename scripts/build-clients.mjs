@@ -24,7 +24,7 @@ await build({
   logLevel: 'warning',
 });
 
-// The compiler wrote declarations below their common folder, the root; those of the service's own sources are not needed.
+// The compiler wrote declarations below the root, the common folder; those of the service's sources are not needed.
 const declarations = join(output, 'declarations');
 const own = join(declarations, 'clients/typescript/src');
 for (const name of readdirSync(own)) cpSync(join(own, name), join(output, name));

@@ -19,9 +19,9 @@ const page = `<!doctype html><title>client</title>
 const types: Readonly<Record<string, string>> = { js: 'text/javascript', wasm: 'application/wasm' };
 
 const files = createServer(({ url = '/' }, reply) => {
-  const isPage = url === '/';
-  reply.setHeader('content-type', isPage ? 'text/html' : (types[url.split('.').at(-1) as string] ?? 'text/plain'));
-  reply.end(isPage ? page : readFileSync(join(project.folder, url)));
+  const type = types[url.split('.').at(-1) as string];
+  reply.setHeader('content-type', type ?? 'text/html');
+  reply.end(type === undefined ? page : readFileSync(join(project.folder, url)));
 });
 await new Promise<void>((resolve) => files.listen(0, '127.0.0.1', resolve));
 const origin = `http://127.0.0.1:${(files.address() as AddressInfo).port}`;

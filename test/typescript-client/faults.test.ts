@@ -1,4 +1,4 @@
-/** The TypeScript client where something goes wrong: refusals, 503s, lost connections, deadlines, its caller's mistakes. */
+/** The TypeScript client where something goes wrong: refusals, 503s, lost connections, deadlines, mistakes of callers. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -69,7 +69,7 @@ function isSmall({ rows, samples }: Part, { categories, returned, numbersMax }: 
   );
 }
 
-/** The second half first: the first one is taken from the end. Samples lie apart in the whole, so they are split first. */
+/** The second half first: the first one is taken from the end. Whole samples are adjacent, so they are split first. */
 function halvesOf(part: Part, { categories, splitsSamples, numbersMax }: Sizes): [Part, Part] | undefined {
   const { row, rows, sample, samples } = part;
   const rowsAreTooMany = rows > rowsMax || rows * categories > numbersMax;

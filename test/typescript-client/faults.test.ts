@@ -1,4 +1,4 @@
-/** The TypeScript client where something goes wrong: refusals, 503s, lost connections, deadlines, mistakes of callers. */
+/** The TypeScript client where something goes wrong: refusals, lost connections, deadlines, mistakes of callers. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -118,6 +118,7 @@ t.test('a deadline goes with the request, and ends it', async (t) => {
   await t.rejects(waiting.sample([0, 1], { timeoutMs: 100 }), { code: 'timeout', remedy: /timeoutMs/ });
   t.equal(deadlines.length, 1);
   t.ok(Number(deadlines[0]) <= 100 && Number(deadlines[0]) >= 1);
+  t.equal((await client.sample([0, 1], { seed: 1, timeoutMs: Number.POSITIVE_INFINITY })).seed, 1n, 'none at all');
   const abort = new AbortController();
   const reason = new Error('the reader left');
   const leaving = waiting.sample([0, 1], { signal: abort.signal });

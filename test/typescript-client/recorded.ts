@@ -35,7 +35,7 @@ const calls: readonly ((client: Client) => Promise<unknown>)[] = [
   (client) =>
     client.logProb(logits, {
       logSamples: [
-        [-1.3862944, -1.3862944, -0.6931472],
+        [-1, -1.5, -0.894064],
         [-1, null, -0.4586751],
       ],
     }),

@@ -107,7 +107,9 @@ t.test('draws of other noise are not verified', async (t) => {
   await t.rejects(client.verify({ ...draw, noiseVersion: 'philox4x32-10/2' }), {
     message: /philox4x32-10\/2.*philox4x32-10\/1/,
   });
-  await t.rejects(client.verify({ ...draw, givenIndices: [1] } as never), { message: /givenIndices/ });
+  const given = { ...draw, givenIndices: [1] };
+  await t.rejects(client.verify(given), { message: /givenIndices/ });
+  await t.rejects(client.vjp(given, [1, 0]), { message: /givenIndices/ });
 });
 
 t.test('the published known answers', async (t) => {

@@ -90,6 +90,7 @@ export class Client {
     refuseUnknown('vjp', options, vjpOptionNames);
     const draw = isDraw(of) ? of : undefined;
     const terms = draw ? { ...draw, noise: draw.noiseKind, ...options } : options;
+    if (draw?.givenIndices) throw new RangeError('A draw with givenIndices has no gradient.');
     if (terms.seed === undefined) throw new TypeError('vjp needs the seed of the draw.');
     const rows = new Rows(draw ? draw.logits : (of as ArrayInput), terms);
     const { categories, whole, leading, temperature } = rows;
@@ -203,7 +204,7 @@ function rowsOf(all: Float32Array, { row, rows }: Part, whole: Part, categories:
   return part;
 }
 
-export type { Draw, OutputName, SampleOptions, Vjp, VjpOptions } from './draw.js';
+export type { Draw, OutputArrays, OutputName, SampleOptions, Vjp, VjpOptions } from './draw.js';
 export type { LogProbOptions, Points } from './log-prob.js';
 export type { Seed } from './seed.js';
 export { type FieldError, ServiceError } from './service-error.js';

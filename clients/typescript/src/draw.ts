@@ -88,6 +88,8 @@ export interface DrawnTerms {
   readonly rowOffset: number;
   readonly sampleOffset: number;
   readonly noiseKind: 'gumbel' | 'none';
+  /** Given which the noise was drawn; undefined for a plain draw. */
+  readonly givenIndices: readonly number[] | undefined;
   readonly noiseVersion: string;
   /** What drew the soft samples: cpu, cuda or webgpu. */
   readonly provider: string;
@@ -184,7 +186,7 @@ export class Rows {
   }
 
   termsWith(noiseVersion: string, provider: string): DrawnTerms {
-    const { logits, temperature, hard, seed } = this;
+    const { logits, temperature, hard, seed, given } = this;
     const { numSamples, rowOffset = 0, sampleOffset = 0, noise = 'gumbel' } = this.#terms;
     return {
       logits,
@@ -195,6 +197,7 @@ export class Rows {
       rowOffset,
       sampleOffset,
       noiseKind: noise,
+      givenIndices: given && Array.from(given, Number),
       noiseVersion,
       provider,
     };

@@ -26,7 +26,7 @@ export interface InferRequest {
   readonly outputs?: readonly string[];
 }
 
-export interface OutputTensor {
+interface OutputTensor {
   readonly shape: readonly number[];
   readonly data: NumberArray;
 }

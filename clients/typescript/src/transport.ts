@@ -40,6 +40,9 @@ const pauseMsMax = 5000;
 /** Clients that were refused together are not to come back together. */
 const jitter = 0.25;
 
+/** The longest timer there is; a longer one would end at once. */
+const timerMsMax = 2 ** 31 - 1;
+
 /** Gateways answer 502 for a connection that they lost. */
 function isWorthAnotherTry({ code, status }: ServiceError): boolean {
   return status === 503 || status === 502 || code === 'unreachable';
@@ -82,7 +85,7 @@ export class Transport {
 
   async #try(path: string, message: Message, signal: AbortSignal | undefined, endMs: number): Promise<Reply> {
     signal?.throwIfAborted();
-    const leftMs = endMs - performance.now();
+    const leftMs = Math.min(endMs - performance.now(), timerMsMax);
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), leftMs);
     const follow = () => abort.abort();

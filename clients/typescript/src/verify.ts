@@ -14,6 +14,7 @@ export interface Replayable {
   readonly rowOffset?: number | undefined;
   readonly sampleOffset?: number | undefined;
   readonly noiseKind?: 'gumbel' | 'none' | undefined;
+  readonly givenIndices?: readonly number[] | undefined;
   readonly noiseVersion: string;
   readonly samples?: ArrayInput;
   readonly indices?: ArrayInput | number;
@@ -45,7 +46,7 @@ export function verifyWith(noise: Noise, draw: Replayable): Verification {
   if (draw.noiseVersion !== noiseVersion) {
     throw new RangeError(`The draw is of noise version ${draw.noiseVersion}, and this kernel of ${noiseVersion}.`);
   }
-  if ((draw as { givenIndices?: unknown }).givenIndices !== undefined) {
+  if (draw.givenIndices !== undefined) {
     throw new RangeError('A draw with givenIndices has noise of another kind, which this client does not replay.');
   }
   const { seed, numSamples, rowOffset, sampleOffset, noiseKind, hard = false } = draw;

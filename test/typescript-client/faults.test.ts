@@ -66,7 +66,7 @@ const refusal = (status: number, seconds?: string) => () =>
   });
 
 t.test('503s and lost connections are tried again, with the seed of the first try', async (t) => {
-  const { bodies, client } = await front(refusal(503, '0'), 'lost', refusal(502), refusal(503));
+  const { bodies, client } = await front(refusal(503, '0'), 'lost', refusal(502, '0'), refusal(503, '0'));
   const draw = await client.sample([0, 1, 2]);
   t.equal(bodies.length, 5);
   t.equal(new Set(bodies).size, 1, 'every try sends the same bytes');
@@ -89,13 +89,13 @@ t.test('a reply that breaks off is tried again', async (t) => {
 });
 
 t.test('it gives up after so many tries, and where Retry-After is beyond the time limit', async (t) => {
-  const lost = await front('lost', 'lost', 'lost');
+  const lost = await front('lost');
   const twice = new Client(url, {
     retries: 1,
     fetch: (() => Promise.reject(new TypeError('refused'))) as typeof fetch,
   });
   await t.rejects(twice.sample([0, 1]), { code: 'unreachable', status: 0, remedy: /address/, cause: TypeError });
-  t.equal((await lost.client.sample([0, 1], { seed: 1 })).seed, 1n, 'three lost ones are no failure');
+  t.equal((await lost.client.sample([0, 1], { seed: 1 })).seed, 1n, 'one lost connection is no failure');
   const late = await front(refusal(503, '3600'));
   await t.rejects(late.client.sample([0, 1]), { code: 'overloaded', retryAfterSeconds: 3600 });
   t.equal(late.bodies.length, 1);

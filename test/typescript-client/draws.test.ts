@@ -203,6 +203,15 @@ t.test('a gradient is that of POST /sample/vjp, from the draw or from its terms'
   t.equal(one.gradTemperature, Math.fround(0.2587135));
 });
 
+t.test('a draw keeps its logits when their array is changed', async (t) => {
+  const logits = Float32Array.of(1, 0.5, -1);
+  const draw = await client.sample(logits, { temperature: 0.5, seed: 42 });
+  const right = await client.vjp([1, 0.5, -1], [1, 0, 0], { temperature: 0.5, seed: 42 });
+  logits.fill(0);
+  t.same(await client.vjp(draw, [1, 0, 0]), right);
+  t.ok((await client.verify(draw)).ok);
+});
+
 t.test('reinmax, which has no gradient of the temperature', async (t) => {
   const draw = await client.sample([1, 0.5, -1], { hard: true, seed: 42 });
   const { gradLogits, gradTemperature } = await client.vjp(draw, [0, 0, 1], { estimator: 'reinmax' });

@@ -82,6 +82,21 @@ console.log(JSON.stringify({
   });
 });
 
+t.test('the README prints what its first draw gives', async (t) => {
+  const readme = readFileSync(join(root, 'clients/typescript/README.md'), 'utf8');
+  const { reply } = await service.sample({
+    logits: [
+      [1, 0.5, -1],
+      [0, null, 0],
+    ],
+    temperature: 0.5,
+    seed: 42,
+  });
+  const rounded = (reply.samples as number[][]).map((row) => row.map((value) => Number(value.toFixed(4))));
+  t.match(readme, `draw.samples.toNested(); // ${JSON.stringify(rounded).replaceAll(',', ', ')}\n`);
+  t.match(readme, `Int32Array [${(reply.indices as number[]).join(', ')}]`);
+});
+
 /** What a reader would write, and what must not compile. */
 const typed = `import { Client, type Draw, ServiceError, Tensor } from '@gumbel-sampler/client';
 import { loadNoise, type Noise, type Replay } from '@gumbel-sampler/client/noise';

@@ -2,7 +2,7 @@
 import type { InputTensor, Parameters } from './inference.js';
 import type { Part } from './parts.js';
 import { randomSeed, type Seed, toSeed } from './seed.js';
-import { type ArrayInput, sizeOf, type Tensor, toFloats, toIntegers } from './tensor.js';
+import { type ArrayInput, sizeOf, Tensor, toFloats, toIntegers } from './tensor.js';
 import type { CallOptions } from './transport.js';
 
 /** The outputs of a draw, and the arrays they come in; docs/api.md and docs/differentiable.md say what they are. */
@@ -115,9 +115,11 @@ export class Rows {
 
   /** Without a seed this chooses one, before the first try, so that every try is the same draw. */
   constructor(logits: ArrayInput, terms: DrawTerms, givenIndices?: ArrayInput | number) {
-    this.logits = toFloats('logits', logits, terms.shape, 'masks');
-    if (this.logits.shape.length === 0) throw new RangeError('logits is a number: it needs an axis of categories.');
-    this.categories = this.logits.shape.at(-1) as number;
+    const { data, shape } = toFloats('logits', logits, terms.shape, 'masks');
+    // A copy: callers step their own array on, and the draw stays that of these logits.
+    this.logits = new Tensor(data.slice(), shape);
+    if (shape.length === 0) throw new RangeError('logits is a number: it needs an axis of categories.');
+    this.categories = shape.at(-1) as number;
     this.rows = sizeOf(this.leading);
     this.#terms = terms;
     const temperature = perRow('temperature', terms.temperature ?? 1, this.rows);

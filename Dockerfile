@@ -13,6 +13,7 @@ FROM ${NODE_IMAGE} AS base
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY clients/typescript/package.json clients/typescript/
 # A registry that wants credentials: --secret id=npmrc,src=$HOME/.npmrc; they stay out of the image.
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci
 
@@ -20,8 +21,11 @@ FROM packages AS build
 COPY tsconfig.json ./
 COPY src src
 COPY explore explore
-# The service alone: tests, benchmarks and scripts stay behind.
-RUN npm run build:wasm && npm run build:service -- --outDir dist/src --rootDir src && npm run build:explore
+# The page at /explore uses the client.
+COPY clients/typescript clients/typescript
+COPY scripts/build-clients.mjs scripts/
+# The service alone: tests, benchmarks and other scripts stay behind.
+RUN npm run build:wasm && npm run build:clients && npm run build:service -- --outDir dist/src --rootDir src && npm run build:explore
 
 FROM packages AS production-packages
 # amd64 or arm64, as BuildKit and buildah set it for the target; Node.js and onnxruntime-node call the first one x64.

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
 import { type Batch, noneGiven, type SampleJob } from '../src/sampler/job.js';
-import { createNoiseKernel } from '../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../src/sampler/noise/load-kernel.js';
 import { openDrawGraphs } from '../src/sampler/onnx/session.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { openDrawer } from '../src/sampler/worker/drawer.js';

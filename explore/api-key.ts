@@ -7,10 +7,10 @@ import { byId } from './dom.js';
 /** What a header can hold; anything else is no key of this service. */
 const presentable = /^[\x21-\x7e]+$/;
 
-let key = '';
+let key: string | undefined;
 
-export function keyHeaders(): Record<string, string> {
-  return key === '' ? {} : { authorization: `Bearer ${key}` };
+export function apiKey(): string | undefined {
+  return key;
 }
 
 /** Shows the field once the service has asked for a key. */
@@ -27,7 +27,7 @@ export function listenToKey(changed: () => void): void {
   const field = byId<HTMLInputElement>('api-key');
   field.addEventListener('change', () => {
     const text = field.value.trim();
-    key = presentable.test(text) ? text : '';
+    key = presentable.test(text) ? text : undefined;
     changed();
   });
 }

@@ -12,6 +12,7 @@ import { softmaxView } from './softmax-view.js';
 import { readAddress, type State, withCategories, withSampleInStrip, writeAddress } from './state.js';
 import { stripView } from './strip-view.js';
 import { triangleView } from './triangle-view.js';
+import { Verification } from './verification.js';
 
 /** Browsers refuse an address that changes hundreds of times in half a minute. */
 const addressPauseMs = 200;
@@ -20,9 +21,13 @@ const { state: shared, unread } = readAddress(location.search);
 let state: State = shared;
 let addressTimer: ReturnType<typeof setTimeout> | undefined;
 
+const verification = new Verification();
 const views = [
   softmaxView,
-  stripView((sample) => change((now) => ({ ...now, sample }))),
+  stripView(
+    (sample) => change((now) => ({ ...now, sample })),
+    (draw) => verification.show(draw),
+  ),
   frequencyView,
   triangleView(() => change((now) => withCategories(now, 3))),
   gradientView,
@@ -46,6 +51,7 @@ function change(made: Change): void {
 
 function show(): void {
   controls.show(state);
+  verification.show(undefined);
   for (const view of views) view.update(state);
 }
 

@@ -33,9 +33,10 @@ export function probabilitiesRequest({ logits }: State): ServiceRequest {
   return { path: 'sample', body: { logits, temperature: 1, noise: 'none', return: ['samples'] } };
 }
 
+/** With the noise, for verification.ts. */
 export function stripRequest({ logits, temperature, hard, seed, first }: State): ServiceRequest {
-  const body = { logits, temperature, hard, seed: seedOf(seed), num_samples: stripLength, sample_offset: first };
-  return { path: 'sample', body };
+  const draw = { logits, temperature, hard, seed: seedOf(seed), num_samples: stripLength, sample_offset: first };
+  return { path: 'sample', body: { ...draw, return: ['samples', 'indices', 'noise'] } };
 }
 
 /** One sample of the strip, by its number. */

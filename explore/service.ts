@@ -1,42 +1,39 @@
 /** Asks the service, and puts what went wrong into words for the reader. */
-import { askForKey, keyHeaders } from './api-key.js';
+import { Client, ServiceError } from '@gumbel-sampler/client';
+import { apiKey, askForKey } from './api-key.js';
 import type { ServiceRequest } from './requests.js';
 
 /** The fields of replies that the page reads. */
 export interface Reply {
   readonly samples: never;
   readonly indices: never;
+  readonly noise: never;
   readonly log_prob: readonly (number | null)[];
   readonly grad_logits: readonly (readonly number[])[];
   readonly temperature: number;
-}
-
-interface ProblemReply {
-  readonly title?: string;
-  readonly detail?: string;
-  readonly errors?: readonly { readonly pointer: string; readonly message: string }[];
+  readonly noise_version: string;
 }
 
 /** Something to tell the reader: its message is a sentence or two. */
 export class Unanswered extends Error {}
 
+/** JSON, as the commands that the page shows send it. The reader tries again, with a button. */
 export async function post({ path, body }: ServiceRequest, signal: AbortSignal): Promise<Reply> {
-  const headers = { 'content-type': 'application/json', ...keyHeaders() };
-  const init = { method: 'POST', headers, body: JSON.stringify(body), signal };
-  const response = await fetch(path, init).catch((error: unknown) => {
-    if (signal.aborted) throw error;
-    throw new Unanswered('The service does not answer. Is it running, and are you online?');
-  });
-  if (response.ok) return (await response.json()) as Reply;
-  if (response.status === 401) askForKey();
-  const problem: ProblemReply = await response.json().catch(() => ({}));
-  throw new Unanswered(inWords(problem, response));
+  const key = apiKey();
+  const client = new Client(new URL('.', document.baseURI), { retries: 0, ...(key !== undefined && { apiKey: key }) });
+  try {
+    return await client.post<Reply>(path, body, { signal });
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.status === 401) askForKey();
+    throw new Unanswered(inWords(error));
+  }
 }
 
-function inWords({ title, detail, errors = [] }: ProblemReply, { status, headers }: Response): string {
+function inWords({ status, title, detail, errors, retryAfterSeconds }: ServiceError): string {
+  if (status === 0) return 'The service does not answer. Is it running, and are you online?';
   const [first] = errors;
   const what = first ? `${first.pointer.replace(/^\//, '') || 'The request'} ${first.message}` : detail;
-  const seconds = headers.get('retry-after');
-  const wait = seconds === null ? '' : ` Try again in ${seconds} s.`;
-  return `${title ?? `The service answered ${status}`}: ${what ?? 'it does not say why'}.`.replace(/\.\.$/, '.') + wait;
+  const wait = retryAfterSeconds === undefined ? '' : ` Try again in ${retryAfterSeconds} s.`;
+  return `${title}: ${what}.`.replace(/\.\.$/, '.') + wait;
 }

@@ -1,14 +1,16 @@
 /** View 2: a strip of draws with Gumbel noise; one of them is replayed by its seed and number. */
+import type { Replayable } from '@gumbel-sampler/client/noise';
 import { html, svg } from './dom.js';
 import { exact, grouped, short } from './format.js';
 import type { Definition } from './live-view.js';
 import { replayRequest, stripRequest } from './requests.js';
-import type { State } from './state.js';
+import type { Reply } from './service.js';
+import { type State, stripLength } from './state.js';
 
 const height = 72;
 const columnWidth = 26;
 
-export function stripView(choose: (sample: number) => void): Definition {
+export function stripView(choose: (sample: number) => void, drawn: (draw: Replayable) => void): Definition {
   return {
     id: 'strip',
     asks: (state) => [
@@ -19,6 +21,7 @@ export function stripView(choose: (sample: number) => void): Definition {
       const samples: readonly (readonly number[])[] = strip?.samples ?? [];
       const indices: readonly number[] = strip?.indices ?? [];
       const alone: readonly number[] = replay?.samples ?? [];
+      if (strip) drawn(replayableOf(state, strip));
       const items = samples.map((sample, at) => item(state, sample, indices[at], state.first + at, choose));
       const head = ['Sample', 'Winner', ...state.logits.map((_, k) => `Category ${k}`)];
       return {
@@ -32,6 +35,12 @@ export function stripView(choose: (sample: number) => void): Definition {
       };
     },
   };
+}
+
+function replayableOf(state: State, { samples, indices, noise, noise_version: noiseVersion }: Reply): Replayable {
+  const { logits, temperature, hard, seed, first } = state;
+  const terms = { logits, temperature, hard, seed, numSamples: stripLength, sampleOffset: first, noiseVersion };
+  return { ...terms, samples, indices, noise };
 }
 
 function replayed({ seed, sample, hard }: State, alone: readonly number[], inStrip: readonly number[]): string {

@@ -37,6 +37,12 @@ function kernelOf(configuration) {
   return posix.join(posix.dirname(configuration), readJson(configuration).options.outFile);
 }
 
+/** The TypeScript client, and what it has of the service: the noise kernel and the catalogue of errors. */
+function clientSources() {
+  const own = filesIn('clients/typescript').filter((path) => !path.startsWith('clients/typescript/dist/'));
+  return [...own, ...filesIn('src').filter((path) => /^src\/(errors\.ts|sampler\/noise\/)/.test(path))];
+}
+
 /** Scripts of package.json, each with what it reads, and what it has then written. */
 const steps = [
   {
@@ -45,13 +51,20 @@ const steps = [
     results: (sources) => sources.filter((path) => path.endsWith('/asconfig.json')).map(kernelOf),
   },
   {
+    // Before the service: tests, examples and the page use the client by its name.
+    script: 'build:clients',
+    sources: () => ['tsconfig.json', ...clientSources()],
+    results: () => filesIn('clients/typescript/dist'),
+    folder: 'clients/typescript/dist',
+  },
+  {
     script: 'build:service',
     sources: () => ['tsconfig.json', ...compiledFolders.flatMap(filesIn).filter(isCompiled)],
     results: (sources) => sources.filter(isCompiled).map((path) => `dist/${path.replace(/\.ts$/, '.js')}`),
   },
   {
     script: 'build:explore',
-    sources: () => ['tsconfig.json', ...filesIn('explore')],
+    sources: () => ['tsconfig.json', ...filesIn('explore'), ...clientSources()],
     // What the bundler writes is its own affair; so the folder is emptied first, and all that is in it then is a
     // result.
     results: () => filesIn('dist/public'),

@@ -1,7 +1,7 @@
 /**
- * `npm run dev`: builds, serves with a readable log, and does both again when a file below src or explore changes. A
- * build that fails prints its errors, and the service runs on as it was. The service is a process of its own, so that
- * nothing of the old code is left.
+ * `npm run dev`: builds, serves with a readable log, and does both again when a file of the service, the page or the
+ * client changes. A build that fails prints its errors, and the service runs on as it was. The service is a process of
+ * its own, so that nothing of the old code is left.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import pretty from 'pino-pretty';
 import { build } from './build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const watchedFolders = ['src', 'explore'];
+const watchedFolders = ['src', 'explore', 'clients/typescript/src'];
 
 /**
  * Editors write a file in several steps, and version control many files: a build waits for this long without a change.

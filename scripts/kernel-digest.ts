@@ -4,7 +4,8 @@
  * that it runs on a bare Node.js.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createNoiseKernel, type NoiseKernel } from '../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../src/sampler/noise/load-kernel.js';
+import type { NoiseKernel } from '../src/sampler/noise/noise.js';
 import { RaoKernel } from '../src/sampler/row-kernel/rao-kernel.js';
 import { blockElementsMax, RowKernel } from '../src/sampler/row-kernel/row-kernel.js';
 import { IndexLogProb } from '../src/sampler/worker/index-log-prob.js';

@@ -1,7 +1,7 @@
 // Measures the largest error of the noise kernel: `npm run build && node dist/scripts/measure-noise-error.js`. Takes
 // some 20 s. Every v of at least 2^-8 (2^26 numbers), and 2^24 rare values. docs/noise-contract.md quotes its output.
 
-import { createNoiseKernel } from '../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../src/sampler/noise/load-kernel.js';
 import { gumbelFromUniform, uniformFromBits } from '../test/support/reference/noise-float64.js';
 
 const { gumbelFromBits } = createNoiseKernel(1);

@@ -4,7 +4,7 @@
 // overwrites a file; a change of any value is a new version with files of its own.
 
 import { existsSync, writeFileSync } from 'node:fs';
-import { createNoiseKernel } from '../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../src/sampler/noise/load-kernel.js';
 import { noiseVersion } from '../src/sampler/noise/version.js';
 
 const kernel = createNoiseKernel(4096);

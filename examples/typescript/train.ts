@@ -1,6 +1,6 @@
 /**
- * Fits a small categorical model by gradient descent through the service, with nothing but fetch: the model, the loss
- * and the figures of examples/python/fit_categorical.py. With the service running,
+ * Fits a small categorical model by gradient descent through the service, with its TypeScript client: the model, the
+ * loss and the figures of examples/python/fit_categorical.py. With the service running,
  *
  *     npm run build && node dist/examples/typescript/train.js http://localhost:8080
  *
@@ -8,6 +8,8 @@
  * one-hot samples. With a and b the means of two independent halves of them, E[<a - target, b - target>] =
  * |softmax(logits) - target|^2: the expected loss, whose minimum is 0 at the target.
  */
+import { Client } from '@gumbel-sampler/client';
+
 const target = [
   [0.7, 0.1, 0.1, 0.1],
   [0.4, 0.3, 0.2, 0.1],
@@ -19,26 +21,19 @@ const learningRate = 4;
 /** A masked category is null: it is never drawn, and its gradient is 0. */
 type Logits = (number | null)[][];
 
-async function post<Reply>(url: string, body: object): Promise<Reply> {
-  const headers = { 'content-type': 'application/json' };
-  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
-  if (!response.ok) throw new Error(`${response.status} from ${url}: ${await response.text()}`);
-  return (await response.json()) as Reply;
-}
-
 async function fit(url: string, steps: number): Promise<Logits> {
+  const client = new Client(url);
   const logits: Logits = target.map((row) => row.map((p) => (p === 0 ? null : 0)));
   for (let step = 0; step < steps; step++) {
     if (step % 20 === 0) report(step, logits);
-    // The seed of a step is its number, so every run is the same, and /sample/vjp replays the noise of /sample.
-    const draw = { logits, hard: true, seed: step, num_samples: samplesPerStep };
-    const { samples } = await post<{ samples: number[][][] }>(`${url}/sample`, { ...draw, return: ['samples'] });
-    const cotangent = lossGradient(samples);
-    const { grad_logits } = await post<{ grad_logits: number[][] }>(`${url}/sample/vjp`, { ...draw, cotangent });
+    // The seed of a step is its number, so every run is the same, and the backward pass replays the noise of the draw.
+    const draw = await client.sample(logits, { hard: true, seed: step, numSamples: samplesPerStep });
+    const { gradLogits } = await client.vjp(draw, lossGradient(draw.samples.toNested()));
+    const gradient = gradLogits.toNested<number[][]>();
     // To 0 at the end, which averages the noise of the last steps away.
     const rate = learningRate * (1 - step / steps);
     for (const [b, row] of logits.entries()) {
-      for (const [k, logit] of row.entries()) if (logit !== null) row[k] = logit - rate * grad_logits[b][k];
+      for (const [k, logit] of row.entries()) if (logit !== null) row[k] = logit - rate * gradient[b][k];
     }
   }
   report(steps, logits);

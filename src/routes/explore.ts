@@ -13,17 +13,18 @@ const files = [
   ['/explore', 'page.html', html],
   ['/explore/page.js', 'page.js', 'text/javascript; charset=utf-8'],
   ['/explore/page.css', 'page.css', 'text/css; charset=utf-8'],
+  ['/explore/kernel.wasm', 'kernel.wasm', 'application/wasm'],
   ['/explore/icon.svg', 'icon.svg', 'image/svg+xml'],
   ['/explore/inter-latin-wght-normal.woff2', 'inter-latin-wght-normal.woff2', 'font/woff2'],
 ] as const;
 
 /**
  * Replaces the content security policy of JSON replies. The pages load from this service only, and have no inline
- * scripts or styles.
+ * scripts or styles. 'wasm-unsafe-eval' allows WebAssembly, the noise kernel, and no other code made of data.
  */
 const headers = {
   'content-security-policy':
-    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
 };

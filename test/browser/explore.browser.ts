@@ -324,6 +324,43 @@ t.test('where the service asks for an API key, so does the page, and commands ta
   );
 });
 
+t.test('the browser verifies the strip, and finds what is wrong', async (t) => {
+  const asked: string[] = [];
+  const { context, page, faults } = await openExplorer(browser, service.url);
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  const verify = async () => {
+    await page.press('#verify', 'Enter');
+    await page.locator('#verify-says:not(:empty)').waitFor();
+    return page.textContent('#verify-says');
+  };
+  t.match(
+    await verify(),
+    /^Replayed here from the seed, and right\. 36 numbers of noise: the same bits; 12 numbers of indices: the same bits; 36 numbers of samples: within \S+ of softmax\.$/,
+  );
+  t.same(asked, ['/explore/kernel.wasm'], 'nothing is drawn');
+  t.same(await violations(page), []);
+  await page.check('#hard');
+  t.equal(await page.textContent('#verify-says'), '', 'what was said of other draws is gone');
+  await settled(page);
+  t.match(await verify(), /right\. .*36 numbers of samples: the same bits\.$/);
+  await page.fill('#seed', '18446744073709551615');
+  await page.selectOption('#categories', '8');
+  await page.click('#later');
+  await settled(page);
+  t.match(await verify(), /right\. 96 numbers of noise: the same bits/);
+  t.equal(await page.evaluate('document.activeElement.id'), 'verify');
+  // A service that sends the noise of another seed.
+  await page.route('**/sample', async (route) => {
+    const body = JSON.parse(route.request().postData() ?? '{}');
+    await route.continue({ postData: JSON.stringify({ ...body, seed: 1 }) });
+  });
+  await page.fill('#seed', '2');
+  await settled(page);
+  t.match(await verify(), /wrong\. 96 numbers of noise: other bits/);
+  t.same(faults, []);
+  await context.close();
+});
+
 t.test('a late reply to an older question is dropped', async (t) => {
   const { context, page, faults } = await openExplorer(browser, service.url);
   let release = () => {};
@@ -503,7 +540,16 @@ t.test('the keyboard reaches every control, and its focus is always seen', async
       t.match(focus, { outline: 'solid 2px', outlineColor: accent, seen: true }, `${width}: ${focus.name}`);
       reached.push(focus.name);
     }
-    for (const name of ['temperature', 'temperature-slider', 'anneal', 'earlier', 'later', 'draws', 'Copy curl']) {
+    for (const name of [
+      'temperature',
+      'temperature-slider',
+      'anneal',
+      'earlier',
+      'later',
+      'verify',
+      'draws',
+      'Copy curl',
+    ]) {
       t.ok(reached.includes(name), `${width}: ${name}`);
     }
     await context.close();

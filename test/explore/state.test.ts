@@ -75,7 +75,8 @@ t.test('a command holds the request, with a large seed as a string', async (t) =
   t.equal(
     curlOf(request, 'https://example.org/gumbel/explore?seed=1', false),
     "curl -s 'https://example.org/gumbel/sample' -H 'content-type: application/json' -d '" +
-      '{"logits":[1,0.5,-1],"temperature":0.5,"hard":false,"seed":"9007199254740992","num_samples":12,"sample_offset":0}' +
+      '{"logits":[1,0.5,-1],"temperature":0.5,"hard":false,"seed":"9007199254740992","num_samples":12,"sample_offset":0,' +
+      '"return":["samples","indices","noise"]}' +
       "'",
   );
   t.match(countingCurlOf(request, 'http://localhost/', false), / \| .*uniq -c$/);

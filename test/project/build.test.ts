@@ -36,6 +36,7 @@ const step = process.argv[2];
 appendFileSync('ran', step + ' ');
 if (readFileSync('broken', 'utf8') === step) process.exit(1);
 if (step === 'wasm') cpSync('src/codec/assembly/codec.ts', 'dist/src/codec/codec.wasm');
+if (step === 'clients') cpSync('clients/typescript/src', 'clients/typescript/dist', { recursive: true });
 if (step === 'explore') cpSync('explore', 'dist/public', { recursive: true });
 if (step === 'service') {
   mkdirSync('dist/test', { recursive: true });
@@ -45,7 +46,7 @@ if (step === 'service') {
 }`;
 
 const scripts = Object.fromEntries(
-  ['wasm', 'service', 'explore'].map((step) => [`build:${step}`, `node compiler.mjs ${step}`]),
+  ['wasm', 'clients', 'service', 'explore'].map((step) => [`build:${step}`, `node compiler.mjs ${step}`]),
 );
 write('package.json', JSON.stringify({ scripts, devDependencies: { compiler: '1.0.0' } }));
 write('package-lock.json', '{}');
@@ -56,6 +57,7 @@ write('src/codec/assembly/codec.ts', 'codec');
 write('src/codec/assembly/asconfig.json', '{ "options": { "outFile": "../../../dist/src/codec/codec.wasm" } }');
 write('test/server.test.ts', 'a test');
 write('test/old.test.ts', 'another');
+write('clients/typescript/src/client.ts', 'client');
 write('explore/page.ts', 'page');
 write('explore/icon.svg', 'icon');
 write('compiler.mjs', compiler);
@@ -78,7 +80,7 @@ const otherNode = `--import=data:text/javascript,${encodeURIComponent(
 )}`;
 
 t.test('everything is built at first, and nothing when nothing has changed', async (t) => {
-  t.same(build(), [0, 'wasm service explore']);
+  t.same(build(), [0, 'wasm clients service explore']);
   t.same(build(), [0, '']);
 });
 
@@ -87,22 +89,25 @@ t.test('a step runs when something that it depends on has changed', async (t) =>
     ['a source', () => write('src/server.ts', 'a server'), 'service'],
     ['a new source', () => write('src/config.ts', 'config'), 'service'],
     ['a kernel', () => write('src/codec/assembly/codec.ts', 'another codec'), 'wasm'],
+    ['the client', () => write('clients/typescript/src/client.ts', 'another client'), 'clients explore'],
+    ['a source that the client shares', () => write('src/errors.ts', 'errors'), 'clients service explore'],
     ['the page', () => write('explore/page.ts', 'another page'), 'explore'],
     [
       'the configuration of the compiler',
       () => write('tsconfig.json', '{"include": ["src", "test"]}'),
-      'service explore',
+      'clients service explore',
     ],
-    ['a locked version', () => write('package-lock.json', '{ }'), 'wasm service explore'],
+    ['a locked version', () => write('package-lock.json', '{ }'), 'wasm clients service explore'],
     [
       'an installed tool',
       () => write('node_modules/compiler/package.json', '{ "version": "1.0.1" }'),
-      'wasm service explore',
+      'wasm clients service explore',
     ],
     ['a result that has gone', () => rmSync(at('dist/src/server.js')), 'service'],
     ['a result that is another', () => appendFileSync(at('dist/src/codec/codec.wasm'), 'x'), 'wasm'],
+    ['a client that has gone', () => rmSync(at('clients/typescript/dist'), { recursive: true }), 'clients'],
     ['a page that has gone', () => rmSync(at('dist/public'), { recursive: true }), 'explore'],
-    ['all results have gone', () => rmSync(at('dist'), { recursive: true }), 'wasm service explore'],
+    ['all results have gone', () => rmSync(at('dist'), { recursive: true }), 'wasm clients service explore'],
   ];
   for (const [what, change, steps] of changes) {
     change();
@@ -112,9 +117,9 @@ t.test('a step runs when something that it depends on has changed', async (t) =>
 });
 
 t.test('another Node.js builds anew', async (t) => {
-  t.same(build({ NODE_OPTIONS: otherNode }), [0, 'wasm service explore']);
+  t.same(build({ NODE_OPTIONS: otherNode }), [0, 'wasm clients service explore']);
   t.same(build({ NODE_OPTIONS: otherNode }), [0, '']);
-  t.same(build(), [0, 'wasm service explore']);
+  t.same(build(), [0, 'wasm clients service explore']);
 });
 
 t.test('times do not count: what was touched, or copied with new times, is the same', async (t) => {

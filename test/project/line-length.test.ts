@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const columnsMax = 120;
-const codeFolders = ['src', 'test', 'bench', 'faults', 'scripts', 'explore', 'examples'];
+const codeFolders = ['src', 'test', 'bench', 'faults', 'scripts', 'explore', 'examples', 'clients/typescript/src'];
 
 function filesBelow(folders: readonly string[], name: RegExp): string[] {
   return folders

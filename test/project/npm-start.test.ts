@@ -53,7 +53,7 @@ async function drawUnderWay(url: string): Promise<{ readonly draw: Promise<Respo
 }
 
 t.test('the first start builds, and only the first', async (t) => {
-  for (const built of ['build:wasm\nbuild:service\nbuild:explore\n', '']) {
+  for (const built of ['build:wasm\nbuild:clients\nbuild:service\nbuild:explore\n', '']) {
     const { child, stderr, exit } = await npmStart();
     t.equal(stderr(), built);
     child.kill('SIGTERM');

@@ -15,6 +15,7 @@ t.test('both pages and their files are served, under a policy that allows this s
     ['/explore', /^text\/html; charset=utf-8/],
     ['/explore/page.js', /javascript/],
     ['/explore/page.css', /^text\/css/],
+    ['/explore/kernel.wasm', /^application\/wasm$/],
     ['/explore/icon.svg', /^image\/svg/],
     ['/explore/inter-latin-wght-normal.woff2', /^font\/woff2/],
   ] as const) {
@@ -22,7 +23,8 @@ t.test('both pages and their files are served, under a policy that allows this s
     t.equal(statusCode, 200, url);
     t.match(headers['content-type'], type, url);
     t.match(headers['content-security-policy'], /^default-src 'self';/, url);
-    t.notMatch(headers['content-security-policy'], /unsafe/, url);
+    t.match(headers['content-security-policy'], /; script-src 'self' 'wasm-unsafe-eval';/, url);
+    t.notMatch(headers['content-security-policy'], /'unsafe/, url);
     t.equal(headers['x-content-type-options'], 'nosniff', url);
   }
 });
@@ -47,6 +49,7 @@ const constants = [
   '/',
   '/explore',
   '/explore/page.js',
+  '/explore/kernel.wasm',
   '/explore/inter-latin-wght-normal.woff2',
   '/docs',
   '/docs/',

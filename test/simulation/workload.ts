@@ -5,7 +5,7 @@
  */
 import type { Random } from '../../faults/mutate/random.js';
 import { unitsOfDraws, unitsPerDrawOf } from '../../src/sampler/cost.js';
-import type { Job, Kind } from '../../src/sampler/job.js';
+import { type Job, type Kind, noneGiven } from '../../src/sampler/job.js';
 import type { OutputName } from '../../src/sampler/outputs.js';
 
 export interface Settings {
@@ -114,10 +114,10 @@ export function makeJob(random: Random, settings: Settings, arrays: (count: numb
   const size = { rows: 1, categories, samples: 1, logits: empty, temperature: empty, outputs };
   const shape: Job =
     kind === 'draw'
-      ? { ...size, ...noise, kind, hard: random.chance(0.3), topK }
+      ? { ...size, ...noise, kind, hard: random.chance(0.3), topK, given: noneGiven }
       : kind === 'densityOfSamples'
         ? { ...size, kind, points: empty }
-        : { ...size, ...noise, kind, points: empty };
+        : { ...size, ...noise, kind, raoSamples: 0, points: empty };
   const unitsPerDraw = unitsPerDrawOf(shape);
   let draws = Math.max(1, Math.round((target - unitsOfDraws(1, unitsPerDraw)) / unitsPerDraw) + 1);
   draws = Math.min(draws, drawsMax, wide ? Math.ceil(numbersMax / categories) : drawsMax);

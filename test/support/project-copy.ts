@@ -18,7 +18,9 @@ const copied = [
   'tsconfig.json',
   'src',
   'explore',
+  'clients/typescript',
   'scripts/build.mjs',
+  'scripts/build-clients.mjs',
   'scripts/start.mjs',
   'scripts/dev.mjs',
 ];

@@ -1,9 +1,9 @@
 // The noise kernel: Gumbel noise as a pure function of seed, row, sample and category, specified in
-// docs/noise-contract.md. Loads the WebAssembly kernel of assembly/, which also computes perturbed logits, their
-// argmax, and the parts of the softmax around the exponential.
-
-import assert from 'node:assert/strict';
-import { loadWasm, newMemory, wasmPageBytes } from '../../runtime/wasm.js';
+// docs/noise-contract.md. This is the memory of the WebAssembly kernel of assembly/, and the calls to it. The kernel
+// also computes perturbed logits, their argmax, and the parts of the softmax around the exponential.
+//
+// It imports nothing: the TypeScript client runs it in browsers (clients/typescript/src/noise.ts), and load-kernel.ts
+// in the service.
 
 /**
  * A kernel and its WebAssembly memory. Threads do not share it, and each call overwrites the results of earlier ones.
@@ -107,7 +107,7 @@ export interface NoiseKernel {
 }
 
 /** The exports of assembly/kernel.ts. Addresses are bytes of the memory. */
-interface KernelExports {
+export interface KernelExports {
   setDraws(streams: number, rowCount: number, firstSample: number, stage: number): void;
   fillDraws(to: number, draws: number, categories: number): void;
   perturb(noise: number, logits: number, draws: number, categories: number, rowCount: number): void;
@@ -121,8 +121,8 @@ interface KernelExports {
 
 const CACHE_LINE_BYTES = 64;
 
-/** Page 0 has the kernel's constants and scratch; see assembly/memory.ts. */
-const NOISE_START_BYTES = wasmPageBytes;
+/** WebAssembly's page 0 has the kernel's constants and scratch; see assembly/memory.ts. */
+const NOISE_START_BYTES = 65536;
 
 /** 256 MiB of noise, so that byte addresses stay below 2^31. A tile has a few hundred KiB. */
 const ELEMENTS_MAX_LIMIT = 2 ** 26;
@@ -132,7 +132,8 @@ const STREAM_WORDS = 3;
 /** The kernel works on groups of 16 categories. */
 const GROUP = 16;
 
-const newInstance = loadWasm<KernelExports>(new URL('./kernel.wasm', import.meta.url));
+/** Makes an instance of the kernel, with a memory of its own of at least so many bytes. */
+export type NewInstance = (bytes: number) => { readonly exports: KernelExports; readonly buffer: ArrayBuffer };
 
 /** Byte offsets of the arrays. */
 interface Layout {
@@ -161,7 +162,7 @@ function assertDraws(start: number, draws: number, categories: number, elementsM
   // NaN and fractions fail too: x | 0 equals x only for 32-bit integers.
   const whole = (start | 0) === start && (draws | 0) === draws && (categories | 0) === categories;
   if (!whole || start < 0 || draws < 1 || categories < 1 || start + draws * categories > elementsMax) {
-    assert.fail(
+    throw new Error(
       `${draws} draws of ${categories} categories from ${start} on, of ${elementsMax} elements. This is a bug.`,
     );
   }
@@ -169,37 +170,37 @@ function assertDraws(start: number, draws: number, categories: number, elementsM
 
 function assertCount(count: number, what: string, drawsMax: number): void {
   if ((count | 0) !== count || count < 1 || count > drawsMax) {
-    assert.fail(`${count} ${what} in a noise kernel of ${drawsMax} draws. This is a bug.`);
+    throw new Error(`${count} ${what} in a noise kernel of ${drawsMax} draws. This is a bug.`);
   }
+}
+
+function isWholeUpTo(count: number, most: number): boolean {
+  return Number.isInteger(count) && count >= 1 && count <= most;
 }
 
 /**
  * Creates a kernel for at most elementsMax elements, and drawsMax draws or rows, in each call. Its memory has 12 bytes
  * for each element and 20 for each draw.
  */
-export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): NoiseKernel {
-  assert(
-    Number.isInteger(elementsMax) && elementsMax >= 1 && elementsMax <= ELEMENTS_MAX_LIMIT,
-    `A noise kernel of ${elementsMax} elements was asked for. This is a bug.`,
-  );
-  assert(
-    Number.isInteger(drawsMax) && drawsMax >= 1 && drawsMax <= elementsMax,
-    `A noise kernel of ${drawsMax} draws of ${elementsMax} elements was asked for. This is a bug.`,
-  );
+export function noiseKernelOf(newInstance: NewInstance, elementsMax: number, drawsMax = elementsMax): NoiseKernel {
+  if (!isWholeUpTo(elementsMax, ELEMENTS_MAX_LIMIT)) {
+    throw new Error(`A noise kernel of ${elementsMax} elements was asked for. This is a bug.`);
+  }
+  if (!isWholeUpTo(drawsMax, elementsMax)) {
+    throw new Error(`A noise kernel of ${drawsMax} draws of ${elementsMax} elements was asked for. This is a bug.`);
+  }
   const layout = layOut(elementsMax, drawsMax);
-  const pages = Math.ceil(layout.end / wasmPageBytes);
-  const memory = newMemory(pages, pages);
-  const kernel = newInstance(memory);
-  const noise = new Float32Array(memory.buffer, NOISE_START_BYTES, elementsMax);
+  const { exports: kernel, buffer } = newInstance(layout.end);
+  const noise = new Float32Array(buffer, NOISE_START_BYTES, elementsMax);
 
   return {
     noise,
     perturbed: noise,
-    logits: new Float32Array(memory.buffer, layout.logits, elementsMax),
-    streams: new Uint32Array(memory.buffer, layout.streams, drawsMax * STREAM_WORDS),
-    indices: new Int32Array(memory.buffer, layout.indices, drawsMax),
-    temperatures: new Float32Array(memory.buffer, layout.temperatures, drawsMax),
-    samples: new Float32Array(memory.buffer, layout.samples, elementsMax),
+    logits: new Float32Array(buffer, layout.logits, elementsMax),
+    streams: new Uint32Array(buffer, layout.streams, drawsMax * STREAM_WORDS),
+    indices: new Int32Array(buffer, layout.indices, drawsMax),
+    temperatures: new Float32Array(buffer, layout.temperatures, drawsMax),
+    samples: new Float32Array(buffer, layout.samples, elementsMax),
 
     fillDraws(start, draws, categories, rowCount, firstSample, stage = 0) {
       assertDraws(start, draws, categories, elementsMax);
@@ -231,7 +232,7 @@ export function createNoiseKernel(elementsMax: number, drawsMax = elementsMax): 
       kernel.normalize(layout.samples, draws, categories);
     },
 
-    ...singleDraws(kernel, memory.buffer, layout.singleStream, elementsMax),
+    ...singleDraws(kernel, buffer, layout.singleStream, elementsMax),
   };
 }
 

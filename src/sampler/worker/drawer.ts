@@ -3,7 +3,7 @@
  * noise kernel and one set of graphs.
  */
 import { type Batch, type BatchResult, isForward, timingColumns } from '../job.js';
-import { createNoiseKernel } from '../noise/noise.js';
+import { createNoiseKernel } from '../noise/load-kernel.js';
 import type { RunExponential } from '../onnx/proof.js';
 import { ownsGpu, type Provider } from '../onnx/provider.js';
 import { type DrawGraphs, openDrawGraphs } from '../onnx/session.js';

@@ -3,7 +3,8 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import { createNoiseKernel, type NoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
+import type { NoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { word } from '../../support/reference/noise-float64.js';
 import { mirrorGumbel } from '../../support/reference/noise-mirror.js';
 

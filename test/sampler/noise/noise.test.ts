@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { createNoiseKernel, type NoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
+import type { NoiseKernel } from '../../../src/sampler/noise/noise.js';
 import { noiseVersion } from '../../../src/sampler/noise/version.js';
 import { gumbel, philox4x32, uniform, word } from '../../support/reference/noise-float64.js';
 

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
 
 const ELEMENTS_MAX = 4096;
 const UNTOUCHED = -99;

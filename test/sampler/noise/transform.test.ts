@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
 import { gumbelFromUniform, uniformFromBits, word } from '../../support/reference/noise-float64.js';
 import { COEFFICIENTS, mirrorGumbel } from '../../support/reference/noise-mirror.js';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
 import { newMemory } from '../../../src/runtime/wasm.js';
-import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
 import { completeGraph } from '../../../src/sampler/onnx/graphs.js';
 import { openDrawGraphs } from '../../../src/sampler/onnx/session.js';
 import { bits, gumbelNoise, testLogits, testTemperatures, uniform, WIDTHS } from '../../support/onnx-inputs.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
 import { blockElementsMax, RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
 import {
   fixed,

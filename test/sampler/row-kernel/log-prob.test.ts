@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
 import { LogProbKernel } from '../../../src/sampler/row-kernel/log-prob-kernel.js';
 import { RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
 import { IndexLogProb } from '../../../src/sampler/worker/index-log-prob.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { createNoiseKernel } from '../../../src/sampler/noise/noise.js';
+import { createNoiseKernel } from '../../../src/sampler/noise/load-kernel.js';
 import { RowKernel } from '../../../src/sampler/row-kernel/row-kernel.js';
 import { fixed } from '../../support/reference/fixed-point.js';
 

@@ -5,7 +5,7 @@ import type { Draw } from './draw.js';
 import { isPerRow } from './entries.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 import type { Logits } from './logits.js';
-import { nested } from './nested.js';
+import { anyDepth, nested } from './nested.js';
 import { indexPath } from './points.js';
 
 export const givenIndicesField = z
@@ -13,8 +13,8 @@ export const givenIndicesField = z
   .optional()
   .meta({
     description:
-      'Draws the noise given that this category wins: one index for logits [K], [B] for [B][K]. Every sample of a row has its index. The noise is a function of the same seed: the conditioned twin of the draw. Not with noise: "none", top_k or log_prob.',
-    ...nested('Int64', 0, 1),
+      'Draws the noise given that this category wins: one index for logits [K], otherwise one per row, in their leading shape or flat. Every sample of a row has its index. The noise is a function of the same seed: the conditioned twin of the draw. Not with noise: "none", top_k or log_prob.',
+    ...nested('Int64', 0, anyDepth),
   });
 
 type Path = readonly (string | number)[];

@@ -18,7 +18,7 @@ import {
 } from './log-prob-points.js';
 import { type Logits, logitsField } from './logits.js';
 import { type Masks, masksField } from './masks.js';
-import { nested } from './nested.js';
+import { anyDepth, nested } from './nested.js';
 import { indexPath } from './points.js';
 import { checkTemperatures, optionalTemperatureField, type Temperature, toTemperature } from './temperature.js';
 
@@ -38,14 +38,14 @@ const points = {
     .meta({
       description:
         'Soft samples, shaped like logits, or with S in front for several samples of each row; 0 where masked, above 0 elsewhere.',
-      ...nested('Float32', 1, 3),
+      ...nested('Float32', 1, anyDepth),
     }),
   log_samples: z
     .unknown()
     .optional()
     .meta({
       description: 'Their logarithms instead, null where masked: right where samples underflow.',
-      ...nested('MaskedFloat32', 1, 3),
+      ...nested('MaskedFloat32', 1, anyDepth),
     }),
   indices: z
     .unknown()
@@ -53,7 +53,7 @@ const points = {
     .meta({
       description:
         'Categories, 0-based: one for each row, or with S in front several. Their log-probability is log softmax(logits) there, null where masked.',
-      ...nested('Int64', 0, 2),
+      ...nested('Int64', 0, anyDepth),
     }),
   top_indices: z
     .unknown()
@@ -61,7 +61,7 @@ const points = {
     .meta({
       description:
         'k categories of each row, drawn in this order without replacement, shaped like logits with k for K, or with S in front: different ones, none of them masked.',
-      ...nested('Int64', 1, 3),
+      ...nested('Int64', 1, anyDepth),
     }),
 } as const satisfies Record<PointKind, z.ZodType>;
 
@@ -165,14 +165,14 @@ export const logProbReply = z
     log_prob: z.unknown().meta({
       description:
         'float64, one number, or [B], and [S] or [S][B] for points with S in front; null for -infinity: density or probability 0.',
-      ...nested('LogDensity', 0, 2),
+      ...nested('LogDensity', 0, anyDepth),
     }),
     temperature: z
       .unknown()
       .optional()
       .meta({
         description: 'Temperature as used, in float32. Absent for indices and top_indices.',
-        ...nested('Float32', 0, 1),
+        ...nested('Float32', 0, anyDepth),
       }),
   })
   .meta({ ...component('LogProbReply'), 'x-examples': logProbReplyExamples });

@@ -3,7 +3,6 @@
  * elements.
  */
 import { z } from 'zod';
-import { fieldErrorsMax } from '../errors.js';
 import { NumberMatrix } from '../json/number-matrix.js';
 import { inSlices } from '../runtime/event-loop-turns.js';
 import { component } from './component.js';
@@ -11,6 +10,7 @@ import { scanFloats } from './float-scan/float-scan.js';
 import { type IssueSink, isEnough, report } from './issue.js';
 import { deepArray, scalar } from './nested.js';
 import { indexPath } from './points.js';
+import { reportWrongTypes } from './wrong-types.js';
 
 /** Validated logits, row-major. */
 export interface Logits {
@@ -73,48 +73,6 @@ export function logitsField(limits: LogitsLimits) {
         'Unnormalised log-probabilities: one row [K], rows [B][K], or rows with up to seven leading axes, numbered row-major; replies have these axes, too. Rounded to float32. null masks a category: it is never drawn. JSON.stringify writes NaN and Infinity as null, too; masks: "refuse" finds such mistakes.',
       oneOf: [logitsRow(limits), logitsRows(limits), logitsBlock(limits), deepArray],
     });
-}
-
-/** Reports the elements that keep a value from being a matrix of numbers and nulls. */
-function reportWrongTypes(value: unknown, sink: IssueSink): void {
-  if (!Array.isArray(value)) {
-    const message = value === undefined ? 'is required' : 'must be an array of numbers, or of such arrays';
-    report(sink, 'validation', [], message);
-    return;
-  }
-  let rank = 1;
-  for (let level: unknown = value[0]; Array.isArray(level); level = level[0]) rank += 1;
-  reportMisplaced(value, rank, [], { left: fieldErrorsMax, sink });
-}
-
-/** Where errors go, and how many more a reply lists. */
-interface Report {
-  left: number;
-  readonly sink: IssueSink;
-}
-
-/**
- * Reports what is no array above the depth `rank`, and what is no number at it: in nested arrays the first one of each
- * row.
- */
-function reportMisplaced(items: readonly unknown[], rank: number, outer: readonly number[], to: Report): void {
-  const holdsNumbers = outer.length === rank - 1;
-  for (const [index, item] of items.entries()) {
-    if (to.left === 0) return;
-    const path = [...outer, index];
-    if (holdsNumbers) {
-      if (item === null || typeof item === 'number') continue;
-      const isRow = rank === 1 && Array.isArray(item) && index > 0;
-      to.left -= 1;
-      report(to.sink, 'validation', path, `must be a number or null${isRow ? ', as the first entry is' : ''}`);
-      if (rank > 1) return;
-    } else if (Array.isArray(item)) {
-      reportMisplaced(item, rank, path, to);
-    } else {
-      to.left -= 1;
-      report(to.sink, 'validation', path, 'must be an array of numbers, as the first row is');
-    }
-  }
 }
 
 /** Elements checked in one turn of the event loop: about a millisecond. */

@@ -40,9 +40,13 @@ function ofDepth(element: Element, depth: number): object {
   return { ...named, type: 'array', items: ofDepth(element, depth - 1) };
 }
 
-/** Arrays that are `depth` deep, of anything. */
-function arraysOfAnything(depth: number): object {
-  return { type: 'array', items: depth === 1 ? {} : arraysOfAnything(depth - 1) };
+/**
+ * Arrays that are `depth` deep, of anything. Each depth has a name: of an array in an array without names Java's
+ * generator keeps only the outer one, and then takes every array of arrays for it.
+ */
+function ofAnything(depth: number): object {
+  const items = depth === 1 ? {} : ofAnything(depth - 1);
+  return { ...component(`Any${shapes[depth]}`), type: 'array', items };
 }
 
 /**
@@ -53,7 +57,8 @@ function arraysOfAnything(depth: number): object {
 export const deepArray = {
   ...component('DeepArray'),
   description: 'Numbers in four to nine axes.',
-  ...arraysOfAnything(4),
+  type: 'array',
+  items: ofAnything(3),
 };
 
 /** A depth above all that have names. */
@@ -69,5 +74,6 @@ export function nested(element: Element, from: number, to: number): { oneOf: obj
 export const nestedRows = {
   ...component('NestedRows'),
   description: 'One entry per row of logits, in their leading shape of two to seven axes.',
-  ...arraysOfAnything(2),
+  type: 'array',
+  items: ofAnything(1),
 };

@@ -43,7 +43,13 @@ const wrong: readonly (readonly [string, object, string, string, RegExp])[] = [
   ['text at eight axes', { logits: deep('x', 8) }, 'validation', '/logits/0/0/0/0/0/0/0/0', /must be a number or null/],
   ['a row among numbers', { logits: put([0, 1, 1], [1]) }, 'validation', '/logits/0/1/1', /must be a number or null/],
   ['a number among rows', { logits: put([1, 1], 3) }, 'validation', '/logits/1/1', /must be an array of numbers/],
-  ['a number among arrays', { logits: put([1], 3) }, 'validation', '/logits/1', /must be an array of numbers/],
+  [
+    'a number among arrays',
+    { logits: put([1], 3) },
+    'validation',
+    '/logits/1',
+    /must be an array of arrays, as the first entry is/,
+  ],
   ['an infinite logit', { logits: put([1, 2, 0], 1e39) }, 'non-finite-logits', '/logits/1/2/0', /infinite in float32/],
   ['a masked row', { logits: put([1, 0], [null, null]) }, 'all-masked-row', '/logits/1/0', /only masked categories/],
   [

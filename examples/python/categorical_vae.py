@@ -176,7 +176,8 @@ def main(client, steps, plot):
     print(f"same image always  {constant:6.2f}")
     print(f"trained on softmax {bounds[1]:6.2f}")
     curves = [("samples", GUMBEL, losses, bounds[0]), ("softmax", SOFTMAX, mixed_losses, bounds[1])]
-    draw_figure(plot, curves, constant, pictures([("samples", sampled), ("softmax", mixed)], held_out, client, seed=steps))
+    rows = pictures([("samples", sampled), ("softmax", mixed)], held_out, client, seed=steps)
+    draw_figure(plot, curves, constant, rows)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Fits a small categorical model by gradient descent through the service.
 
 Three variables with four categories each; softmax(logits) shall become TARGET. All that is seen of the model is one-hot
-samples. With a and b the means of two independent halves of them, E[<a - target, b - target>] = |softmax(logits) - target|^2:
-the expected loss, whose minimum is 0 at the target.
+samples. With a and b the means of two independent halves of them, E[<a - target, b - target>] =
+|softmax(logits) - target|^2: the expected loss, whose minimum is 0 at the target.
 """
 
 import argparse

@@ -25,11 +25,15 @@ def _logits(text: str) -> list[list[float]]:
     try:
         return [[-np.inf if one.strip() == "null" else float(one) for one in row.split(",")] for row in text.split(";")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not numbers with commas between them, such as 1,0.5,-1") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not numbers with commas between them, such as 1,0.5,-1"
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gumbel_sampler", description="Draws from a gumbel-sampler service.")
+    parser = argparse.ArgumentParser(
+        prog="python -m gumbel_sampler", description="Draws from a gumbel-sampler service."
+    )
     parser.add_argument("--api-key", help="where the service asks for one")
     commands = parser.add_subparsers(dest="command", required=True)
     sample = commands.add_parser("sample", help="draw, and print samples, indices and seed as JSON")

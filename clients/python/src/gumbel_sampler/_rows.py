@@ -133,7 +133,9 @@ def rows_of(
     lead = flat.shape[:-1]
     if not isinstance(temperature, (int, float)):
         temperatures = np.asarray(temperature)
-        temperature = float(temperatures) if temperatures.ndim == 0 else floats(per_row(temperatures, lead, "temperature"))
+        temperature = (
+            float(temperatures) if temperatures.ndim == 0 else floats(per_row(temperatures, lead, "temperature"))
+        )
     if not isinstance(hard, bool):
         flags = np.asarray(hard)
         if flags.dtype != np.bool_:
@@ -152,6 +154,4 @@ def rows_of(
         indices = np.asarray(given)
         indices = np.broadcast_to(indices, lead) if indices.ndim == 0 else indices
         given = np.array(per_row(indices, lead, "given_indices"), "<i8")
-    return Rows(
-        flat.reshape(-1, flat.shape[-1]), lead, axis, temperature, hard, seed, num_samples, parameters, given
-    )
+    return Rows(flat.reshape(-1, flat.shape[-1]), lead, axis, temperature, hard, seed, num_samples, parameters, given)

@@ -258,9 +258,7 @@ class Client(_Base[httpx.Client]):
         **parameters: Any,
     ) -> Gradient: ...
 
-    def vjp(
-        self, logits: Any, cotangent: ArrayLike, *, estimator: str = "straight_through", **fields: Any
-    ) -> Gradient:
+    def vjp(self, logits: Any, cotangent: ArrayLike, *, estimator: str = "straight_through", **fields: Any) -> Gradient:
         """The backward pass of a draw: gradients of the loss, from `cotangent`, its gradient by the samples.
 
         logits     a Draw; or the logits, with the seed and the other arguments of the draw

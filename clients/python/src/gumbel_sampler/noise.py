@@ -162,7 +162,12 @@ def gumbel(
     samples = 1 if num_samples is None else num_samples
     if seeds.ndim > 0 and (seeds.shape != (rows,) or row_offset != 0):
         raise ValueError("seed must be one seed, or an array with a seed for each row and row_offset 0")
-    if row_offset < 0 or row_offset + rows > _COUNTER_END or sample_offset < 0 or sample_offset + samples > _COUNTER_END:
+    if (
+        row_offset < 0
+        or row_offset + rows > _COUNTER_END
+        or sample_offset < 0
+        or sample_offset + samples > _COUNTER_END
+    ):
         raise ValueError("rows and samples must have numbers from 0 to 2^32 - 1")
     key = np.broadcast_to(seeds, rows)
     row = np.zeros(rows, np.uint64) if seeds.ndim > 0 else np.arange(row_offset, row_offset + rows, dtype=np.uint64)

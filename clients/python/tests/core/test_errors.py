@@ -63,7 +63,10 @@ def test_an_error_of_a_part_says_which(client: Client):
 
 
 def test_a_proxy_that_answers_with_html(client: Client):
-    with Stub(lambda *_: (502, {"content-type": "text/html"}, b"<h1>Bad gateway</h1>")) as proxy, Client(proxy.url) as c:
+    with (
+        Stub(lambda *_: (502, {"content-type": "text/html"}, b"<h1>Bad gateway</h1>")) as proxy,
+        Client(proxy.url) as c,
+    ):
         with pytest.raises(ServiceError) as refused:
             c.sample([1, 2])
     assert (refused.value.status, refused.value.code, refused.value.remedy) == (502, "unknown", None)

@@ -22,8 +22,8 @@ def soft(logits, temperature, seed, **fields):
 def test_vjp_of_a_draw(client: Client, num_samples):
     """With u = 2^-24, V the largest |cotangent| and K <= 9: the service rounds d / tau three times and exp, sum and
     division a few, so sum_k |error of y_k| <= u (3 sum_k y_k |d_k| / tau + 5) <= u (3 ln K + 5) < 12 u. In
-    y_k (v_k - <v, y>) / tau that error enters at most four times, scaled by V: 48 u V / tau, and rounding the result adds
-    u. So 64 u V / tau, times the samples. grad_temperature weighs these errors with |d_k| / tau, where
+    y_k (v_k - <v, y>) / tau that error enters at most four times, scaled by V: 48 u V / tau, and rounding the result
+    adds u. So 64 u V / tau, times the samples. grad_temperature weighs these errors with |d_k| / tau, where
     sum_k y_k (d_k / tau)^2 < ln(K)^2 + 2 < 7: 7 times that, and the rows of one temperature add up."""
     logits = RNG.normal(size=(4, 6)).astype(np.float32)
     tau = 0.5
@@ -51,9 +51,7 @@ def test_vjp_by_logits_and_seed_is_that_of_the_draw(client: Client):
     by_draw, by_fields = client.vjp(draw, v), client.vjp(logits, v, **fields)
     assert (by_draw.logits == by_fields.logits).all() and by_draw.logits.shape == logits.shape
     assert by_draw.temperature is not None and by_draw.temperature.shape == (2, 3)
-    last = client.vjp(
-        np.moveaxis(logits, 1, -1), np.moveaxis(v, 1, -1), **{**fields, "axis": -1}
-    )
+    last = client.vjp(np.moveaxis(logits, 1, -1), np.moveaxis(v, 1, -1), **{**fields, "axis": -1})
     assert (np.moveaxis(last.logits, -1, 1) == by_draw.logits).all()
 
 

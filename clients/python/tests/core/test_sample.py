@@ -45,7 +45,9 @@ def test_any_rank_is_rows_in_row_major_order(client: Client, shape, num_samples)
 @pytest.mark.parametrize("num_samples", [None, 2])
 def test_axis(client: Client, axis, num_samples):
     logits = RNG.normal(size=(2, 3, 4)).astype(np.float32)
-    draw = client.sample(logits, axis=axis, seed=1, num_samples=num_samples, top_k=2, outputs=("samples", "top_indices"))
+    draw = client.sample(
+        logits, axis=axis, seed=1, num_samples=num_samples, top_k=2, outputs=("samples", "top_indices")
+    )
     last = client.sample(
         np.moveaxis(logits, axis, -1), seed=1, num_samples=num_samples, top_k=2, outputs=("samples", "top_indices")
     )
@@ -85,7 +87,9 @@ def test_views_and_lists_are_copied_before_they_are_sent(client: Client):
 
 
 def test_masks(client: Client):
-    draw = client.sample([[0, -np.inf, 1], [-np.inf, -np.inf, 5]], seed=1, num_samples=100, outputs=("samples", "log_samples"))
+    draw = client.sample(
+        [[0, -np.inf, 1], [-np.inf, -np.inf, 5]], seed=1, num_samples=100, outputs=("samples", "log_samples")
+    )
     assert (draw.samples[..., 0, 1] == 0).all() and (draw.samples[:, 1] == [0, 0, 1]).all()
     assert np.isneginf(draw.log_samples[:, 1, :2]).all()
     client.verify(draw)
@@ -99,9 +103,7 @@ def test_one_per_row(client: Client):
     draw = client.sample(logits, temperature=temperature, hard=hard, seed=seed)
     assert same(draw.temperature, temperature) and same(draw.hard, hard) and same(draw.seed, seed)
     for row in np.ndindex(2, 3):
-        alone = client.sample(
-            logits[row], temperature=temperature[row], hard=bool(hard[row]), seed=int(seed[row])
-        )
+        alone = client.sample(logits[row], temperature=temperature[row], hard=bool(hard[row]), seed=int(seed[row]))
         assert same(alone.samples, draw.samples[row])
     flat = client.sample(logits, temperature=temperature.ravel(), hard=hard.ravel(), seed=seed.ravel())
     assert same(flat.samples, draw.samples)

@@ -198,7 +198,7 @@ export class FakeProcess extends EventEmitter {
   #say(message: FromProcess): void {
     this.#post(`${message.type} of ${this.name} arrives`, () => {
       if (message.type === 'received') this.coming = undefined;
-      if (message.type === 'serving') this.isTaking = true;
+      if (message.type === 'serving') this.isTaking = !this.hasEnded;
       if (message.type === 'beat' && message.state === 'failed') this.isTaking = false;
       this.emit('message', message);
     });

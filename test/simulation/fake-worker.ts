@@ -52,7 +52,7 @@ export class FakeWorker {
   /** Whether the thread has ended, and whether the HTTP thread knows. */
   hasEnded = false;
   hasExited = false;
-  /** What the HTTP thread knows: since when this is ready, whether it was told to stop, and batches without an answer. */
+  /** What the HTTP thread knows: since when this is ready, whether it was told to stop, batches without an answer. */
   readyAtMs = Number.POSITIVE_INFINITY;
   isStopped = false;
   held = 0;

@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { catalogue, type ProblemCode, problemKind } from '../errors.js';
+import { isNoisy } from '../sampler/job.js';
 import type { DrawnBatch, SamplerObserver } from '../sampler/observer.js';
 import type { SamplerLoad } from '../sampler/sampler.js';
 import { PacedGeneration } from './paced-generation.js';
@@ -256,7 +257,7 @@ export class Metrics {
     this.#batchRows.observe(rows);
     this.#batchElements.observe(elements);
     this.#elements.inc({ kind }, elements);
-    if (kind === 'draw' || kind === 'vjp' || kind === 'reinmax') this.#noiseSeconds.observe(noiseMs / 1000);
+    if (isNoisy(kind)) this.#noiseSeconds.observe(noiseMs / 1000);
     if (graphMs > 0) this.#graphSeconds.observe(graphMs / 1000);
   }
 }

@@ -75,7 +75,7 @@ t.test(
   },
 );
 
-/** 16,376 bytes of result, and up to 62 KB of text. */
+/** 16,376 bytes of result, and up to 98 KB of text, if each sample had all brackets that logits can have. */
 const draw = { logits: [0, 0.3], num_samples: 2047, return: ['log_samples'] };
 
 t.test('small results count, by the text that waits', async (t) => {
@@ -83,7 +83,7 @@ t.test('small results count, by the text that waits', async (t) => {
   t.teardown(close);
   const statuses = (await Promise.all(Array.from({ length: 40 }, () => sample(draw)))).map(({ status }) => status);
   t.same([...new Set(statuses)].sort(), [200, 503], 'forty at once are more than 1 MiB');
-  t.ok(statuses.filter((status) => status === 200).length >= 11, 'those that fit are drawn');
+  t.ok(statuses.filter((status) => status === 200).length >= 7, 'those that fit are drawn');
   t.equal((await sample(draw)).status, 200, 'and the room is free again');
 });
 

@@ -49,9 +49,6 @@ function numberTextBytesMax(name: OutputName): number {
   return array === Float64Array ? '-2.2250738585072014e-308,'.length : '-1.1754944e-38,'.length;
 }
 
-/** Bytes of the brackets around the numbers of a draw, which may end and begin an array of every axis. */
-const bracketBytesMax = 18;
-
 /** Bytes of a reply's text without its numbers: names, brackets, seed, temperature and provider. */
 const replyTextBytes = 512;
 
@@ -66,7 +63,7 @@ function drawnBytes(job: Job): number {
   for (const name of job.outputs) {
     const count = draws * outputWidth(job, name);
     numbers += count;
-    textBytes += count * numberTextBytesMax(name) + draws * bracketBytesMax;
+    textBytes += count * numberTextBytesMax(name);
   }
   const sumBytes = job.outputs.has('gradLogits') ? 12 * job.rows * (job.categories + 1) : 0;
   return resultBytes(job) + sumBytes + (isPrintedWhole(numbers) ? textBytes : sliceBytes);

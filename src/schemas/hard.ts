@@ -4,6 +4,7 @@ import { FlagList } from '../json/flag-reader.js';
 import { component } from './component.js';
 import { entriesOf, isRagged } from './entries.js';
 import { type IssueSink, isEnough, report } from './issue.js';
+import { typeText } from './issue-text.js';
 import { nestedRows } from './nested.js';
 
 /** Validated flags. */
@@ -17,7 +18,6 @@ export interface Hard {
 }
 
 const oneFlag = { type: 'boolean' };
-const wrongEntry = 'must be true or false';
 
 export function hardField({ rowsMax }: { readonly rowsMax: number }) {
   return z
@@ -27,7 +27,7 @@ export function hardField({ rowsMax }: { readonly rowsMax: number }) {
       const list = Array.isArray(value) ? readArray(value, context) : value;
       if (typeof list === 'boolean') return { given: list, all: list, rows: undefined };
       if (!(list instanceof FlagList)) {
-        if (list !== undefined) report(context, 'validation', [], `${wrongEntry}, or an array of these, one per row`);
+        if (list !== undefined) report(context, 'validation', [], typeText('boolean', list));
         return z.NEVER;
       }
       return isRagged(list, context) ? z.NEVER : hardOf(list);
@@ -60,7 +60,7 @@ function readArray(array: readonly unknown[], sink: IssueSink): FlagList | undef
   for (const [row, value] of entries.values.entries()) {
     if (typeof value === 'boolean' || isEnough(wrong)) continue;
     wrong += 1;
-    report(sink, 'validation', entries.paths[row], wrongEntry);
+    report(sink, 'validation', entries.paths[row], typeText('boolean', value));
   }
   if (wrong > 0) return undefined;
   return new FlagList(

@@ -48,7 +48,8 @@ function isInteger({ inst }: RawIssue): boolean {
   return format?.endsWith('int') ?? false;
 }
 
-function typeText(expected: string, input: unknown): string {
+/** The text for a value of another type than expected: zod's name of the type. */
+export function typeText(expected: string, input: unknown): string {
   const noun = nouns[expected] ?? 'of the type given in /docs';
   const isNumber = expected === 'number' || expected === 'int';
   if (input === undefined) return `is required: ${noun}`;

@@ -153,7 +153,7 @@ const wrong: readonly (readonly [string, object, string, string, RegExp])[] = [
   ],
   ['ragged flags', { logits: cube, hard: [[true], []] }, 'validation', '/hard/1', /another shape/],
   ['flags of two depths', { logits: cube, hard: [[true], false] }, 'validation', '/hard/1', /another shape/],
-  ['hard null', { logits: cube, hard: null }, 'validation', '/hard', /true or false, or an array/],
+  ['hard null', { logits: cube, hard: null }, 'validation', '/hard', /must be true or false, not null/],
   [
     'a top_k above the unmasked categories',
     { logits: put([1, 1, 0], null), top_k: 2 },

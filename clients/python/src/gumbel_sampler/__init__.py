@@ -12,7 +12,8 @@ noise in numpy. They are imported by their names, so that neither framework is n
 """
 
 from . import noise, schedules
-from .client import AsyncClient, Client, default_client
+from .async_client import AsyncClient
+from .client import Client, default_client
 from .draw import Draw, Gradient
 from .errors import (
     FieldError,

@@ -157,7 +157,8 @@ export class FakeWorker {
 
   #end(): void {
     this.hasEnded = true;
-    for (const message of [...this.#queue.splice(0), ...(this.#drawn ? [this.#drawn] : [])]) this.#lose(message);
+    const drawn = this.#drawn ? [this.#drawn] : [];
+    for (const message of [...drawn, ...this.#queue.splice(0), ...this.#inbox]) this.#lose(message);
     this.#emit('exit', () => {
       this.hasExited = true;
       this.held = 0;

@@ -59,6 +59,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     [
       'errors.ts',
       'http/observer.ts',
+      'sampler/job.ts',
       'sampler/observer.ts',
       'sampler/sampler.ts',
       'pino',

@@ -1,4 +1,7 @@
-/** The log-probability of indices that a request names: one category, or several drawn in order. Uses neither noise nor graph. */
+/**
+ * The log-probability of indices that a request names: one category, or several drawn in order. Uses neither noise nor
+ * graph.
+ */
 import type { Batch, BatchResult } from '../job.js';
 import { inBlocks } from '../row-kernel/blocks.js';
 import { LogProbKernel } from '../row-kernel/log-prob-kernel.js';

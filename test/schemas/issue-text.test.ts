@@ -200,7 +200,7 @@ t.test('every kind of issue that zod has is told in the same words', async (t) =
 t.test('the texts of common mistakes', async (t) => {
   const inputs = [tensor];
   for (const [url, body, pointer, message] of [
-    ['/sample', { logits: [1], hard: 1 }, '/hard', 'must be true or false, or an array of these, one per row'],
+    ['/sample', { logits: [1], hard: 1 }, '/hard', 'must be true or false, not a number'],
     ['/sample', { logits: [1], num_samples: 0 }, '/num_samples', 'must be at least 1'],
     ['/sample', { logits: [1], num_samples: '3' }, '/num_samples', 'must be an integer, not a string'],
     ['/sample', { logits: [1], num_samples: 1.5 }, '/num_samples', 'must be an integer'],

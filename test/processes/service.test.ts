@@ -12,6 +12,55 @@ async function metricsOf(url: string) {
   return readExposition(await (await fetch(`${url}/metrics`)).text());
 }
 
+/** All that a draw can be asked for, on every route. */
+const around: readonly (readonly [path: string, body: object])[] = (() => {
+  const logits = [
+    [
+      [1, 2, 3, null],
+      [0, null, 1, 0.5],
+    ],
+  ];
+  const draw = { logits, temperature: [[0.7, 2]], seed: [['3', '4']], num_samples: 30 };
+  const cotangent = Array.from({ length: 30 }, (_, s) => [[Array(4).fill(s), [1, 2, 3, s]]]);
+  const top = ['top_scores', 'top_threshold', 'top_log_prob', 'index_log_prob', 'log_samples', 'log_prob', 'noise'];
+  return [
+    ['/sample', { ...draw, hard: [[true, false]], top_k: 2, return: ['samples', 'indices', ...top] }],
+    ['/sample', { ...draw, given_indices: [[2, 3]], return: ['samples', 'indices', 'noise', 'index_log_prob'] }],
+    ...['straight_through', 'reinmax', 'softmax', 'gumbel_rao'].map((estimator) => {
+      const rao = estimator === 'gumbel_rao' ? { rao_samples: 7 } : {};
+      return ['/sample/vjp', { ...draw, hard: true, cotangent, estimator, ...rao }] as const;
+    }),
+    [
+      '/log-prob',
+      {
+        logits,
+        top_indices: [
+          [
+            [2, 0],
+            [3, 0],
+          ],
+        ],
+      },
+    ],
+    ['/log-prob', { logits, indices: [[[0, 3]], [[1, 1]]] }],
+  ];
+})();
+
+t.test('every route gives the same bits in each process as in one alone', async (t) => {
+  const [two, alone] = await Promise.all([startTwo(), start()]);
+  for (const [path, body] of around) {
+    const expected = await post(alone.url, body, { path });
+    t.equal(expected.status, 200, expected.text.slice(0, 200));
+    // New connections are dealt out in turn, so two of them reach both processes.
+    const answers = await Promise.all([1, 2].map(() => post(two.url, body, { path })));
+    for (const { text } of answers) t.equal(text, expected.text, `${path} ${Object.keys(body).join(' ')}`);
+  }
+  for (const { child, exit } of [two, alone]) {
+    child.kill('SIGTERM');
+    t.same(await exit, [0, null]);
+  }
+});
+
 t.test('one line when all can draw, the same bits from each, and metrics that equal the load', async (t) => {
   const { child, url, lines, exit, stderr } = await startTwo();
   t.match(

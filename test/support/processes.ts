@@ -55,7 +55,11 @@ export interface Answer {
 export function post(
   url: string,
   body: unknown,
-  { agent, headers = {} }: { readonly agent?: Agent; readonly headers?: Record<string, string> } = {},
+  {
+    agent,
+    headers = {},
+    path = '/sample',
+  }: { readonly agent?: Agent; readonly headers?: Record<string, string>; readonly path?: string } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const text = JSON.stringify(body);
@@ -64,7 +68,7 @@ export function post(
       agent,
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers },
     };
-    request(`${url}/sample`, options, (response) => {
+    request(`${url}${path}`, options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.once('error', reject);

@@ -95,6 +95,7 @@ export class Forward {
       samplesOf(span, categories, result).set(kernel.samples.subarray(start, start + span.draws * categories));
     }
   }
+
   /** Writes the log-probability of the index of each draw of a span. Reads kernel.indices. */
   #writeIndexLogProb(span: Span, categories: number, logits: Float32Array, result: BatchResult): void {
     const { part, draws, partDraw, tileDraw, firstRow, rows } = span;

@@ -19,7 +19,7 @@ interface Media {
 
 interface Document {
   readonly paths: Readonly<
-    Record<string, { readonly post: { readonly requestBody: { readonly content: Record<string, Media> } } }>
+    Record<string, { readonly post?: { readonly requestBody: { readonly content: Record<string, Media> } } }>
   >;
 }
 
@@ -58,7 +58,7 @@ t.test('every example of every body gets 200', async (t) => {
   let sent = 0;
   for (const operation of await page.locator('.opblock-post').all()) {
     const path = (await operation.locator('.opblock-summary-path').getAttribute('data-path')) ?? '';
-    const examples = paths[path]?.post.requestBody.content['application/json']?.examples ?? {};
+    const examples = paths[path]?.post?.requestBody.content['application/json']?.examples ?? {};
     await operation.locator('.opblock-summary-control').click();
     for (const name of Object.keys(examples)) {
       if (Object.keys(examples).length > 1) {
@@ -69,8 +69,10 @@ t.test('every example of every body gets 200', async (t) => {
     }
     await operation.locator('.opblock-summary-control').click();
   }
-  // Seven of POST /sample, three of /sample/vjp, two of /log-prob, and three of inference, each with a version and
-  // without.
-  t.equal(sent, 18);
+  const described = Object.values(paths).flatMap(({ post }) =>
+    Object.keys(post?.requestBody.content['application/json']?.examples ?? {}),
+  );
+  t.ok(sent > 0);
+  t.equal(sent, described.length, 'all examples of the document');
   await page.context().close();
 });

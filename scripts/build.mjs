@@ -29,8 +29,9 @@ function filesIn(folder) {
 }
 
 const isAssembly = (path) => path.includes('/assembly/');
-const isCompiled = (path) => path.endsWith('.ts') && !isAssembly(path);
-const compiledFolders = readJson('tsconfig.json').include;
+const { include: compiledFolders, exclude } = readJson('tsconfig.json');
+const isExcluded = (path) => exclude.some((folder) => path.startsWith(`${folder}/`));
+const isCompiled = (path) => path.endsWith('.ts') && !isAssembly(path) && !isExcluded(path);
 
 /** The kernel that a configuration of AssemblyScript's compiler asks for; its path is relative to the configuration. */
 function kernelOf(configuration) {

@@ -51,11 +51,13 @@ const scripts = Object.fromEntries(
 write('package.json', JSON.stringify({ scripts, devDependencies: { compiler: '1.0.0' } }));
 write('package-lock.json', '{}');
 write('node_modules/compiler/package.json', '{ "version": "1.0.0" }');
-write('tsconfig.json', '{ "include": ["src", "test", "bench"] }');
+write('tsconfig.json', '{ "include": ["src", "test", "bench"], "exclude": ["src/**/assembly/**", "test/apart"] }');
 write('src/server.ts', 'server');
 write('src/codec/assembly/codec.ts', 'codec');
 write('src/codec/assembly/asconfig.json', '{ "options": { "outFile": "../../../dist/src/codec/codec.wasm" } }');
 write('test/server.test.ts', 'a test');
+// Compiled on its own: nothing in dist comes from it.
+write('test/apart/call.ts', 'a program with packages of its own');
 write('test/old.test.ts', 'another');
 write('clients/typescript/src/client.ts', 'client');
 write('explore/page.ts', 'page');
@@ -176,3 +178,15 @@ t.test('a signal during a step ends all of its processes and the build', async (
     t.equal(readFileSync(at('ran'), 'utf8'), '', 'what would have come next does not');
   }
 });
+
+t.test(
+  'every step of this project leaves all that it should: what lacks a result is built at each start',
+  async (t) => {
+    const stamps = JSON.parse(readFileSync(new URL('../../build.json', import.meta.url), 'utf8')) as {
+      readonly script: string;
+      readonly results?: string;
+    }[];
+    t.ok(stamps.length > 0);
+    for (const { script, results } of stamps) t.ok(results, script);
+  },
+);

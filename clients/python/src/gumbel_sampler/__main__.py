@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -34,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m gumbel_sampler", description="Draws from a gumbel-sampler service."
     )
-    parser.add_argument("--api-key", help="where the service asks for one")
+    url = os.environ.get("GUMBEL_SAMPLER_URL", _DEFAULT_URL)
+    key = os.environ.get("GUMBEL_SAMPLER_API_KEY")
+    parser.add_argument("--api-key", default=key, help="where the service asks for one; or GUMBEL_SAMPLER_API_KEY")
     commands = parser.add_subparsers(dest="command", required=True)
     sample = commands.add_parser("sample", help="draw, and print samples, indices and seed as JSON")
     sample.add_argument("--logits", type=_logits, required=True, help="1,0.5,-1; rows with ; between; null masks")
@@ -42,9 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--seed", type=int, help="0 to 2^64 - 1; random unless told")
     sample.add_argument("--hard", action="store_true", help="one-hot samples")
     sample.add_argument("--num-samples", type=int, help="of each row")
-    sample.add_argument("--url", default=_DEFAULT_URL, help=f"{_DEFAULT_URL} unless told")
+    sample.add_argument("--url", default=url, help="%(default)s unless told; or GUMBEL_SAMPLER_URL")
     check = commands.add_parser("check", help="draw, replay and verify with numpy; print version, provider, latency")
-    check.add_argument("url", nargs="?", default=_DEFAULT_URL, help=f"{_DEFAULT_URL} unless told")
+    check.add_argument("url", nargs="?", default=url, help="%(default)s unless told; or GUMBEL_SAMPLER_URL")
     return parser
 
 

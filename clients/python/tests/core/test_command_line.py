@@ -37,6 +37,14 @@ def test_rows_masks_and_samples(client: Client, capsys):
     assert all(row == [1, 0] for row in np.array(reply["samples"])[:, 1].tolist())
 
 
+def test_the_environment_names_the_service(client: Client, capsys, monkeypatch):
+    monkeypatch.setenv("GUMBEL_SAMPLER_URL", client.url)
+    assert main(["sample", "--logits", "1,2", "--seed", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["seed"] == 1
+    assert main(["check"]) == 0
+    assert client.url in capsys.readouterr().out
+
+
 def test_check(client: Client):
     done = run("check", client.url)
     assert done.returncode == 0, done.stderr

@@ -29,7 +29,7 @@ function filesIn(folder) {
 }
 
 const isAssembly = (path) => path.includes('/assembly/');
-const { include: compiledFolders, exclude } = readJson('tsconfig.json');
+const { include: compiledFolders, exclude = [] } = readJson('tsconfig.json');
 const isExcluded = (path) => exclude.some((folder) => path.startsWith(`${folder}/`));
 const isCompiled = (path) => path.endsWith('.ts') && !isAssembly(path) && !isExcluded(path);
 

@@ -96,7 +96,7 @@ t.test('a step runs when something that it depends on has changed', async (t) =>
     ['the page', () => write('explore/page.ts', 'another page'), 'explore'],
     [
       'the configuration of the compiler',
-      () => write('tsconfig.json', '{"include": ["src", "test"]}'),
+      () => write('tsconfig.json', '{ "include": ["src", "test"], "exclude": ["test/apart"] }'),
       'clients service explore',
     ],
     ['a locked version', () => write('package-lock.json', '{ }'), 'wasm clients service explore'],

@@ -126,9 +126,11 @@ export class Batcher {
    */
   submit(job: Job, terms: Terms = unlimitedTerms()): Promise<JobResult> {
     const ticket = new Ticket(job, terms, this.#queue.callerOf(terms.caller), this.#options);
-    if (this.#options.now() >= terms.deadlineAtMs) return Promise.reject(tooLate());
+    // Read once: a deadline that passed between two readings would get the answer of a full queue.
+    const nowMs = this.#options.now();
+    if (nowMs >= terms.deadlineAtMs) return Promise.reject(tooLate());
     if (!this.#queue.admits(ticket)) return Promise.reject(queueFull);
-    const lateMs = this.#deadlines.lateMs(ticket, this.#queue, this.#runningUnits);
+    const lateMs = this.#deadlines.lateMs(ticket, this.#queue, this.#runningUnits, nowMs);
     if (lateMs > 0) return Promise.reject(wouldBeLate(lateMs));
     return new Promise((resolve, reject) => {
       ticket.resolve = resolve;

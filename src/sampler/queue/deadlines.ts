@@ -72,10 +72,15 @@ export class Deadlines {
    *
    * @param runningUnits units of the running batches
    */
-  lateMs<Entry extends QueueEntry>(entry: QueueEntry, queue: DrawQueue<Entry>, runningUnits: number): number {
-    const { now, lanes, unitsPerMs, batchUnitsMax } = this.#options;
-    const leftMs = entry.terms.deadlineAtMs - now();
-    if (entry.large) return this.#lateLargeMs(entry, leftMs, queue, runningUnits);
+  lateMs<Entry extends QueueEntry>(
+    entry: QueueEntry,
+    queue: DrawQueue<Entry>,
+    runningUnits: number,
+    nowMs: number,
+  ): number {
+    const { lanes, unitsPerMs, batchUnitsMax } = this.#options;
+    const leftMs = entry.terms.deadlineAtMs - nowMs;
+    if (entry.large) return this.#lateLargeMs(entry, nowMs, queue, runningUnits);
     const { units, largeUnits } = queue.counts;
     const doneMs = (runningUnits + units - largeUnits + entry.units) / (lanes * unitsPerMs());
     return Math.max(0, doneMs - Math.max(sharedShare * leftMs, batchUnitsMax / unitsPerMs()));
@@ -84,12 +89,12 @@ export class Deadlines {
   /** The same for a large job, which also must not make an admitted large job late. */
   #lateLargeMs<Entry extends QueueEntry>(
     entry: QueueEntry,
-    leftMs: number,
+    nowMs: number,
     queue: DrawQueue<Entry>,
     runningUnits: number,
   ): number {
-    const { now, lanes, unitsPerMs } = this.#options;
-    const nowMs = now();
+    const { lanes, unitsPerMs } = this.#options;
+    const leftMs = entry.terms.deadlineAtMs - nowMs;
     const perMs = lanes * unitsPerMs();
     // Small jobs go first, but at least one of four batches is large.
     const largePerMs = Math.max(perMs / 4, perMs - this.#smallUnitsPerMs(nowMs));

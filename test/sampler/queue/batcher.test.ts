@@ -582,3 +582,16 @@ t.test('every promise settles and the queue ends empty, whatever lapses and when
   await fc.assert(property, { seed: 5, numRuns: 200 });
   t.pass('200 random histories');
 });
+
+t.test('a deadline that passes while a job is submitted is told as one, and not as a full queue', async (t) => {
+  // Each look at the clock finds it 0.4 later: from the third on the deadline has passed.
+  let nowMs = 0;
+  const now = () => {
+    nowMs += 0.4;
+    return nowMs;
+  };
+  const { batcher, turn } = byHand({ now, unitsPerMs: () => 1e15 });
+  const submitted = outcome(batcher.submit(job({ samples: 100_000 }), { ...unlimitedTerms(), deadlineAtMs: 1 }));
+  await turn();
+  t.match(await submitted, { code: 'deadline-exceeded' });
+});

@@ -24,7 +24,7 @@ function replica(lanes = 1) {
   const deadlines = new Deadlines({ lanes, batchUnitsMax, unitsPerMs: () => batchUnitsMax, now });
   const entry = (each: Job, deadlineAtMs: number, caller: object = {}) =>
     new QueueEntry(each, { ...unlimitedTerms(), deadlineAtMs, caller }, queue.callerOf(caller), batchUnitsMax);
-  const lateMs = (each: QueueEntry) => deadlines.lateMs(each, queue, 0);
+  const lateMs = (each: QueueEntry) => deadlines.lateMs(each, queue, 0, clock.nowMs);
   const tooMuch = (each: Job, deadlineAtMs: number) => {
     const error = deadlines.tooMuch(jobUnits(each), each.samples * each.rows, { ...unlimitedTerms(), deadlineAtMs });
     return error && problemOf(error);

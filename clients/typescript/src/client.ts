@@ -11,7 +11,7 @@ import {
 import { decode, encode, type InferReply, type InferRequest } from './inference.js';
 import { type LogProbOptions, logProbOf, type Points } from './log-prob.js';
 import { refuseUnknown, sampleOptionNames, vjpOptionNames } from './option-names.js';
-import { binaryNumbersMax, type Part, sendParts, Whole } from './parts.js';
+import { type Part, sendParts, Whole } from './parts.js';
 import { ServiceError } from './service-error.js';
 import { type ArrayInput, type NumberArray, Tensor, toFloats } from './tensor.js';
 import { type CallOptions, type ClientOptions, Transport } from './transport.js';
@@ -61,7 +61,7 @@ export class Client {
     const wanted = outputs.map((output) => ({ output, ...outputTable[output], whole: new Whole(whole) }));
     const versions = new Versions();
     const returned = wanted.reduce((sum, { width }) => sum + (widths[width] ?? 1), 0);
-    const sizes = { categories, returned, splitsSamples: true, numbersMax: binaryNumbersMax };
+    const sizes = { categories, returned, splitsSamples: true };
     await sendParts(whole, sizes, async (part) => {
       const parameters = { ...rows.parametersOf(part), ...(topK !== undefined && { top_k: topK }) };
       const names = wanted.map(({ name }) => name);
@@ -103,7 +103,7 @@ export class Client {
     const ofTemperatures = new Whole<Float32Array>({ ...whole, samples: 1 });
     let ofTemperature: number | undefined;
     const versions = new Versions(draw?.noiseVersion);
-    const sizes = { categories, returned: categories, splitsSamples: false, numbersMax: binaryNumbersMax };
+    const sizes = { categories, returned: categories, splitsSamples: false };
     await sendParts(whole, sizes, async (part) => {
       const samples = terms.numSamples === undefined ? [] : [terms.numSamples];
       const data = rowsOf(all, part, whole, categories);
@@ -132,7 +132,8 @@ export class Client {
 
   /** The log-density or log-probability of points, in float64, for each row. */
   logProb(logits: ArrayInput, points: Points, options: LogProbOptions = {}): Promise<Tensor<Float64Array>> {
-    return logProbOf(this, logits, points, options);
+    const infer = (request: InferRequest) => this.#infer('gumbel_softmax_log_prob', request, options);
+    return logProbOf(infer, logits, points, options);
   }
 
   /** Replays a draw with the service's own noise kernel, here, and compares. Sends nothing. */

@@ -1,7 +1,7 @@
-/** POST /log-prob: the log-density of relaxed samples, in JSON, and the log-probability of indices. */
-import type { Client } from './client.js';
+/** The log-density of relaxed samples, and the log-probability of indices: the model gumbel_softmax_log_prob. */
+import type { InferReply, InferRequest, InputTensor } from './inference.js';
 import { logProbOptionNames, refuseUnknown } from './option-names.js';
-import { jsonNumbersMax, type Part, sendParts, Whole } from './parts.js';
+import { type Part, sendParts, Whole } from './parts.js';
 import { type ArrayInput, sizeOf, Tensor, toFloats, toIntegers } from './tensor.js';
 import type { CallOptions } from './transport.js';
 
@@ -26,8 +26,9 @@ interface ReadPoints {
   readonly axes: 0 | 1;
 }
 
+/** @param infer sends a request to the model */
 export async function logProbOf(
-  client: Client,
+  infer: (request: InferRequest) => Promise<InferReply>,
   logits: ArrayInput,
   points: Points,
   options: LogProbOptions,
@@ -50,28 +51,30 @@ export async function logProbOf(
   }
   const whole = { row: 0, rows, sample: 0, samples };
   const result = new Whole<Float64Array>(whole);
-  const sizes = { categories, returned: width, splitsSamples: front.length > 0, numbersMax: jsonNumbersMax };
+  const sizes = { categories, returned: width, splitsSamples: front.length > 0 };
   await sendParts(whole, sizes, async (part) => {
-    const body = {
-      logits: nested(data, { ...part, sample: 0, samples: 1 }, rows, categories)[0],
-      ...temperatureOf(options.temperature, part, rows),
-      ...(options.masks !== undefined && { masks: options.masks }),
-      [field]: pointsOf(nested(tensor.data, part, rows, width), front.length > 0, axes),
+    const points = partOf(tensor.data, part, rows, width);
+    const shapeOfPart = [...(front.length > 0 ? [part.samples] : []), part.rows, ...(axes === 0 ? [] : [width])];
+    const inputs: InputTensor[] = [
+      {
+        name: 'logits',
+        shape: [part.rows, categories],
+        data: partOf(data, { ...part, sample: 0, samples: 1 }, rows, categories),
+      },
+      { name: field, shape: shapeOfPart, data: points instanceof Float32Array ? points : bigIntsOf(points) },
+    ];
+    const { temperature, masks } = options;
+    if (temperature !== undefined && typeof temperature !== 'number') {
+      inputs.push({ name: 'temperature', shape: [part.rows], data: temperaturesOf(temperature, part, rows) });
+    }
+    const parameters = {
+      ...(typeof temperature === 'number' && { temperature }),
+      ...(masks !== undefined && { masks }),
     };
-    const reply = await client.post<{ log_prob: Numbers }>('log-prob', body, options);
-    const flat = flatOf(reply.log_prob);
-    result.add(
-      part,
-      Float64Array.from(flat, (value) => value ?? Number.NEGATIVE_INFINITY),
-    );
+    const { outputs } = await infer({ inputs, parameters });
+    result.add(part, outputs.get('log_prob')?.data as Float64Array);
   });
   return new Tensor(result.data, [...front, ...leading]);
-}
-
-type Numbers = number | null | readonly Numbers[];
-
-function flatOf(numbers: Numbers): (number | null)[] {
-  return Array.isArray(numbers) ? numbers.flatMap(flatOf) : [numbers as number | null];
 }
 
 function readPoints(points: Points, shape: readonly number[]): ReadPoints {
@@ -85,33 +88,30 @@ function readPoints(points: Points, shape: readonly number[]): ReadPoints {
   return { field: 'top_indices', tensor: toIntegers('topIndices', points.topIndices), axes: 1 };
 }
 
-function temperatureOf(temperature: LogProbOptions['temperature'], { row, rows }: Part, rowsOfAll: number) {
-  if (temperature === undefined || typeof temperature === 'number')
-    return temperature === undefined ? {} : { temperature };
+function temperaturesOf(temperature: readonly number[] | Float32Array, { row, rows }: Part, rowsOfAll: number) {
   if (temperature.length !== rowsOfAll) {
     throw new RangeError(`temperature has ${temperature.length} values for ${rowsOfAll} rows.`);
   }
-  return { temperature: Array.from(temperature.slice(row, row + rows)) };
+  return Float32Array.from(temperature.slice(row, row + rows));
 }
 
-/** [samples][rows][width] of a part; -infinity, a mask, is null in JSON. */
-function nested(
-  data: Float32Array | Int32Array,
+/** [samples, rows, width] of a part. */
+function partOf<Numbers extends Float32Array | Int32Array>(
+  data: Numbers,
   { row, rows, sample, samples }: Part,
   rowsOfAll: number,
   width: number,
-): (number | null)[][][] {
-  return Array.from({ length: samples }, (_, s) =>
-    Array.from({ length: rows }, (_, r) => {
-      const start = ((sample + s) * rowsOfAll + row + r) * width;
-      return Array.from(data.subarray(start, start + width), (value) =>
-        value === Number.NEGATIVE_INFINITY ? null : value,
-      );
-    }),
-  );
+): Numbers {
+  if (rows === rowsOfAll) return data.subarray(sample * rows * width, (sample + samples) * rows * width) as Numbers;
+  const part = data.slice(0, samples * rows * width) as Numbers;
+  for (let s = 0; s < samples; s++) {
+    const start = ((sample + s) * rowsOfAll + row) * width;
+    part.set(data.subarray(start, start + rows * width), s * rows * width);
+  }
+  return part;
 }
 
-function pointsOf(samples: (number | null)[][][], hasSamples: boolean, axes: 0 | 1): unknown {
-  const points = axes === 1 ? samples : samples.map((rows) => rows.map(([index]) => index));
-  return hasSamples ? points : points[0];
+/** The protocol has indices of 64 bits. */
+function bigIntsOf(indices: Int32Array): BigInt64Array {
+  return BigInt64Array.from(indices, BigInt);
 }

@@ -20,14 +20,10 @@ export interface Sizes {
   readonly returned: number;
   /** Whether samples can be asked for apart: a gradient is summed over them. */
   readonly splitsSamples: boolean;
-  /** Most numbers that a request sends or gets back. */
-  readonly numbersMax: number;
 }
 
-/** Numbers of a request in binary tensors: 16 MiB, a quarter of what a service takes by default. */
-export const binaryNumbersMax = 2 ** 22;
-/** Numbers of a request in JSON: 1.3 MB at 20 characters each, a third of what a service takes by default. */
-export const jsonNumbersMax = 2 ** 16;
+/** Most numbers that a request sends or gets back: 16 MiB, a quarter of what a service takes by default. */
+const numbersMax = 2 ** 22;
 
 /** The defaults of a service (docs/configuration.md): rows, samples, and a quarter of the elements drawn at once. */
 const rowsMax = 65_536;
@@ -59,7 +55,7 @@ export async function sendParts(whole: Part, sizes: Sizes, send: (part: Part) =>
   }
 }
 
-function isSmall({ rows, samples }: Part, { categories, returned, numbersMax }: Sizes): boolean {
+function isSmall({ rows, samples }: Part, { categories, returned }: Sizes): boolean {
   return (
     rows <= rowsMax &&
     samples <= samplesMax &&
@@ -70,7 +66,7 @@ function isSmall({ rows, samples }: Part, { categories, returned, numbersMax }: 
 }
 
 /** The second half first: the first one is taken from the end. Whole samples are adjacent, so they are split first. */
-function halvesOf(part: Part, { categories, splitsSamples, numbersMax }: Sizes): [Part, Part] | undefined {
+function halvesOf(part: Part, { categories, splitsSamples }: Sizes): [Part, Part] | undefined {
   const { row, rows, sample, samples } = part;
   const rowsAreTooMany = rows > rowsMax || rows * categories > numbersMax;
   if (samples > 1 && splitsSamples && !(rows > 1 && rowsAreTooMany)) {

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._parts import Part, joined, split
-from ._rows import Rows, flattened
-from ._wire import Array, Reply, Request, inference, json_request, outputs_of, raise_for_error
+from ._rows import Rows, flattened, floats
+from ._wire import Array, Reply, Request, inference, outputs_of, raise_for_error
 from .draw import Draw, Gradient
 from .errors import NoiseVersionError, ServiceError
 from .limits import Limits
@@ -24,9 +24,6 @@ _TOO_LARGE = {"body-too-large", "too-many-elements", "too-much-work"}
 
 _ROW_OUTPUTS = {"indices", "log_prob", "index_log_prob", "top_threshold", "top_log_prob"}
 _TOP_OUTPUTS = {"top_indices", "top_scores"}
-
-# Numbers in the JSON of one request for densities: 4 MiB hold about 190,000 float32 numbers as Python writes them.
-_JSON_NUMBERS = 1 << 17
 
 
 class _Collected:
@@ -130,19 +127,10 @@ def vjp(
     return Gradient(logits, temperature, collected.noise_version, collected.provider)
 
 
-def _json_rows(points: Array) -> Any:
-    """Nested lists, with None for -infinity: that is how JSON writes a masked category."""
-    if not np.isneginf(points).any():
-        return points.tolist()
-    masked = points.astype(object)
-    masked[np.isneginf(points)] = None
-    return masked.tolist()
-
-
 def log_prob(
     logits: ArrayLike, points: dict[str, ArrayLike], temperature: Any, axis: int, parameters: dict[str, Any]
 ) -> Steps[Array]:
-    """POST /log-prob, in JSON. Points with an axis of samples in front are sent as rows, each with its logits again."""
+    """The model gumbel_softmax_log_prob. Points with axes in front are sent as rows, each with its logits again."""
     array = np.asarray(logits)
     axis %= array.ndim
     flat = flattened(array, axis)
@@ -153,25 +141,35 @@ def log_prob(
     if scored.shape[len(front) : len(front) + len(lead)] != lead:
         raise ValueError(f"{name} has the shape {np.shape(values)}, which does not end with that of the logits")
     count = int(np.prod(front + lead))
-    rows = np.broadcast_to(flat, (*front, *flat.shape)).reshape(count, categories)
-    own = scored.reshape(count, *scored.shape[len(front) + len(lead) :])
+    rows = np.ascontiguousarray(np.broadcast_to(flat, (*front, *flat.shape)).reshape(count, categories))
+    own = np.ascontiguousarray(scored.reshape(count, *scored.shape[len(front) + len(lead) :]))
     temperatures: Any = temperature
     if temperature is not None and np.ndim(temperature) > 0:
         temperatures = np.broadcast_to(np.asarray(temperature).reshape(lead), front + lead).reshape(count)
 
     result = np.empty(count, np.float64)
     numbers_a_row = categories + (1 if own.ndim == 1 else own.shape[1])
-    at_once = max(1, _JSON_NUMBERS // numbers_a_row)
-    for first in range(0, count, at_once):
-        part = slice(first, first + at_once)
-        body = {**parameters, "logits": _json_rows(rows[part]), name: _json_rows(own[part])}
-        if temperatures is not None:
-            body["temperature"] = temperatures[part].tolist() if isinstance(temperatures, np.ndarray) else temperatures
-        reply = yield json_request("/log-prob", body)
-        raise_for_error(reply)
-        found = json.loads(reply.content)
-        value = found.get("log_prob", found.get("index_log_prob", found.get("top_log_prob")))
-        result[part] = [-np.inf if one is None else one for one in value]
+    limits = Limits()
+    at_once = max(1, min(limits.rows, limits.body_bytes // 8 // numbers_a_row))
+    first = 0
+    while first < count:
+        part = slice(first, min(first + at_once, count))
+        inputs = [("logits", rows[part]), (name, own[part])]
+        scalars = dict(parameters)
+        if isinstance(temperatures, np.ndarray):
+            inputs.append(("temperature", floats(temperatures[part])))
+        elif temperatures is not None:
+            scalars["temperature"] = float(temperatures)
+        reply = yield inference("gumbel_softmax_log_prob", scalars, inputs, ["log_prob"])
+        try:
+            raise_for_error(reply)
+        except ServiceError as error:
+            at_once = (part.stop - first + 1) // 2
+            if error.code not in _TOO_LARGE or part.stop == first + 1:
+                raise
+            continue
+        result[part] = outputs_of(reply)[1]["log_prob"]
+        first = part.stop
     return result.reshape(front + lead)
 
 
@@ -181,6 +179,7 @@ def _scored(name: str, values: ArrayLike, logits: Array, axis: int) -> Array:
     if name in ("indices", "top_indices"):
         if array.dtype.kind not in "iu":
             raise TypeError(f"{name} must be integers, not {array.dtype}")
+        array = array.astype("<i8")
         return array if name == "indices" else np.moveaxis(array, axis + array.ndim - logits.ndim, -1)
     return flattened(array, axis + array.ndim - logits.ndim)
 

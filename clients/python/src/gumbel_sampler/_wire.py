@@ -60,10 +60,6 @@ def inference(
     return Request(f"/v2/models/{model}/infer", headers, b"".join([head, *data]))
 
 
-def json_request(path: str, body: dict[str, Any]) -> Request:
-    return Request(path, {"content-type": "application/json"}, _to_json(body).encode())
-
-
 def outputs_of(reply: Reply) -> tuple[dict[str, Any], dict[str, Array]]:
     """The JSON of a reply, and its tensors by name: arrays of their own, aligned and writable."""
     length = int(reply.headers.get(_LENGTH, len(reply.content)))

@@ -39,11 +39,12 @@ def test_code_pointers_and_remedy(client: Client):
     assert isinstance(error, GumbelSamplerError)
 
 
-def test_an_error_of_log_prob_is_problem_json(client: Client):
+def test_an_error_of_log_prob_names_the_tensor_and_the_place(client: Client):
     with pytest.raises(ServiceError) as refused:
         client.log_prob([1, 2], [0, 1], temperature=0.5)
     assert refused.value.code == "zero-sample"
-    assert refused.value.errors[0].pointer.startswith("/samples/0")
+    assert refused.value.errors[0].pointer == "/inputs/1"
+    assert refused.value.errors[0].message.startswith("at row 0, column 0: ")
 
 
 def test_an_error_can_be_pickled(client: Client):

@@ -48,6 +48,7 @@ const outputs = (...names: OutputName[]) => new Set(names);
 
 const variants: readonly Variant[] = [
   { name: 'indices', fields: () => ({ outputs: outputs('indices') }) },
+  { name: 'indices and noise', fields: () => ({ outputs: outputs('indices', 'noise') }) },
   { name: 'indices, noise: none', fields: () => ({ gumbel: false, outputs: outputs('indices') }) },
   { name: 'noise', fields: () => ({ outputs: outputs('noise') }) },
   { name: 'noise, noise: none', fields: () => ({ gumbel: false, outputs: outputs('noise') }) },
@@ -206,10 +207,10 @@ function elementsOf({ jobs }: Case): number {
   return jobs.reduce((elements, { rows, samples, categories }) => elements + rows * samples * categories, 0);
 }
 
-/** A unit is an element of an index draw of rows of 1,024: scales weights in nanoseconds to that. */
+/** A unit is an element of noise, added and compared, in rows of 1,024: scales weights in nanoseconds to that. */
 function toUnits(inNs: Weights): { readonly nsPerUnit: number; readonly scaled: Weights } {
-  const job = makeJob(1, 1024, 1, { outputs: outputs('indices') }, 'random');
-  const nsPerUnit = weightedDraw(job, inNs) / 1024;
+  const { noise, index } = inNs;
+  const nsPerUnit = noise[1] + index[1] + (noise[0] + index[0]) / 1024;
   const scale = (value: number | readonly number[]): unknown =>
     typeof value === 'number' ? value / nsPerUnit : value.map((each) => each / nsPerUnit);
   const scaled = Object.fromEntries(Object.entries(inNs).map(([name, value]) => [name, scale(value)]));

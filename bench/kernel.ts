@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { settleMemory } from '../src/runtime/memory-settings.js';
+import { isSearched } from '../src/sampler/index-search.js';
 import { type Batch, noneGiven, type SampleJob } from '../src/sampler/job.js';
 import { createNoiseKernel } from '../src/sampler/noise/load-kernel.js';
 import { openDrawGraphs } from '../src/sampler/onnx/session.js';
@@ -72,12 +73,17 @@ async function makeWorks(job: SampleJob, wanted: Wanted): Promise<{ works: Work[
   const logits = job.logits.slice(0, tileRows * categories);
   const temperature = new Float32Array(tileRows).fill(0.5);
 
+  const searched = isSearched(job, job.outputs);
   const noise = () => {
     for (let row = 0; row < rows; row += tileRows) {
       const count = Math.min(tileRows, rows - row);
       kernel.streams.set(job.streams.subarray(3 * row, 3 * (row + count)));
-      kernel.fillDraws(0, count, categories, count, 0);
       kernel.logits.set(logits.subarray(0, count * categories));
+      if (searched) {
+        kernel.searchIndices(0, count, categories, count, 0);
+        continue;
+      }
+      kernel.fillDraws(0, count, categories, count, 0);
       kernel.perturb(0, count, categories, count);
       kernel.argmax(0, count, categories);
     }

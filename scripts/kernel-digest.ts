@@ -27,6 +27,7 @@ const names = [
   'noise',
   'perturbed logits',
   'indices',
+  'indices by search',
   'hard samples',
   'top_indices',
   'log_samples',
@@ -72,6 +73,9 @@ function addShape(kernel: NoiseKernel, rowKernel: RowKernel, rows: number, categ
   add('indices', kernel.indices.slice(0, rows));
   add('hard samples', hard);
   const indices = kernel.indices.slice(0, rows);
+  kernel.logits.set(logits);
+  kernel.searchIndices(0, rows, categories, rows, 3);
+  add('indices by search', kernel.indices.slice(0, rows));
   kernel.fillDraws(0, rows, categories, rows, 3, 2);
   for (let row = 0; row < rows; row++) {
     const [from, to] = [row * categories, (row + 1) * categories];

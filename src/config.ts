@@ -226,9 +226,9 @@ export const options = {
   ELEMENTS_DRAWN_MAX: option({
     schema: integer({ min: 1, max: 2 ** 40 }),
     default: String(2 ** 30),
-    unit: 'elements of indices',
+    unit: 'elements of noise',
     reason:
-      'What one request may cost, counted in elements (rows x categories x samples) of an index draw; other outputs cost more, see docs/operations.md. The default is what one worker draws within the default DEADLINE_MS. A draw that cannot be done by its deadline is refused in any case.',
+      'What one request may cost, counted in elements (rows x categories x samples) of noise; outputs cost more or less, see docs/operations.md. The default is what one worker draws within the default DEADLINE_MS. A draw that cannot be done by its deadline is refused in any case.',
   }),
   ELEMENTS_RETURNED_MAX: option({
     schema: integer({ min: 1, max: 2 ** 26 }),
@@ -245,21 +245,21 @@ export const options = {
   BATCH_ELEMENTS_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 26 }),
     default: String(2 ** 18),
-    unit: 'elements of indices',
+    unit: 'elements of noise',
     reason:
       'Largest batch of a worker, counted like ELEMENTS_DRAWN_MAX. The default takes about 1 ms, so that small draws do not wait long behind a large one. A single row may cost more.',
   }),
   GPU_BATCH_ELEMENTS_MAX: option({
     schema: integer({ min: 1024, max: 2 ** 24 }),
     default: String(2 ** 20),
-    unit: 'elements of indices',
+    unit: 'elements of noise',
     reason:
       'Replaces BATCH_ELEMENTS_MAX on a GPU, which computes a batch in one run. It is larger, so that there are fewer copies and kernel launches. The default takes about 5 ms.',
   }),
   QUEUE_ELEMENTS_MAX: option({
     schema: integer({ min: 1, max: 2 ** 44 }),
     default: String(5 * 2 ** 22),
-    unit: 'elements of indices per worker',
+    unit: 'elements of noise per worker',
     reason:
       'Work that may wait for each worker, counted like ELEMENTS_DRAWN_MAX. The default takes about a fifteenth of a second: a longer queue only adds waiting time. A quarter is reserved for small draws, which fit one batch. A large draw counts for at most an eighth of the rest, and each caller (key, or connection where keys are off) may have only as much waiting as is still free. Above it requests get 503 overloaded, most of them before their bodies are read.',
   }),
@@ -280,7 +280,7 @@ export const options = {
   QUOTA_ELEMENTS_PER_MINUTE: option({
     schema: integer({ min: 0, max: 2 ** 44 }),
     default: '0',
-    unit: 'elements of indices a minute',
+    unit: 'elements of noise a minute',
     reason:
       'What each API key may draw on this replica, in all its processes together, counted like ELEMENTS_DRAWN_MAX. Above it requests get 429 quota-exceeded. A line of the key file can set another quota. 0: no quota.',
   }),

@@ -185,7 +185,7 @@ export const catalogue = {
   'quota-exceeded': {
     status: 429,
     title: 'The quota of the API key is used up',
-    meaning: 'The key has drawn more than its quota for a minute, counted in elements of an index draw.',
+    meaning: 'The key has drawn more than its quota for a minute, counted in elements of noise.',
     remedy: 'Wait as long as Retry-After says, draw less, or ask for a larger quota.',
     retryAfterSeconds: 60,
   },

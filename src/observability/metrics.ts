@@ -183,7 +183,7 @@ export class Metrics {
     const clock = { now: () => performance.now(), sleep };
     const own = new PacedGeneration(async () => Buffer.from(await this.#registry.metrics()), clock);
     this.#text = mergedText ?? (() => own.ask());
-    this.#gauge('gumbel_queue_elements', 'Work that waits, in elements of an index draw.', (load) => load.queuedUnits);
+    this.#gauge('gumbel_queue_elements', 'Work that waits, in elements of noise.', (load) => load.queuedUnits);
     this.#gauge('gumbel_queue_requests', 'Requests that wait to be drawn.', (load) => load.queuedRequests);
     this.#gauge('gumbel_workers_alive', 'Worker threads that draw or could.', (load) => load.workersAlive);
     this.#gauge('gumbel_processes_ready', 'Processes that can draw.', ({ workersAlive }) => (workersAlive > 0 ? 1 : 0));

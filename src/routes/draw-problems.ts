@@ -34,7 +34,7 @@ export function problemOf(error: DrawError): Problem {
   const { code, message, remedy } = error;
   if (code === 'too-many-elements') {
     return new Problem(code, message, [
-      { pointer: '', message: `costs more than ${remedy.unitsMax} elements of indices` },
+      { pointer: '', message: `costs more than ${remedy.unitsMax} elements of noise` },
     ]);
   }
   if (code === 'too-much-work') return new Problem(code, `${message} ${splitAdvice(error)}`);

@@ -1,12 +1,13 @@
 /**
- * The cost model. Batches, the queue, quotas, limits and admission all count in its unit. One unit is one element of an
- * index draw of long rows, about `nanosecondsPerUnit` of a worker's time. The model is linear: each kind of work has a
+ * The cost model. Batches, the queue, quotas, limits and admission all count in its unit. One unit is one element of
+ * Gumbel noise in long rows, added to its logit and compared, about `nanosecondsPerUnit` of a worker's time. The model is linear: each kind of work has a
  * weight for each draw and a weight for each element. `npm run bench:cost` measures the weights, prints them in the
  * form below, and prints their errors.
  *
  * The weights are those of the CPU, also for a GPU. A GPU computes only the exponentials of soft samples, and its
  * copies cost a little more (docs/providers.md). The rate that queue/work-rate.ts learns from batches corrects for it.
  */
+import { isSearched } from './index-search.js';
 import { drawsForward, drawsNoise, type Job, type Part, type SampleJob } from './job.js';
 import { type OutputName, outputNames, outputs, type Work } from './outputs.js';
 
@@ -21,6 +22,8 @@ export interface Weights {
   readonly noneNoise: Weight;
   /** Perturbed logits and their argmax. */
   readonly index: Weight;
+  /** In place of noise and index where only the index is needed. */
+  readonly search: Weight;
   /** The graph of soft samples. */
   readonly soft: Weight;
   readonly hard: Weight;
@@ -65,6 +68,7 @@ export const weights: Weights = {
   noise: [2.72, 0.849],
   noneNoise: [0, 0],
   index: [2.55, 0.146],
+  search: [47, 0.43],
   soft: [2.36, 0.448],
   hard: [1.78, 0],
   noiseCopy: [0.0098, 0.0559],
@@ -100,6 +104,7 @@ export function weightedDraw(job: Job, of: Weights): number {
   if (!drawsNoise(job)) return units(of[job.kind], categories);
   const noise = units(job.gumbel ? of.noise : of.noneNoise, categories);
   if (drawsForward(job)) {
+    if (isSearched(job, job.outputs)) return units(of.search, categories) + outputUnits(job, of, bitOf.index);
     const condition = job.kind === 'conditioned' ? units(of.conditioned, categories) : 0;
     return noise + condition + outputUnits(job, of);
   }
@@ -113,11 +118,12 @@ function sharing({ rows, categories, samples }: Job): number {
   return Math.min(samples, Math.max(1, Math.floor(2 ** 16 / (rows * categories))));
 }
 
-/** Units of the work for all outputs of one draw. Work that several outputs share counts once. */
-function outputUnits(job: SampleJob, of: Weights): number {
+/** Units of the work for all outputs of one draw but `done`. Work that several outputs share counts once. */
+function outputUnits(job: SampleJob, of: Weights, done = 0): number {
   let bits = 0;
   // topIndices of k = 1 is the index of the draw.
   for (const name of job.outputs) bits |= workBits[name === 'topIndices' && job.topK < 2 ? 'indices' : name];
+  bits &= ~done;
   let sum = 0;
   for (const work of works) if ((bits & bitOf[work]) !== 0) sum += workUnits(work, job, of);
   return sum;

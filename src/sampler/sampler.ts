@@ -190,7 +190,7 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
 }
 
 function tooManyElements(unitsMax: number): DrawError {
-  const text = `The draw costs more than ${unitsMax} elements of an index draw. Ask for fewer rows, samples or outputs.`;
+  const text = `The draw costs more than ${unitsMax} elements of noise. Ask for fewer rows, samples or outputs.`;
   return new DrawError('too-many-elements', text, { unitsMax });
 }
 

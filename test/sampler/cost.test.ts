@@ -81,11 +81,12 @@ t.test('a job costs what its draws cost, and more outputs never cost less', (t) 
   t.end();
 });
 
-t.test('a unit is about an element of an index draw, and what takes longer costs more', (t) => {
+t.test('a unit is about an element of noise that is added and compared, and what takes longer costs more', (t) => {
   const cost = (fields: Partial<Job>) => weightedDraw({ ...makeJob(fields), categories: 1024 }, weights) / 1024;
-  const indices = cost({ outputs: new Set(['indices'] as const) });
-  // The weights are printed with three digits.
-  t.ok(Math.abs(indices - 1) < 0.01, `${indices}`);
+  const indices = cost({ outputs: new Set(['indices', 'noise'] as const) });
+  // The weights are printed with three digits. What is above 1 is the copy of the noise.
+  t.ok(Math.abs(indices - weights.noiseCopy[1] - 1) < 0.01, `${indices}`);
+  t.ok(cost({ outputs: new Set(['indices'] as const) }) < indices / 2, 'an index alone is found without most of it');
   const logProb = cost({ outputs: new Set(['logProb'] as const) });
   t.ok(cost({}) > indices && logProb > cost({}), 'soft samples, and log-densities more');
   const topK = cost({ outputs: new Set(['topIndices'] as const), topK: 1024 });

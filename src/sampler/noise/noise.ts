@@ -20,13 +20,13 @@ export interface NoiseKernel {
   /** The same array as `noise`, by its name after perturb, which turns g into the perturbed logits z in place. */
   readonly perturbed: Float32Array<ArrayBuffer>;
 
-  /** float32 [rows, K]. Input of perturb, which turns l into l - max l in place. */
+  /** float32 [rows, K]. Input of perturb and searchIndices, which turn l into l - max l in place. */
   readonly logits: Float32Array<ArrayBuffer>;
 
-  /** uint32 [rows, 3]: low and high word of the seed, and the row number (JobNoise in job.ts). Input of fillDraws. */
+  /** uint32 [rows, 3]: low and high word of the seed, and the row number (JobNoise in job.ts). Input of fillDraws and searchIndices. */
   readonly streams: Uint32Array<ArrayBuffer>;
 
-  /** int32 [draws]. Output of argmax. */
+  /** int32 [draws]. Output of argmax and searchIndices. */
   readonly indices: Int32Array<ArrayBuffer>;
 
   /** float32 [draws]. Input of exponents. */
@@ -59,6 +59,13 @@ export interface NoiseKernel {
 
   /** Writes the argmax of each draw of perturbed to indices, from indices[0] on. The lowest index wins a tie. */
   argmax(start: number, draws: number, categories: number): void;
+
+  /**
+   * Writes the index of each draw to indices, from indices[firstDraw] on: the one that fillDraws, perturb and argmax
+   * give. It leaves out the logarithms of categories that cannot be it, so noise and perturbed are not written. At
+   * least one logit of each row is finite.
+   */
+  searchIndices(firstDraw: number, draws: number, categories: number, rowCount: number, firstSample: number): void;
 
   /**
    * Writes x = (z - max z) (1 / temperature) to samples, with z from perturbed and max z by the indices that argmax
@@ -112,6 +119,7 @@ export interface KernelExports {
   fillDraws(to: number, draws: number, categories: number): void;
   perturb(noise: number, logits: number, draws: number, categories: number, rowCount: number): void;
   argmax(to: number, values: number, draws: number, categories: number): void;
+  searchDraws(to: number, logits: number, draws: number, categories: number, rowCount: number): void;
   exponents(to: number, z: number, indices: number, temperatures: number, draws: number, categories: number): void;
   normalize(values: number, draws: number, categories: number): void;
   bits(category: number): number;
@@ -219,6 +227,14 @@ export function noiseKernelOf(newInstance: NewInstance, elementsMax: number, dra
       assertDraws(start, draws, categories, elementsMax);
       assertCount(draws, 'indices', drawsMax);
       kernel.argmax(layout.indices, NOISE_START_BYTES + start * 4, draws, categories);
+    },
+
+    searchIndices(firstDraw, draws, categories, rowCount, firstSample) {
+      assertDraws(firstDraw * categories, draws, categories, elementsMax);
+      assertCount(rowCount, 'rows', drawsMax);
+      assertCount(firstDraw + draws, 'indices', drawsMax);
+      kernel.setDraws(layout.streams, rowCount, firstSample, 0);
+      kernel.searchDraws(layout.indices + firstDraw * 4, layout.logits, draws, categories, rowCount);
     },
 
     exponents(draws, categories) {

@@ -2,7 +2,8 @@
  * The forward pass. #stage and #flush are the whole computation of a draw; tiles.ts calls them.
  *
  *     #stage, for each span   noise g; outputs that need no more than g; then z = (l - max l) + g in place of g,
- *                             or for given indices the conditioned z (conditioned.ts)
+ *                             or for given indices the conditioned z (conditioned.ts); or the index at once, without
+ *                             most of g
  *     #flush, for each tile   index = argmax z; exponents x = (z - max z) / tau; e^x by the graph; soft = e^x / sum
  *
  * The noise kernel (noise/noise.ts) computes all but e^x, and row-outputs.ts the outputs of a row in float64.
@@ -14,7 +15,7 @@ import { Conditioned } from './conditioned.js';
 import { IndexLogProb } from './index-log-prob.js';
 import { planBatch, stages } from './plan.js';
 import { RowOutputs } from './row-outputs.js';
-import { endOf, inTiles, type Span, stageNoise, stageRows } from './tiles.js';
+import { endOf, firstSampleOf, inTiles, type Span, stageNoise, stageRows, stageStreams } from './tiles.js';
 
 export class Forward {
   readonly #kernel: NoiseKernel;
@@ -47,10 +48,16 @@ export class Forward {
   /** Writes the perturbed logits of a span to the tile, and to the result the outputs that the noise suffices for. */
   #stage(batch: Batch, span: Span, result: BatchResult): void {
     const { categories } = batch;
-    const { part, draws, partDraw, tileDraw, firstRow, rows } = span;
+    const { part, draws, partDraw, tileDraw, rows } = span;
     const { noise: noiseOffset } = part.offsets;
     const kernel = this.#kernel;
     const start = tileDraw * categories;
+    if (part.stage === 'search') {
+      stageStreams(kernel, batch.streams, span);
+      this.#stageLogits(batch, span);
+      kernel.searchIndices(tileDraw, draws, categories, rows, firstSampleOf(span));
+      return;
+    }
     stageNoise(kernel, batch, span);
     if (batch.kind === 'conditioned') {
       this.#conditioned.write(batch, span, kernel.noise, result);
@@ -63,22 +70,28 @@ export class Forward {
     }
     this.#rowOutputs.write(batch, span, kernel.noise, result);
     if (part.stage === 'noise') return;
-    kernel.logits.set(batch.logits.subarray(firstRow * categories, (firstRow + rows) * categories));
+    this.#stageLogits(batch, span);
     // Overwrites the noise of the span: from here on its memory is kernel.perturbed.
     kernel.perturb(start, draws, categories, rows);
     stageRows(batch.temperature, span, kernel.temperatures);
   }
 
+  #stageLogits({ categories, logits }: Batch, { firstRow, rows }: Span): void {
+    this.#kernel.logits.set(logits.subarray(firstRow * categories, (firstRow + rows) * categories));
+  }
+
   /**
    * Writes indices and samples of a tile to the result. Reads kernel.perturbed. Runs the graph only for soft samples.
-   * The spans are sorted by stage (plan.ts), so the soft ones come first in the tile, and those without index last.
+   * The spans are sorted by stage (plan.ts), so in the tile the soft ones come first, then those whose index is to be
+   * found, then those whose index is known, and those without index last.
    */
   async #flush(batch: Batch, spans: readonly Span[], result: BatchResult): Promise<void> {
     const { categories, given, kind, logits } = batch;
     const kernel = this.#kernel;
     const index = spans.filter(({ part }) => part.stage !== 'noise');
-    const soft = spans.filter(({ part }) => part.stage === 'soft');
-    if (index.length > 0 && kind !== 'conditioned') kernel.argmax(0, endOf(index), categories);
+    const perturbed = index.filter(({ part }) => part.stage !== 'search');
+    const soft = perturbed.filter(({ part }) => part.stage === 'soft');
+    if (perturbed.length > 0 && kind !== 'conditioned') kernel.argmax(0, endOf(perturbed), categories);
     // A given index is set and not searched: in float32 another z may be as large as its own.
     if (kind === 'conditioned') for (const span of index) stageRows(given, span, kernel.indices);
     for (const span of index) {

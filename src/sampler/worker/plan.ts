@@ -1,15 +1,19 @@
 /** Plans a batch: for each part its rows, the stage it needs, and the offsets of its outputs in the result. */
+import { isSearched } from '../index-search.js';
 import { type Batch, type BatchResult, outputFlag, partColumns, partFlags } from '../job.js';
 import { openResult } from '../messages.js';
 import { type OutputName, outputNames, outputs, type Stage, widthOf } from '../outputs.js';
 
-/** Parts are drawn in this order of stages, so that at most one tile mixes soft samples with others. */
-export const stages = ['soft', 'index', 'noise'] as const satisfies readonly Stage[];
+/**
+ * Parts are drawn in this order of stages, so that at most one tile mixes soft samples with others. `search`: only the
+ * index is needed, so it is found without most of the noise.
+ */
+export const stages = ['soft', 'index', 'search', 'noise'] as const satisfies readonly (Stage | 'search')[];
 
 /** A part of a batch. */
 export interface PlannedPart {
   /** The last stage that its outputs need. */
-  readonly stage: Stage;
+  readonly stage: (typeof stages)[number];
   /** Index of its first row among the rows of the batch. */
   readonly firstRow: number;
   readonly rowCount: number;
@@ -43,14 +47,17 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
       counts[name] = offsets[name] + rowCount * sampleCount * widthOf(name, batch.categories, topK);
     }
     const hard = (flags & partFlags.hard) !== 0;
+    const gumbel = (flags & partFlags.gumbel) !== 0;
+    const { kind, categories } = batch;
+    const names = outputNames.filter((name) => offsets[name] !== undefined);
     parts.push({
-      stage: stageOf(offsets, hard),
+      stage: isSearched({ kind, categories, gumbel, hard }, names) ? 'search' : stageOf(names, hard),
       firstRow,
       rowCount,
       firstSample: batch.parts[start + partColumns.firstSample],
       sampleCount,
       hard,
-      gumbel: (flags & partFlags.gumbel) !== 0,
+      gumbel,
       topK,
       raoSamples: batch.parts[start + partColumns.raoSamples],
       firstDraw,
@@ -67,13 +74,7 @@ export function planBatch(batch: Batch): { parts: PlannedPart[]; result: BatchRe
   return { parts, result };
 }
 
-/** A hard sample is the one-hot vector of its index, so it needs the stage `index` only. */
-function stageOf(offsets: PlannedPart['offsets'], hard: boolean): Stage {
-  let last: Stage = 'noise';
-  for (const name of outputNames) {
-    if (offsets[name] === undefined || outputs[name].stage === 'noise') continue;
-    if (outputs[name].stage === 'soft' && !hard) return 'soft';
-    last = 'index';
-  }
-  return last;
+function stageOf(names: readonly OutputName[], hard: boolean): Stage {
+  if (!hard && names.some((name) => outputs[name].stage === 'soft')) return 'soft';
+  return names.some((name) => outputs[name].stage !== 'noise') ? 'index' : 'noise';
 }

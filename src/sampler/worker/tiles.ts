@@ -84,15 +84,24 @@ export function endOf(spans: readonly Span[]): number {
  * @param stage of the noise contract: 0 for the draws themselves
  */
 export function stageNoise(kernel: NoiseKernel, { categories, streams }: Batch, span: Span, stage = 0): void {
-  const { part, draws, partDraw, tileDraw, firstRow, rows } = span;
+  const { part, draws, tileDraw, rows } = span;
   const start = tileDraw * categories;
   if (part.gumbel) {
-    kernel.streams.set(streams.subarray(firstRow * streamColumns.count, (firstRow + rows) * streamColumns.count));
-    const firstSample = part.firstSample + Math.floor(partDraw / part.rowCount);
-    kernel.fillDraws(start, draws, categories, rows, firstSample, stage);
+    stageStreams(kernel, streams, span);
+    kernel.fillDraws(start, draws, categories, rows, firstSampleOf(span), stage);
   } else {
     kernel.noise.fill(0, start, start + draws * categories);
   }
+}
+
+/** Copies the seeds and numbers of the rows of a span to the kernel. */
+export function stageStreams(kernel: NoiseKernel, streams: Uint32Array, { firstRow, rows }: Span): void {
+  kernel.streams.set(streams.subarray(firstRow * streamColumns.count, (firstRow + rows) * streamColumns.count));
+}
+
+/** The number of the sample that the first draw of a span is of. */
+export function firstSampleOf({ part, partDraw }: Span): number {
+  return part.firstSample + Math.floor(partDraw / part.rowCount);
 }
 
 /** Copies one value of each row of the batch, its temperature or its given index, to all draws of a span in `tile`. */

@@ -1,20 +1,21 @@
 // The noise kernel, called by noise.ts: the Gumbel noise of rows and samples, version philox4x32-10/1. philox.ts makes
-// the words, gumbel.ts transforms them, rows.ts and softmax.ts use the noise. This file has the order of the draws, the
-// rare values and the partial groups.
+// the words, gumbel.ts transforms them, rows.ts and softmax.ts use the noise, search.ts finds indices without most of
+// it. This file has the order of the draws, the rare values and the partial groups.
 //
 // A chunk goes through four loops (words, uniforms and two logarithms) rather than one. Each loop has few enough
 // constants and steps for V8 to keep them in registers, and for the processor to overlap iterations. A single loop was
 // slower. Short draws share a chunk, each in a whole number of blocks.
 
+import { RARE_BELOW, rareMask, rareValue, setDraw, setNextDraw } from './draws';
 import { BITS, CHUNK, constant, RARE, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
-import { assignLanes, drawBits, drawLanes, setCall, setStage, word } from './philox';
+import { assignLanes, drawBits, drawLanes } from './philox';
 
+export { setDraws } from './draws';
 export { argmax, perturb } from './rows';
+export { searchDraws } from './search';
 export { exponents, normalize } from './softmax';
 
-/** A word below this is rare: once in 256. Its value takes the low bits from a second word. */
-const RARE_BELOW: u32 = 1 << 24;
 const RARE_BELOWS = memory.data<u32>([RARE_BELOW]);
 
 /**
@@ -22,32 +23,6 @@ const RARE_BELOWS = memory.data<u32>([RARE_BELOW]);
  * Measured.
  */
 const SHARED_MAX: u32 = 40;
-
-let streams: usize = 0;
-let streamsEnd: usize = 0;
-let rowCount: u32 = 1;
-let firstSample: u32 = 0;
-
-/** Stage of the second word of a rare value. */
-let rareStage: u32 = 1;
-
-/** The stream (seed and row number) and the sample of the draw set last. */
-let stream: usize = 0;
-let sample: u32 = 0;
-
-/**
- * Sets the draws 0, 1, ... of the calls that follow. Draw d is of the row d % rowCount, whose seed and row number are
- * the three words at streams + 12 (d % rowCount), and of the sample firstSample + d / rowCount. Words have the given
- * stage, and second words the stage after it.
- */
-export function setDraws(newStreams: usize, newRowCount: u32, newFirstSample: u32, stage: u32): void {
-  streams = newStreams;
-  streamsEnd = newStreams + <usize>newRowCount * 12;
-  rowCount = newRowCount;
-  firstSample = newFirstSample;
-  rareStage = stage + 1;
-  setStage(stage);
-}
 
 /**
  * Writes g of each draw's categories to the floats at `to`, draw after draw, and nothing else there. draws, categories
@@ -120,28 +95,6 @@ function drawApart(draw: u32, count: u32, stride: u32): void {
     drawBits(to, 0, groups);
     setNextDraw();
   }
-}
-
-/** Sets the stream and sample of one draw, for the words that follow. */
-function setDraw(draw: u32): void {
-  stream = streams + <usize>(draw % rowCount) * 12;
-  sample = firstSample + draw / rowCount;
-  setStream();
-}
-
-/** The same for the draw after the one set last, without a division. */
-function setNextDraw(): void {
-  stream += 12;
-  if (stream == streamsEnd) {
-    stream = streams;
-    sample++;
-  }
-  setStream();
-}
-
-@inline
-function setStream(): void {
-  setCall(load<u32>(stream, 8), sample, load<u32>(stream), load<u32>(stream, 4));
 }
 
 /**
@@ -229,7 +182,7 @@ function replaceRare(rareEnd: usize, draw: u32, category: u32, stride: u32): voi
     do {
       const j = group + ctz(mask);
       setDraw(draw + j / stride);
-      const v = rareUniform(load<u32>(BITS + <usize>j * 4), word(category + (j % stride), rareStage));
+      const v = rareValue(load<u32>(BITS + <usize>j * 4), category + (j % stride));
       store<f32>(UNIFORMS + <usize>j * 4, v);
       mask &= mask - 1;
     } while (mask != 0);
@@ -272,15 +225,6 @@ function secondLogs(to: usize, from: usize, groups: u32): void {
     from += 64;
     to += 64;
   } while (to < end);
-}
-
-/** Bit j is set where word j of the group is rare. */
-function rareMask(from: usize): u32 {
-  let mask: u32 = 0;
-  for (let j: u32 = 0; j < 16; j += 4) {
-    mask |= <u32>i32x4.bitmask(i32x4.lt_u(v128.load(from + <usize>j * 4), i32x4.splat(RARE_BELOW))) << j;
-  }
-  return mask;
 }
 
 function copy(to: usize, from: usize, count: u32): void {

@@ -14,6 +14,9 @@ export const BITS: usize = 4096;
 /** CHUNK floats: v, then t = -log1p(-v). */
 export const UNIFORMS: usize = 12288;
 
+/** The last, partial group of a row of logits, in search.ts, which uses the first 16 uniforms only. */
+export const PADDED: usize = UNIFORMS + 64;
+
 /**
  * Indices of the groups that hold a rare value: at most 65, because an index is stored before it is known whether the
  * group holds one.

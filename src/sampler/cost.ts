@@ -1,8 +1,8 @@
 /**
  * The cost model. Batches, the queue, quotas, limits and admission all count in its unit. One unit is one element of
- * Gumbel noise in long rows, added to its logit and compared, about `nanosecondsPerUnit` of a worker's time. The model is linear: each kind of work has a
- * weight for each draw and a weight for each element. `npm run bench:cost` measures the weights, prints them in the
- * form below, and prints their errors.
+ * Gumbel noise in long rows, added to its logit and compared, about `nanosecondsPerUnit` of a worker's time. The model
+ * is linear: each kind of work has a weight for each draw and a weight for each element. `npm run bench:cost` measures
+ * the weights, prints them in the form below, and prints their errors.
  *
  * The weights are those of the CPU, also for a GPU. A GPU computes only the exponentials of soft samples, and its
  * copies cost a little more (docs/providers.md). The rate that queue/work-rate.ts learns from batches corrects for it.

@@ -1,4 +1,6 @@
-/** Which draws need nothing but their index. The kernel finds it without most of the noise (noise/assembly/search.ts). */
+/**
+ * Which draws need nothing but their index. The kernel finds it without most of the noise (noise/assembly/search.ts).
+ */
 import type { Kind } from './job.js';
 import { type OutputName, outputs } from './outputs.js';
 

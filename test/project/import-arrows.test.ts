@@ -17,7 +17,7 @@ const samplerApi = [
 ];
 
 /** What both of its threads know. */
-const samplerWords = ['sampler/job.ts', 'sampler/outputs.ts', 'sampler/messages.ts'];
+const samplerWords = ['sampler/job.ts', 'sampler/outputs.ts', 'sampler/index-search.ts', 'sampler/messages.ts'];
 
 /**
  * The rule with the longest matching name holds for a file. Inside its own folder a file imports what it likes, unless

@@ -23,7 +23,10 @@ export interface NoiseKernel {
   /** float32 [rows, K]. Input of perturb and searchIndices, which turn l into l - max l in place. */
   readonly logits: Float32Array<ArrayBuffer>;
 
-  /** uint32 [rows, 3]: low and high word of the seed, and the row number (JobNoise in job.ts). Input of fillDraws and searchIndices. */
+  /**
+   * uint32 [rows, 3]: low and high word of the seed, and the row number (JobNoise in job.ts). Input of fillDraws and
+   * searchIndices.
+   */
   readonly streams: Uint32Array<ArrayBuffer>;
 
   /** int32 [draws]. Output of argmax and searchIndices. */

@@ -5,17 +5,17 @@
 //
 //     log2 v > (l - best) / log 2
 //
-// A float's bits, read as an integer, are 2^23 (log2 x + 127), but linear between powers of two: at most 0.0861 2^23 below
-// it, and never above. So the test needs no logarithm, only the words:
+// A float's bits, read as an integer, are 2^23 (log2 x + 127), but linear between powers of two: at most 0.0861 2^23
+// below it, and never above. So the test needs no logarithm, only the words:
 //
 //     s32(bits(s32(b >> 1))) > (2^23 / log 2) l + limit,     limit = 2^23 (127 + 31 + MARGIN - best / log 2)
 //
 // Errors, in powers of two: b >> 1 only makes the left side smaller. Only the winner must not be left out. Its z is at
-// least -2.82, the least noise of the largest logit, so its l is above -48. While best < -64, the right side is therefore
-// too large for any word. Afterwards both sides are below 2^31 where they are close, and each of the six roundings moves
-// them by at most 2^6 units of 2^-23: 5e-5 together. v is at most 2^-24 smaller than its word, and g at most 3 x 2^-24
-// max(1, |g|) larger than -log v (docs/noise-contract.md): 1e-5. Rounding l + g cannot lift it above best, a float.
-// MARGIN is ten times as much.
+// least -2.82, the least noise of the largest logit, so its l is above -48. While best < -64, the right side is
+// therefore too large for any word. Afterwards both sides are below 2^31 where they are close, and each of the six
+// roundings moves them by at most 2^6 units of 2^-23: 5e-5 together. v is at most 2^-24 smaller than its word, and g at
+// most 3 x 2^-24 max(1, |g|) larger than -log v (docs/noise-contract.md): 1e-5. Rounding l + g cannot lift it above
+// best, a float. MARGIN is ten times as much.
 
 import { rareMask, rareValue, setDraw, setNextDraw } from './draws';
 import { firstLog, secondLog, uniform } from './gumbel';

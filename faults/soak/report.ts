@@ -10,7 +10,7 @@ const threadsMax = 0.5;
 /** Of the p99 of a probe, in parts of itself, beyond that of the echo, which has the same machine. */
 const p99ShareMax = 0.2;
 /** Replies that say that the service, or the machine, had too much to do. */
-const refusedShareMax = 0.001;
+const refusedShareMax = 0.01;
 /** What a killed process takes along is noticed within a window and this. */
 const killMinutes = 0.5;
 
@@ -149,8 +149,7 @@ function outcomesPart(records: readonly SoakRecord[]): Part {
         minutes - fault.minutes <= killMinutes,
     );
   const rows = [...groups(allOf(records, 'outcomes'), ({ service }) => service)].map(([service, own]) => {
-    const sum = (pick: (record: OutcomeRecord) => number) =>
-      own.reduce((total, record) => total + pick(record), 0);
+    const sum = (pick: (record: OutcomeRecord) => number) => own.reduce((total, record) => total + pick(record), 0);
     const countOf = (counts: Readonly<Record<string, number>>) =>
       Object.values(counts).reduce((total, count) => total + count, 0);
     const probes = allOf(records, 'probe').filter((record) => record.service === service);

@@ -84,11 +84,12 @@ export async function startSoaked(
     const bytes = drawBytes(marks.throws, workerDraw, steady);
     await clients.askAlone({ name: 'a lost worker', bytes, expected: ['503 worker-lost'], isRepeated: false });
   });
-  const kills = (processes > 1 ? killsMs : []).map((afterMs, index) =>
+  const kills = (processes > 1 ? killsMs : []).map((afterMs) =>
     setTimeout(() => {
-      const children = processTree(service.pid).slice(1);
+      // The oldest, so that each is killed once.
+      const [oldest] = processTree(service.pid).slice(1);
       onFault(name, 'a process is killed');
-      process.kill(children[index % children.length], 'SIGKILL');
+      process.kill(oldest, 'SIGKILL');
     }, afterMs),
   );
 

@@ -53,7 +53,7 @@ export function errorRequests(headers: Headers): SoakRequest[] {
     draw('422 not-on-simplex', { samples: [0.9, 0.9] }, '/log-prob'),
     draw(
       '422 gradient-overflow',
-      { seed: 1, noise: 'none', temperature: 1e-6, cotangent: [3e38, -3e38] },
+      { logits: [0, 0], seed: 1, noise: 'none', temperature: 1e-6, cotangent: [3e38, -3e38] },
       '/sample/vjp',
     ),
   ];

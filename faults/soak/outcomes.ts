@@ -7,7 +7,7 @@ import type { SoakRequest } from './requests.js';
 const refusals = ['503 overloaded', '504 deadline-exceeded'];
 
 /** A status, with the code of a problem: `503 overloaded`; or how the connection ended. */
-export function told(answer: Answer): string {
+function told(answer: Answer): string {
   if (!isReply(answer)) return answer.closed;
   if (answer.status < 400) return String(answer.status);
   const code = /"code":"([a-z-]+)"/.exec(answer.body.toString())?.[1];

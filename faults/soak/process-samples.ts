@@ -9,7 +9,7 @@ import type { ProcessRecord } from './records.js';
 const mib = 2 ** 20;
 
 /** The values of a gauge by the label `process`, which a service of one process does not have. */
-export function gaugesOf(metrics: string, name: string): Map<string, number> {
+function gaugesOf(metrics: string, name: string): Map<string, number> {
   const lines = metrics.matchAll(new RegExp(`^${name}(?:\\{process="([^"]*)"\\})? (\\S+)$`, 'gm'));
   return new Map([...lines].map(([, process = 'only', value]) => [process, Number(value)]));
 }

@@ -88,63 +88,62 @@ function partsOf(path: string, bytes: Buffer, jsonLength: number): Parts {
 interface Scale {
   readonly hard: boolean;
   readonly samples: number;
+  readonly isReinmax: boolean;
   readonly rows: number;
-  readonly categories: number;
   readonly temperatureMin: number;
-}
-
-function depthOf(value: unknown): number {
-  return Array.isArray(value) ? 1 + depthOf(value[0]) : 0;
 }
 
 function scaleOf({ path, body, reply }: Recorded): Scale {
   if (!path.startsWith('/v2')) {
     const logits = body.logits as unknown[];
-    const isMatrix = depthOf(logits) > 1;
     return {
       hard: body.hard === true,
+      isReinmax: body.estimator === 'reinmax',
       samples: body.num_samples ?? 1,
-      rows: isMatrix ? logits.length : 1,
-      categories: isMatrix ? (logits[0] as unknown[]).length : logits.length,
+      rows: Array.isArray(logits[0]) ? logits.length : 1,
       temperatureMin: Math.min(...([reply?.temperature].flat() as number[])),
     };
   }
   const { parameters = {}, inputs = [] } = body;
   const input = (name: string) => inputs.find((each) => each.name === name);
-  const [rows, categories] = (input('logits') as Input).shape;
+  const [rows] = (input('logits') as Input).shape;
   const temperature = input('temperature');
   const temperatures = temperature?.values ?? temperature?.data ?? [parameters.temperature ?? 1];
   return {
     hard: parameters.hard === true || input('hard') !== undefined,
+    isReinmax: parameters.estimator === 'reinmax',
     samples: parameters.num_samples ?? 1,
     rows,
-    categories,
     temperatureMin: Math.min(...(temperatures as number[])),
   };
 }
 
-/** Between two soft samples of the same draw (docs/providers.md). */
-const sampleBound = 1e-6;
+/**
+ * What the last bits of the CPU may change: a soft sample by this (docs/providers.md), and an exponential by this share
+ * of itself, which is eight units in the last place.
+ */
+const bound = 1e-6;
 /** What the recorders send at most, and the largest |z| of a gradient they ask for. */
 const cotangentMax = 2;
 const logitMax = 100;
 
 /**
  * How far a value may be from the recorded one. Soft samples y and gradients take their exponentials from ONNX Runtime,
- * whose last bits belong to the CPU; everything else has the same bits everywhere.
+ * whose last bits belong to the CPU; everything else has the same bits everywhere. Where each exponential is off by a
+ * share e of itself, each y is off by 2 e y.
  *
- * - A gradient for the logits is the sum over samples of y_i (c_i - sum_j c_j y_j) / tau. Where each y is off by at most
- *   e it is off by at most e (2 C + y_i K C) / tau for cotangents of at most C. ReinMax adds two such terms, of which one
- *   counts twice, and takes half of another: four times as much.
- * - The gradient for the temperature is the sum of those, times z_i / tau, over categories, and over rows where they
- *   share it: sum_i e (2 C + y_i K C) <= 3 K C e.
+ * - A gradient for the logits is a sum over samples of y_i (c_i - sum_j c_j y_j) / tau. With cotangents of at most C it
+ *   is off by at most 6 C e y_i / tau, and by half a unit in its last place, which is less than another C e / tau.
+ *   ReinMax takes two of one such term and a half of another: less than four times as much.
+ * - The gradient for the temperature is the sum of those, times z_i / tau, over categories, whose y_i add to 1, and over
+ *   rows where they share it.
  */
 function boundOf(name: string, recorded: Recorded): number {
-  const { samples, rows, categories, temperatureMin } = scaleOf(recorded);
-  if (name === 'samples') return sampleBound;
-  const each = (samples * cotangentMax * sampleBound) / temperatureMin;
-  if (name === 'grad_logits') return 4 * each * (2 + categories);
-  if (name === 'grad_temperature') return (rows * 3 * categories * each * logitMax) / temperatureMin;
+  if (name === 'samples') return bound;
+  const { isReinmax, samples, rows, temperatureMin } = scaleOf(recorded);
+  const logitBound = ((isReinmax ? 4 : 1) * samples * 7 * cotangentMax * bound) / temperatureMin;
+  if (name === 'grad_logits') return logitBound;
+  if (name === 'grad_temperature') return (rows * logitBound * logitMax) / temperatureMin;
   return 0;
 }
 

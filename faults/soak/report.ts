@@ -7,12 +7,15 @@ import { type Trend, trendOf } from './trend.js';
 const residentMbMax = 1;
 const descriptorsMax = 1;
 const threadsMax = 0.5;
-/** Of the p99 of a probe, in parts of itself, beyond that of the echo, which has the same machine. */
+/**
+ * Of the p99 of a probe, in parts of itself, alone and beside that of the echo in the same window: what both do is that of
+ * the machine.
+ */
 const p99ShareMax = 0.2;
 /** Replies that say that the service, or the machine, had too much to do. */
 const refusedShareMax = 0.01;
-/** What a killed process takes along is noticed within a window and this. */
-const killMinutes = 0.5;
+/** What a fault costs is noticed within a window and this. */
+const faultMinutes = 0.5;
 
 const mbPerMiB = 1.048576;
 
@@ -96,32 +99,34 @@ function isPoint(point: { minutes: number; value: number | never[] }): point is 
 
 function probesPart(records: readonly ProbeRecord[]): Part {
   const failures: string[] = [];
-  const trend = (own: readonly ProbeRecord[], pick: (record: ProbeRecord) => number) =>
-    trendOf(own.map((record) => ({ minutes: record.minutes, value: pick(record) })));
+  const trend = (own: readonly ProbeRecord[], pick: (record: ProbeRecord) => number | undefined) =>
+    trendOf(own.map((record) => ({ minutes: record.minutes, value: pick(record) ?? [] })).filter(isPoint));
   const share = (rise: Trend | undefined) => rise && rise.slope / rise.middle;
   const percent = (value: number | undefined) => digits(value === undefined ? undefined : 100 * value, 1);
-  const all = groups(records, ({ service, probe }) => `${service} ${probe}`);
-  const echo = share(trend(all.get('echo echo') ?? [], ({ p99Ms }) => p99Ms));
-  const rows = [...all.values()].map((own) => {
+  const answered = records.filter(({ count }) => count > 0);
+  const echoMs = new Map(
+    answered.flatMap(({ service, minutes, p99Ms }) => (service === 'echo' ? [[minutes, p99Ms]] : [])),
+  );
+  const rows = [...groups(answered, ({ service, probe }) => `${service} ${probe}`).values()].map((own) => {
     const [{ service, probe }] = own;
     const p50 = trend(own, ({ p50Ms }) => p50Ms);
     const p99 = trend(own, ({ p99Ms }) => p99Ms);
-    const rise = share(p99);
-    if (rise === undefined || echo === undefined) failures.push(`${service}, ${probe}: measured for too short a time`);
-    else if (rise - Math.max(0, echo) > p99ShareMax) {
+    const ratio = trend(own, ({ minutes, p99Ms }) => {
+      const echo = echoMs.get(minutes);
+      return echo && p99Ms / echo;
+    });
+    const [rise, ratioRise] = [share(p99), share(ratio)];
+    const name = `${service}, ${probe}`;
+    if (rise === undefined || ratioRise === undefined) failures.push(`${name}: measured for less than three minutes`);
+    else if (Math.min(rise, ratioRise) > p99ShareMax) {
       failures.push(
-        `${service}, ${probe}: p99 rises by ${percent(rise)} % an hour, that of the echo by ${percent(echo)} %`,
+        `${name}: p99 rises by ${percent(rise)} % an hour, by ${percent(ratioRise)} % beside that of the echo`,
       );
     }
     const count = own.reduce((sum, record) => sum + record.count, 0);
-    const times = [
-      digits(p50?.middle),
-      percent(share(p50)),
-      digits(p99?.first),
-      digits(p99?.last),
-      digits(p99?.middle),
-    ];
-    return [service, probe, String(count), ...times, percent(rise)];
+    const p50Cells = [digits(p50?.middle), percent(share(p50))];
+    const p99Cells = [digits(p99?.first), digits(p99?.last), digits(p99?.middle), percent(rise)];
+    return [service, probe, String(count), ...p50Cells, ...p99Cells, digits(ratio?.middle), percent(ratioRise)];
   });
   const headers = [
     'service',
@@ -133,6 +138,8 @@ function probesPart(records: readonly ProbeRecord[]): Part {
     'last',
     'middle',
     '% an hour',
+    'p99 / that of the echo',
+    '% an hour',
   ];
   return { lines: [table(headers, rows, 2)], failures };
 }
@@ -140,27 +147,28 @@ function probesPart(records: readonly ProbeRecord[]): Part {
 function outcomesPart(records: readonly SoakRecord[]): Part {
   const failures: string[] = [];
   const faults = allOf(records, 'fault');
-  const isExplained = (service: string, minutes: number) =>
-    faults.some(
-      (fault) =>
-        fault.service === service &&
-        fault.fault === 'a process is killed' &&
-        minutes >= fault.minutes &&
-        minutes - fault.minutes <= killMinutes,
-    );
+  const isAfterFault = (fault: string, service: string, minutes: number) =>
+    faults.some((one) => {
+      const since = minutes - one.minutes;
+      return one.service === service && one.fault === fault && since >= 0 && since <= faultMinutes;
+    });
+  /** A service of one worker is not ready until that is replaced. */
+  const isUnready = (what: string, service: string, minutes: number) =>
+    what.endsWith(': 503 starting') && isAfterFault('a worker throws', service, minutes);
   const rows = [...groups(allOf(records, 'outcomes'), ({ service }) => service)].map(([service, own]) => {
     const sum = (pick: (record: OutcomeRecord) => number) => own.reduce((total, record) => total + pick(record), 0);
     const countOf = (counts: Readonly<Record<string, number>>) =>
       Object.values(counts).reduce((total, count) => total + count, 0);
     const probes = allOf(records, 'probe').filter((record) => record.service === service);
     for (const { minutes, lost, wrong } of own) {
-      const unexplained = { ...(isExplained(service, minutes) ? {} : lost), ...wrong };
-      for (const [what, count] of Object.entries(unexplained)) {
+      const isKilled = isAfterFault('a process is killed', service, minutes);
+      for (const [what, count] of Object.entries({ ...(isKilled ? {} : lost), ...wrong })) {
+        if (isUnready(what, service, minutes)) continue;
         failures.push(`${service}, minute ${digits(minutes, 1)}: ${count} x ${what}`);
       }
     }
     for (const { minutes, probe, lost } of probes) {
-      if (lost > 0 && !isExplained(service, minutes)) {
+      if (lost > 0 && !isAfterFault('a process is killed', service, minutes)) {
         failures.push(
           `${service}, minute ${digits(minutes, 1)}: ${lost} probes of ${probe} were not answered with 200`,
         );
@@ -198,10 +206,15 @@ function livesPart(records: readonly ProcessRecord[]): Part {
   return { lines: [], failures };
 }
 
-export function reportOf(records: readonly SoakRecord[]): { readonly text: string; readonly failures: string[] } {
+/** @param warmUp minutes that the slopes leave out, instead of those that the run was started with */
+export function reportOf(
+  records: readonly SoakRecord[],
+  warmUp?: number,
+): { readonly text: string; readonly failures: string[] } {
   const [start] = allOf(records, 'run');
   if (!start) throw new Error('The file does not begin with what was run: it is not one of npm run test:soak');
-  const { run, minutes, warmUpMinutes } = start;
+  const { run, minutes } = start;
+  const warmUpMinutes = warmUp ?? start.warmUpMinutes;
   const isAfter = (record: { readonly minutes: number }) => record.minutes > warmUpMinutes;
   const processes = allOf(records, 'process').filter(isAfter);
   const parts = [

@@ -23,7 +23,8 @@ const help = `npm run test:soak -- [options]
   --rate <n>          requests a second to each service, without probes              (default 60)
   --seed <n>          of every random choice                                         (default 1)
   --file <path>       where samples go, a line each                                  (default faults/results/soak.jsonl)
-  --report <path>     prints the report of such a file again, and runs nothing
+  --report <path>     prints the report of such a file, of a run under way too, and runs nothing; with --warm-up
+                      another share of it
   --help`;
 
 const samplePeriodMs = 10_000;
@@ -51,9 +52,11 @@ const { values } = parseArgs({
   },
 });
 
+const warmUp = values['warm-up'] === undefined ? undefined : positive(values['warm-up'], 'warm-up');
+
 /** Prints the report; the exit code. */
 function report(path: string): number {
-  const { text, failures } = reportOf(readRecords(path));
+  const { text, failures } = reportOf(readRecords(path), warmUp);
   console.log(text);
   console.log(failures.length === 0 ? '\nEverything held.' : `\n${failures.length} failed:\n${failures.join('\n')}`);
   return failures.length === 0 ? 0 : 1;
@@ -61,7 +64,7 @@ function report(path: string): number {
 
 async function soak(): Promise<void> {
   const minutes = positive(values.minutes, 'minutes');
-  const warmUpMinutes = values['warm-up'] === undefined ? minutes / 4 : positive(values['warm-up'], 'warm-up');
+  const warmUpMinutes = warmUp ?? minutes / 4;
   const counts = values.processes.split(',').map((text) => positive(text, 'processes'));
   mkdirSync(dirname(values.file), { recursive: true });
   const file = new RecordFile(values.file);

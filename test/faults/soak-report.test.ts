@@ -70,7 +70,7 @@ t.test('the p99 of a probe is compared with that of the echo', async (t) => {
         : record;
   };
   t.match(reportOf(soakOf(slower([service]))).failures, [
-    /draw: p99 rises by 6\d\.\d % an hour, that of the echo by 0\.0 %/,
+    /draw: p99 rises by 6\d\.\d % an hour, by 6\d\.\d % beside that of the echo/,
   ]);
   t.same(reportOf(soakOf(slower([service, 'echo']))).failures, [], 'the machine became slower');
 });
@@ -83,6 +83,25 @@ t.test('what was lost must be explained by a process that was killed', async (t)
   t.match(reportOf(withKill(19)).failures, [/ECONNRESET/], 'long after');
   const other = { ...killedAt(19.9), service: 'PROCESSES=1' } as SoakRecord;
   t.match(reportOf([...soakOf(lostAt(20)), other]).failures, [/ECONNRESET/], 'another service');
+});
+
+t.test('a service whose only worker was lost is not ready', async (t) => {
+  const unready = (what: string) =>
+    soakOf((record) =>
+      record.kind === 'outcomes' && record.minutes === 20 ? { ...record, wrong: { [what]: 1 } } : record,
+    );
+  const lost: SoakRecord = { kind: 'fault', minutes: 19.8, service, fault: 'a worker throws' };
+  t.match(reportOf(unready('GET /readyz: 503 starting')).failures, [/503 starting/]);
+  t.same(reportOf([...unready('GET /readyz: 503 starting'), lost]).failures, []);
+  t.match(reportOf([...unready('a draw: 500 internal'), lost]).failures, [/500 internal/]);
+});
+
+t.test('another warm-up leaves out more', async (t) => {
+  const late = soakOf((record) =>
+    record.kind === 'process' ? { ...record, residentMiB: 200 + Math.min(30, record.minutes) } : record,
+  );
+  t.equal(reportOf(late, 1).failures.length, 1);
+  t.same(reportOf(late, 30).failures, []);
 });
 
 t.test('wrong replies, refusals, probes without an answer and another exit code', async (t) => {

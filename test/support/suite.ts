@@ -1,7 +1,7 @@
 /** Runs the built suite, or files of it, as `npm run test:built` does, and says what failed. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,15 +44,24 @@ async function runTap(node: string, args: readonly string[]): Promise<boolean> {
     env: { ...process.env, PATH: path },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  const end = () => child.kill();
+  process.on('exit', end);
   const [code] = await once(child, 'exit');
+  process.off('exit', end);
   return code === 0;
 }
+
+// A run that is ended takes tap along.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 /**
  * @param node the Node.js that runs tap, the tests and what they start
  * @param files paths such as dist/test/server.test.js; none is all
  */
 export async function runSuite(node: string, files: readonly string[]): Promise<SuiteRun> {
+  // tap leaves out what it does not find.
+  const missing = files.filter((file) => !existsSync(join(root, file)));
+  if (missing.length > 0) throw new Error(`There is no ${missing.join(', ')}: name built files of dist/test`);
   const folder = mkdtempSync(join(tmpdir(), 'gumbel-sampler-suite-'));
   const output = join(folder, 'output.tap');
   try {

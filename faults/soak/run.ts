@@ -4,10 +4,11 @@
  * what the processes hold and how late probes are answered; the report says how fast these rise. The exit code is 1
  * where something rises that should be flat, or a request was lost that no injected fault explains.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { replaceBetween } from '../../bench/markers.js';
 import { describeRun } from '../../bench/results.js';
 import { startEcho } from '../../bench/targets.js';
 import { pause } from '../time.js';
@@ -25,13 +26,16 @@ const help = `npm run test:soak -- [options]
   --file <path>       where samples go, a line each                                  (default faults/results/soak.jsonl)
   --report <path>     prints the report of such a file, of a run under way too, and runs nothing; with --warm-up
                       another share of it
+  --document          prints that report into docs/operations.md
   --help`;
 
 const samplePeriodMs = 10_000;
 /** Kills happen in the warm-up, so that the slopes are those of processes that live to the end. */
 const killShares = [0.15, 0.35];
 /** The build lies in dist/faults/soak. */
-const defaultFile = fileURLToPath(new URL('../../../faults/results/soak.jsonl', import.meta.url));
+const pathOf = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const defaultFile = pathOf('faults/results/soak.jsonl');
+const document = pathOf('docs/operations.md');
 
 function positive(text: string, name: string): number {
   const value = Number(text);
@@ -48,6 +52,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     file: { type: 'string', default: defaultFile },
     report: { type: 'string' },
+    document: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -57,8 +62,13 @@ const warmUp = values['warm-up'] === undefined ? undefined : positive(values['wa
 /** Prints the report; the exit code. */
 function report(path: string): number {
   const { text, failures } = reportOf(readRecords(path), warmUp);
-  console.log(text);
-  console.log(failures.length === 0 ? '\nEverything held.' : `\n${failures.length} failed:\n${failures.join('\n')}`);
+  const verdict =
+    failures.length === 0 ? 'Everything held.' : `${failures.length} failed:\n\n- ${failures.join('\n- ')}`;
+  const markdown = `${text}\n\n${verdict}`;
+  console.log(markdown);
+  if (values.document) {
+    writeFileSync(document, replaceBetween(readFileSync(document, 'utf8'), 'soak', 'test:soak', markdown));
+  }
   return failures.length === 0 ? 0 : 1;
 }
 

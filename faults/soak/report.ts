@@ -8,8 +8,8 @@ const residentMbMax = 1;
 const descriptorsMax = 1;
 const threadsMax = 0.5;
 /**
- * Of the p99 of a probe, in parts of itself, alone and beside that of the echo in the same window: what both do is that of
- * the machine.
+ * Of the p99 of a probe, in parts of itself, alone and beside that of the echo in the same window: what both do is the
+ * machine's doing.
  */
 const p99ShareMax = 0.2;
 /** Replies that say that the service, or the machine, had too much to do. */

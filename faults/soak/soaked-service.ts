@@ -52,7 +52,9 @@ export async function startSoaked(
   onFault: (service: string, fault: string) => void,
 ): Promise<SoakedService> {
   const name = `PROCESSES=${processes}`;
-  const keys = writeKeys('steady', 'changing-0');
+  // The queue is fair to callers, not to requests of one: the probe is a caller of its own.
+  const lasting = ['steady', 'probe'];
+  const keys = writeKeys(...lasting, 'changing-0');
   const steady = keys.headersOf('steady');
   const service = await Service.start({
     preload: 'worker-faults',
@@ -63,7 +65,12 @@ export async function startSoaked(
   const clients = new Clients({ port, perSecond, seed, mix: mixOf(steady) }, outcomes);
   const stopRude = startRudeClients(port, steady, outcomes);
   const probes = {
-    draw: await Bystander.start(port, Buffer.from(drawBytes(10, { seed: 42 }, steady)), probeMs, probeConnections),
+    draw: await Bystander.start(
+      port,
+      Buffer.from(drawBytes(10, { seed: 42 }, keys.headersOf('probe'))),
+      probeMs,
+      probeConnections,
+    ),
     livez: await Bystander.start(port, '/livez', probeMs, probeConnections),
   };
 
@@ -71,7 +78,7 @@ export async function startSoaked(
   const stopKeys = every(keyPeriodMs - keyMsMax, async () => {
     const [old, next] = [`changing-${keyNumber}`, `changing-${keyNumber + 1}`];
     keyNumber += 1;
-    keys.replace('steady', next);
+    keys.replace(...lasting, next);
     const either = ['200', '401 unauthenticated'];
     await clients.askAlone(keyRequest('a key that was just removed', keys.headersOf(old), either));
     await pause(keyMsMax);

@@ -1,7 +1,7 @@
 /**
  * `npm run test:compatibility`: the built suite on every major version of Node.js that the service is meant for. They
- * are packages of npm, pinned in the lock file of the folder nodes, and lie in .nodes. Exit codes: 0 when all is right, 1 when
- * anything is not, 75 where there are no such packages.
+ * are packages of npm, pinned in the lock file of the folder nodes, and lie in .nodes. Exit codes: 0 when all is right,
+ * 1 when anything is not, 75 where there are no such packages.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';

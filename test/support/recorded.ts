@@ -132,11 +132,11 @@ const logitMax = 100;
  * whose last bits belong to the CPU; everything else has the same bits everywhere. Where each exponential is off by a
  * share e of itself, each y is off by 2 e y.
  *
- * - A gradient for the logits is a sum over samples of y_i (c_i - sum_j c_j y_j) / tau. With cotangents of at most C it
- *   is off by at most 6 C e y_i / tau, and by half a unit in its last place, which is less than another C e / tau.
+ * - A gradient for the logits is a sum over samples of y_i (c_i - sum_j c_j y_j) / tau. With cotangents of at most C
+ *   it is off by at most 6 C e y_i / tau, and by half a unit in its last place, which is less than another C e / tau.
  *   ReinMax takes two of one such term and a half of another: less than four times as much.
- * - The gradient for the temperature is the sum of those, times z_i / tau, over categories, whose y_i add to 1, and over
- *   rows where they share it.
+ * - The gradient for the temperature is the sum of those, times z_i / tau, over categories, whose y_i add to 1, and
+ *   over rows where they share it.
  */
 function boundOf(name: string, recorded: Recorded): number {
   if (name === 'samples') return bound;

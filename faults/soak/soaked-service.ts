@@ -65,12 +65,7 @@ export async function startSoaked(
   const clients = new Clients({ port, perSecond, seed, mix: mixOf(steady) }, outcomes);
   const stopRude = startRudeClients(port, steady, outcomes);
   const probes = {
-    draw: await Bystander.start(
-      port,
-      Buffer.from(drawBytes(10, { seed: 42 }, keys.headersOf('probe'))),
-      probeMs,
-      probeConnections,
-    ),
+    draw: await Bystander.start(port, drawBytes(10, { seed: 42 }, keys.headersOf('probe')), probeMs, probeConnections),
     livez: await Bystander.start(port, '/livez', probeMs, probeConnections),
   };
 

@@ -19,7 +19,7 @@ import { probeEcho, startSoaked } from './soaked-service.js';
 const help = `npm run test:soak -- [options]
 
   --minutes <n>       how long                                                       (default 120)
-  --warm-up <n>       minutes that the slopes leave out                              (default a quarter of them)
+  --warm-up <n>       minutes that the slopes leave out                              (default a third of them)
   --processes <list>  services that run at the same time, by their processes         (default 1,2)
   --rate <n>          requests a second to each service, without probes              (default 60)
   --seed <n>          of every random choice                                         (default 1)
@@ -30,8 +30,8 @@ const help = `npm run test:soak -- [options]
   --help`;
 
 const samplePeriodMs = 10_000;
-/** Kills happen in the warm-up, so that the slopes are those of processes that live to the end. */
-const killShares = [0.15, 0.35];
+/** Kills happen early in the warm-up, so that the slopes are those of processes that live to the end. */
+const killShares = [0.05, 0.15];
 /** The build lies in dist/faults/soak. */
 const pathOf = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const defaultFile = pathOf('faults/results/soak.jsonl');
@@ -74,7 +74,7 @@ function report(path: string): number {
 
 async function soak(): Promise<void> {
   const minutes = positive(values.minutes, 'minutes');
-  const warmUpMinutes = warmUp ?? minutes / 4;
+  const warmUpMinutes = warmUp ?? minutes / 3;
   const counts = values.processes.split(',').map((text) => positive(text, 'processes'));
   mkdirSync(dirname(values.file), { recursive: true });
   const file = new RecordFile(values.file);

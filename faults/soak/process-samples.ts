@@ -22,7 +22,9 @@ function processName(pid: number, isAlone: boolean): string {
 
 /** A sample of each process; one that ends meanwhile is left out. */
 export async function sampleProcesses(name: string, service: Service, minutes: number): Promise<ProcessRecord[]> {
-  const metrics = (await service.ask(getBytes('/metrics'))).body.toString();
+  // A process that is killed may take the reply along.
+  const reply = await service.ask(getBytes('/metrics')).catch(() => undefined);
+  const metrics = reply?.body.toString() ?? '';
   const heap = gaugesOf(metrics, 'nodejs_heap_size_used_bytes');
   const external = gaugesOf(metrics, 'nodejs_external_memory_bytes');
   const inMiB = (bytes: number | undefined) => (bytes === undefined ? undefined : bytes / mib);

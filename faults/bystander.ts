@@ -38,6 +38,8 @@ const replyMsMax = 30_000;
  */
 const connectionsUsual = 8;
 
+type Asked = 'take' | 'stop';
+
 export class Bystander {
   readonly #worker: Worker;
 
@@ -65,10 +67,19 @@ export class Bystander {
     return new Bystander(worker);
   }
 
+  /** What was measured since the start, or since this was last asked. */
+  take(): Promise<BystanderResult> {
+    return this.#result('take');
+  }
+
   /** Waits for the reply under way and ends the thread. */
-  async stop(): Promise<BystanderResult> {
+  stop(): Promise<BystanderResult> {
+    return this.#result('stop');
+  }
+
+  async #result(asked: Asked): Promise<BystanderResult> {
     const result = once(this.#worker, 'message');
-    this.#worker.postMessage('stop');
+    this.#worker.postMessage(asked);
     const [{ latencies, lost }] = (await result) as [{ latencies: number[]; lost: number }];
     const at = (p: number) => (latencies.length > 0 ? percentile(latencies, p) : 0);
     return { count: latencies.length, lost, p50Ms: at(50), p99Ms: at(99), maxMs: at(100) };
@@ -111,11 +122,17 @@ class Connections {
 /** The thread: requests by a schedule, each of which counts from when it was to be sent, whatever has delayed it. */
 async function ask({ port, bytes, intervalMs, connections: count }: Task): Promise<void> {
   const request = Buffer.from(bytes);
-  const latencies: number[] = [];
+  let latencies: number[] = [];
   let lost = 0;
   let over = false;
-  parentPort?.once('message', () => {
-    over = true;
+  const give = () => {
+    parentPort?.postMessage({ latencies, lost });
+    latencies = [];
+    lost = 0;
+  };
+  parentPort?.on('message', (asked: Asked) => {
+    if (asked === 'take') give();
+    else over = true;
   });
   const connections = await Connections.open(port, count);
   const askOnce = async () => {
@@ -142,7 +159,8 @@ async function ask({ port, bytes, intervalMs, connections: count }: Task): Promi
   }
   await Promise.all(asked);
   connections.close();
-  parentPort?.postMessage({ latencies, lost });
+  give();
+  parentPort?.close();
 }
 
 export interface CpuMs {

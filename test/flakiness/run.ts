@@ -1,0 +1,67 @@
+/**
+ * `npm run test:flakiness`: the built suite again and again, beside threads that never wait. A test that fails in
+ * any run depends on time or order, and is to be fixed. The exit code is 1 if anything failed.
+ */
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { table } from '../../bench/results.js';
+import { runSuite, type SuiteRun } from '../support/suite.js';
+
+const help = `npm run test:flakiness -- [options]
+
+  --times <n>     how often                              (default 10)
+  --busy <n>      threads that never wait                (default 3)
+  --files <list>  paths such as dist/test/server.test.js (default all)
+  --help`;
+
+const { values } = parseArgs({
+  options: {
+    times: { type: 'string', default: '10' },
+    busy: { type: 'string', default: '3' },
+    files: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+function wholeNumber(text: string, name: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new Error(`--${name} must be a whole number`);
+  return Number(text);
+}
+
+/** Threads, so that none outlives this process. */
+function startBusy(count: number): void {
+  for (let busy = 0; busy < count; busy++) new Worker('for (;;);', { eval: true });
+}
+
+/** A row for each file that ever failed: the tests in it that did, by run. */
+function failuresTable(runs: readonly SuiteRun[]): string {
+  const files = [...new Set(runs.flatMap(({ failed }) => [...failed.keys()]))].sort();
+  const cells = (file: string) => runs.map(({ failed }) => failed.get(file)?.join('; ') ?? '-');
+  return table(
+    ['file', ...runs.map((_, index) => `run ${index + 1}`)],
+    files.map((file) => [file, ...cells(file)]),
+  );
+}
+
+async function main(): Promise<number> {
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const times = wholeNumber(values.times, 'times');
+  const files = values.files?.split(',') ?? [];
+  startBusy(wholeNumber(values.busy, 'busy'));
+  const runs: SuiteRun[] = [];
+  while (runs.length < times) {
+    console.log(`\n== run ${runs.length + 1} of ${times}`);
+    const run = await runSuite(process.execPath, files);
+    console.log(`${run.files} files, ${run.failed.size} failed, ${run.seconds.toFixed(0)} s`);
+    runs.push(run);
+  }
+  const right = runs.filter(({ isRight }) => isRight).length;
+  if (right < times) console.log(`\n${failuresTable(runs)}`);
+  console.log(`\n${right} of ${times} runs were right.`);
+  return right === times ? 0 : 1;
+}
+
+process.exit(await main());

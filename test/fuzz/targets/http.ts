@@ -1,0 +1,4 @@
+import { jsonTarget } from './json.js';
+export async function openHttpTarget() {
+  return jsonTarget;
+}

@@ -5,7 +5,7 @@
 import { wasmCounters } from './instrument-wasm.js';
 
 /** More than one input of the size that is fuzzed can need: a loop that goes on longer never ends. */
-const stepsMax = 20_000_000;
+const stepsMax = 2_000_000;
 
 /** An input that runs too long. */
 class Hang extends Error {
@@ -86,7 +86,9 @@ export class Coverage {
 
   /** Blocks, each counted once for every bucket of its counts. */
   get features(): number {
-    return this.#seen.flatMap((seen) => [...seen]).reduce((sum, bits) => sum + bits.toString(2).replaceAll('0', '').length, 0);
+    return this.#seen
+      .flatMap((seen) => [...seen])
+      .reduce((sum, bits) => sum + bits.toString(2).replaceAll('0', '').length, 0);
   }
 }
 

@@ -105,7 +105,11 @@ export async function shrink(input: Input, fails: (input: Input) => Promise<bool
       const { body, jsonLength } = smallest;
       const end = Math.min(start + size, body.length);
       const cut = jsonLength === undefined ? undefined : jsonLength - Math.max(0, Math.min(end, jsonLength) - start);
-      const smaller = { ...smallest, jsonLength: cut, body: Buffer.concat([body.subarray(0, start), body.subarray(end)]) };
+      const smaller = {
+        ...smallest,
+        jsonLength: cut,
+        body: Buffer.concat([body.subarray(0, start), body.subarray(end)]),
+      };
       if ((cut ?? 0) >= 0 && (await fails(smaller))) smallest = smaller;
       else start = end;
     }

@@ -5,7 +5,7 @@
  */
 
 /** Where the counters lie in the memory of the codec: above all that it uses (src/json/assembly/layout.ts). */
-export const wasmCounters = { address: 270_336, max: 8192, stepsAddress: 266_240, stepsMax: 20_000_000 } as const;
+export const wasmCounters = { address: 270_336, max: 8192, stepsAddress: 266_240, stepsMax: 2_000_000 } as const;
 
 const codeSection = 10;
 const dataSection = 11;
@@ -63,7 +63,18 @@ class Reader {
 }
 
 /** Of memory.init, data.drop, memory.copy, memory.fill, table.init, elem.drop, table.copy and those that follow. */
-const immediatesOfBulk: Readonly<Record<number, number>> = { 8: 2, 9: 1, 10: 2, 11: 1, 12: 2, 13: 1, 14: 2, 15: 1, 16: 1, 17: 1 };
+const immediatesOfBulk: Readonly<Record<number, number>> = {
+  8: 2,
+  9: 1,
+  10: 2,
+  11: 1,
+  12: 2,
+  13: 1,
+  14: 2,
+  15: 1,
+  16: 1,
+  17: 1,
+};
 
 function hasOneImmediate(op: number): boolean {
   const isControl = (op >= 0x02 && op <= 0x04) || op === 0x0c || op === 0x0d || op === 0x10;
@@ -149,7 +160,8 @@ function instrumentBody(section: Uint8Array, reader: Reader, end: number, counte
     const op = reader.byte();
     reader.immediates(op);
     if (op === Op.loop) insert([...counter(), ...countStep]);
-    else if (op === Op.if || op === Op.else || op === Op.branchIf || (op === Op.end && reader.position < end)) insert(counter());
+    else if (op === Op.if || op === Op.else || op === Op.branchIf || (op === Op.end && reader.position < end))
+      insert(counter());
   }
   insert([]);
   return out;

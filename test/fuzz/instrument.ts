@@ -24,10 +24,8 @@ export function instrument(source: string, first: number): { source: string; nex
   let next = first;
   const insertions: Insertion[] = [];
   const count = () => `__b[${next++}]++`;
-  const open = (node: Node, text: string) =>
-    insertions.push({ position: node.start, order: [1, -node.end], text });
-  const close = (node: Node, text: string) =>
-    insertions.push({ position: node.end, order: [0, -node.start], text });
+  const open = (node: Node, text: string) => insertions.push({ position: node.start, order: [1, -node.end], text });
+  const close = (node: Node, text: string) => insertions.push({ position: node.end, order: [0, -node.start], text });
   const expression = (node: Node) => {
     open(node, `(${count()},`);
     close(node, ')');

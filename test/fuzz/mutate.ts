@@ -1,6 +1,6 @@
 /** Mutations of a request: those of the fault tests, words of the protocol, and pieces of other requests. */
 import { mutateBytes, mutateNumbers, mutateStructure } from '../../faults/mutate/body.js';
-import { jsonLengthHeader, headerValue, type Message } from '../../faults/mutate/message.js';
+import { headerValue, jsonLengthHeader, type Message } from '../../faults/mutate/message.js';
 import type { Random } from '../../faults/mutate/random.js';
 import type { Input } from './input.js';
 
@@ -8,16 +8,73 @@ import type { Input } from './input.js';
 const bytesMax = 12_288;
 
 const words = [
-  ...['null', 'true', 'false', '[]', '[[]]', '{}', '[[', ']]', '],[', ',', ':', '"', '\\', '\\u0031', '\\u005f', ' \n\t'],
-  ...['1e39', '-0', '1e-46', '0.1e1', '1E+2', '1e400', '3.4028235677973366e38', '16777217', '-', '.', 'e', '0', '9', '-1'],
+  ...[
+    'null',
+    'true',
+    'false',
+    '[]',
+    '[[]]',
+    '{}',
+    '[[',
+    ']]',
+    '],[',
+    ',',
+    ':',
+    '"',
+    '\\',
+    '\\u0031',
+    '\\u005f',
+    ' \n\t',
+  ],
+  ...[
+    '1e39',
+    '-0',
+    '1e-46',
+    '0.1e1',
+    '1E+2',
+    '1e400',
+    '3.4028235677973366e38',
+    '16777217',
+    '-',
+    '.',
+    'e',
+    '0',
+    '9',
+    '-1',
+  ],
   ...['\ufeff', '\u00e9', '"\ud83d\ude00"', '\u0000', '\u007f', '// x', "'", 'NaN', '-Infinity', 'None', 'True'],
-  ...['"__proto__":', '"constructor":{"prototype":1}', '"logits":', '"seed":', '"hard":', '"temperature":', '"return":'],
+  ...[
+    '"__proto__":',
+    '"constructor":{"prototype":1}',
+    '"logits":',
+    '"seed":',
+    '"hard":',
+    '"temperature":',
+    '"return":',
+  ],
   ...['"given_indices":', '"top_k":', '"masks":"refuse"', '"cotangent":', '"estimator":"reinmax"', '"rao_samples":3'],
   ...['"estimator":"gumbel_rao"', '"samples":', '"log_samples":', '"indices":', '"top_indices":', '"num_samples":'],
-  ...['"row_offset":', '"sample_offset":', '"noise":"none"', '"log_prob"', '"top_scores"', '"18446744073709551615"'],
+  ...[
+    '"row_offset":',
+    '"sample_offset":',
+    '"noise":"none"',
+    '"log_prob"',
+    '"top_scores"',
+    '"18446744073709551615"',
+    '"18446744073709551616"',
+    '0.99999999999',
+    '1.0000000001',
+  ],
   ...['{"schedule":"linear","initial":1,"minimum":0.5,"steps":9,"step":3}', '"schedule":"cosine"', '4294967295'],
   ...['"inputs":', '"outputs":', '"parameters":', '"binary_data_size":', '"shape":', '"datatype":"FP64"', '"data":'],
-  ...['"datatype":"FP16"', '"datatype":"BF16"', '"datatype":"INT64"', '"datatype":"BOOL"', '"datatype":"UINT64"', '"id":'],
+  ...[
+    '"datatype":"FP16"',
+    '"datatype":"BF16"',
+    '"datatype":"INT64"',
+    '"datatype":"BOOL"',
+    '"datatype":"UINT64"',
+    '"id":',
+  ],
   ...['"name":"seed"', '"name":"hard"', '"name":"temperature"', '"name":"given_indices"', '"binary_data_output":true'],
 ] as const;
 
@@ -39,8 +96,21 @@ function hardNumber(random: Random): string {
   const [high] = new Float32Array(bits.buffer);
   const middle = low / 2 + high / 2;
   if (!Number.isFinite(middle)) return '3.4028235677973366e38';
-  const digits = random.pick([() => String(middle), () => middle.toPrecision(random.between(1, 60)), () => String(low)])();
-  return random.chance(0.3) ? digits.replace(/(\d)(e|$)/, `$1${random.pick(['1', '0000001', '49999', '5'])}$2`) : digits;
+  const digits = random.pick([
+    () => String(middle),
+    () => middle.toPrecision(random.between(1, 60)),
+    () => String(low),
+  ])();
+  return random.chance(0.3)
+    ? digits.replace(/(\d)(e|$)/, `$1${random.pick(['1', '0000001', '49999', '5'])}$2`)
+    : digits;
+}
+
+/** Another digit in place of one: most legal requests stay legal. */
+function otherDigit(random: Random, input: Input): Input {
+  const start = random.below(input.body.length + 1);
+  const position = input.body.findIndex((byte, index) => index >= start && byte >= 0x30 && byte <= 0x39);
+  return position < 0 ? input : spliced(input, position, 1, Buffer.from(String(random.below(10))));
 }
 
 /** Replaces `removed` bytes at a place, and leaves the length of the JSON true. */
@@ -49,7 +119,36 @@ function spliced(input: Input, position: number, removed: number, inserted: Buff
   const end = Math.min(position + removed, input.body.length);
   const body = Buffer.concat([input.body.subarray(0, position), inserted, input.body.subarray(end)]);
   const isInJson = jsonLength !== undefined && position < jsonLength;
-  return { ...input, jsonLength: isInJson ? Math.max(0, jsonLength + inserted.length - (end - position)) : jsonLength, body };
+  return {
+    ...input,
+    jsonLength: isInJson ? Math.max(0, jsonLength + inserted.length - (end - position)) : jsonLength,
+    body,
+  };
+}
+
+function float64(value: number): Buffer {
+  return Buffer.from(Float64Array.of(value).buffer);
+}
+
+/** Elements of binary tensors at the edges of their datatypes. */
+const elements = [
+  ...[-1e39, 1e39, Number.NaN, -Infinity, 1e-46, 0.5, 3.4028235677973366e38].map(float64),
+  ...[Number.NaN, -Infinity, Infinity, 1e-35].map((value) => Buffer.from(Float32Array.of(value).buffer)),
+  ...[-1n, 2n ** 53n, 2n ** 63n, 1n, 0n].map((value) =>
+    Buffer.from(BigUint64Array.of(BigInt.asUintN(64, value)).buffer),
+  ),
+  ...[0xfc00, 0x7c01, 0xff80].map((bits) => Buffer.from(Uint16Array.of(bits).buffer)),
+  ...[0, 1, 2].map((flag) => Buffer.from([flag])),
+];
+
+/** Another element in place of one behind the JSON. */
+function otherElement(random: Random, input: Input): Input {
+  const { body, jsonLength = body.length } = input;
+  const element = random.pick(elements);
+  const count = Math.floor((body.length - jsonLength) / element.length);
+  return count < 1
+    ? otherDigit(random, input)
+    : spliced(input, jsonLength + random.below(count) * element.length, element.length, element);
 }
 
 /** A place behind punctuation, or any. */
@@ -78,6 +177,8 @@ const mutations: readonly ((random: Random, input: Input, other: Input) => Input
   (random, input) => spliced(input, placeIn(random, input.body), random.below(4), spanIn(random, input.body)),
   (random, input, { body }) => spliced(input, placeIn(random, input.body), random.below(9), spanIn(random, body)),
   (random, input) => spliced(input, placeIn(random, input.body), random.below(20), Buffer.alloc(0)),
+  (random, input) => otherDigit(random, input),
+  (random, input) => otherElement(random, input),
   (random, input) => {
     const numbers = [...input.body.toString('latin1').matchAll(/-?\d[\d.eE+-]*/g)];
     if (numbers.length === 0) return input;
@@ -88,7 +189,8 @@ const mutations: readonly ((random: Random, input: Input, other: Input) => Input
 
 export function mutateRequest(random: Random, input: Input, other: Input): Input {
   let mutated = input;
-  for (let times = random.pick([1, 1, 1, 2, 3]); times > 0; times--) mutated = random.pick(mutations)(random, mutated, other);
+  for (let times = random.pick([1, 1, 1, 2, 3]); times > 0; times--)
+    mutated = random.pick(mutations)(random, mutated, other);
   if (mutated.body.length <= bytesMax) return mutated;
   return { ...mutated, body: mutated.body.subarray(0, bytesMax) };
 }

@@ -29,6 +29,9 @@ if (!isTargetName(name)) throw new Error(`There is no target ${name}.`);
 // Most inputs are refused by an error, and a stack trace for each would take longer than the refusal.
 if (replay === undefined) Error.stackTraceLimit = 0;
 
+/** Executions between two lines of a run that nobody watches. */
+const linesEvery = 500_000;
+
 const count = (value: number) => value.toLocaleString('en');
 const bug = bugs.find((each) => each.name === values.bug);
 const { counters, blocks } = instrumentService(targets[name].instrumented, bug);
@@ -51,11 +54,15 @@ async function fuzz(): Promise<void> {
     executions: Number(values.executions),
     failuresMax: Number(values.failures),
     corpus: values['without-corpus'] ? [] : readInputs(corpusFile(name as never)),
-    progress: () => process.stderr.isTTY && process.stderr.write(`${status()}\r`),
+    progress: ({ executions }) => {
+      if (process.stderr.isTTY) process.stderr.write(`${status()}\r`);
+      else if (executions % linesEvery === 0) console.log(status());
+    },
   });
   console.log(status());
   for (const { execution, input, error } of fuzzer.failures) {
-    const isSame = (again: Error | undefined) => again !== undefined && again.message.slice(0, 30) === error.message.slice(0, 30);
+    const isSame = (again: Error | undefined) =>
+      again !== undefined && again.message.slice(0, 30) === error.message.slice(0, 30);
     const smallest = await shrink(input, async (smaller) => isSame(await fuzzer.execute(smaller)));
     const digest = createHash('sha256').update(textOf(smallest)).digest('hex').slice(0, 8);
     const file = `.fuzz/${name}-${digest}.jsonl`;

@@ -84,7 +84,8 @@ function isSchedule(value: Value): boolean {
 }
 
 export function isHard(value: unknown, logits: Logits): boolean {
-  if (value instanceof Tensor) return isPerRow(value, logits) && value.values.every((flag) => typeof flag === 'boolean');
+  if (value instanceof Tensor)
+    return isPerRow(value, logits) && value.values.every((flag) => typeof flag === 'boolean');
   return value === undefined || typeof value === 'boolean';
 }
 

@@ -1,8 +1,11 @@
 /** Which requests of the Open Inference Protocol are legal: docs/open-inference-protocol.md as a program. */
+
+import { binaryValues, bytesOf, datatypes } from './binary-tensor.js';
 import {
   areGiven,
   areMasksAllowed,
   hasOnly,
+  isFloat32,
   isInteger,
   isObject,
   isOneOf,
@@ -14,8 +17,7 @@ import {
   readLogits,
   type Value,
 } from './fields.js';
-import { binaryValues, bytesOf, datatypes } from './binary-tensor.js';
-import { arePoints, isEstimator, isConditioned, isLegalDraw, shapeOfSamples, type Verdict } from './routes.js';
+import { arePoints, isConditioned, isEstimator, isLegalDraw, shapeOfSamples, type Verdict } from './routes.js';
 import { countOf, sameShape, Tensor, tensorIn } from './tensor.js';
 
 export interface InferenceLimits extends Limits {
@@ -72,7 +74,9 @@ const commonParameters = [
 
 /** The members that are there, where null means absent for some. */
 function without(value: Value, nullable: readonly string[]): Value {
-  return Object.fromEntries(Object.entries(value).filter(([name, member]) => member !== null || !nullable.includes(name)));
+  return Object.fromEntries(
+    Object.entries(value).filter(([name, member]) => member !== null || !nullable.includes(name)),
+  );
 }
 
 function isShort(value: unknown, length: number): value is string {
@@ -105,9 +109,11 @@ export interface Inference {
 /** The tensor of an input; undefined if it is not legal. Takes its bytes off `binary`. */
 function readTensor(input: Value, inputs: Inputs, binary: { rest: Buffer }): Tensor | undefined {
   const { name, shape, datatype, data } = input;
-  if (!hasOnly(input, ['name', 'shape', 'datatype', 'parameters', 'data']) || typeof name !== 'string') return undefined;
+  if (!hasOnly(input, ['name', 'shape', 'datatype', 'parameters', 'data']) || typeof name !== 'string')
+    return undefined;
   const parameters = tensorParameters(input.parameters, 'binary_data_size');
-  if (parameters === undefined || !Object.hasOwn(inputs, name) || !datatypes.includes(datatype as never)) return undefined;
+  if (parameters === undefined || !Object.hasOwn(inputs, name) || !datatypes.includes(datatype as never))
+    return undefined;
   const [legal, axesMax] = inputs[name];
   if (!Array.isArray(shape) || shape.length < 1 || shape.length > axesMax) return undefined;
   if (!shape.every((size) => isInteger(size, 0)) || !legal.includes(datatype as string)) return undefined;
@@ -132,9 +138,13 @@ function readTensor(input: Value, inputs: Inputs, binary: { rest: Buffer }): Ten
 /** Undefined if the request is not legal whatever it draws. */
 export function readInference(model: Model, json: unknown, binary: Buffer): Inference | undefined {
   if (!isObject(json) || !hasOnly(json, ['id', 'model_name', 'parameters', 'inputs', 'outputs'])) return undefined;
-  const { id, model_name: name = model, parameters: given = {}, inputs, outputs = [] } = without(json, [
-    ...['id', 'parameters', 'outputs'],
-  ]);
+  const {
+    id,
+    model_name: name = model,
+    parameters: given = {},
+    inputs,
+    outputs = [],
+  } = without(json, [...['id', 'parameters', 'outputs']]);
   const spec = models[model];
   if (!isShort(id ?? '', 1024) || name !== model || !isObject(given) || !Array.isArray(inputs)) return undefined;
   const parameters = without(given, ['seed', 'num_samples', 'noise', 'top_k', ...ignored, 'priority']);
@@ -149,7 +159,11 @@ export function readInference(model: Model, json: unknown, binary: Buffer): Infe
     if (tensor === undefined || tensors.has(input.name)) return undefined;
     tensors.set(input.name, tensor);
   }
-  if (bytes.rest.length > 0 || ['temperature', 'hard', 'seed'].some((each) => tensors.has(each) && parameters[each] !== undefined)) return undefined;
+  if (
+    bytes.rest.length > 0 ||
+    ['temperature', 'hard', 'seed'].some((each) => tensors.has(each) && parameters[each] !== undefined)
+  )
+    return undefined;
   const wanted = readOutputs(outputs, spec.outputs, parameters);
   return wanted && { parameters, tensors, outputs: wanted };
 }
@@ -170,7 +184,8 @@ function readOutputs(outputs: unknown, known: Outputs, parameters: Value): Infer
   if (!Array.isArray(outputs) || outputs.length > 10) return undefined;
   const read: { name: string; binary: boolean }[] = [];
   for (const output of outputs) {
-    if (!isObject(output) || !hasOnly(output, ['name', 'parameters']) || typeof output.name !== 'string') return undefined;
+    if (!isObject(output) || !hasOnly(output, ['name', 'parameters']) || typeof output.name !== 'string')
+      return undefined;
     const { name } = output;
     const own = tensorParameters(output.parameters, 'binary_data');
     if (own === undefined || !isOneOf(own.binary_data, [true, false]) || !Object.hasOwn(known, name)) return undefined;
@@ -182,7 +197,8 @@ function readOutputs(outputs: unknown, known: Outputs, parameters: Value): Infer
 
 /** Temperature, hard and seed as fields of a draw: of one element alone, or a tensor. */
 function fieldsOf({ parameters, tensors }: Inference): Value {
-  const oneOrTensor = (tensor: Tensor | undefined) => (tensor && sameShape(tensor.shape, [1]) ? tensor.values[0] : tensor);
+  const oneOrTensor = (tensor: Tensor | undefined) =>
+    tensor && sameShape(tensor.shape, [1]) ? tensor.values[0] : tensor;
   const given = ['temperature', 'hard', 'seed'].flatMap((name) => {
     const value = oneOrTensor(tensors.get(name)) ?? (tensors.has(name) ? null : parameters[name]);
     return value === undefined ? [] : [[name, value]];
@@ -190,7 +206,14 @@ function fieldsOf({ parameters, tensors }: Inference): Value {
   return { ...parameters, ...Object.fromEntries(given) };
 }
 
-function isWithin(draws: number, topK: number, categories: number, inference: Inference, known: Outputs, limits: InferenceLimits) {
+function isWithin(
+  draws: number,
+  topK: number,
+  categories: number,
+  inference: Inference,
+  known: Outputs,
+  limits: InferenceLimits,
+) {
   const widths = { one: 1, categories, topK };
   const numbers = { json: 0, binary: 0 };
   for (const { name, binary } of inference.outputs) numbers[binary ? 'binary' : 'json'] += draws * widths[known[name]];
@@ -218,18 +241,28 @@ function isLegalInfer(model: Model, given: Inference, logits: Logits, limits: In
     const isSoft = fields.estimator === undefined || fields.estimator === 'straight_through';
     if (seed === undefined || !isEstimator(fields, logits) || cotangent === undefined) return false;
     if (!isSoft && inference.outputs.some(({ name }) => name === 'grad_temperature')) return false;
-    const isFinite = (value: unknown) => Number.isFinite(Math.fround((value ?? Number.NaN) as number));
     const isShaped = sameShape(cotangent.shape, shapeOfSamples(fields.num_samples, logits));
-    if (!isShaped || !cotangent.values.every(isFinite)) return false;
-    return isWithin(draws, 0, logits.categories, withOutputs(given, defaultGradients(isSoft)), models[model].outputs, limits);
+    if (!isShaped || !cotangent.values.every(isFloat32)) return false;
+    return isWithin(
+      draws,
+      0,
+      logits.categories,
+      withOutputs(given, defaultGradients(isSoft)),
+      models[model].outputs,
+      limits,
+    );
   }
   const { outputs } = withOutputs(given, ['samples', 'indices', ...(topK === undefined ? [] : ['top_indices'])]);
   const names = outputs.map(({ name }) => name);
   const isTop = (name: string) => name.startsWith('top_');
   if (!isTopK(topK, logits) || names.some(isTop) !== (topK !== undefined)) return false;
-  if (!isWithin(draws, (topK as number) ?? 0, logits.categories, { ...given, outputs }, models[model].outputs, limits)) return false;
+  if (!isWithin(draws, (topK as number) ?? 0, logits.categories, { ...given, outputs }, models[model].outputs, limits))
+    return false;
   const conditions = given.tensors.get('given_indices');
-  return conditions === undefined || (areGiven(conditions, logits) && isConditioned(conditions, fields.noise, (topK as number) ?? 0, names, logits));
+  return (
+    conditions === undefined ||
+    (areGiven(conditions, logits) && isConditioned(conditions, fields.noise, (topK as number) ?? 0, names, logits))
+  );
 }
 
 function defaultGradients(isSoft: boolean): string[] {
@@ -238,7 +271,9 @@ function defaultGradients(isSoft: boolean): string[] {
 
 function isLegalLogProb(given: Inference, logits: Logits, limits: InferenceLimits): Verdict {
   const fields = fieldsOf(given);
-  const [kind, another] = ['samples', 'log_samples', 'indices', 'top_indices'].filter((name) => given.tensors.has(name));
+  const [kind, another] = ['samples', 'log_samples', 'indices', 'top_indices'].filter((name) =>
+    given.tensors.has(name),
+  );
   if (kind === undefined || another !== undefined) return false;
   const isIndex = kind === 'indices' || kind === 'top_indices';
   if (isIndex ? fields.temperature !== undefined : !isTemperature(fields.temperature, logits)) return false;
@@ -246,7 +281,8 @@ function isLegalLogProb(given: Inference, logits: Logits, limits: InferenceLimit
   const points = given.tensors.get(kind) as Tensor;
   const width = isIndex && kind === 'indices' ? 1 : (points.shape.at(-1) as number);
   const inference = withOutputs(given, ['log_prob']);
-  if (!isWithin(points.values.length / width, 0, 0, inference, models.gumbel_softmax_log_prob.outputs, limits)) return false;
+  if (!isWithin(points.values.length / width, 0, 0, inference, models.gumbel_softmax_log_prob.outputs, limits))
+    return false;
   return arePoints(kind, points, logits, { ...limits, elementsReturnedMax: Number.POSITIVE_INFINITY });
 }
 

@@ -10,7 +10,9 @@ export function hasPlace(root: unknown, pointer: string, what: 'place' | 'parent
   let value = root;
   for (const key of keys.map((text) => text.replaceAll('~1', '/').replaceAll('~0', '~'))) {
     if (typeof value !== 'object' || value === null) return false;
-    const name = Object.keys(value).find((each) => each === key || (each.startsWith(key) && key.length === nameCharactersMax));
+    const name = Object.keys(value).find(
+      (each) => each === key || (each.startsWith(key) && key.length === nameCharactersMax),
+    );
     if (name === undefined) return false;
     value = (value as Record<string, unknown>)[name];
   }

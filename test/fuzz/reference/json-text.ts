@@ -2,8 +2,8 @@
 import { isUtf8 } from 'node:buffer';
 
 const space = /[ \t\r\n]*/y;
-const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
-const startOfString = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(?:\\(?:u[0-9a-fA-F]{0,3})?)?/y;
+const string = /"(?:[ !#-[\]-\u00ff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const startOfString = /"(?:[ !#-[\]-\u00ff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(?:\\(?:u[0-9a-fA-F]{0,3})?)?/y;
 const number = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const startOfNumber = /-?(?:(?:0|[1-9]\d*)(?:(?:\.\d+)?(?:[eE](?:[+-]?\d*)?)?|\.)?)?/y;
 
@@ -125,4 +125,9 @@ export function sizeOf(body: Buffer): { depth: number; values: number } {
     if (',[{'.includes(character)) values += 1;
   }
   return { depth: deepest, values };
+}
+
+/** Whether a body spells a number at a length at which the service may take it for no integer. */
+export function hasLongNumber(body: Buffer): boolean {
+  return /[\d.eE+-]{64}/.test(body.toString('latin1'));
 }

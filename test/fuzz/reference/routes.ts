@@ -149,7 +149,9 @@ function isPoint(kind: string, point: readonly unknown[], row: readonly (number 
   const isCategory = (value: unknown) => isInteger(value, 0, row.length - 1);
   if (kind === 'indices') return point.every(isCategory);
   if (kind === 'top_indices') {
-    return point.every((value) => isCategory(value) && row[value as number] !== null) && new Set(point).size === point.length;
+    return (
+      point.every((value) => isCategory(value) && row[value as number] !== null) && new Set(point).size === point.length
+    );
   }
   const areLogs = kind === 'log_samples';
   let sum = 0;

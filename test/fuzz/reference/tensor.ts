@@ -28,7 +28,10 @@ export function tensorIn(value: unknown): unknown {
   }
   const isEven = (part: unknown) => part instanceof Tensor && sameShape(part.shape, first.shape);
   if (!parts.every(isEven)) return ragged;
-  return new Tensor([value.length, ...first.shape], (parts as Tensor[]).flatMap(({ values }) => values));
+  return new Tensor(
+    [value.length, ...first.shape],
+    (parts as Tensor[]).flatMap(({ values }) => values),
+  );
 }
 
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {

@@ -2,7 +2,7 @@
  * Requests of the Open Inference Protocol, JSON and binary, up to the draw: a request is accepted exactly if the
  * reference reads it as legal, and then its numbers are those that DataView reads.
  */
-import { type Message, headerValue, jsonLengthHeader, legalMessage } from '../../../faults/mutate/message.js';
+import { headerValue, jsonLengthHeader, legalMessage, type Message } from '../../../faults/mutate/message.js';
 import type { Random } from '../../../faults/mutate/random.js';
 import { Problem } from '../../../src/errors.js';
 import { MalformedJsonError } from '../../../src/json/malformed-json-error.js';
@@ -13,15 +13,22 @@ import { parseInferBody } from '../../../src/open-inference/request-body.js';
 import { bytesOf, chunksOf } from '../../../src/open-inference/tensors/bytes.js';
 import type { Draw } from '../../../src/schemas/draw.js';
 import type { Logits } from '../../../src/schemas/logits.js';
-import { encode, type Inference as Sent, type Tensor as SentTensor } from '../../support/inference.js';
+import { encode, type Tensor as SentTensor } from '../../support/inference.js';
 import { check, Finding, shown } from '../finding.js';
 import type { Input } from '../input.js';
 import { mutateRequest } from '../mutate.js';
 import { type Inference, isLegalInference, type Model, modelNames, readInference } from '../reference/inference.js';
-import { readJson } from '../reference/json-text.js';
-import { Tensor } from '../reference/tensor.js';
+import { hasLongNumber, readJson } from '../reference/json-text.js';
+import type { Tensor } from '../reference/tensor.js';
 import type { Target } from '../target.js';
-import { checkMalformed, checkPointers, checkProblem, limits as jsonLimits, mayBeTooLarge, usedMemory } from './json.js';
+import {
+  checkMalformed,
+  checkPointers,
+  checkProblem,
+  limits as jsonLimits,
+  mayBeTooLarge,
+  usedMemory,
+} from './json.js';
 
 const limits = { ...jsonLimits, binaryElementsReturnedMax: 8192 };
 const schema = inferRequest(limits);
@@ -40,7 +47,9 @@ function arrived({ body, jsonLength = 0 }: Input): Buffer {
 
 function parse(input: Input): Promise<InferBody> {
   return new Promise((resolve, reject) => {
-    parseInferBody({ memory: usedMemory as never }, arrived(input), input.jsonLength, reject, (_, body) => resolve(body as InferBody));
+    parseInferBody({ memory: usedMemory as never }, arrived(input), input.jsonLength, reject, (_, body) =>
+      resolve(body as InferBody),
+    );
   });
 }
 
@@ -57,7 +66,12 @@ function drawn(value: unknown): number {
   return Math.abs(rounded) < 2 ** -100 ? 0 : rounded;
 }
 
-function checkNumbers(name: string, data: ArrayLike<number>, tensor: Tensor, expected: (value: unknown) => number): void {
+function checkNumbers(
+  name: string,
+  data: ArrayLike<number>,
+  tensor: Tensor,
+  expected: (value: unknown) => number,
+): void {
   check(data.length === tensor.values.length, () => `${name} has ${data.length} numbers, not ${tensor.values.length}`);
   for (const [index, value] of tensor.values.entries()) {
     check(data[index] === expected(value), () => `${name} has ${data[index]} for ${shown(value)}`);
@@ -79,7 +93,10 @@ function checkRead(read: { draw?: Draw; logits?: Logits; cotangent?: Float32Arra
   each('seed', (tensor) => {
     const { words } = (draw as Draw).seed;
     const seeds = tensor.values.map((_, index) => BigInt(words[2 * index]) + (BigInt(words[2 * index + 1]) << 32n));
-    check(shown(seeds.map(String)) === shown(tensor.values.map((value) => String(BigInt(value as number | string)))), () => `seed is ${seeds}`);
+    check(
+      shown(seeds.map(String)) === shown(tensor.values.map((value) => String(BigInt(value as number | string)))),
+      () => `seed is ${seeds}`,
+    );
   });
   each('hard', (tensor) => {
     const { hard, hardRows } = draw as Draw;
@@ -90,11 +107,16 @@ function checkRead(read: { draw?: Draw; logits?: Logits; cotangent?: Float32Arra
 
 /** Writes the bytes of a body as if they were the indices of a reply. */
 function checkIndices(body: Buffer): void {
-  const indices = new Int32Array(Uint8Array.from(body.subarray(0, Math.min(64, body.length & ~3)), (byte) => byte & 0x7f).buffer);
+  const indices = new Int32Array(
+    Uint8Array.from(body.subarray(0, Math.min(64, body.length & ~3)), (byte) => byte & 0x7f).buffer,
+  );
   const bytes = Buffer.concat([...chunksOf(indices)]);
   check(bytes.length === bytesOf(indices), () => `${indices.length} indices take ${bytes.length} bytes`);
   for (const [index, value] of indices.entries()) {
-    check(bytes.readBigInt64LE(8 * index) === BigInt(value), () => `${value} is written as ${bytes.readBigInt64LE(8 * index)}`);
+    check(
+      bytes.readBigInt64LE(8 * index) === BigInt(value),
+      () => `${value} is written as ${bytes.readBigInt64LE(8 * index)}`,
+    );
   }
 }
 
@@ -111,7 +133,10 @@ function checkRefused(error: unknown, body: Buffer, isLegal: boolean | undefined
   }
   if (!(error instanceof Problem)) throw error;
   checkProblem(error);
-  check(isLegal !== true, () => `a legal request is refused: ${error.code} ${error.message} ${shown(error.errors)}`);
+  check(
+    isLegal !== true || hasLongNumber(body),
+    () => `a legal request is refused: ${error.code} ${error.message} ${shown(error.errors)}`,
+  );
 }
 
 async function run(input: Input): Promise<void> {
@@ -163,7 +188,9 @@ function ofModel(random: Random): Message {
     return { name, datatype, shape: sizes, values: Array.from({ length: count }, value), binary };
   };
   const small = () => random.below(64) / 16;
-  const floats = binary ? random.pick(['FP32', 'FP64', 'FP16', 'BF16'] as const) : random.pick(['FP32', 'FP64'] as const);
+  const floats = binary
+    ? random.pick(['FP32', 'FP64', 'FP16', 'BF16'] as const)
+    : random.pick(['FP32', 'FP64'] as const);
   const isHalf = floats === 'FP16' || floats === 'BF16';
   const logits = tensor('logits', floats, shape, isHalf ? () => 0x3c00 + random.below(512) : small);
   const perRow = random.pick([1, rows]);
@@ -172,7 +199,12 @@ function ofModel(random: Random): Message {
   const temperature = tensor('temperature', 'FP32', [perRow], () => 0.5);
   const index = () => random.below(categories);
   const inputs: Readonly<Record<Model, () => SentTensor[]>> = {
-    gumbel_softmax: () => [logits, seed, hard, ...(random.chance(0.3) ? [tensor('given_indices', random.pick(['INT64', 'INT32']), [rows], index)] : [])],
+    gumbel_softmax: () => [
+      logits,
+      seed,
+      hard,
+      ...(random.chance(0.3) ? [tensor('given_indices', random.pick(['INT64', 'INT32']), [rows], index)] : []),
+    ],
     gumbel_softmax_vjp: () => [temperature, logits, seed, tensor('cotangent', 'FP32', shape, small)],
     gumbel_softmax_log_prob: () =>
       random.pick([
@@ -182,8 +214,13 @@ function ofModel(random: Random): Message {
         () => [logits, tensor('top_indices', 'INT32', [rows, 1], index)],
       ])(),
   };
-  const parameters = random.pick<Sent['parameters']>([undefined, {}, { binary_data_output: true }, { timeout: 5 }]);
-  const { payload, headers } = encode({ inputs: inputs[model](), ...(parameters && { parameters }) });
+  const parameters = random.pick<Record<string, unknown>>([{}, { binary_data_output: true }, { timeout: 5 }]);
+  let tensors = inputs[model]();
+  if (random.chance(0.3) && tensors.includes(seed)) {
+    tensors = tensors.filter((each) => each !== seed);
+    parameters.seed = random.pick<unknown>([5, '18446744073709551615']);
+  }
+  const { payload, headers } = encode({ inputs: tensors, ...(random.chance(0.8) && { parameters }) });
   return { method: 'POST', path: `/v2/models/${model}/infer`, headers: Object.entries(headers), body: payload };
 }
 
@@ -199,7 +236,8 @@ export const tensorsTarget: Target = {
   mutate(random, input, other) {
     const mutated = mutateRequest(random, input, other);
     if (random.chance(0.02)) return { ...mutated, path: `/v2/models/${random.pick(modelNames)}/infer` };
-    if (random.chance(0.02)) return { ...mutated, jsonLength: random.pick([undefined, 0, random.below(mutated.body.length + 9)]) };
+    if (random.chance(0.02))
+      return { ...mutated, jsonLength: random.pick([undefined, 0, random.below(mutated.body.length + 9)]) };
     return mutated;
   },
   run,

@@ -83,22 +83,13 @@ export class Coverage {
   get blocks(): number[] {
     return this.#seen.map((seen) => seen.reduce((sum, bits) => sum + (bits === 0 ? 0 : 1), 0));
   }
-
-  /** Blocks, each counted once for every bucket of its counts. */
-  get features(): number {
-    return this.#seen
-      .flatMap((seen) => [...seen])
-      .reduce((sum, bits) => sum + bits.toString(2).replaceAll('0', '').length, 0);
-  }
 }
 
-/** What the last input has run: a number for each block and bucket. */
-export function featuresOf({ maps }: Counters): number[] {
-  const features: number[] = [];
+/** The blocks that the last input has run. */
+export function blocksOf({ maps }: Counters): number[] {
+  const blocks: number[] = [];
   for (const [index, map] of maps.entries()) {
-    for (const [block, count] of map.entries()) {
-      if (count > 0) features.push(index * 2 ** 24 + block * 256 + bucketOf[count]);
-    }
+    for (const [block, count] of map.entries()) if (count > 0) blocks.push(index * 2 ** 24 + block);
   }
-  return features;
+  return blocks;
 }

@@ -3,7 +3,7 @@
  * no earlier one has, or one more often. A seed always gives the same run.
  */
 import { Random } from '../../faults/mutate/random.js';
-import { type Counters, Coverage, featuresOf } from './counters.js';
+import { blocksOf, type Counters, Coverage } from './counters.js';
 import type { Input } from './input.js';
 import type { Target } from './target.js';
 
@@ -68,15 +68,15 @@ export class Fuzzer {
     return undefined;
   }
 
-  /** Inputs of the corpus that together run all that it runs, the smallest first. */
+  /** Inputs of the corpus that together run all blocks that it runs, however often: the smallest first. */
   async minimised(): Promise<Input[]> {
     const seen = new Set<number>();
     const kept: Input[] = [];
     for (const input of this.corpus.toSorted((a, b) => a.body.length - b.body.length)) {
       await this.execute(input);
-      const features = featuresOf(this.#counters).filter((feature) => !seen.has(feature));
-      if (features.length === 0) continue;
-      for (const feature of features) seen.add(feature);
+      const blocks = blocksOf(this.#counters).filter((block) => !seen.has(block));
+      if (blocks.length === 0) continue;
+      for (const block of blocks) seen.add(block);
       kept.push(input);
     }
     return kept;

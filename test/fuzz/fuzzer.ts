@@ -68,18 +68,28 @@ export class Fuzzer {
     return undefined;
   }
 
-  /** Inputs of the corpus that together run all blocks that it runs, however often: the smallest first. */
-  async minimised(): Promise<Input[]> {
+  /**
+   * Inputs of the corpus that together run all blocks that it runs, however often: the smallest first.
+   *
+   * @param shrinking whether each is cut down to what its new blocks need
+   */
+  async minimised(shrinking: boolean): Promise<Input[]> {
     const seen = new Set<number>();
     const kept: Input[] = [];
     for (const input of this.corpus.toSorted((a, b) => a.body.length - b.body.length)) {
-      await this.execute(input);
-      const blocks = blocksOf(this.#counters).filter((block) => !seen.has(block));
-      if (blocks.length === 0) continue;
-      for (const block of blocks) seen.add(block);
-      kept.push(input);
+      const fresh = (await this.#blocksOf(input)).filter((block) => !seen.has(block));
+      if (fresh.length === 0) continue;
+      const hasAll = (blocks: readonly number[]) => fresh.every((block) => blocks.includes(block));
+      const small = shrinking ? await shrink(input, async (smaller) => hasAll(await this.#blocksOf(smaller))) : input;
+      for (const block of await this.#blocksOf(small)) seen.add(block);
+      kept.push(small);
     }
     return kept;
+  }
+
+  async #blocksOf(input: Input): Promise<number[]> {
+    await this.execute(input);
+    return blocksOf(this.#counters);
   }
 
   /** Half of the time one of the newest inputs. */
@@ -97,8 +107,8 @@ export class Fuzzer {
   }
 }
 
-/** A smaller input that fails in the same way: without all that can be cut out. */
-export async function shrink(input: Input, fails: (input: Input) => Promise<boolean>): Promise<Input> {
+/** A smaller input that is still `wanted`: without all that can be cut out. */
+export async function shrink(input: Input, wanted: (input: Input) => Promise<boolean>): Promise<Input> {
   let smallest = input;
   for (let size = Math.ceil(input.body.length / 2); size > 0; size = Math.floor(size / 2)) {
     for (let start = 0; start < smallest.body.length; ) {
@@ -110,7 +120,7 @@ export async function shrink(input: Input, fails: (input: Input) => Promise<bool
         jsonLength: cut,
         body: Buffer.concat([body.subarray(0, start), body.subarray(end)]),
       };
-      if ((cut ?? 0) >= 0 && (await fails(smaller))) smallest = smaller;
+      if ((cut ?? 0) >= 0 && (await wanted(smaller))) smallest = smaller;
       else start = end;
     }
   }

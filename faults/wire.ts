@@ -40,6 +40,11 @@ export class ReplyReader {
     return this.#pending.length === 0;
   }
 
+  /** What no reply has been read from yet. */
+  get rest(): string {
+    return this.#pending.toString('latin1');
+  }
+
   push(bytes: Buffer): void {
     if (this.#pending.length === 0) {
       this.#pending = bytes;

@@ -221,7 +221,7 @@ async function seedOf(
   if (tensor) return seedIn(tensor, memory, issues, ifAbsent);
   if (parameters.seed === undefined) return randomSeed && readSeed(randomSeed(), issues, ifAbsent);
   const seed = readSeed(parameters.seed, issues.at(['parameters', 'seed']), ifAbsent);
-  if (seed?.perRow) {
+  if (seed && Array.isArray(parameters.seed)) {
     issues.report(
       'validation',
       ['parameters', 'seed'],

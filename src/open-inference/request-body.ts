@@ -76,14 +76,14 @@ function readInferBody(request: FastifyRequest, payload: Readable, limits: Infer
   readBody(request, payload, { bytesMax, alignedFrom: jsonLength }, (error, bytes) => {
     const refuse = (cause: unknown) =>
       done((jsonLength === undefined ? withHeaderAdvice(cause, request) : withHeaderValue(cause, jsonLength)) as Error);
-    if (bytes) parse(request, bytes, jsonLength, refuse, done);
+    if (bytes) parseInferBody(request, bytes, jsonLength, refuse, done);
     else refuse(error);
   });
 }
 
 /** Parses the JSON in front of the tensors; small JSON is parsed synchronously. */
-function parse(
-  { memory }: FastifyRequest,
+export function parseInferBody(
+  { memory }: Pick<FastifyRequest, 'memory'>,
   bytes: Buffer,
   jsonLength: number | undefined,
   refuse: (cause: unknown) => void,

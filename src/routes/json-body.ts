@@ -22,7 +22,7 @@ const sampleAxes = 'those of logits, and with num_samples an axis of samples in 
 const rowAxes = 'flat, or those of logits without the axis of categories';
 
 /** The long arrays of all routes, and the other fields that an error can point at. */
-function fieldsOf({ rowsMax }: JsonBodyLimits): BodyFields {
+export function jsonBodyFields({ rowsMax }: Pick<JsonBodyLimits, 'rowsMax'>): BodyFields {
   return new BodyFields(
     {
       logits: {
@@ -76,11 +76,15 @@ function parse({ memory }: FastifyRequest, bytes: Buffer, fields: BodyFields, do
       done(null, scanned);
     }, done);
   } else {
-    // Of a small body the text is short, so no promise.
-    for (const name of wholeFields) void keepWhole(body, name);
-    dropNulls(body, nullableFields);
-    done(null, body);
+    done(null, settleSmall(body));
   }
+}
+
+/** What is left to do to a small body: its text is short, so no promise. */
+export function settleSmall(body: unknown): unknown {
+  for (const name of wholeFields) void keepWhole(body, name);
+  dropNulls(body, nullableFields);
+  return body;
 }
 
 /** Arrays that should hold integers. */
@@ -101,7 +105,7 @@ async function scanLarge(body: unknown): Promise<unknown> {
 
 /** Installs the parser for every route of `app` with a body. These routes refuse any other media type. */
 export function readJsonBodies(app: FastifyInstance, limits: JsonBodyLimits): void {
-  const fields = fieldsOf(limits);
+  const fields = jsonBodyFields(limits);
   const bodyLimits = { bytesMax: limits.jsonBodyBytesMax };
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', (request: FastifyRequest, payload: RequestPayload, done: Done) => {

@@ -463,6 +463,13 @@ const wrong: readonly [
     '/parameters/seed',
   ],
   [
+    'one seed in an array as parameter',
+    { inputs: [logits], parameters: { seed: [1] } },
+    422,
+    'validation',
+    '/parameters/seed',
+  ],
+  [
     'a seed twice',
     { inputs: [logits, { name: 'seed', shape: [1], datatype: 'UINT64', data: [1] }], parameters: { seed: 1 } },
     422,

@@ -1,6 +1,7 @@
 /** Hooks of Node's module loader that plant one bug of bugs.ts into the service while it is loaded. */
 import type { InitializeHook, LoadHook } from 'node:module';
-import { type Bug, bugs } from './bugs.js';
+import { type Bug, planted } from '../support/planted-bug.js';
+import { bugs } from './bugs.js';
 
 let bug: Bug | undefined;
 
@@ -12,8 +13,5 @@ export const initialize: InitializeHook<{ bug: string }> = ({ bug: name }) => {
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);
   if (!bug || !url.endsWith(`/src/${bug.file}`)) return loaded;
-  const source = String(loaded.source);
-  const pieces = source.split(bug.text);
-  if (pieces.length !== 2) throw new Error(`${bug.file} has ${pieces.length - 1} times: ${bug.text}`);
-  return { ...loaded, source: pieces.join(bug.replacement) };
+  return { ...loaded, source: planted(String(loaded.source), bug.file, bug) };
 };

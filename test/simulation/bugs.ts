@@ -1,13 +1,5 @@
-/**
- * Bugs that are planted into the compiled service to see whether simulations find them: for each a file below dist/src
- * and a text in it that is replaced. A text that does not occur exactly once is an error, so this follows the source.
- */
-export interface Bug {
-  readonly name: string;
-  readonly file: string;
-  readonly text: string;
-  readonly replacement: string;
-}
+/** Bugs that are planted into the compiled service to see whether simulations find them. */
+import type { Bug } from '../support/planted-bug.js';
 
 export const bugs: readonly Bug[] = [
   {

@@ -1,0 +1,43 @@
+/**
+ * The corpus of the fuzzer, input by input, and whether the fuzzer finds bugs that are planted. `npm run test:fuzz` runs
+ * more inputs.
+ */
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { bugs } from './bugs.js';
+import { corpusFile, readInputs } from './corpus.js';
+import { textOf } from './input.js';
+import { runShard } from './shards.js';
+import { targetNames, targets } from './targets.js';
+
+/** All of them together, in bytes. */
+const corpusBytesMax = 200 * 1024;
+
+t.test('every input of the corpus holds', async (t) => {
+  for (const name of targetNames) {
+    const inputs = readInputs(corpusFile(name));
+    t.ok(inputs.length > 50, `${name} has ${inputs.length} inputs`);
+    const target = await targets[name].load();
+    for (const input of inputs) {
+      try {
+        await target.run(input);
+      } catch (error) {
+        t.fail(`${name}: ${(error as Error).stack}\n${textOf(input)}`);
+      }
+    }
+    await target.close?.();
+  }
+});
+
+t.test('the corpus is small', async (t) => {
+  const bytes = targetNames.reduce((sum, name) => sum + readFileSync(corpusFile(name)).length, 0);
+  t.ok(bytes <= corpusBytesMax, `${bytes} bytes`);
+});
+
+t.test('each planted bug is found', async (t) => {
+  t.equal(new Set(bugs.map(({ name }) => name)).size, bugs.length);
+  for (const { name, target } of bugs) {
+    const { failures } = await runShard(target, ['--executions=3000', '--failures=1', `--bug=${name}`], 'silent');
+    t.equal(failures.length, 1, `${name}: ${failures[0]?.message.slice(0, 100)}`);
+  }
+});

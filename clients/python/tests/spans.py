@@ -21,8 +21,8 @@ def active(name: str) -> Iterator[Span]:
 
 def header_of(span: Span) -> str:
     """W3C Trace Context: version, trace, parent, flags."""
-    context = span.get_span_context()
-    return f"00-{trace.format_trace_id(context.trace_id)}-{trace.format_span_id(context.span_id)}-{context.trace_flags:02x}"
+    own = span.get_span_context()
+    return f"00-{trace.format_trace_id(own.trace_id)}-{trace.format_span_id(own.span_id)}-{own.trace_flags:02x}"
 
 
 def parents(proxy: Stub) -> list[str | None]:

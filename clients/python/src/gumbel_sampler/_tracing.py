@@ -75,8 +75,8 @@ def recalled(number: int) -> Iterator[None]:
 def traced() -> Iterator[None]:
     """Draws of threads without a trace context get the one of the caller, until the block ends.
 
-    For computations that JAX runs in threads of its own: jitted ones on a GPU, and loops such as lax.scan. Wait for
-    their results within the block (`block_until_ready`). A process has one such block at a time.
+    For compiled code that JAX runs in threads of its own, such as loops by lax.scan. Wait for the results within the
+    block (`block_until_ready`). A process has one such block at a time.
     """
     global _of_other_threads
     before, _of_other_threads = _of_other_threads, _own_context()

@@ -54,7 +54,7 @@ def test_vmap(recorded: Stub, client):
 
 
 def test_the_threads_of_jax(recorded: Stub, client):
-    """JAX runs the body of a loop in threads of its own, as it does all of a jitted function on a GPU."""
+    """JAX runs the body of a loop in threads of its own."""
 
     @jax.jit
     def last(logits):

@@ -1,10 +1,13 @@
 # Stages: all packages; the built service; the packages that production needs, for the target alone; the root file
-# system; the image. Only the first one asks the package registry. Every command runs on the machine that builds, whatever
-# the image is for, so that nothing is emulated: the stages of the target are only copied from.
+# system; the image. Only the first one asks the package registry, and for CUDA one more asks Debian and PyPI. Every command
+# runs on the machine that builds, whatever the image is for, so that nothing is emulated: the stages of the target are only
+# copied from.
 # docs/image-and-kubernetes.md says how to build it, also without an image registry.
 
-# Pin a release by digest: --build-arg NODE_IMAGE=docker.io/library/node@sha256:...
+# Pin a release by digest: --build-arg NODE_IMAGE=docker.io/library/node@sha256:..., and so CUDA_IMAGE.
 ARG NODE_IMAGE=node:24-bookworm-slim
+# Of the CUDA that the provider is built for: scripts/cuda-provider.txt.
+ARG CUDA_IMAGE=nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
 
 # The target's own. It comes first, because buildah 1.28 (Debian 12) takes the platform of a stage for later ones:
 # https://github.com/podman-container-tools/buildah/issues/4742
@@ -82,13 +85,18 @@ CMD ["node", "--disable-sigusr1", "dist/src/server.js"]
 # docker build --target cuda: the same service with ONNX Runtime's CUDA provider, for hosts with an NVIDIA GPU
 # (docs/providers.md).
 FROM production-packages AS cuda-packages
-ARG CUDA_SHA256SUMS=""
-RUN node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12 \
- && cd node_modules/onnxruntime-node/bin/napi-v6/linux/x64 \
- && sha256sum libonnxruntime_providers_*.so \
- && if [ -n "$CUDA_SHA256SUMS" ]; then echo "$CUDA_SHA256SUMS" | sha256sum --check --strict; fi
+COPY scripts/cuda-provider.txt ./
+# pip refuses a wheel with another sum. An index that wants credentials: --secret id=pip,src=$HOME/.config/pip/pip.conf.
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf apt-get update \
+ && apt-get install --yes --no-install-recommends python3-pip \
+ && python3 -m pip download --require-hashes --only-binary=:all: --no-deps --python-version=3.12 --implementation=cp \
+      --platform=manylinux_2_28_x86_64 --dest=/tmp/provider --requirement=cuda-provider.txt \
+ && python3 -m zipfile -e /tmp/provider/*.whl /tmp/provider \
+ && cd /tmp/provider/onnxruntime/capi \
+ && mv libonnxruntime_providers_cuda.so libonnxruntime_providers_shared.so /app/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/
 
-FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS cuda
+FROM ${CUDA_IMAGE} AS cuda
+ARG CUDA_IMAGE
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
@@ -98,10 +106,10 @@ LABEL org.opencontainers.image.title="gumbel-sampler" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
-      org.opencontainers.image.base.name="nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04"
+      org.opencontainers.image.base.name="${CUDA_IMAGE}"
 WORKDIR /app
-# Kernels that CUDA compiles for a GPU newer than its libraries. Mount something writable there (overlays/cuda does), or each start
-# compiles them again.
+# Kernels that CUDA compiles for a GPU newer than its libraries. Mount something writable there, as overlays/cuda does, or
+# each start compiles them again.
 ENV NODE_ENV=production DRAIN_DELAY_MS=5000 EXECUTION_PROVIDER=cuda CUDA_CACHE_PATH=/var/cache/cuda
 COPY --from=service /usr/local/bin/node /usr/local/bin/node
 COPY --from=service /app /app

@@ -1,9 +1,9 @@
 /**
  * `npm run install:cuda`: fetches ONNX Runtime's CUDA provider, which is too large for the npm registry, and prints the
  * SHA-256 of every file that arrived. For CUDA 12 with onnxruntime-node's own script; with `-- --from-wheel` for CUDA
- * 13, out of the wheel onnxruntime-gpu of the same version, which pip downloads. `-- --check=FILE` compares them with a
- * list that was kept, in the format of sha256sum, and takes the files away again if one differs. docs/providers.md says
- * what comes from where.
+ * 13, out of the wheel onnxruntime-gpu of the same version, which pip downloads and compares with the sum in
+ * cuda-provider.txt. `-- --check=FILE` compares the files with a list that was kept, in the format of sha256sum, and
+ * takes them away again if one differs. docs/providers.md says what comes from where.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,12 +11,15 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const exitCodes = { failed: 1, usage: 78 } as const;
 
 const root = join(createRequire(import.meta.url).resolve('onnxruntime-node'), '../..');
 const folder = join(root, 'bin/napi-v6', process.platform, process.arch);
+/** What pip downloads, and its sum. */
+const requirement = fileURLToPath(new URL('../../scripts/cuda-provider.txt', import.meta.url));
 /** What the service needs; the wheel has TensorRT's provider too. */
 const wheelFiles = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'];
 const isProvider = (name: string) => name.startsWith('libonnxruntime_providers_');
@@ -52,21 +55,16 @@ function fetchWithScript(): void {
   execFileSync(process.execPath, args, { stdio: 'inherit' });
 }
 
-/**
- * CUDA 13: two files from PyPI. pip checks the wheel against the sum of the index; any Python's wheel has the same
- * libraries.
- */
+/** CUDA 13: two files from PyPI. Any Python's wheel has the same libraries; the one with the sum is for 3.12. */
 function fetchFromWheel(): void {
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const scratch = mkdtempSync(join(tmpdir(), 'onnxruntime-gpu-'));
   try {
-    const platforms = ['manylinux_2_27_x86_64', 'manylinux_2_28_x86_64'].flatMap((name) => ['--platform', name]);
-    const target = ['--python-version', '3.12', '--implementation', 'cp', '--only-binary=:all:', '--no-deps'];
-    const wanted = [...platforms, ...target, '--dest', scratch, `onnxruntime-gpu==${version}`];
-    execFileSync('python3', ['-m', 'pip', 'download', ...wanted], { stdio: 'inherit' });
-    const wheel = readdirSync(scratch).find((name) => name.endsWith('.whl'));
-    if (wheel === undefined) throw new Error('pip downloaded no wheel.');
-    execFileSync('python3', ['-m', 'zipfile', '-e', join(scratch, wheel), scratch]);
+    const python = ['--python-version=3.12', '--implementation=cp', '--platform=manylinux_2_28_x86_64'];
+    const wheel = ['--require-hashes', '--only-binary=:all:', '--no-deps', ...python, `--requirement=${requirement}`];
+    execFileSync('python3', ['-m', 'pip', 'download', ...wheel, `--dest=${scratch}`], { stdio: 'inherit' });
+    const file = readdirSync(scratch).find((name) => name.endsWith('.whl'));
+    if (file === undefined) throw new Error('pip downloaded no wheel.');
+    execFileSync('python3', ['-m', 'zipfile', '-e', join(scratch, file), scratch]);
     for (const name of wheelFiles) copyFileSync(join(scratch, 'onnxruntime/capi', name), join(folder, name));
   } finally {
     rmSync(scratch, { recursive: true });

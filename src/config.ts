@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { cgroupLimits } from './runtime/cgroup.js';
-import { type Machine, processesFor, workersFor } from './sizing.js';
+import { type Machine, processesFor, processesMax, workersFor, workersMax } from './sizing.js';
 
 /** A whole number in decimal digits. `1e3` and ` 80`, which `Number` accepts, are refused as typing errors. */
 function integer(bounds: { min: number; max: number }) {
@@ -92,19 +92,19 @@ export const options = {
     reason: 'Lines below this level are not written. `debug` adds a line for each request.',
   }),
   PROCESSES: option({
-    schema: integer({ min: 1, max: 128 }),
+    schema: integer({ min: 1, max: processesMax }),
     default: (environment) => String(defaultProcesses(environment)),
     unit: 'processes',
     reason:
-      'HTTP processes behind the one port. Default: 1 up to three CPUs, else one for every two, but at most one for each 512 MiB of memory and one for each of WORKERS. The CPUs and the memory are those of the container. On a GPU there is always 1.',
+      'HTTP processes behind the one port. Default: 1 up to three CPUs, else one for every two, but at most one for each 512 MiB of memory and one for each of WORKERS. The CPUs and the memory are those of the container, or of the machine where the container has no limits. On a GPU there is always 1.',
   }),
   WORKERS: option({
-    schema: integer({ min: 1, max: 256 }),
+    schema: integer({ min: 1, max: workersMax }),
     default: (environment) =>
       String(workersFor(machine.cpus, Number(environment.PROCESSES || defaultProcesses(environment)))),
     unit: 'threads',
     reason:
-      'Worker threads that draw, of all processes together; each process has at least one. Default: with one process one fewer than the CPUs of the container, at least 1, which leaves a CPU for HTTP; with several processes one for each CPU. On a GPU there is always one worker.',
+      'Worker threads that draw, of all processes together; each process has at least one. Default: with one process one fewer than the CPUs of the container, at least 1, which leaves a CPU for HTTP; with several processes one for each CPU; at most four for each process, because its HTTP thread keeps no more busy unless draws are large. On a GPU there is always one worker.',
   }),
   EXECUTION_PROVIDER: option({
     schema: choice(['cpu', 'cuda', 'webgpu', 'auto']),

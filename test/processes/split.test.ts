@@ -15,7 +15,7 @@ t.test('one process up to three CPUs, then one for two, and for each 512 MiB', a
   t.equal(processesFor({ cpus: 16, memoryBytes: gib / 4 }), 1);
 });
 
-t.test('workers: one CPU fewer for one process, one a CPU for several', async (t) => {
+t.test('workers: one CPU fewer for one process, one a CPU for several, at most four a process', async (t) => {
   t.same(
     [1, 2, 3].map((cpus) => workersFor(cpus, 1)),
     [1, 1, 2],
@@ -23,6 +23,21 @@ t.test('workers: one CPU fewer for one process, one a CPU for several', async (t
   t.equal(workersFor(16, 8), 16);
   t.equal(workersFor(16, 4), 16);
   t.equal(workersFor(2, 4), 4);
+  t.same(
+    [5, 6, 64].map((cpus) => workersFor(cpus, 1)),
+    [4, 4, 4],
+  );
+  // A container of 2 GiB without a limit on CPUs, on a node of 64.
+  t.equal(workersFor(64, processesFor({ cpus: 64, memoryBytes: 2 * gib })), 16);
+});
+
+t.test('what is chosen for a very large machine is what the options take', async (t) => {
+  for (const cpus of [255, 256, 257, 258, 384, 1024]) {
+    const processes = processesFor({ cpus, memoryBytes: unlimited });
+    const chosen = { PROCESSES: String(processes), WORKERS: String(workersFor(cpus, processes)) };
+    t.doesNotThrow(() => readConfig(chosen), JSON.stringify(chosen));
+    t.doesNotThrow(() => readConfig({ PROCESSES: '1', WORKERS: String(workersFor(cpus, 1)) }));
+  }
 });
 
 function configOf(environment: Record<string, string>): Config {

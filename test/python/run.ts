@@ -22,9 +22,13 @@ const constraints = join(sources, 'tests/constraints.txt');
 
 /** What each suite needs beside the wheel, and what it runs. */
 const suites: Readonly<Record<string, { packages: readonly string[]; tests: string; types: boolean }>> = {
-  core: { packages: ['mypy'], tests: 'core', types: true },
-  torch: { packages: ['torch'], tests: 'with_torch', types: false },
-  jax: { packages: ['jax'], tests: 'with_jax', types: false },
+  core: {
+    packages: ['mypy', 'opentelemetry-sdk', 'opentelemetry-instrumentation-httpx'],
+    tests: 'core',
+    types: true,
+  },
+  torch: { packages: ['torch', 'opentelemetry-sdk'], tests: 'with_torch', types: false },
+  jax: { packages: ['jax', 'opentelemetry-sdk'], tests: 'with_jax', types: false },
 };
 
 function run(cwd: string, command: string, ...args: string[]): void {

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from stub import Stub, forward_to
+
 from gumbel_sampler import Client
 
 ROOT = Path(os.environ.get("GUMBEL_SAMPLER_ROOT", Path(__file__).parents[3]))
@@ -80,3 +82,10 @@ def service() -> Iterator[Service]:
 def client(service: Service) -> Iterator[Client]:
     with Client(service.url) as made:
         yield made
+
+
+@pytest.fixture
+def recorded(service: Service) -> Iterator[Stub]:
+    """A proxy in front of the service that records requests: `recorded.url`, `recorded.requests`."""
+    with Stub(forward_to(service.url)) as proxy:
+        yield proxy

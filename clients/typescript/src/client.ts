@@ -14,7 +14,7 @@ import { refuseUnknown, sampleOptionNames, vjpOptionNames } from './option-names
 import { type Part, sendParts, Whole } from './parts.js';
 import { ServiceError } from './service-error.js';
 import { type ArrayInput, type NumberArray, Tensor, toFloats } from './tensor.js';
-import { type CallOptions, type ClientOptions, Transport } from './transport.js';
+import { type CallOptions, type ClientOptions, type Send, Transport } from './transport.js';
 import type { Replayable, Verification } from './verify.js';
 
 /** GET /v2: which service it is, and what draws. */
@@ -55,6 +55,7 @@ export class Client {
     refuseUnknown('sample', options, sampleOptionNames);
     const { topK, outputs = ['samples', 'indices', ...(topK === undefined ? [] : (['topIndices'] as const))] } =
       options;
+    const send = this.#transport.forCall(options);
     const rows = new Rows(logits, options, options.givenIndices);
     const { categories, whole } = rows;
     const widths = { one: undefined, categories, topK: topK ?? 0 };
@@ -65,11 +66,7 @@ export class Client {
     await sendParts(whole, sizes, async (part) => {
       const parameters = { ...rows.parametersOf(part), ...(topK !== undefined && { top_k: topK }) };
       const names = wanted.map(({ name }) => name);
-      const reply = await this.#infer(
-        'gumbel_softmax',
-        { inputs: rows.inputsOf(part), parameters, outputs: names },
-        options,
-      );
+      const reply = await infer(send, 'gumbel_softmax', { inputs: rows.inputsOf(part), parameters, outputs: names });
       versions.add(reply);
       for (const { name, whole: output } of wanted) output.add(part, numbersIn(reply, name));
     });
@@ -88,6 +85,7 @@ export class Client {
    */
   async vjp(of: Draw<never> | ArrayInput, cotangent: ArrayInput, options: VjpOptions = {}): Promise<Vjp> {
     refuseUnknown('vjp', options, vjpOptionNames);
+    const send = this.#transport.forCall(options);
     const draw = isDraw(of) ? of : undefined;
     const terms = draw ? { ...draw, noise: draw.noiseKind, ...options } : options;
     if (draw?.givenIndices) throw new RangeError('A draw with givenIndices has no gradient.');
@@ -113,7 +111,7 @@ export class Client {
         ...(estimator !== undefined && { estimator }),
         ...(raoSamples !== undefined && { rao_samples: raoSamples }),
       };
-      const reply = await this.#infer('gumbel_softmax_vjp', { inputs, parameters }, options);
+      const reply = await infer(send, 'gumbel_softmax_vjp', { inputs, parameters });
       versions.add(reply);
       const ofPart = { ...part, samples: 1 };
       gradient.add(ofPart, numbersIn(reply, 'grad_logits') as Float32Array);
@@ -131,9 +129,9 @@ export class Client {
   }
 
   /** The log-density or log-probability of points, in float64, for each row. */
-  logProb(logits: ArrayInput, points: Points, options: LogProbOptions = {}): Promise<Tensor<Float64Array>> {
-    const infer = (request: InferRequest) => this.#infer('gumbel_softmax_log_prob', request, options);
-    return logProbOf(infer, logits, points, options);
+  async logProb(logits: ArrayInput, points: Points, options: LogProbOptions = {}): Promise<Tensor<Float64Array>> {
+    const send = this.#transport.forCall(options);
+    return logProbOf((request) => infer(send, 'gumbel_softmax_log_prob', request), logits, points, options);
   }
 
   /** Replays a draw with the service's own noise kernel, here, and compares. Sends nothing. */
@@ -143,7 +141,7 @@ export class Client {
   }
 
   async server(options: CallOptions = {}): Promise<ServerInfo> {
-    const { bytes } = await this.#transport.send('v2', {}, options);
+    const { bytes } = await this.#transport.forCall(options)('v2', {});
     const { version, parameters } = JSON.parse(new TextDecoder().decode(bytes));
     return {
       version,
@@ -156,13 +154,13 @@ export class Client {
   /** POSTs JSON to any route, such as sample: for what no method has. @returns the JSON of the reply */
   async post<Reply>(path: string, body: object, options: CallOptions = {}): Promise<Reply> {
     const message = { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-    const { bytes } = await this.#transport.send(path.replace(/^\//, ''), message, options);
+    const { bytes } = await this.#transport.forCall(options)(path.replace(/^\//, ''), message);
     return JSON.parse(new TextDecoder().decode(bytes)) as Reply;
   }
+}
 
-  async #infer(model: string, request: InferRequest, options: CallOptions): Promise<InferReply> {
-    return decode(await this.#transport.send(`v2/models/${model}/infer`, encode(request), options));
-  }
+async function infer(send: Send, model: string, request: InferRequest): Promise<InferReply> {
+  return decode(await send(`v2/models/${model}/infer`, encode(request)));
 }
 
 /** Parts of a call, and a draw and its gradient, are of one noise version: others would be other draws. */

@@ -12,6 +12,12 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Adds headers to the requests of a call, such as the trace context of the caller:
+   * `(headers) => propagation.inject(context.active(), headers)` with @opentelemetry/api. Called once for each call,
+   * before it returns its promise.
+   */
+  readonly propagate?: (headers: Record<string, string>) => void;
 }
 
 /** Options of every call. */
@@ -52,6 +58,9 @@ function pauseMsAfter({ retryAfterSeconds }: ServiceError, tries: number): numbe
   return retryAfterSeconds === undefined ? Math.min(pauseMsFirst * 2 ** tries, pauseMsMax) : retryAfterSeconds * 1000;
 }
 
+/** Sends a request of a call. */
+export type Send = (path: string, message: Message) => Promise<Reply>;
+
 export class Transport {
   readonly #base: URL;
   readonly #options: ClientOptions;
@@ -63,12 +72,20 @@ export class Transport {
     this.#options = options;
   }
 
+  /** For all requests of a call, which is made now. */
+  forCall(options: CallOptions): Send {
+    const propagated: Record<string, string> = {};
+    // Not later: in a browser the context that is active now is lost at the first await.
+    this.#options.propagate?.(propagated);
+    return (path, message) => this.#send(path, { ...message, headers: { ...propagated, ...message.headers } }, options);
+  }
+
   /**
    * Sends a request, and sends it again after a 503, as Retry-After says, and after a lost connection.
    *
    * @throws {ServiceError}, or the reason of the signal
    */
-  async send(path: string, message: Message, { signal, timeoutMs }: CallOptions): Promise<Reply> {
+  async #send(path: string, message: Message, { signal, timeoutMs }: CallOptions): Promise<Reply> {
     const retries = this.#options.retries ?? retriesDefault;
     const endMs = performance.now() + (timeoutMs ?? this.#options.timeoutMs ?? timeoutMsDefault);
     for (let tries = 0; ; tries++) {

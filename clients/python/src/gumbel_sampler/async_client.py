@@ -13,6 +13,7 @@ from . import _steps, verify
 from ._base import DEFAULT_OUTPUTS, Base, explanation, points_of, remedy_in
 from ._retries import Retries
 from ._steps import Steps
+from ._tracing import with_context
 from ._wire import Array, Reply, Request
 from .draw import Draw, Gradient
 from .errors import GumbelSamplerError, ServiceError
@@ -133,13 +134,13 @@ class AsyncClient(Base[httpx.AsyncClient]):
         if self._http is None:
             self._http = httpx.AsyncClient(**self._settings())
         retries = Retries(self._options.retry_seconds if retry_seconds is None else retry_seconds)
-        url = self._url(request.path)
+        url, headers = self._url(request.path), with_context(request.headers)
         while True:
             try:
                 if request.content:
-                    response = await self._http.post(url, content=request.content, headers=request.headers)
+                    response = await self._http.post(url, content=request.content, headers=headers)
                 else:
-                    response = await self._http.get(url)
+                    response = await self._http.get(url, headers=headers)
             except httpx.HTTPError as error:
                 pause: float | None = retries.after_error(error)
             else:

@@ -14,6 +14,7 @@ from . import _steps, verify
 from ._base import DEFAULT_OUTPUTS, Base, clients, explanation, points_of, remedy_in
 from ._retries import Retries
 from ._steps import Steps
+from ._tracing import with_context
 from ._wire import Array, Reply, Request
 from .draw import Draw, Gradient
 from .errors import GumbelSamplerError, ServiceError
@@ -158,13 +159,13 @@ class Client(Base[httpx.Client]):
         if self._http is None:
             self._http = httpx.Client(**self._settings())
         retries = Retries(self._options.retry_seconds if retry_seconds is None else retry_seconds)
-        url = self._url(request.path)
+        url, headers = self._url(request.path), with_context(request.headers)
         while True:
             try:
                 if request.content:
-                    response = self._http.post(url, content=request.content, headers=request.headers)
+                    response = self._http.post(url, content=request.content, headers=headers)
                 else:
-                    response = self._http.get(url)
+                    response = self._http.get(url, headers=headers)
             except httpx.HTTPError as error:
                 pause: float | None = retries.after_error(error)
             else:

@@ -18,10 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._tracing import recalled, remember, traced
 from .client import Client, default_client
 from .seeds import seed_for
 
-__all__ = ["gumbel_softmax", "seed_for"]
+__all__ = ["gumbel_softmax", "seed_for", "traced"]
 
 Array = Any
 
@@ -99,15 +100,20 @@ def _gumbel_softmax(static: _Static, logits: Array, tau: Array, words: Array) ->
     return jax.pure_callback(partial(_sample, static), shape, logits, tau, words, vmap_method="broadcast_all")
 
 
-def _forward(static: _Static, logits: Array, tau: Array, words: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    return _gumbel_softmax(static, logits, tau, words), (logits, tau, words)
+_Saved = tuple[Array, Array, Array, int]
 
 
-def _backward(static: _Static, saved: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, None]:
-    logits, tau, words = saved
+def _forward(static: _Static, logits: Array, tau: Array, words: Array) -> tuple[Array, _Saved]:
+    # Under jit this runs once, while the function is traced: its trace context would be that of every later call.
+    number = 0 if isinstance(logits, jax.core.Tracer) else remember()
+    return _gumbel_softmax(static, logits, tau, words), (logits, tau, words, number)
+
+
+def _backward(static: _Static, saved: _Saved, cotangent: Array) -> tuple[Array, Array, None]:
+    logits, tau, words, number = saved
     shapes = (jax.ShapeDtypeStruct(logits.shape, logits.dtype), jax.ShapeDtypeStruct(tau.shape, tau.dtype))
     gradients = jax.pure_callback(
-        partial(_vjp, static), shapes, logits, tau, words, cotangent, vmap_method="broadcast_all"
+        partial(_vjp, static), shapes, logits, tau, words, cotangent, number, vmap_method="broadcast_all"
     )
     return (*gradients, None)
 
@@ -145,7 +151,12 @@ def _sample(static: _Static, logits: Any, tau: Any, words: Any) -> Any:
     return samples.reshape(*mapped, *samples.shape[1:]).astype(dtype)
 
 
-def _vjp(static: _Static, logits: Any, tau: Any, words: Any, cotangent: Any) -> Any:
+def _vjp(static: _Static, logits: Any, tau: Any, words: Any, cotangent: Any, number: Any) -> Any:
+    with recalled(int(np.max(number))):
+        return _gradients(static, logits, tau, words, cotangent)
+
+
+def _gradients(static: _Static, logits: Any, tau: Any, words: Any, cotangent: Any) -> Any:
     mapped, (examples, taus, seeds) = _examples(static, logits, tau, words)
     cotangents = np.asarray(cotangent)
     cotangents = cotangents.reshape(-1, *cotangents.shape[len(mapped) :])

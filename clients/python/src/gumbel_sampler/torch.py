@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._tracing import recalled, remember
 from .client import Client, client_of, default_client
 from .errors import NoiseVersionError
 from .seeds import random_seed, seed_for
@@ -97,7 +98,10 @@ def _draw(
     noise: str,
     client: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Samples, the seed as int64, and a hash of the noise version: what the backward pass replays the draw from.
+    """Samples, the seed as int64, and two numbers: what the backward pass replays the draw from.
+
+    The numbers are a hash of the noise version, and that of the trace context: the backward pass may run in a thread of
+    torch, and compiled by torch.compile it is given tensors alone.
 
     A seed of None is chosen here: outside, torch.compile would make one draw of all.
     """
@@ -120,7 +124,7 @@ def _draw(
     )
     samples = torch.from_numpy(drawn.samples).to(device=logits.device, dtype=logits.dtype)
     used = torch.from_numpy(np.array(chosen, np.uint64).view(np.int64))
-    return samples, used, torch.tensor(_hash(drawn.noise_version))
+    return samples, used, torch.tensor([_hash(drawn.noise_version), remember()])
 
 
 @_draw.register_fake
@@ -138,8 +142,8 @@ def _(
     client: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
     used = torch.empty([] if seeds is None else seeds.shape, dtype=torch.int64, device="cpu")
-    version = torch.empty([], dtype=torch.int64, device="cpu")
-    return logits.new_empty(_samples_shape(logits, num_samples)), used, version
+    numbers = torch.empty([2], dtype=torch.int64, device="cpu")
+    return logits.new_empty(_samples_shape(logits, num_samples)), used, numbers
 
 
 @torch.library.custom_op("gumbel_sampler::vjp", mutates_args=())
@@ -148,7 +152,7 @@ def _vjp(
     logits: Tensor,
     tau: Tensor,
     seed: Tensor,
-    version: Tensor,
+    numbers: Tensor,
     hard: bool,
     dim: int,
     num_samples: int | None,
@@ -158,19 +162,21 @@ def _vjp(
     client: str,
 ) -> tuple[Tensor, Tensor]:
     """Gradients with respect to logits and tau."""
-    gradient = _client(client).vjp(
-        _array(logits),
-        _array(cotangent),
-        seed=_array(seed).view(np.uint64),
-        temperature=_array(tau),
-        hard=hard,
-        num_samples=num_samples,
-        axis=dim,
-        estimator=estimator,
-        rao_samples=rao_samples,
-        noise=None if noise == "gumbel" else noise,
-    )
-    if _hash(gradient.noise_version) != int(version):
+    version, context = numbers.tolist()
+    with recalled(context):
+        gradient = _client(client).vjp(
+            _array(logits),
+            _array(cotangent),
+            seed=_array(seed).view(np.uint64),
+            temperature=_array(tau),
+            hard=hard,
+            num_samples=num_samples,
+            axis=dim,
+            estimator=estimator,
+            rao_samples=rao_samples,
+            noise=None if noise == "gumbel" else noise,
+        )
+    if _hash(gradient.noise_version) != version:
         raise NoiseVersionError(f"differentiated with noise {gradient.noise_version}, drawn with another")
     grad_logits = torch.from_numpy(gradient.logits).to(device=logits.device, dtype=logits.dtype)
     if gradient.temperature is None:
@@ -186,7 +192,7 @@ def _(
     logits: Tensor,
     tau: Tensor,
     seed: Tensor,
-    version: Tensor,
+    numbers: Tensor,
     hard: bool,
     dim: int,
     num_samples: int | None,
@@ -206,9 +212,9 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tens
     ctx.static = (hard, dim, num_samples, estimator, *others)
 
 
-def _backward(ctx: Any, cotangent: Tensor, _seed: Any, _version: Any) -> tuple[Any, ...]:
-    logits, tau, seed, version = ctx.saved_tensors
-    grad_logits, grad_tau = _vjp(cotangent.contiguous(), logits, tau, seed, version, *ctx.static)
+def _backward(ctx: Any, cotangent: Tensor, _seed: Any, _numbers: Any) -> tuple[Any, ...]:
+    logits, tau, seed, numbers = ctx.saved_tensors
+    grad_logits, grad_tau = _vjp(cotangent.contiguous(), logits, tau, seed, numbers, *ctx.static)
     return (grad_logits, grad_tau if ctx.needs_input_grad[1] else None, *[None] * 9)
 
 

@@ -8,21 +8,9 @@ import httpx
 import numpy as np
 import pytest
 from conftest import Service, free_port
-from stub import Stub
+from stub import Stub, forward_to
 
 from gumbel_sampler import Client, GumbelSamplerError, Limits, ServiceError, Unreachable
-
-
-def forward_to(url):
-    """Answers as the service at `url` does."""
-
-    def forward(method, path, headers, body):
-        passed = {name: value for name, value in headers.items() if name not in ("host", "content-length")}
-        reply = httpx.request(method, url + path, content=body, headers=passed)
-        kept = ("content-type", "inference-header-content-length", "retry-after")
-        return reply.status_code, {name: reply.headers[name] for name in kept if name in reply.headers}, reply.content
-
-    return forward
 
 
 def test_code_pointers_and_remedy(client: Client):

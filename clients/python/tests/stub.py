@@ -1,10 +1,12 @@
-"""A server of canned replies, for what the real service does only under stress."""
+"""A server of canned replies, for what the real service does only under stress; or a proxy that records requests."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
 
 Canned = tuple[int, dict[str, str], bytes]
 
@@ -50,3 +52,15 @@ class Stub:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def forward_to(url):
+    """Answers as the service at `url` does."""
+
+    def forward(method, path, headers, body):
+        passed = {name: value for name, value in headers.items() if name not in ("host", "content-length")}
+        reply = httpx.request(method, url + path, content=body, headers=passed)
+        kept = ("content-type", "inference-header-content-length", "retry-after")
+        return reply.status_code, {name: reply.headers[name] for name in kept if name in reply.headers}, reply.content
+
+    return forward

@@ -11,8 +11,8 @@ const connectionsKept = 12;
 /** Of all requests: those that come on a connection of their own, and those after which a kept one is closed. */
 const shareAlone = 0.08;
 const shareClosed = 0.005;
-/** Longer than any reply may take: DEADLINE_MS, and what a busy machine adds. */
-const replyMsMax = 30_000;
+/** Longer than any reply may take: DEADLINE_MS, and what a busy machine adds. A reply that comes later is lost. */
+const replyMsMax = 90_000;
 
 export interface ClientOptions {
   readonly port: number;

@@ -23,7 +23,6 @@ const workerPeriodMs = 240_000;
 /** Of a draw that a worker makes, not the HTTP thread. */
 const workerDraw = { num_samples: 100, seed: 42, return: ['indices'] };
 const probeMs = 50;
-const probeConnections = 2;
 
 export interface SoakOptions {
   readonly processes: number;
@@ -65,8 +64,8 @@ export async function startSoaked(
   const clients = new Clients({ port, perSecond, seed, mix: mixOf(steady) }, outcomes);
   const stopRude = startRudeClients(port, steady, outcomes);
   const probes = {
-    draw: await Bystander.start(port, drawBytes(10, { seed: 42 }, keys.headersOf('probe')), probeMs, probeConnections),
-    livez: await Bystander.start(port, '/livez', probeMs, probeConnections),
+    draw: await Bystander.start(port, drawBytes(10, { seed: 42 }, keys.headersOf('probe')), probeMs),
+    livez: await Bystander.start(port, '/livez', probeMs),
   };
 
   let keyNumber = 0;
@@ -124,5 +123,5 @@ export async function startSoaked(
 
 /** The bare echo, asked by the same probe: what it shows is the machine, and the client. */
 export function probeEcho(port: number): Promise<Bystander> {
-  return Bystander.start(port, smallBytes(), probeMs, probeConnections);
+  return Bystander.start(port, smallBytes(), probeMs);
 }

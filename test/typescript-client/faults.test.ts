@@ -115,14 +115,19 @@ t.test('a deadline goes with the request, and ends it', async (t) => {
   t.teardown(() => silent.closeAllConnections());
   t.teardown(() => silent.close());
   const waiting = new Client(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
-  await t.rejects(waiting.sample([0, 1], { timeoutMs: 100 }), { code: 'timeout', remedy: /timeoutMs/ });
-  t.equal(deadlines.length, 1);
-  t.ok(Number(deadlines[0]) <= 100 && Number(deadlines[0]) >= 1);
+  let timeoutMs = 50;
+  // A busy machine may take longer than that to connect.
+  do {
+    timeoutMs *= 2;
+    await t.rejects(waiting.sample([0, 1], { timeoutMs }), { code: 'timeout', remedy: /timeoutMs/ });
+  } while (deadlines.length === 0);
+  for (const deadline of deadlines) t.ok(Number(deadline) <= timeoutMs && Number(deadline) >= 1);
   t.equal((await client.sample([0, 1], { seed: 1, timeoutMs: Number.POSITIVE_INFINITY })).seed, 1n, 'none at all');
   const abort = new AbortController();
   const reason = new Error('the reader left');
+  const before = deadlines.length;
   const leaving = waiting.sample([0, 1], { signal: abort.signal });
-  while (deadlines.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  while (deadlines.length === before) await new Promise((resolve) => setImmediate(resolve));
   abort.abort(reason);
   await t.rejects(leaving, reason);
   await t.rejects(client.sample([0, 1], { signal: abort.signal }), reason, 'a signal of the past');

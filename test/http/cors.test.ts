@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ConfigError, readConfig } from '../../src/config.js';
+import { readConfig } from '../../src/config.js';
+import { ConfigError } from '../../src/option.js';
 import { queueFull } from '../../src/sampler/draw-error.js';
 import { get, listening, post, RawClient } from '../support/raw-client.js';
 

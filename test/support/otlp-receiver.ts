@@ -1,6 +1,6 @@
 /**
- * A collector over real HTTP: takes OTLP as JSON or protobuf, decoded by the published definitions, and keeps the spans.
- * With OTLP_COLLECTOR it is the OpenTelemetry Collector's own receiver (test/observability/tracing/collector).
+ * A collector over real HTTP: takes OTLP as JSON or protobuf, decoded by the published definitions, and keeps the
+ * spans. With OTLP_COLLECTOR it is the OpenTelemetry Collector's own receiver (test/observability/tracing/collector).
  */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';

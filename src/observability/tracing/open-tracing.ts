@@ -1,6 +1,6 @@
 /**
- * Tracing by OpenTelemetry, exported over OTLP. Nothing else imports OpenTelemetry's packages, and service.ts loads this
- * file only while tracing is on.
+ * Tracing by OpenTelemetry, exported over OTLP. Nothing outside of this folder imports its packages, and service.ts
+ * loads this file only while tracing is on.
  */
 import { hostname } from 'node:os';
 import { createTraceState, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';

@@ -1,4 +1,4 @@
-/** A collector that is down, slow or answers errors: requests and stops are undisturbed, spans are dropped and counted. */
+/** A collector that is down, slow or answers errors disturbs neither requests nor stops. Its spans are counted. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import t, { type Test } from 'tap';

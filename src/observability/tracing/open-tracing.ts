@@ -10,6 +10,7 @@ import {
   AlwaysOnSampler,
   BatchSpanProcessor,
   ParentBasedSampler,
+  RandomIdGenerator,
   type Sampler,
   type SpanExporter,
   TraceIdRatioBasedSampler,
@@ -82,7 +83,7 @@ export async function openTracing(config: TracingConfig, parts: TracingParts): P
     () => Date.now(),
   );
   return {
-    tracer: tracerOf(deciding, recording, clock),
+    tracer: tracerOf(deciding, recording, clock, config.sampler.startsWith('parentbased_')),
     observingRequests,
     observingDraws: (observer) => ({
       ...observer,
@@ -97,12 +98,23 @@ export async function openTracing(config: TracingConfig, parts: TracingParts): P
 
 type Tracer = ReturnType<TracerProvider['getTracer']>;
 
-function tracerOf(deciding: Tracer, recording: Tracer, clock: SpanClock): RouteTracer {
+const sampledFlag = 1;
+
+/** @param asParent whether a request is recorded only if its caller, if there is one, is */
+function tracerOf(deciding: Tracer, recording: Tracer, clock: SpanClock, asParent: boolean): RouteTracer {
+  const ids = new RandomIdGenerator();
   return {
     start: (message, route) => {
       const startMs = performance.now();
-      const offsetMs = clock.offsetMs();
       const parent = traceParentOf(message);
+      if (asParent && parent && (parent.flags & sampledFlag) === 0) {
+        // The SDK would decide the same, but takes longer.
+        const { traceId } = parent;
+        const own = new UnrecordedRequest({ traceId, spanId: ids.generateSpanId(), traceFlags: 0 });
+        keepSpan(message, own);
+        return own;
+      }
+      const offsetMs = clock.offsetMs();
       const { tracestate } = message.headers;
       const context = parent
         ? trace.setSpanContext(ROOT_CONTEXT, {

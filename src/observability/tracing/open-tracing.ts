@@ -3,14 +3,12 @@
  * loads this file only while tracing is on.
  */
 import { hostname } from 'node:os';
-import { createTraceState, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
   BatchSpanProcessor,
   ParentBasedSampler,
-  RandomIdGenerator,
   type Sampler,
   type SpanExporter,
   TraceIdRatioBasedSampler,
@@ -18,18 +16,16 @@ import {
 } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import type { HttpObserver } from '../../http/observer.js';
-import { keepSpan, spanOf } from '../../http/request-span.js';
-import { traceParentOf } from '../../http/trace-context.js';
+import { spanOf } from '../../http/request-span.js';
 import type { RouteTracer } from '../../routes/request-trace.js';
 import type { SamplerObserver } from '../../sampler/observer.js';
 import type { TracingConfig } from '../../tracing-options.js';
 import { clientClosedRequest } from '../metrics.js';
 import { recordBatch } from './batch-spans.js';
-import { RecordedRequest } from './recorded-request.js';
-import { SpanClock, spanTime } from './span-clock.js';
+import { requestTracer } from './request-tracer.js';
+import { SpanClock } from './span-clock.js';
 import { SpanExport } from './span-export.js';
 import { type SpanCounts, SpanLosses } from './span-losses.js';
-import { UnrecordedRequest } from './unrecorded-request.js';
 
 /** Requests of a batch that its span is linked with: as many as may wait by default. */
 const linksMax = 1024;
@@ -83,7 +79,7 @@ export async function openTracing(config: TracingConfig, parts: TracingParts): P
     () => Date.now(),
   );
   return {
-    tracer: tracerOf(deciding, recording, clock, config.sampler.startsWith('parentbased_')),
+    tracer: requestTracer(deciding, recording, clock, config.sampler.startsWith('parentbased_')),
     observingRequests,
     observingDraws: (observer) => ({
       ...observer,
@@ -93,54 +89,6 @@ export async function openTracing(config: TracingConfig, parts: TracingParts): P
       },
     }),
     close: (msMax) => spans.close(msMax),
-  };
-}
-
-type Tracer = ReturnType<TracerProvider['getTracer']>;
-
-const sampledFlag = 1;
-
-/** @param asParent whether a request is recorded only if its caller, if there is one, is */
-function tracerOf(deciding: Tracer, recording: Tracer, clock: SpanClock, asParent: boolean): RouteTracer {
-  const ids = new RandomIdGenerator();
-  return {
-    start: (message, route) => {
-      const startMs = performance.now();
-      const parent = traceParentOf(message);
-      if (asParent && parent && (parent.flags & sampledFlag) === 0) {
-        // The SDK would decide the same, but takes longer.
-        const { traceId } = parent;
-        const own = new UnrecordedRequest({ traceId, spanId: ids.generateSpanId(), traceFlags: 0 });
-        keepSpan(message, own);
-        return own;
-      }
-      const offsetMs = clock.offsetMs();
-      const { tracestate } = message.headers;
-      const context = parent
-        ? trace.setSpanContext(ROOT_CONTEXT, {
-            traceId: parent.traceId,
-            spanId: parent.spanId,
-            traceFlags: parent.flags,
-            isRemote: true,
-            ...(typeof tracestate === 'string' && { traceState: createTraceState(tracestate) }),
-          })
-        : ROOT_CONTEXT;
-      const options = { kind: SpanKind.SERVER, startTime: spanTime(offsetMs + startMs) };
-      const span = deciding.startSpan(`POST ${route}`, options, context);
-      if (span.isRecording()) {
-        span.setAttributes({
-          'http.request.method': 'POST',
-          'http.route': route,
-          'url.scheme': 'http',
-          'url.path': (message.url ?? '').replace(/[?#].*$/s, ''),
-        });
-      }
-      const own = span.isRecording()
-        ? new RecordedRequest(recording, span, trace.setSpan(context, span), offsetMs, startMs)
-        : new UnrecordedRequest(span.spanContext());
-      keepSpan(message, own);
-      return own;
-    },
   };
 }
 

@@ -1,4 +1,4 @@
-/** Given to the built service as NODE_OPTIONS=--import: at its end it writes which packages of tracing it has loaded. */
+/** Given to the built service as NODE_OPTIONS=--import: at its end it writes which packages it has loaded. */
 import { writeFileSync } from 'node:fs';
 import Module from 'node:module';
 import { isMainThread } from 'node:worker_threads';

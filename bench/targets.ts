@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { assertEchoed, assertSampled, type Case, type Sent } from './bodies.js';
 
 /** The FastAPI peer serves two routes: as its documentation writes one, and tuned by hand. */
-export type TargetName = 'service' | 'echo' | 'fastapi' | 'fastapi-tuned';
+export type TargetName = 'service' | 'echo' | 'fastapi' | 'fastapi-tuned' | 'collector';
 
 export interface Target {
   readonly name: TargetName;
@@ -114,8 +114,15 @@ async function startTarget(
   }
 }
 
-export function startService(size?: Size): Promise<Target> {
-  return startTarget('service', serviceCommand(size), assertSampled);
+export function startService(size?: Size, environment: Record<string, string> = {}): Promise<Target> {
+  const command = serviceCommand(size);
+  return startTarget('service', { ...command, env: { ...command.env, ...environment } }, assertSampled);
+}
+
+/** Takes the spans of services that are traced. */
+export function startCollector(): Promise<Target> {
+  const entry = fileURLToPath(new URL('./collector.js', import.meta.url));
+  return startTarget('collector', { command: process.execPath, args: [entry], env: {} }, () => {});
 }
 
 export function startEcho(processes = 1): Promise<Target> {

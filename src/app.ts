@@ -15,6 +15,7 @@ import { RouteTable } from './http/route-table.js';
 import { httpServer } from './http/server.js';
 import type { Metrics } from './observability/metrics.js';
 import { observeRequests } from './observability/request-log.js';
+import type { Tracing } from './observability/tracing/open-tracing.js';
 import { inferErrors } from './open-inference/error-body.js';
 import { inferRoutes } from './open-inference/infer-route.js';
 import { modelRoutes } from './open-inference/model-routes.js';
@@ -28,6 +29,7 @@ import { readJsonBodies } from './routes/json-body.js';
 import { logProbRoute } from './routes/log-prob.js';
 import { metricsRoute } from './routes/metrics.js';
 import { problemRoute } from './routes/problems.js';
+import { traceRoutes } from './routes/request-trace.js';
 import { sampleRoute } from './routes/sample.js';
 import { vjpRoute } from './routes/vjp.js';
 import { validationProblem } from './schemas/issue.js';
@@ -43,6 +45,8 @@ declare module 'fastify' {
 export interface AppParts extends RouteContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Undefined while tracing is off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Security headers of every reply but the pages, which set their own policy. */
@@ -70,12 +74,13 @@ function collectRoutes(app: FastifyInstance, table: RouteTable): void {
 
 /** Installs hooks and routes in the order of a request's life. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, sampler, metrics, callers, version } = parts;
+  const { config, sampler, metrics, callers, version, tracing } = parts;
   const logger: FastifyBaseLogger = parts.logger;
   const cors = new Cors(config.corsOrigins);
   const headersOf = replyHeaders(parts, cors);
   const problems = new ProblemWriter(headersOf, [inferErrors]);
-  const observer = observeRequests(metrics, parts.logger);
+  const counted = observeRequests(metrics, parts.logger);
+  const observer = tracing?.observingRequests(counted) ?? counted;
   const drawRoutes = new RouteTable();
 
   // Node's server parses a request. While the queue is full, load shedding refuses a draw here.
@@ -90,6 +95,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     callerOf: callerFinder(callers),
     problems,
     observer,
+    tracer: tracing?.tracer,
   };
   const app: FastifyInstance = fastify({
     serverFactory: (handle) => serve(refuseWhenFull(handle, shedding)),
@@ -104,6 +110,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     ...errorReplyOptions({ problems, observer }),
   });
   app.decorate('connections', connections);
+  app.decorateRequest('trace');
 
   // Hooks before the body is read: reply headers, path and method, memory for the body, API key.
   app.addHook('onRequest', (request, reply, done) => {
@@ -127,12 +134,14 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async (json) => {
     readJsonBodies(json, config);
     collectRoutes(json, drawRoutes);
+    if (tracing) traceRoutes(json, tracing.tracer);
     sampleRoute(json, parts);
     vjpRoute(json, parts);
     logProbRoute(json, parts);
   });
   await app.register(async (infer) => {
     collectRoutes(infer, drawRoutes);
+    if (tracing) traceRoutes(infer, tracing.tracer);
     inferRoutes(infer, parts);
   });
 

@@ -1,27 +1,13 @@
 /**
- * Configuration: one table of options, from environment variables to a frozen, typed Config. It reads only the
- * environment passed to it; `server.ts` passes the real one.
+ * Configuration: one table of options, from environment variables to a frozen, typed Config; tracing-options.ts has the
+ * table of tracing. Both read only the environment passed to them; `server.ts` passes the real one.
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { ConfigError, choice, type Environment, integer, option, readOption } from './option.js';
 import { cgroupLimits } from './runtime/cgroup.js';
 import { type Machine, processesFor, processesMax, workersFor, workersMax } from './sizing.js';
-
-/** A whole number in decimal digits. `1e3` and ` 80`, which `Number` accepts, are refused as typing errors. */
-function integer(bounds: { min: number; max: number }) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, `must be a whole number from ${bounds.min} to ${bounds.max}`)
-    .transform(Number)
-    .refine(
-      (value) => value >= bounds.min && value <= bounds.max,
-      `must be a whole number from ${bounds.min} to ${bounds.max}`,
-    );
-}
-
-function choice<const Values extends readonly [string, ...string[]]>(values: Values) {
-  return z.enum(values, `must be one of ${values.join(', ')}`);
-}
+import { readTracing, type TracingConfig } from './tracing-options.js';
 
 const originsText = 'must be * or a list of origins such as https://example.org, separated by commas';
 
@@ -36,22 +22,6 @@ function originList() {
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-interface Option<Schema extends z.ZodType> {
-  /** Validates and converts the text of the environment variable. */
-  readonly schema: Schema;
-  /** The text used when the variable is unset or empty; a function if it depends on other variables. */
-  readonly default: string | ((environment: Environment) => string);
-  readonly unit: string;
-  /** What the option does, and why its default is what it is. */
-  readonly reason: string;
-}
-
-function option<Schema extends z.ZodType>(settings: Option<Schema>): Option<Schema> {
-  return settings;
 }
 
 /** The CPUs and memory of this machine, or of the container. Neither changes while the process runs. */
@@ -93,15 +63,18 @@ export const options = {
   }),
   PROCESSES: option({
     schema: integer({ min: 1, max: processesMax }),
-    default: (environment) => String(defaultProcesses(environment)),
+    default: { from: 'from the CPUs', read: (environment) => String(defaultProcesses(environment)) },
     unit: 'processes',
     reason:
       'HTTP processes behind the one port. Default: 1 up to three CPUs, else one for every two, but at most one for each 512 MiB of memory and one for each of WORKERS. The CPUs and the memory are those of the container, or of the machine where the container has no limits. On a GPU there is always 1.',
   }),
   WORKERS: option({
     schema: integer({ min: 1, max: workersMax }),
-    default: (environment) =>
-      String(workersFor(machine.cpus, Number(environment.PROCESSES || defaultProcesses(environment)))),
+    default: {
+      from: 'from the CPUs',
+      read: (environment) =>
+        String(workersFor(machine.cpus, Number(environment.PROCESSES || defaultProcesses(environment)))),
+    },
     unit: 'threads',
     reason:
       'Worker threads that draw, of all processes together; each process has at least one. Default: with one process one fewer than the CPUs of the container, at least 1, which leaves a CPU for HTTP; with several processes one for each CPU; at most four for each process, because its HTTP thread keeps no more busy unless draws are large. On a GPU there is always one worker.',
@@ -311,29 +284,18 @@ type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
 /** Every option by its name in camelCase, read and checked. */
 export type Config = {
   readonly [Name in OptionName as CamelCase<Name>]: Readonly<z.output<Options[Name]['schema']>>;
+} & {
+  /** How spans are made and exported; undefined while tracing is off. */
+  readonly tracing: TracingConfig | undefined;
 };
 
 function camelCase(name: string): string {
   return name.toLowerCase().replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** A configuration that cannot work. The message is the one line that the operator sees on stderr. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
-
 /** Two processes on one GPU would only take turns, and each would need its own memory there. */
 export function gpuProcessesError(processes: number): ConfigError {
   return new ConfigError(`PROCESSES is ${processes}, but only one process can use a GPU: set PROCESSES=1 or unset it`);
-}
-
-function readOption(name: OptionName, environment: Environment): unknown {
-  const { schema, default: absent, unit } = options[name];
-  const text = environment[name] || (typeof absent === 'string' ? absent : absent(environment));
-  const parsed = schema.safeParse(text);
-  if (parsed.success) return parsed.data;
-  const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
-  throw new ConfigError(`${name} is ${JSON.stringify(text)}, but it ${reasons} (${unit})`);
 }
 
 /**
@@ -342,8 +304,11 @@ function readOption(name: OptionName, environment: Environment): unknown {
  * @throws {ConfigError} on the first value outside its bounds
  */
 export function readConfig(environment: Environment): Config {
-  const names = Object.keys(options) as OptionName[];
-  const config = Object.fromEntries(names.map((name) => [camelCase(name), readOption(name, environment)]));
+  const values = Object.entries(options).map(([name, option]) => [
+    camelCase(name),
+    readOption(name, option, environment),
+  ]);
+  const config = { ...Object.fromEntries(values), tracing: readTracing(environment) };
   const { quotaElementsPerMinute, apiKeysFile, processes, executionProvider } = config as Config;
   if (quotaElementsPerMinute > 0 && apiKeysFile === '') {
     throw new ConfigError('QUOTA_ELEMENTS_PER_MINUTE is set, but a quota belongs to a key: set API_KEYS_FILE too');

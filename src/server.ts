@@ -145,7 +145,8 @@ class ServiceProcess {
     const onStuck = () => this.#onWorkerStuck();
     this.#isStartingWorkers = true;
     try {
-      this.#service = await Service.create({ ...parts, version: readVersion(), onStuck, ...(quotaOf && { quotaOf }) });
+      const options = { version: readVersion(), process: processNumber, onStuck, ...(quotaOf && { quotaOf }) };
+      this.#service = await Service.create({ ...parts, ...options });
     } finally {
       this.#isStartingWorkers = false;
     }

@@ -9,10 +9,12 @@ import type { Logger } from 'pino';
 import { type Access, openAccess } from './access/access.js';
 import type { CallersOptions } from './access/callers.js';
 import { buildApp } from './app.js';
-import { type Config, ConfigError, gpuProcessesError } from './config.js';
+import { type Config, gpuProcessesError } from './config.js';
 import { warmUp } from './http/warm-up.js';
 import type { Metrics } from './observability/metrics.js';
 import { addressOf, startLine } from './observability/start-line.js';
+import type { Tracing } from './observability/tracing/open-tracing.js';
+import { ConfigError } from './option.js';
 import type { Lifecycle } from './routes/context.js';
 import { connectionsAccepted } from './runtime/connections-accepted.js';
 import { ProviderError } from './sampler/onnx/provider.js';
@@ -29,6 +31,10 @@ const idleSweepMs = 50;
 const stopMarginMs = 1000;
 const stopMarginShare = 0.25;
 
+/** How long a stop waits until the last spans are exported: so long, or a share of what is left of its time limit. */
+const lastSpansMs = 1000;
+const lastSpansShare = 0.5;
+
 type App = Awaited<ReturnType<typeof buildApp>>;
 
 export interface ServiceOptions {
@@ -36,6 +42,8 @@ export interface ServiceOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly version: string;
+  /** Number of this process; undefined if the service has only one. */
+  readonly process?: number | undefined;
   /** Called when a worker thread is stuck. It cannot be terminated, so the process has to end. */
   readonly onStuck: () => void;
   /** Opens the accounts of quotas that several processes share. */
@@ -49,6 +57,7 @@ export class Service {
   readonly #access: Access | undefined;
   readonly #sampler: Sampler;
   readonly #app: App;
+  readonly #tracing: Tracing | undefined;
   #isReceiving = false;
   #stopped: Promise<void> | undefined;
 
@@ -58,6 +67,7 @@ export class Service {
     sampler: Sampler,
     lifecycle: Lifecycle,
     app: App,
+    tracing: Tracing | undefined,
   ) {
     this.#config = options.config;
     this.#logger = options.logger;
@@ -65,6 +75,7 @@ export class Service {
     this.#access = access;
     this.#sampler = sampler;
     this.#app = app;
+    this.#tracing = tracing;
   }
 
   /**
@@ -76,12 +87,13 @@ export class Service {
   static async create(options: ServiceOptions): Promise<Service> {
     const { config, logger, metrics, version, onStuck } = options;
     const access = await openKeyFile(options);
+    const tracing = await openSpans(options);
     const starting = createSampler({
       ...config,
       provider: config.executionProvider,
       onWorkerLost: (error) => logger.error({ err: error }, 'a worker thread was lost'),
       onStuck,
-      observer: metrics.sampler,
+      observer: tracing?.observingDraws(metrics.sampler) ?? metrics.sampler,
     });
     try {
       const [sampler] = await Promise.all([starting, warmUp(config)]);
@@ -89,8 +101,8 @@ export class Service {
       if (config.processes > 1 && sampler.provider !== 'cpu') throw gpuProcessesError(config.processes);
       const lifecycle: Lifecycle = { draining: false };
       const callers = access?.callers;
-      const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version });
-      return new Service(options, access, sampler, lifecycle, app);
+      const app = await buildApp({ config, sampler, lifecycle, logger, metrics, callers, version, tracing });
+      return new Service(options, access, sampler, lifecycle, app, tracing);
     } catch (error) {
       await access?.close();
       // The process may exit after this failure, and must not while a worker is inside ONNX Runtime.
@@ -172,12 +184,16 @@ export class Service {
 
   async #stop(drainDelayMs: number): Promise<void> {
     this.drain();
+    let limitAtMs = performance.now() + this.#config.shutdownTimeoutMs;
     if (this.#app.server.listening || this.#isReceiving) {
       await sleep(drainDelayMs);
+      limitAtMs = performance.now() + this.#config.shutdownTimeoutMs;
       await this.#closeConnections();
     }
     await this.#app.close();
-    await this.#sampler.close();
+    // By now every request has ended, and so have its spans.
+    const leftMs = Math.max(0, limitAtMs - performance.now());
+    await Promise.all([this.#sampler.close(), this.#tracing?.close(Math.min(lastSpansMs, lastSpansShare * leftMs))]);
     await this.#access?.close();
     this.#logger.info('stopped');
   }
@@ -209,6 +225,13 @@ export class Service {
     clearInterval(sweep);
     clearTimeout(limit);
   }
+}
+
+/** Loads OpenTelemetry, only while tracing is on. */
+async function openSpans({ config, logger, metrics, version, process }: ServiceOptions): Promise<Tracing | undefined> {
+  if (!config.tracing) return undefined;
+  const { openTracing } = await import('./observability/tracing/open-tracing.js');
+  return openTracing(config.tracing, { logger, counts: metrics, version, process });
 }
 
 /** @throws {ConfigError} when the key file cannot work */

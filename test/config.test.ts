@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { ConfigError, options, readConfig } from '../src/config.js';
+import { options, readConfig } from '../src/config.js';
+import { ConfigError } from '../src/option.js';
+import { tracingOptions } from '../src/tracing-options.js';
 
 const root = new URL('../../', import.meta.url);
 const text = (name: string) => readFileSync(new URL(name, root), 'utf8');
@@ -66,9 +68,10 @@ t.test('a GPU is used by one process; where workers are counted out, each proces
 });
 
 t.test('docs/configuration.md and .env.example name every option with its default, and no other', async (t) => {
-  const defaults = Object.entries(options).map(([name, { default: value }]) => [
+  const all = Object.entries({ ...options, ...tracingOptions });
+  const defaults = all.map(([name, { default: value }]) => [
     name,
-    typeof value === 'function' ? 'from the CPUs' : value || 'none',
+    typeof value === 'string' ? value || 'none' : value.from,
   ]);
   t.same(rowsOf('docs/configuration.md'), defaults);
   const few = rowsOf('README.md');
@@ -82,6 +85,6 @@ t.test('docs/configuration.md and .env.example name every option with its defaul
   const lines = [...text('.env.example').matchAll(/^# ?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
   t.same(
     lines,
-    Object.entries(options).map(([name, { default: value }]) => [name, typeof value === 'function' ? '' : value]),
+    all.map(([name, { default: value }]) => [name, typeof value === 'string' ? value : '']),
   );
 });

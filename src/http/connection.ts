@@ -155,9 +155,9 @@ export class Connection implements BagItem {
     if (this.#bodyBytesLeft > 0) this.sinceMs = performance.now();
   }
 
-  /** The Origin header of the request in flight; undefined without one. */
-  get origin(): string | undefined {
-    return this.#reply && this.#request?.headers.origin;
+  /** The request in flight, whose headers have been read. */
+  get request(): IncomingMessage | undefined {
+    return this.#reply && this.#request;
   }
 
   /** Sends 100 Continue to a client that waits for it with its body (RFC 9110, section 10.1.1). */

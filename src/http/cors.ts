@@ -10,11 +10,11 @@ type Headers = Readonly<Record<string, string>>;
 
 /** Headers of requests that a script may set. */
 const requestHeaders =
-  'authorization, content-type, x-request-id, x-deadline-ms, inference-header-content-length, if-none-match';
+  'authorization, content-type, x-request-id, x-deadline-ms, traceparent, tracestate, inference-header-content-length, if-none-match';
 
 /** Headers of replies that a script may read, beside those that every script may. */
 const replyHeaders =
-  'x-request-id, retry-after, x-provider, x-provider-device, inference-header-content-length, allow, www-authenticate, etag';
+  'x-request-id, retry-after, x-provider, x-provider-device, inference-header-content-length, allow, www-authenticate, etag, server-timing';
 
 /** How long a browser may cache a preflight; no browser caches one for longer. */
 const preflightSeconds = 7200;

@@ -87,7 +87,7 @@ function answerUnread(error: ClientError, socket: Socket, { problems, observer }
   }
   const problem = explained(codeOfNode[error.code ?? ''] ?? 'bad-request');
   problems.write(problem, socket);
-  observer.unread(problem);
+  observer.unread(problem, connectionOf(socket)?.request);
 }
 
 /** Whether the client disconnected while its reply was streamed, which is no error of the service. */
@@ -120,7 +120,7 @@ export function installErrorReplies(app: FastifyInstance, parts: ErrorReplyParts
   app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     const problem = new Problem('bad-request', 'This service is not a proxy. Send requests for its own paths.');
     problems.write(problem, socket);
-    observer.unread(problem);
+    observer.unread(problem, undefined);
   });
   refuseUnroutable(app, cors);
   // Reached by plugins that look up files themselves.

@@ -5,11 +5,12 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Problem } from '../errors.js';
-import type { HttpObserver, KnownRequest } from './observer.js';
+import { type HttpObserver, KnownRequest } from './observer.js';
 import type { ProblemWriter } from './problem-writer.js';
 import { whenOver } from './reply-end.js';
 import { flawOf } from './request-form.js';
 import { requestIdOf } from './request-id.js';
+import { type RequestTracer, serverTimingHeader } from './request-span.js';
 import type { RouteTable } from './route-table.js';
 
 export interface LoadSheddingParts {
@@ -23,6 +24,8 @@ export interface LoadSheddingParts {
   readonly callerOf: (authorization: string | undefined) => { readonly name: string | undefined } | undefined;
   readonly problems: ProblemWriter;
   readonly observer: Pick<HttpObserver, 'refused' | 'answered'>;
+  /** Undefined while tracing is off. */
+  readonly tracer?: RequestTracer | undefined;
 }
 
 /** Wraps `handle`, which gets every request that is not refused. */
@@ -36,7 +39,7 @@ export function refuseWhenFull(handle: RequestListener, parts: LoadSheddingParts
     // Without keys, a caller is a connection, as in routes/terms.ts.
     const problem = caller && refusal(caller.name === undefined ? request.socket : caller);
     if (!problem) return handle(request, reply);
-    refuse(problem, { id: requestIdOf(request), method: 'POST', route, key: caller.name }, request, reply, parts);
+    refuse(problem, new KnownRequest(request, requestIdOf(request), 'POST', route, caller.name), request, reply, parts);
   };
 }
 
@@ -45,8 +48,10 @@ function refuse(
   known: KnownRequest,
   request: IncomingMessage,
   reply: ServerResponse,
-  { problems, observer }: LoadSheddingParts,
+  { problems, observer, tracer }: LoadSheddingParts,
 ): void {
+  const span = tracer?.start(request, known.route as string);
+  if (span) reply.setHeader(serverTimingHeader, span.serverTiming);
   const startedAtMs = performance.now();
   // No other reply of the connection is in front of it, so it is sent at once.
   whenOver(reply, () => observer.answered(known, reply.statusCode, performance.now() - startedAtMs));

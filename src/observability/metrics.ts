@@ -168,6 +168,16 @@ export class Metrics {
     help: 'Log lines dropped because stdout stalled.',
     registers: this.#registers,
   });
+  readonly #spansExported = new Counter({
+    name: 'gumbel_spans_exported_total',
+    help: 'Spans that the collector has taken; 0 while tracing is off.',
+    registers: this.#registers,
+  });
+  readonly #spansDropped = new Counter({
+    name: 'gumbel_spans_dropped_total',
+    help: 'Spans dropped because the collector did not take them, or not fast enough.',
+    registers: this.#registers,
+  });
   readonly #buildInfo = new Gauge({
     name: 'gumbel_build_info',
     help: 'Always 1; the labels are the versions, the execution provider and its device.',
@@ -240,6 +250,10 @@ export class Metrics {
   readonly processRestarted = (): void => this.#processRestarts.inc();
 
   readonly lineDropped = (): void => this.#linesDropped.inc();
+
+  readonly spansExported = (spans: number): void => this.#spansExported.inc(spans);
+
+  readonly spansDropped = (spans: number): void => this.#spansDropped.inc(spans);
 
   readonly drawnFor = (key: string, elements: number): void => this.#keyElements.inc({ key }, elements);
 

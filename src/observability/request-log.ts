@@ -1,8 +1,8 @@
 /**
  * Counts and logs requests: a count by route and status, a count of error replies by code, a log line for each reply of
- * 5xx, and with LOG_LEVEL=debug a line for each request. Lines carry the request id, and never a body, header or key.
- * An overload refuses thousands of requests a second, so it gets one line a second, with the number of refusals since
- * the last one.
+ * 5xx, and with LOG_LEVEL=debug a line for each request. Lines carry the request id and the trace, and never a body,
+ * header or key. An overload refuses thousands of requests a second, so it gets one line a second, with the number of
+ * refusals since the last one.
  */
 import type { Logger } from 'pino';
 import { type Problem, problemKind } from '../errors.js';
@@ -10,8 +10,8 @@ import type { HttpObserver, KnownRequest } from '../http/observer.js';
 import { clientClosedRequest, type Metrics } from './metrics.js';
 
 /** The fields of every line about a request. */
-function lineOf({ id, method, route, key }: KnownRequest) {
-  return { request_id: id, method, route, key };
+function lineOf({ id, method, route, key, trace }: KnownRequest) {
+  return { request_id: id, trace_id: trace?.traceId, span_id: trace?.spanId, method, route, key };
 }
 
 /** How often a refusal for overload is logged. */

@@ -1,6 +1,7 @@
 /** The error format of the Open Inference Protocol. */
 import type { Problem } from '../errors.js';
-import type { ErrorForm } from '../http/problem-writer.js';
+import { type ErrorForm, traceMembers } from '../http/problem-writer.js';
+import type { TraceIds } from '../http/trace-context.js';
 import { shownText } from '../json/shown-text.js';
 
 const v2Path = /^\/v2(?:[/?]|$)/;
@@ -13,11 +14,11 @@ export const inferErrors: ErrorForm = {
 };
 
 /** Clients show only the text of `error`, so it includes the code and the field errors. */
-function inferErrorOf({ code, message, errors }: Problem, requestId: string): string {
+function inferErrorOf({ code, message, errors }: Problem, requestId: string, trace: TraceIds | undefined): string {
   // A pointer to an unknown field contains the client's own text, and terminals show this text: escape it.
   const fieldTexts = errors
     .map((error) => `${shownText(error.pointer, 256) || 'the request'} ${error.message}`)
     .join('; ');
   const error = `${code}: ${fieldTexts || message}`;
-  return JSON.stringify({ error, code, request_id: requestId, errors });
+  return JSON.stringify({ error, code, request_id: requestId, ...traceMembers(trace), errors });
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type ProblemCode, problemKind } from '../errors.js';
 import { component } from '../schemas/component.js';
 import { scalar } from '../schemas/nested.js';
-import { errorResponses, exampleRequestId, fieldErrors } from '../schemas/problem.js';
+import { errorResponses, exampleRequestId, fieldErrors, traceMembers } from '../schemas/problem.js';
 import { modelMetadata } from './models.js';
 import { datatypes } from './tensors/datatypes.js';
 
@@ -100,6 +100,7 @@ const inferError = z
     error: z.string().meta({ description: 'What is wrong, where, and what to send instead.' }),
     code: z.string().meta({ description: 'GET /problems/{code} explains it.' }),
     request_id: z.string(),
+    ...traceMembers,
     errors: fieldErrors,
   })
   .meta(component('InferError'));

@@ -3,7 +3,7 @@
  * killed. A process that has lost its workers finishes its requests while another one replaces it.
  */
 import type { Logger } from 'pino';
-import { ConfigError } from '../config.js';
+import { ConfigError } from '../option.js';
 import { Deaths } from './deaths.js';
 import type { FromProcess } from './messages.js';
 import { HttpProcess } from './process-handle.js';

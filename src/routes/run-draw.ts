@@ -20,11 +20,12 @@ import { asProblem, problemOf } from './draw-problems.js';
  *   as a rejection
  */
 export async function drawFor(
-  { caller, memory }: FastifyRequest,
+  { caller, memory, trace }: FastifyRequest,
   sampler: Sampler,
   job: Job,
   terms: Terms,
 ): Promise<JobResult> {
+  trace?.parsed(job);
   const tooMuch = sampler.tooMuch(job, terms);
   if (tooMuch) throw problemOf(tooMuch);
   const bytes = drawnBytes(job);
@@ -37,6 +38,7 @@ export async function drawFor(
   } finally {
     memory.settle();
   }
+  trace?.drawn();
   const room = roomInTurn(bytes);
   if (room) await room;
   return result;
@@ -78,16 +80,18 @@ const sliceBytes = 2 ** 17;
  * stream may still read it, so the result goes to the garbage collector instead of the pool.
  */
 export function sendDrawn(
-  { memory }: FastifyRequest,
+  { memory, trace }: FastifyRequest,
   reply: FastifyReply,
   sampler: Sampler,
   { job, result }: Drawn,
   body: string | Buffer | Readable,
 ): FastifyReply {
   if (typeof body === 'string' || Buffer.isBuffer(body)) {
+    trace?.printed();
     sampler.release(result);
     memory.free(drawnBytes(job) - body.length);
   } else {
+    if (trace) body.once('end', () => trace.printed());
     reply.raw.once('finish', () => sampler.release(result));
   }
   if (!reply.hasHeader('content-type')) reply.type('application/json');

@@ -28,6 +28,7 @@ export function termsOf(
     // With keys, a caller is a key on all of its connections; without keys, a caller is a connection.
     caller: request.caller ?? request.raw.socket,
     begunDraws: 0,
+    trace: request.trace,
   };
 }
 

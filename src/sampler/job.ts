@@ -6,6 +6,7 @@
  * sample of one row. Draws are sample-major: sample s of row b is draw s * B + b.
  */
 
+import type { DrawTrace } from './draw-trace.js';
 import { bytesPerElement, type OutputArrays, type OutputName, outputNames, widthOf } from './outputs.js';
 
 /** The result of a job: the outputs that it names, of all its draws. */
@@ -122,6 +123,8 @@ export interface Terms {
   readonly caller: object;
   /** The number of draws handed to workers. Starts at 0; the sampler counts it up. */
   begunDraws: number;
+  /** Undefined unless the request is recorded. */
+  readonly trace?: DrawTrace | undefined;
 }
 
 /** Terms without a deadline, of a new caller that never leaves. */
@@ -139,6 +142,8 @@ export interface Part {
   readonly rowCount: number;
   readonly sampleStart: number;
   readonly sampleCount: number;
+  /** That of its job's terms. */
+  readonly trace?: DrawTrace | undefined;
 }
 
 /** Bits of the column `flags` in Batch.parts. The bit of an output is outputFlag(name). */

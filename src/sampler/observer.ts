@@ -1,5 +1,5 @@
-/** The events that the sampler reports for metrics. observability/ implements the observer. */
-import type { Kind } from './job.js';
+/** The events that the sampler reports for metrics and traces. observability/ implements the observer. */
+import type { Kind, Part } from './job.js';
 
 /** A drawn batch. */
 export interface DrawnBatch {
@@ -14,6 +14,12 @@ export interface DrawnBatch {
   readonly noiseMs: number;
   /** Milliseconds of the worker inside ONNX Runtime. */
   readonly graphMs: number;
+  readonly parts: readonly Part[];
+  /** When it was handed to the worker, or to this thread, and when its result came back, by `performance.now`. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly place: 'worker' | 'inline';
+  readonly provider: string;
 }
 
 export interface SamplerObserver {

@@ -126,8 +126,13 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     return { pool: await starting, inline, workers, batchElementsMax };
   });
   const { pool, inline, workers, batchElementsMax } = started;
-  const settle = (parts: readonly Part[], result: BatchResult): JobResult[] => {
-    observer.drawn(drawnBatch(parts, result));
+  const settle = (
+    parts: readonly Part[],
+    result: BatchResult,
+    startMs: number,
+    place: DrawnBatch['place'],
+  ): JobResult[] => {
+    observer.drawn({ ...workOf(parts, result), parts, startMs, endMs: now(), place, provider });
     const results = scatter(parts, result);
     memory.share(result.buffer, results);
     return results;
@@ -143,12 +148,18 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     queueUnitsMax: workers * config.queueElementsMax,
     unitsPerMs: () => options.unitsPerMs ?? rate.unitsPerMs,
     runBatch: async (parts, isWanted, units) => {
+      const startMs = now();
       const result = await pool.run(() => pack(parts, take), isWanted);
       rate.observe(units, result.timings[timingColumns.totalMs]);
-      return settle(parts, result);
+      return settle(parts, result, startMs, 'worker');
     },
     hasIdleLane: () => pool.hasIdle,
-    runInline: inline && (async (parts) => settle(parts, await inline.draw(pack(parts, take)))),
+    runInline:
+      inline &&
+      (async (parts) => {
+        const startMs = now();
+        return settle(parts, await inline.draw(pack(parts, take)), startMs, 'inline');
+      }),
     allocate: (job) => memory.allocate(job),
     release,
     now,
@@ -194,7 +205,9 @@ function tooManyElements(unitsMax: number): DrawError {
   return new DrawError('too-many-elements', text, { unitsMax });
 }
 
-function drawnBatch(parts: readonly Part[], { timings }: BatchResult): DrawnBatch {
+type Work = Pick<DrawnBatch, 'kind' | 'requests' | 'rows' | 'elements' | 'noiseMs' | 'graphMs'>;
+
+function workOf(parts: readonly Part[], { timings }: BatchResult): Work {
   const { kind, categories } = parts[0].job;
   let rows = 0;
   for (const { rowCount, sampleCount } of parts) rows += rowCount * sampleCount;

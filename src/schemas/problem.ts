@@ -13,6 +13,18 @@ const fieldError = z
 
 export const fieldErrors = z.array(fieldError).max(fieldErrorsMax);
 
+/** The members of an error body that name the trace of its request. */
+export const traceMembers = {
+  trace_id: z
+    .string()
+    .optional()
+    .meta({ description: 'The trace of the request, if it has a valid traceparent or the service traces it.' }),
+  span_id: z
+    .string()
+    .optional()
+    .meta({ description: "The service's span of the request in that trace; without tracing the caller's span." }),
+};
+
 export const problemBody = z
   .object({
     type: z.string().meta({ description: 'Path of the explanation: /problems/{code}.' }),
@@ -26,6 +38,7 @@ export const problemBody = z
     request_id: z
       .string()
       .meta({ description: 'The id under which the log has this request: that of x-request-id, or a new one.' }),
+    ...traceMembers,
     errors: fieldErrors,
   })
   .meta(component('Problem'));

@@ -10,7 +10,8 @@ import type { Ingress, NetworkPolicy } from 'kubernetes-types/networking/v1.js';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
 import t from 'tap';
 import { parse } from 'yaml';
-import { options } from '../../src/config.js';
+import { options, readConfig } from '../../src/config.js';
+import { tracingOptions } from '../../src/tracing-options.js';
 import type { InferenceService, PrometheusRule, ServiceMonitor, ServingRuntime } from '../support/custom-resources.js';
 import { findRenderer, type Manifest, render, typeErrors } from '../support/render-manifests.js';
 import { startService } from '../support/service.js';
@@ -33,6 +34,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   'overlays/cuda': base.filter((kind) => kind !== 'HorizontalPodAutoscaler'),
   'overlays/kserve': ['InferenceService', 'NetworkPolicy', 'PodDisruptionBudget', 'ServingRuntime'],
   'overlays/monitoring': [...base, 'PrometheusRule', 'ServiceMonitor'].toSorted(),
+  'overlays/tracing': base,
   'overlays/public': [...base, 'Ingress', 'Namespace'].toSorted(),
 };
 
@@ -197,12 +199,12 @@ function testConnections(): void {
     );
   });
 
-  t.test('nobody reaches the port without a label, and nothing leaves the pods', async (t) => {
+  t.test('nobody reaches the port without a label, and nothing but spans leaves the pods', async (t) => {
     for (const folder of [...withDeployment, 'overlays/kserve']) {
       const spec = only<NetworkPolicy>(folder, 'NetworkPolicy').spec;
       t.same(spec?.policyTypes, ['Ingress', 'Egress']);
       // The API server drops an empty list, and `kubectl diff` would find it for ever.
-      t.notOk(Object.hasOwn(spec ?? {}, 'egress'), folder);
+      t.equal(Object.hasOwn(spec ?? {}, 'egress'), folder === 'overlays/tracing', folder);
       t.same(
         spec?.ingress?.flatMap(({ from }) => from),
         [
@@ -211,6 +213,24 @@ function testConnections(): void {
         ],
       );
     }
+  });
+
+  t.test('spans reach the collector that they are sent to, and its name is found', async (t) => {
+    const { tracing } = readConfig(only<ConfigMap>('overlays/tracing', 'ConfigMap').data ?? {});
+    t.match(tracing, { sampler: 'parentbased_traceidratio', ratio: 0.01 });
+    const { hostname, port } = new URL(tracing?.url ?? '');
+    const [name, namespace] = hostname.split('.');
+    const [collector, names] = only<NetworkPolicy>('overlays/tracing', 'NetworkPolicy').spec?.egress ?? [];
+    t.match(collector, {
+      to: [
+        {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+          podSelector: { matchExpressions: [{ values: [name] }] },
+        },
+      ],
+      ports: [{ port: Number(port) }],
+    });
+    t.match(names?.ports, [{ protocol: 'UDP', port: 53 }]);
   });
 
   t.test('the keys are where the service looks for them, and its user may read them', async (t) => {
@@ -287,9 +307,10 @@ function testPods(): void {
 
 function testService(): void {
   t.test('every variable is an option of the service, with a value that it takes', async (t) => {
+    const all = { ...options, ...tracingOptions };
     for (const [folder, , , environment] of pods()) {
       for (const [name, value] of Object.entries(environment)) {
-        t.ok(options[name as keyof typeof options]?.schema.safeParse(value).success, `${folder} ${name}=${value}`);
+        t.ok(all[name as keyof typeof all]?.schema.safeParse(value).success, `${folder} ${name}=${value}`);
       }
     }
   });

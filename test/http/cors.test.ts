@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ConfigError, readConfig } from '../../src/config.js';
+import { readConfig } from '../../src/config.js';
+import { ConfigError } from '../../src/option.js';
 import { queueFull } from '../../src/sampler/draw-error.js';
 import { get, listening, post, RawClient } from '../support/raw-client.js';
 
@@ -108,6 +109,8 @@ t.test('a preflight names the methods of the path, and the headers that may be s
       'inference-header-content-length',
       'x-request-id',
       'x-deadline-ms',
+      'traceparent',
+      'tracestate',
     ]) {
       t.match(headers['access-control-allow-headers'], name);
     }
@@ -122,6 +125,7 @@ t.test('* lets every origin read, without Vary, also where no request could be r
   const { port } = await listening(t, { CORS_ORIGINS: '*' });
   t.match(await headersOf(port, post('/sample', draw, `Origin: ${mine}\r\n${closing}`)), {
     'access-control-allow-origin': '*',
+    'access-control-expose-headers': /\bserver-timing\b/,
   });
   t.match(await headersOf(port, preflight('/sample', 'https://any.org')), {
     status: '204',

@@ -10,6 +10,7 @@ const source = fileURLToPath(new URL('../../../src', import.meta.url));
 const samplerApi = [
   'sampler/sampler.ts',
   'sampler/job.ts',
+  'sampler/draw-trace.ts',
   'sampler/outputs.ts',
   'sampler/cost.ts',
   'sampler/draw-error.ts',
@@ -25,7 +26,9 @@ const samplerWords = ['sampler/job.ts', 'sampler/outputs.ts', 'sampler/index-sea
  */
 const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
-  ['config.ts', ['sizing.ts', 'runtime/', 'zod', 'node:os']],
+  ['config.ts', ['option.ts', 'sizing.ts', 'tracing-options.ts', 'runtime/', 'zod', 'node:os']],
+  ['tracing-options.ts', ['option.ts', 'zod']],
+  ['option.ts', ['zod']],
   ['sizing.ts', []],
   ['runtime/', ['node:']],
   ['json/', ['errors.ts', 'runtime/', 'node:']],
@@ -69,6 +72,23 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     ],
   ],
   [
+    'observability/tracing/',
+    [
+      'errors.ts',
+      'tracing-options.ts',
+      'http/observer.ts',
+      'http/request-span.ts',
+      'http/trace-context.ts',
+      'observability/metrics.ts',
+      'routes/request-trace.ts',
+      'sampler/job.ts',
+      'sampler/observer.ts',
+      '@opentelemetry/',
+      'pino',
+      'node:os',
+    ],
+  ],
+  [
     'sampler/',
     [
       'config.ts',
@@ -108,6 +128,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     'processes/',
     [
       'config.ts',
+      'option.ts',
       'access/quota.ts',
       'observability/',
       'runtime/',
@@ -139,6 +160,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
     [
       'app.ts',
       'config.ts',
+      'option.ts',
       'access/access.ts',
       'access/callers.ts',
       'http/warm-up.ts',

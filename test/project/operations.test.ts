@@ -4,12 +4,13 @@ import t from 'tap';
 import { scenarioNames } from '../../faults/scenario.js';
 import { options } from '../../src/config.js';
 import { isProblemCode, problemKind } from '../../src/errors.js';
+import { tracingOptions } from '../../src/tracing-options.js';
 
 const text = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
 
 t.test('every variable it names exists, and the defaults of its table are those of the service', async (t) => {
   const names = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+|WORKERS)`/g)].map(([, name]) => name);
-  for (const name of names) t.ok(Object.hasOwn(options, name), name);
+  for (const name of names) t.ok(Object.hasOwn({ ...options, ...tracingOptions }, name), name);
   const rows = [...text.matchAll(/^\| [^|]+ \| `([A-Z_]+)` \| (\d+) \|/gm)];
   t.ok(rows.length >= 15);
   for (const [, name, value] of rows) t.equal(value, options[name as keyof typeof options].default, name);

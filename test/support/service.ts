@@ -5,6 +5,7 @@ import { type Access, openAccess } from '../../src/access/access.js';
 import { buildApp } from '../../src/app.js';
 import { readConfig } from '../../src/config.js';
 import { Metrics } from '../../src/observability/metrics.js';
+import { openTracing } from '../../src/observability/tracing/open-tracing.js';
 import type { Lifecycle } from '../../src/routes/context.js';
 import { createSampler, type Sampler } from '../../src/sampler/sampler.js';
 import { testProvider } from './provider.js';
@@ -67,6 +68,9 @@ export interface ServiceParts {
 /** A changed key file is read again without a pause: nobody writes it meanwhile. */
 const noWait = { wait: async () => {} };
 
+/** The last spans of a test must arrive, however slow the machine. */
+const spansMsMax = 60_000;
+
 /** Starts the service with the given environment on top of one worker. */
 export async function startService(
   environment: Record<string, string> = {},
@@ -78,6 +82,9 @@ export async function startService(
   const { quotaElementsPerMinute, apiKeysFile } = config;
   const callers = { quotaElementsPerMinute, now, drawn: metrics.drawnFor, removed: metrics.callerRemoved };
   const access = apiKeysFile === '' ? undefined : await openAccess(apiKeysFile, callers, logger, noWait);
+  const tracing =
+    config.tracing &&
+    (await openTracing(config.tracing, { logger, counts: metrics, version: '0.0.0', process: undefined }));
   const sampler = await createSampler({
     ...config,
     provider: config.executionProvider,
@@ -87,7 +94,7 @@ export async function startService(
     onStuck: () => {
       throw new Error('A worker is stuck.');
     },
-    observer: metrics.sampler,
+    observer: tracing?.observingDraws(metrics.sampler) ?? metrics.sampler,
     ...(unitsPerMs !== undefined && { unitsPerMs }),
   });
   const lifecycle = { draining: false };
@@ -99,6 +106,7 @@ export async function startService(
     metrics,
     callers: access?.callers,
     version: '0.0.0',
+    tracing,
   });
   const post = async (url: string, body: unknown): Promise<Answer> => {
     const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
@@ -115,7 +123,7 @@ export async function startService(
     sample: (body) => post('/sample', body),
     close: async () => {
       await app.close();
-      await sampler.close();
+      await Promise.all([sampler.close(), tracing?.close(spansMsMax)]);
       await access?.close();
     },
   };

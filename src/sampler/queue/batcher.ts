@@ -137,6 +137,7 @@ export class Batcher {
       ticket.reject = reject;
       this.#unsettled.add(ticket);
       this.#queue.add(ticket);
+      terms.trace?.queued(nowMs);
       this.#schedule();
     });
   }
@@ -225,6 +226,7 @@ export class Batcher {
     for (const ticket of taken.entries) {
       if (ticket.submittedAtMs !== undefined) this.#options.waited(nowMs - ticket.submittedAtMs);
       ticket.submittedAtMs = undefined;
+      ticket.terms.trace?.begun(nowMs);
     }
     return taken;
   }

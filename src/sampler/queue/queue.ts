@@ -208,13 +208,14 @@ function unitsLeft({ drawsLeft, unitsPerDraw }: QueueEntry): number {
  */
 function cutPart(entry: QueueEntry, budget: number): Part {
   const { job, nextSample, nextRow, unitsPerDraw } = entry;
+  const { trace } = entry.terms;
   const drawsFit = drawsWithin(budget, unitsPerDraw);
   const samplesFit = Math.floor(drawsFit / job.rows);
   if (nextRow === 0 && samplesFit > 0) {
     const sampleCount = Math.min(samplesFit, job.samples - nextSample);
     entry.nextSample += sampleCount;
     entry.drawsLeft -= sampleCount * job.rows;
-    return { job, rowStart: 0, rowCount: job.rows, sampleStart: nextSample, sampleCount };
+    return { job, rowStart: 0, rowCount: job.rows, sampleStart: nextSample, sampleCount, trace };
   }
   const rowCount = Math.min(drawsFit, job.rows - nextRow);
   entry.drawsLeft -= rowCount;
@@ -223,5 +224,5 @@ function cutPart(entry: QueueEntry, budget: number): Part {
     entry.nextRow = 0;
     entry.nextSample += 1;
   }
-  return { job, rowStart: nextRow, rowCount, sampleStart: nextSample, sampleCount: 1 };
+  return { job, rowStart: nextRow, rowCount, sampleStart: nextSample, sampleCount: 1, trace };
 }

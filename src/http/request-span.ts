@@ -1,0 +1,42 @@
+/**
+ * The span of a request, which exists while tracing is on. http/ keeps it with the request and tells it what becomes of
+ * the request; observability/tracing/ makes it.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Problem } from '../errors.js';
+import type { KnownRequest } from './observer.js';
+import { type TraceIds, traceParentOf } from './trace-context.js';
+
+export interface RequestSpan extends TraceIds {
+  /** The value of the reply's header server-timing. */
+  readonly serverTiming: string;
+  /** The request was refused. Its reply has not ended yet. */
+  readonly refused: (problem: Problem) => void;
+  /** The reply has been sent, or the client has left. */
+  readonly ended: (request: KnownRequest, status: number) => void;
+}
+
+export interface RequestTracer {
+  /** Starts the span of a request of a route that draws, and keeps it with the request. */
+  readonly start: (message: IncomingMessage, route: string) => RequestSpan;
+}
+
+/** Tells the client which span of which trace its request was: https://www.w3.org/TR/server-timing/. */
+export const serverTimingHeader = 'server-timing';
+
+const ownSpan = Symbol('span');
+
+type Traced = IncomingMessage & { [ownSpan]?: RequestSpan };
+
+export function keepSpan(message: Traced, span: RequestSpan): void {
+  message[ownSpan] = span;
+}
+
+export function spanOf(message: Traced): RequestSpan | undefined {
+  return message[ownSpan];
+}
+
+/** The service's own span of the request, else the caller's; undefined if it belongs to no trace. */
+export function traceOf(message: IncomingMessage): TraceIds | undefined {
+  return spanOf(message) ?? traceParentOf(message);
+}

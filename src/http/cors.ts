@@ -10,7 +10,7 @@ type Headers = Readonly<Record<string, string>>;
 
 /** Headers of requests that a script may set. */
 const requestHeaders =
-  'authorization, content-type, x-request-id, x-deadline-ms, traceparent, tracestate, inference-header-content-length, if-none-match';
+  'authorization, content-type, x-request-id, x-deadline-ms, traceparent, tracestate, baggage, inference-header-content-length, if-none-match';
 
 /** Headers of replies that a script may read, beside those that every script may. */
 const replyHeaders =

@@ -23,7 +23,7 @@ const environment = {
   LOG_LEVEL: 'error',
 };
 
-/** A connection that is not closed after this time never is, also on a busy machine. The longest wait of a reply is 5 s. */
+/** A connection that is not closed by then never is, also on a busy machine: the longest wait of the service is 5 s. */
 const hangMs = 60_000;
 
 const bytesMax = 8192;

@@ -104,8 +104,8 @@ export class MatrixReader implements ArrayReader<NumberMatrix> {
   }
 
   path(): number[] {
-    const saved = this.#fields;
-    if (!saved) return [0];
+    // An array that has failed has been parsed up to there.
+    const saved = this.#fields as Int32Array;
     const depth = saved[Field.depth];
     return [...saved.subarray(Field.counts, Field.counts + depth), saved[Field.column]];
   }

@@ -61,9 +61,9 @@ export const bugs: readonly (Bug & { readonly target: TargetName })[] = [
   },
   {
     target: 'http',
-    name: 'the length of an error counts characters, not bytes',
+    name: 'the length of an error is one byte too much',
     file: 'http/problem-writer.js',
     text: 'String(Buffer.byteLength(body))',
-    replacement: 'String(body.length)',
+    replacement: 'String(Buffer.byteLength(body) + 1)',
   },
 ];

@@ -1,4 +1,4 @@
-/** Counters change nothing but what they count: instrumented code gives the same results, and ends a loop that does not. */
+/** Instrumented code gives the same results, counts its blocks, and ends a loop that does not end. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { loadWasm } from '../../src/runtime/wasm.js';

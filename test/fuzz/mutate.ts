@@ -106,6 +106,42 @@ function hardNumber(random: Random): string {
     : digits;
 }
 
+const members = ['logits', 'temperature', 'hard', 'seed', 'given_indices', 'indices', 'top_k', 'return', 'num_samples'];
+
+const values = [
+  ...[
+    '1',
+    '[1]',
+    '[[1],[2]]',
+    '[[1],[2,3]]',
+    '[[[]],[[1]]]',
+    'true',
+    '[true]',
+    '[[true],[false]]',
+    'null',
+    '"7"',
+    '[]',
+    '{}',
+  ],
+  ...[
+    '0.99999999999',
+    '[0.99999999999]',
+    '[1.0000000001]',
+    '"18446744073709551616"',
+    '["18446744073709551616"]',
+    '["0"]',
+  ],
+];
+
+/** One more member of the body, which may have one of this name. */
+function otherMember(random: Random, input: Input): Input {
+  const { body } = input;
+  const member = `"${random.pick(members)}":${random.pick(values)}`;
+  const end = body.lastIndexOf('}');
+  if (random.chance(0.5) && end > 0) return spliced(input, end, 0, Buffer.from(`,${member}`));
+  return spliced(input, body.indexOf('{') + 1, 0, Buffer.from(`${member},`));
+}
+
 /** Another digit in place of one: most legal requests stay legal. */
 function otherDigit(random: Random, input: Input): Input {
   const start = random.below(input.body.length + 1);
@@ -179,6 +215,8 @@ const mutations: readonly ((random: Random, input: Input, other: Input) => Input
   (random, input) => spliced(input, placeIn(random, input.body), random.below(20), Buffer.alloc(0)),
   (random, input) => otherDigit(random, input),
   (random, input) => otherElement(random, input),
+  (random, input) => otherElement(random, input),
+  (random, input) => otherMember(random, input),
   (random, input) => {
     const numbers = [...input.body.toString('latin1').matchAll(/-?\d[\d.eE+-]*/g)];
     if (numbers.length === 0) return input;

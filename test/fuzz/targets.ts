@@ -1,4 +1,4 @@
-/** The targets of the fuzzer: what is instrumented for each, and its bugs that are planted to see whether it finds them. */
+/** The targets of the fuzzer, and what is instrumented for each. */
 import type { Target } from './target.js';
 
 export const targetNames = ['json', 'tensors', 'http'] as const;

@@ -57,7 +57,7 @@ export function readLogits(tensor: unknown, { rowsMax, categoriesMax }: Limits):
 }
 
 /** Whether a list has an entry for each row: flat, or in the shape of the rows. */
-export function isPerRow({ shape }: Tensor, { leading, rows }: Logits): boolean {
+function isPerRow({ shape }: Tensor, { leading, rows }: Logits): boolean {
   return sameShape(shape, [rows]) || sameShape(shape, leading);
 }
 

@@ -1,4 +1,4 @@
-/** Nested arrays of JSON as a shape and values: what the fuzzer reads a request by, apart from the code that it checks. */
+/** Nested arrays of JSON as a shape and values, read without the code that the fuzzer checks. */
 
 export class Tensor {
   readonly shape: readonly number[];

@@ -23,7 +23,7 @@ const environment = {
   LOG_LEVEL: 'error',
 };
 
-/** A connection that is not closed after this time never is, also on a busy machine. The longest wait of a reply is 5 s. */
+/** A connection that is not closed by then never is, also on a busy machine: the longest wait of the service is 5 s. */
 const hangMs = 60_000;
 
 const bytesMax = 8192;
@@ -191,9 +191,18 @@ const mutations: readonly ((random: Random, body: Buffer, other: Buffer) => Buff
       0,
       Buffer.from(random.pick(['\r\n', '\n', '\r', ':', ' ', '\0', '%', '/'])),
     ),
+  (random, body) =>
+    withMember(body, random.pick(['"\u00e9":1,', '"seed":7,', '"logits":[1,2],', '"x":"\ud83d\ude00",'])),
   (_, body, other) => Buffer.concat([body, other]),
   (_, body) => Buffer.concat([body, good]),
 ];
+
+/** One more member of the JSON in a request, with a Content-Length that is right again. */
+function withMember(body: Buffer, member: string): Buffer {
+  const longer = spliced(body, body.indexOf('{') + 1, 0, Buffer.from(member)).toString('latin1');
+  const end = longer.indexOf('\r\n\r\n') + 4;
+  return Buffer.from(longer.replace(/content-length: *\d+/i, `content-length: ${longer.length - end}`), 'latin1');
+}
 
 function spliced(body: Buffer, position: number, removed: number, inserted: Buffer): Buffer {
   return Buffer.concat([body.subarray(0, position), inserted, body.subarray(position + removed)]);

@@ -279,10 +279,22 @@ async function run({ path, body }: Input): Promise<void> {
   check(isLegal !== false, () => 'a body that is not legal is accepted');
 }
 
+/** Fields that legalMessage does not send. */
+const bodies: readonly (readonly [Route, object])[] = [
+  ['/sample', { logits: [1, 2, 0.5], given_indices: 1, seed: 3 }],
+  ['/sample', { logits: [[1, 2]], given_indices: [1], seed: [3], hard: [true] }],
+  ['/sample', { logits: [[[1, 2]], [[3, null]]], given_indices: [[1], [0]], temperature: [[1], [2]], masks: 'allow' }],
+  ['/sample/vjp', { logits: [1, 2], seed: 3, hard: true, cotangent: [1, 0], estimator: 'gumbel_rao', rao_samples: 2 }],
+  ['/log-prob', { logits: [1, 2], indices: 1 }],
+  ['/log-prob', { logits: [[1, 2]], indices: [1] }],
+  ['/log-prob', { logits: [[1, 2, 3]], top_indices: [[1, 0]] }],
+  ['/log-prob', { logits: [0, null], log_samples: [0, null], temperature: 2 }],
+];
+
 export const jsonTarget: Target = {
   seeds(random: Random) {
-    const inputs: Input[] = [];
-    while (inputs.length < 100) {
+    const inputs: Input[] = bodies.map(([path, body]) => ({ path, body: Buffer.from(JSON.stringify(body)) }));
+    while (inputs.length < 108) {
       const { path, body } = legalMessage(random);
       if (isRoute(path) && body.length < 4096) inputs.push({ path, body });
     }

@@ -1,0 +1,110 @@
+/**
+ * docs/kubernetes-start.md, its commands run one after the other in one shell as its reader would: from an empty
+ * namespace to a draw with a key over TLS. Then what it says of keys, and how the process of the pod is confined.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Test } from 'tap';
+import { until } from '../support/processes.js';
+import { startService } from '../support/service.js';
+import { type Context, waitMsMax } from './context.js';
+import { blocksOf, read } from './manifests.js';
+import { Client } from './over-tls.js';
+
+const execute = promisify(execFile);
+
+/** What the document sets, and where its draw goes. */
+export const host = 'sampling.example.com';
+export const namespace = 'gumbel-sampler';
+const body = { logits: [1, 0.5, -1], seed: 42 };
+
+/** Between the outputs of the parts of the script. */
+const mark = '== next part';
+
+/** The shell's curl says the status of the reply below it. */
+const prelude = `set -euo pipefail
+curl() { command curl --silent --show-error --write-out '\\n%{http_code}\\n' "$@"; }
+`;
+
+interface Output {
+  readonly draw: string;
+  readonly withoutKey: string;
+  readonly key: string;
+  readonly secondKey: string;
+}
+
+async function followDocument({ cluster, manifests }: Context): Promise<Output> {
+  const blocks = blocksOf(read('docs/kubernetes-start.md'), 'sh');
+  const [draw = '', addKey = ''] = blocks.splice(-2);
+  const withoutKey = draw.replace(' -H "authorization: Bearer $key"', '');
+  if (withoutKey === draw) throw new Error(`The document draws without a key:\n${draw}`);
+  const parts = [blocks.join('\n'), draw, withoutKey, addKey, 'printf %s "$key"', 'printf %s "$second"'];
+  const script = prelude + parts.join(`\necho '${mark}'\n`);
+  const { stdout } = await execute('bash', ['-c', script], { cwd: manifests.root, env: cluster.environment });
+  const [, ofDraw = '', ofWithoutKey = '', , key = '', secondKey = ''] = stdout.split(`${mark}\n`);
+  return { draw: ofDraw, withoutKey: ofWithoutKey, key: key.trim(), secondKey: secondKey.trim() };
+}
+
+/** A client of the document's first key; the checks after this one draw with it, too. */
+export function clientOf({ manifests }: Context, key: string): Client {
+  return new Client(host, readFileSync(join(manifests.root, 'tls.crt'), 'utf8'), key);
+}
+
+/** The key of the first client. */
+export let firstKey = '';
+
+async function checkConfinement(t: Test, { kubelet }: Context): Promise<void> {
+  const pids = kubelet.pids(namespace);
+  t.ok(pids.length >= 2);
+  for (const pid of pids) {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    t.match(status, /^Uid:\t1000\t1000\t1000\t1000$/m);
+    t.match(status, /^Gid:\t1000\t1000\t1000\t1000$/m);
+    t.match(status, /^CapEff:\t0+$/m);
+    t.match(status, /^CapBnd:\t0+$/m);
+    t.match(status, /^NoNewPrivs:\t1$/m);
+    t.match(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'), /^\d+ \d+ \S+ \S+ \/ ro\b/m, 'the root is read-only');
+    const file = statSync(`/proc/${pid}/root/etc/gumbel-sampler/api-keys`);
+    t.same([file.mode & 0o777, file.uid, file.gid], [0o440, 0, 1000], 'the keys are those of root and of the group');
+  }
+}
+
+export async function checkDocument(t: Test, context: Context): Promise<void> {
+  const startMs = performance.now();
+  const output = await followDocument(context);
+  t.comment(`from the first command to the last: ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
+  firstKey = output.key;
+
+  await t.test('the draw of the document, with the key and without', async (t) => {
+    const { app, close } = await startService();
+    t.teardown(close);
+    const expected = (await app.inject({ method: 'POST', url: '/sample', payload: body })).json();
+    const [reply = '', status] = output.draw.trim().split('\n').slice(-2);
+    t.equal(status, '200');
+    t.same(JSON.parse(reply), expected, 'the draw of that seed');
+    const [problem = '', refused] = output.withoutKey.trim().split('\n').slice(-2);
+    t.equal(refused, '401');
+    t.match(JSON.parse(problem), { code: 'unauthenticated' });
+  });
+
+  await t.test('probes and metrics stay inside', async (t) => {
+    const client = clientOf(context, output.key);
+    t.teardown(() => client.close());
+    for (const path of ['/metrics', '/livez', '/readyz']) t.equal((await client.ask(path)).status, 404, path);
+    t.equal((await client.ask('/openapi.json')).status, 200);
+  });
+
+  await t.test('a key that is added is taken without a restart', async (t) => {
+    const second = clientOf(context, output.secondKey);
+    t.teardown(() => second.close());
+    const startMs = performance.now();
+    const taken = async () => (await second.ask('/sample', body)).status === 200;
+    await until('the second key draws', taken, waitMsMax);
+    t.comment(`after ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
+    t.same(context.kubelet.endings, []);
+  });
+
+  await t.test('the process runs as the manifest says', (t) => checkConfinement(t, context));
+}

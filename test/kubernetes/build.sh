@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds from Go modules what npm run test:kubernetes runs: etcd, the control plane and kubectl of Kubernetes, the ingress controller
-# Traefik, and the custom resource definitions that the manifests use. Prints the folder of all of it. Needs Go 1.26, and
-# the Go module proxy unless all is there already.
+# Traefik, and the custom resource definitions that the manifests use. Prints the folder of all of it. Needs Go 1.21
+# or later, and the Go module proxy unless all is there already.
 #   KUBERNETES_CACHE   where the folder is kept (~/.cache/gumbel-sampler)
 # Exit codes: 0, or 75 (EX_TEMPFAIL of sysexits.h) with a line that says what is missing.
 set -euo pipefail
@@ -23,7 +23,9 @@ lego_module='github.com/go-acme/lego/v4 v4.33.0 h1:2KrRKieG+VczT4zvVXKAY7Tp/S3XL
 
 not_run() { echo "$*" >&2; exit 75; }
 
-command -v go > /dev/null || not_run 'Go is not installed: https://go.dev/dl, 1.26 or later'
+command -v go > /dev/null || not_run 'Go is not installed: https://go.dev/dl, 1.21 or later'
+# From 1.21 on it fetches the version that a go.mod asks for.
+[[ $(go env GOVERSION) =~ ^go1\.(2[1-9]|[3-9][0-9]) ]] || not_run "$(go version) is too old: https://go.dev/dl, 1.21 or later"
 
 # The folder of a module, downloaded and compared with its checksum.
 folder_of() {

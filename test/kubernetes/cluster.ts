@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { until } from '../support/processes.js';
+import { eventually } from './eventually.js';
 
 const execute = promisify(execFile);
 
@@ -22,9 +22,6 @@ const controllers = [
   'namespace',
   'garbage-collector',
 ].map((name) => `${name}-controller`);
-
-/** Longest wait for a part of the control plane. It takes seconds, on a busy machine a minute. */
-const readyMsMax = 300_000;
 
 export interface Outcome {
   readonly code: number;
@@ -126,7 +123,7 @@ export async function startCluster(programs: string, folder: string): Promise<Cl
     if (server.exitCode !== null) throw new Error(`The API server ended. ${lastLines()}`);
     return (await tryKubectl(['get', '--raw', '/readyz'])).output === 'ok';
   };
-  await until('the API server is ready', ready, readyMsMax).catch((error) => {
+  await eventually('the API server is ready', ready).catch((error) => {
     throw new Error(`${error.message} ${lastLines()}`);
   });
 

@@ -1,9 +1,9 @@
 /** What every check of the running cluster is given, and questions that several of them ask. */
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
-import { until } from '../support/processes.js';
 import type { Api, Reply } from './api.js';
 import type { Cluster } from './cluster.js';
+import { eventually } from './eventually.js';
 import type { Kubelet } from './kubelet.js';
 import type { Manifests } from './manifests.js';
 import type { PodMetrics } from './pod-metrics.js';
@@ -15,9 +15,6 @@ export interface Context {
   readonly metrics: PodMetrics;
   readonly kubelet: Kubelet;
 }
-
-/** Longest wait for what the control plane does within seconds, on a busy machine within a minute. */
-export const waitMsMax = 300_000;
 
 /** Of an instance, or of a label selector; those that are being deleted left out. */
 export async function podsOf(api: Api, namespace: string, selector: string): Promise<Pod[]> {
@@ -42,7 +39,7 @@ export async function untilSettled({ api }: Context, namespace: string, name: st
     const { status } = body as PodDisruptionBudget;
     return pods.length === 2 && pods.every(isReady) && status?.currentHealthy === 2 && status.disruptionsAllowed === 1;
   };
-  await until(`${name} in ${namespace} has two ready pods, of which one may go`, settled, waitMsMax);
+  await eventually(`${name} in ${namespace} has two ready pods, of which one may go`, settled);
   return pods;
 }
 

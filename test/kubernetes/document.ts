@@ -3,13 +3,13 @@
  * namespace to a draw with a key over TLS. Then what it says of keys, and how the process of the pod is confined.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { copyFileSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
-import { until } from '../support/processes.js';
 import { startService } from '../support/service.js';
-import { type Context, waitMsMax } from './context.js';
+import type { Context } from './context.js';
+import { eventually } from './eventually.js';
 import { blocksOf, read } from './manifests.js';
 import { Client } from './over-tls.js';
 
@@ -31,8 +31,6 @@ curl() { command curl --silent --show-error --write-out '\\n%{http_code}\\n' "$@
 interface Output {
   readonly draw: string;
   readonly withoutKey: string;
-  readonly key: string;
-  readonly secondKey: string;
 }
 
 async function followDocument({ cluster, manifests }: Context): Promise<Output> {
@@ -40,20 +38,23 @@ async function followDocument({ cluster, manifests }: Context): Promise<Output> 
   const [draw = '', addKey = ''] = blocks.splice(-2);
   const withoutKey = draw.replace(' -H "authorization: Bearer $key"', '');
   if (withoutKey === draw) throw new Error(`The document draws without a key:\n${draw}`);
-  const parts = [blocks.join('\n'), draw, withoutKey, addKey, 'printf %s "$key"', 'printf %s "$second"'];
+  const keys = 'printf %s "$key" > first-key; printf %s "$second" > second-key';
+  const parts = [blocks.join('\n'), draw, withoutKey, `${addKey}\n${keys}`];
   const script = prelude + parts.join(`\necho '${mark}'\n`);
-  const { stdout } = await execute('bash', ['-c', script], { cwd: manifests.root, env: cluster.environment });
-  const [, ofDraw = '', ofWithoutKey = '', , key = '', secondKey = ''] = stdout.split(`${mark}\n`);
-  return { draw: ofDraw, withoutKey: ofWithoutKey, key: key.trim(), secondKey: secondKey.trim() };
+  // The document sets the namespace of the context; the other checks name theirs.
+  const own = join(manifests.root, 'kubeconfig-of-the-reader');
+  copyFileSync(String(cluster.environment.KUBECONFIG), own);
+  const env = { ...cluster.environment, KUBECONFIG: own };
+  const { stdout } = await execute('bash', ['-c', script], { cwd: manifests.root, env });
+  const [, ofDraw = '', ofWithoutKey = ''] = stdout.split(`${mark}\n`);
+  return { draw: ofDraw, withoutKey: ofWithoutKey };
 }
 
-/** A client of the document's first key; the checks after this one draw with it, too. */
-export function clientOf({ manifests }: Context, key: string): Client {
-  return new Client(host, readFileSync(join(manifests.root, 'tls.crt'), 'utf8'), key);
+/** With a key and the certificate that the document has made; the check of the roll-out draws with it, too. */
+export function clientOf({ manifests }: Context, key: 'first-key' | 'second-key'): Client {
+  const file = (name: string) => readFileSync(join(manifests.root, name), 'utf8');
+  return new Client(host, file('tls.crt'), file(key));
 }
-
-/** The key of the first client. */
-export let firstKey = '';
 
 async function checkConfinement(t: Test, { kubelet }: Context): Promise<void> {
   const pids = kubelet.pids(namespace);
@@ -75,7 +76,6 @@ export async function checkDocument(t: Test, context: Context): Promise<void> {
   const startMs = performance.now();
   const output = await followDocument(context);
   t.comment(`from the first command to the last: ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
-  firstKey = output.key;
 
   await t.test('the draw of the document, with the key and without', async (t) => {
     const { app, close } = await startService();
@@ -90,18 +90,18 @@ export async function checkDocument(t: Test, context: Context): Promise<void> {
   });
 
   await t.test('probes and metrics stay inside', async (t) => {
-    const client = clientOf(context, output.key);
+    const client = clientOf(context, 'first-key');
     t.teardown(() => client.close());
     for (const path of ['/metrics', '/livez', '/readyz']) t.equal((await client.ask(path)).status, 404, path);
     t.equal((await client.ask('/openapi.json')).status, 200);
   });
 
   await t.test('a key that is added is taken without a restart', async (t) => {
-    const second = clientOf(context, output.secondKey);
+    const second = clientOf(context, 'second-key');
     t.teardown(() => second.close());
     const startMs = performance.now();
     const taken = async () => (await second.ask('/sample', body)).status === 200;
-    await until('the second key draws', taken, waitMsMax);
+    await eventually('the second key draws', taken);
     t.comment(`after ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
     t.same(context.kubelet.endings, []);
   });

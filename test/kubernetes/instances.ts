@@ -1,9 +1,9 @@
 /** Two instances in one namespace, the second as the document prints it: drained and scaled each for itself. */
 import type { Deployment } from 'kubernetes-types/apps/v1.js';
 import type { Test } from 'tap';
-import { until } from '../support/processes.js';
 import { restricted } from './admission.js';
-import { type Context, evict, instance, podsOf, untilSettled, waitMsMax } from './context.js';
+import { type Context, evict, instance, podsOf, untilSettled } from './context.js';
+import { eventually } from './eventually.js';
 
 const namespace = 'instances';
 const [first, second] = ['gumbel-sampler', 'gumbel-sampler-eu'] as const;
@@ -45,7 +45,7 @@ async function checkAutoscalers(t: Test, { api, metrics }: Context): Promise<voi
     if (now !== seen.at(-1)?.[0]) seen.push([now, Math.round((performance.now() - startMs) / 1000)]);
     return now === 10;
   };
-  await until('the busy instance has as many pods as it may', grown, waitMsMax);
+  await eventually('the busy instance has as many pods as it may', grown);
   t.comment(
     `replicas of the busy instance: ${seen.map(([count, seconds]) => `${count} after ${seconds} s`).join(', ')}`,
   );
@@ -62,7 +62,7 @@ async function checkAutoscalers(t: Test, { api, metrics }: Context): Promise<voi
     const { body } = await api('GET', `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers/${name}`);
     t.equal(body.status.currentMetrics[0].resource.current.averageUtilization, utilization, `${name}: of its own pods`);
     const pods = async () => (await podsOf(api, namespace, instance(name))).length === count;
-    await until(`${name} has ${count} pods`, pods, waitMsMax);
+    await eventually(`${name} has ${count} pods`, pods);
   }
 }
 

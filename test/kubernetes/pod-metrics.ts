@@ -7,9 +7,9 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import type { Pod } from 'kubernetes-types/core/v1.js';
-import { until } from '../support/processes.js';
 import type { Api } from './api.js';
 import type { Cluster } from './cluster.js';
+import { eventually } from './eventually.js';
 import { metricsAddress } from './network.js';
 
 const group = 'metrics.k8s.io';
@@ -95,7 +95,7 @@ export async function servePodMetrics(cluster: Cluster, api: Api): Promise<PodMe
   await cluster.kubectl(['apply', '--filename=-'], registration());
   const isServed = async () =>
     (await cluster.tryKubectl(['get', '--raw', `${root}/namespaces/default/pods`])).code === 0;
-  await until(`the API server serves ${group}`, isServed, 120_000);
+  await eventually(`the API server serves ${group}`, isServed);
   return {
     use: (namespace, instance, millicores) => usages.set(`${namespace}/${instance}`, millicores),
     close: () => {

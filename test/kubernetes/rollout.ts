@@ -1,8 +1,8 @@
 /** Clients draw over TLS while all pods are replaced, and then one is evicted: every request is answered. */
 import type { Test } from 'tap';
-import { until } from '../support/processes.js';
-import { type Context, evict, untilSettled, waitMsMax } from './context.js';
-import { clientOf, firstKey, namespace } from './document.js';
+import { type Context, evict, untilSettled } from './context.js';
+import { clientOf, namespace } from './document.js';
+import { eventually } from './eventually.js';
 import type { Client } from './over-tls.js';
 
 const requestsPerSecond = 40;
@@ -45,19 +45,19 @@ function drawSteadily(client: Client): Load {
 
 export async function checkRollout(t: Test, context: Context): Promise<void> {
   const { cluster, api, kubelet } = context;
-  const client = clientOf(context, firstKey);
+  const client = clientOf(context, 'first-key');
   t.teardown(() => client.close());
   const before = await untilSettled(context, namespace, 'gumbel-sampler');
   const load = drawSteadily(client);
 
   await cluster.kubectl(['rollout', 'restart', deployment, '--namespace', namespace]);
   await cluster.kubectl(['rollout', 'status', deployment, '--namespace', namespace, '--timeout=300s']);
-  await until('the old pods have ended', () => kubelet.endings.length === before.length, waitMsMax);
+  await eventually('the old pods have ended', () => kubelet.endings.length === before.length);
 
   const pods = await untilSettled(context, namespace, 'gumbel-sampler');
   const evictions = await Promise.all(pods.map((pod) => evict(api, pod)));
   t.same(evictions.map(({ status }) => status).sort(), [201, 429], 'one at a time may be drained');
-  await until('the evicted pod has ended', () => kubelet.endings.length === before.length + 1, waitMsMax);
+  await eventually('the evicted pod has ended', () => kubelet.endings.length === before.length + 1);
   await untilSettled(context, namespace, 'gumbel-sampler');
   await load.stop();
 

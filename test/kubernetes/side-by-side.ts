@@ -3,9 +3,10 @@ import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js
 import type { Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { LabelSelector } from 'kubernetes-types/meta/v1.js';
 import type { Test } from 'tap';
-import { post, until } from '../support/processes.js';
+import { post } from '../support/processes.js';
 import { restricted } from './admission.js';
-import { type Context, instance, podsOf, untilSettled, waitMsMax } from './context.js';
+import { type Context, instance, podsOf, untilSettled } from './context.js';
+import { eventually } from './eventually.js';
 
 const namespace = 'side-by-side';
 const instances = ['gumbel-sampler', 'gumbel-sampler-cuda'] as const;
@@ -88,7 +89,7 @@ export async function checkSideBySide(t: Test, context: Context): Promise<void> 
       ((await cluster.getJson(['hpa', '--namespace', namespace])) as { items: HorizontalPodAutoscaler[] }).items;
     const utilization = async () =>
       (await autoscalers())[0]?.status?.currentMetrics?.[0]?.resource?.current.averageUtilization;
-    await until('it has read the CPU of its own pods', async () => (await utilization()) === 25, waitMsMax);
+    await eventually('it has read the CPU of its own pods', async () => (await utilization()) === 25);
     t.equal((await autoscalers()).length, 1, 'the GPU instance has none');
     t.equal((await podsOf(context.api, namespace, instance('gumbel-sampler'))).length, 2);
   });

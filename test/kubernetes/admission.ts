@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import { parse } from 'yaml';
 import type { InferenceService, ServingRuntime } from '../support/custom-resources.js';
 import type { Cluster } from './cluster.js';
+import { eventually } from './eventually.js';
 import { blocksOf, type Manifests, read } from './manifests.js';
 
 const strictly = ['--validate=strict', '--warnings-as-errors'];
@@ -25,15 +26,14 @@ export function restricted(name: string): string {
 
 export async function applyDefinitions(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['apply', '--server-side', '--filename', join(cluster.programs, 'crds')]);
-  await cluster.kubectl(['wait', '--for=create', 'crd/httproutes.gateway.networking.k8s.io', '--timeout=60s']);
-  // One that has no status yet is an error to `kubectl wait`, not something to wait for.
-  const established = [
-    'wait',
-    '--for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True',
-    'crd',
-    '--all',
-  ];
-  await cluster.kubectl([...established, '--timeout=120s']);
+  type Definition = { metadata: { name: string }; status?: { conditions?: { type: string; status: string }[] } };
+  const established = async () => {
+    const { items } = (await cluster.getJson(['crd'])) as { items: Definition[] };
+    const is = ({ status }: Definition) =>
+      status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') ?? false;
+    return items.length > 0 && items.every(is);
+  };
+  await eventually('the definitions are established', established);
 }
 
 /** The pods that come of what was applied: of a Deployment, or as KServe makes them of a runtime and its service. */
@@ -72,6 +72,8 @@ async function checkOne(t: Test, cluster: Cluster, manifests: Manifests, name: s
     const namespace = `${name.replaceAll('/', '-')}${suffix}`;
     const folder = manifests.within(name, namespace);
     await cluster.kubectl(['apply', '--filename=-'], restricted(namespace));
+    // Its controller does not run yet.
+    await cluster.kubectl(['create', 'serviceaccount', 'default', '--namespace', namespace]);
     const applied = await cluster.tryKubectl(['apply', ...how, ...strictly, '--kustomize', folder]);
     t.equal(applied.code, 0, `${namespace}: applied without a warning`, { output: applied.output });
     const { code, output } = await cluster.tryKubectl(['diff', ...how, '--kustomize', folder]);

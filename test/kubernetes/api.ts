@@ -1,5 +1,6 @@
 /** The API server for what watches it all the time, through `kubectl proxy`, which adds the credentials. */
 import type { Cluster } from './cluster.js';
+import { eventually } from './eventually.js';
 
 export interface Reply {
   readonly status: number;
@@ -14,11 +15,17 @@ export const strategicPatch = 'application/strategic-merge-patch+json';
 
 const port = 8001;
 
-export function openApi(cluster: Cluster): Api {
+export async function openApi(cluster: Cluster): Promise<Api> {
   cluster.start('kubectl', ['proxy', `--port=${port}`]);
-  return async (method, path, body, type = 'application/json') => {
+  const api: Api = async (method, path, body, type = 'application/json') => {
     const content = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': type } };
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, ...content });
     return { status: response.status, body: await response.json() };
   };
+  const listens = () => api('GET', '/version').then(
+    () => true,
+    () => false,
+  );
+  await eventually('kubectl proxy listens', listens);
+  return api;
 }

@@ -73,7 +73,7 @@ export async function startKubelet(api: Api, folder: string, runs: (namespace: s
   };
 
   const look = async () => {
-    const { body } = await api('GET', '/api/v1/pods?fieldSelector=spec.nodeName!=');
+    const { body } = await api('GET', '/api/v1/pods?fieldSelector=spec.nodeName!%3D');
     const there = new Set<string>();
     for (const pod of body.items as Pod[]) {
       const { uid = '', name, namespace, deletionTimestamp, deletionGracePeriodSeconds = 30 } = pod.metadata ?? {};

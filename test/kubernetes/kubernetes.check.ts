@@ -27,13 +27,13 @@ chmodSync(folder, 0o755);
 const manifests = copyManifests(folder);
 
 const cluster = await startCluster(String(process.env.KUBERNETES_BIN), folder);
-const { serverVersion } = JSON.parse(await cluster.kubectl(['version', '--output=json']));
-t.comment(`Kubernetes ${serverVersion.gitVersion}, ${serverVersion.goVersion}`);
+const { gitVersion, goVersion } = JSON.parse(await cluster.kubectl(['get', '--raw', '/version']));
+t.comment(`Kubernetes ${gitVersion}, ${goVersion}`);
 try {
   await t.test('every manifest is admitted, and differs from nothing', (t) => checkAdmission(t, cluster, manifests));
 
   cluster.startControllers();
-  const api = openApi(cluster);
+  const api = await openApi(cluster);
   const metrics = await servePodMetrics(cluster, api);
   await startIngressController(cluster);
   const kubelet = await startKubelet(api, folder, (namespace) =>

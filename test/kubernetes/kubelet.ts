@@ -88,7 +88,7 @@ export async function startKubelet(api: Api, folder: string, runs: (namespace: s
     }
     for (const [uid, run] of pods) {
       if (there.has(uid)) continue;
-      if (run instanceof PodRun) run.kill();
+      if (run instanceof PodRun) await run.kill();
       pods.delete(uid);
     }
   };
@@ -109,7 +109,7 @@ export async function startKubelet(api: Api, folder: string, runs: (namespace: s
     stop: async () => {
       over = true;
       await looks;
-      for (const run of pods.values()) if (run instanceof PodRun) run.kill();
+      for (const run of pods.values()) if (run instanceof PodRun) await run.kill();
     },
   };
 }

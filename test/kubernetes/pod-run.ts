@@ -1,5 +1,6 @@
 /** One pod on a node of the stand-in: a process of the built service, started, probed and stopped as the kubelet does. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,6 +41,7 @@ export class PodRun {
   readonly #volumes: Volumes;
   readonly #startTime = now();
   #child: ChildProcess | undefined;
+  #exit: Promise<void> | undefined;
   #probes = new AbortController();
   #ready = false;
   #started = false;
@@ -82,7 +84,7 @@ export class PodRun {
       stdio: ['ignore', log, log],
     });
     this.#child = child;
-    child.once('exit', (code, signal) => this.#exited(code ?? 128 + (signalNumbers[String(signal)] ?? 0)));
+    this.#exit = once(child, 'exit').then(([code, signal]) => this.#exited(code ?? 128 + (signalNumbers[signal] ?? 0)));
     this.#probes = new AbortController();
     const tell = {
       started: () => {
@@ -111,9 +113,10 @@ export class PodRun {
     child.once('exit', () => clearTimeout(killer));
   }
 
-  kill(): void {
+  async kill(): Promise<void> {
     this.#sigtermMs ??= performance.now();
     this.#child?.kill('SIGKILL');
+    await this.#exit;
   }
 
   async #exited(code: number): Promise<void> {

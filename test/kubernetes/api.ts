@@ -22,10 +22,11 @@ export async function openApi(cluster: Cluster): Promise<Api> {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, ...content });
     return { status: response.status, body: await response.json() };
   };
-  const listens = () => api('GET', '/version').then(
-    () => true,
-    () => false,
-  );
+  const listens = () =>
+    api('GET', '/version').then(
+      () => true,
+      () => false,
+    );
   await eventually('kubectl proxy listens', listens);
   return api;
 }

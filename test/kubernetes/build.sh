@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Builds from Go modules what npm run test:kubernetes runs: etcd, the control plane and kubectl of Kubernetes, the ingress controller
-# Traefik, and the custom resource definitions that the manifests use. Prints the folder of all of it. Needs Go 1.21
-# or later, and the Go module proxy unless all is there already.
+# Builds from Go modules what npm run test:kubernetes runs: etcd, the control plane of Kubernetes and kubectl, and takes the custom
+# resource definitions that the manifests use from there. Prints the folder of all of it. Needs Go 1.21 or later, and the Go module
+# proxy unless all is there already.
 #   KUBERNETES_CACHE   where the folder is kept (~/.cache/gumbel-sampler)
 # Exit codes: 0, or 75 (EX_TEMPFAIL of sysexits.h) with a line that says what is missing.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-traefik=3.6.12
 
 # Module, version, its checksum as in go.sum, and the files in it.
 definitions=(
@@ -18,8 +17,6 @@ definitions=(
   'sigs.k8s.io/gateway-api v1.6.3 h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc=
     config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'
 )
-traefik_module="github.com/traefik/traefik/v3 v$traefik h1:6pe4s7aaDTQs+AsF7KP3sM/xnq7zOVvibRQe5tw9eFo="
-lego_module='github.com/go-acme/lego/v4 v4.33.0 h1:2KrRKieG+VczT4zvVXKAY7Tp/S3XLvh/QImofBALRAM='
 
 not_run() { echo "$*" >&2; exit 75; }
 
@@ -48,7 +45,7 @@ build() {
 }
 
 kubernetes=$(sed -n 's#^\tk8s.io/kubernetes v##p' "$here/control-plane/go.mod")
-bin=${KUBERNETES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gumbel-sampler}/kubernetes-$kubernetes-traefik-$traefik
+bin=${KUBERNETES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gumbel-sampler}/kubernetes-$kubernetes
 mkdir -p "$bin/crds"
 
 for line in "${definitions[@]}"; do
@@ -66,34 +63,5 @@ build etcd go.etcd.io/etcd/server/v3 -ldflags '-s -w'
 for name in kube-apiserver kube-controller-manager kube-scheduler kubectl; do
   build "$name" "k8s.io/kubernetes/cmd/$name" -ldflags "$flags"
 done
-
-if [ ! -x "$bin/traefik" ]; then
-  # Traefik can prove to 150 DNS services that it owns a name, each by a library of its own. Without those it takes half the time.
-  made=$(mktemp -d)
-  trap 'rm -rf "$made"' EXIT
-  # shellcheck disable=SC2086
-  cp -R "$(folder_of $lego_module)" "$made/lego"
-  chmod -R u+w "$made/lego"
-  cat > "$made/lego/providers/dns/zz_gen_dns_providers.go" << 'END'
-package dns
-
-import (
-	"errors"
-
-	"github.com/go-acme/lego/v4/challenge"
-)
-
-func NewDNSChallengeProviderByName(string) (challenge.Provider, error) {
-	return nil, errors.New("built without DNS providers")
-}
-END
-  # shellcheck disable=SC2086
-  cd "$(folder_of $traefik_module)"
-  cp go.mod "$made/go.mod"
-  cp go.sum "$made/go.sum"
-  chmod u+w "$made"/go.*
-  go mod edit -replace "github.com/go-acme/lego/v4=$made/lego" "$made/go.mod"
-  build traefik ./cmd/traefik -modfile="$made/go.mod" -ldflags '-s -w'
-fi
 
 echo "$bin"

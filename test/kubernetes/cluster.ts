@@ -1,6 +1,6 @@
 /**
- * A Kubernetes control plane on loopback: etcd and kube-apiserver, then, when asked, controllers and scheduler. All of it
- * is the real thing, as build.sh built it.
+ * A Kubernetes control plane on loopback: etcd and kube-apiserver, then, when asked, controllers and scheduler. All of
+ * it is the real thing, as build.sh built it.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -35,7 +35,7 @@ try {
   cluster.startControllers();
   const api = await openApi(cluster);
   const metrics = await servePodMetrics(cluster, api);
-  await startIngressController(cluster);
+  const controller = await startIngressController(cluster, api);
   const kubelet = await startKubelet(api, folder, (namespace) =>
     ['gumbel-sampler', 'side-by-side'].includes(namespace),
   );
@@ -44,6 +44,7 @@ try {
   await t.test('a roll-out and an eviction under load lose nothing', (t) => checkRollout(t, context));
   await t.test('base and GPUs in one namespace', (t) => checkSideBySide(t, context));
   await t.test('two instances in one namespace', (t) => checkInstances(t, context));
+  await controller.close();
   await kubelet.stop();
   metrics.close();
 } finally {

@@ -1,4 +1,4 @@
-/** One pod on a node of the stand-in: a process of the built service, started, probed and stopped as the kubelet does. */
+/** A pod on a node of the stand-in: a process of the built service, started, probed and stopped as the kubelet does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync } from 'node:fs';

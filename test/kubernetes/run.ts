@@ -1,8 +1,8 @@
 /**
  * npm run test:kubernetes: deploy/kubernetes and docs/kubernetes-start.md against a real Kubernetes API server
  * (docs/image-and-kubernetes.md). Builds the server, then runs kubernetes.check.ts in Linux namespaces of its own: a
- * network in which pods have their addresses and nobody else is, and processes that all end with the test. Exit codes: 0
- * when all is right, 1 when anything is not, 75 (EX_TEMPFAIL of sysexits.h) when there was nothing to run it with.
+ * network in which pods have their addresses and nobody else is, and processes that all end with the test. Exit codes:
+ * 0 when all is right, 1 when anything is not, 75 (EX_TEMPFAIL of sysexits.h) when there was nothing to run it with.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

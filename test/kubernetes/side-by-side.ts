@@ -1,4 +1,4 @@
-/** The base with its monitoring, then overlays/cuda in the same namespace: nothing of one concerns the pods of the other. */
+/** The base with its monitoring, and overlays/cuda in the same namespace: nothing of one concerns the other's pods. */
 import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js';
 import type { Pod, Service } from 'kubernetes-types/core/v1.js';
 import type { LabelSelector } from 'kubernetes-types/meta/v1.js';

@@ -24,7 +24,7 @@ export function restricted(name: string): string {
   });
 }
 
-export async function applyDefinitions(cluster: Cluster): Promise<void> {
+async function applyDefinitions(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['apply', '--server-side', '--filename', join(cluster.programs, 'crds')]);
   type Definition = { metadata: { name: string }; status?: { conditions?: { type: string; status: string }[] } };
   const established = async () => {

@@ -23,7 +23,7 @@ const controllers = [
   'garbage-collector',
 ].map((name) => `${name}-controller`);
 
-export interface Outcome {
+interface Outcome {
   readonly code: number;
   readonly output: string;
 }

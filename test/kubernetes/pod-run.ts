@@ -42,6 +42,7 @@ export class PodRun {
   readonly #startTime = now();
   #child: ChildProcess | undefined;
   #exit: Promise<void> | undefined;
+  #told: Promise<void> = Promise.resolve();
   #probes = new AbortController();
   #ready = false;
   #started = false;
@@ -176,7 +177,13 @@ export class PodRun {
     return String(Math.ceil(cpus.endsWith('m') ? Number.parseInt(cpus, 10) / 1000 : Number(cpus)));
   }
 
-  async #tellStatus(): Promise<void> {
+  /** One after the other, so that the newest is the last. */
+  #tellStatus(): Promise<void> {
+    this.#told = this.#told.then(() => setStatus(this.#api, this.#pod, this.#status()));
+    return this.#told;
+  }
+
+  #status(): PodStatus {
     const condition = (type: string, is: boolean) => ({
       type,
       status: is ? 'True' : 'False',
@@ -185,7 +192,7 @@ export class PodRun {
     const running = { running: { startedAt: this.#startTime } };
     const terminated = { terminated: { exitCode: this.#code ?? 0, startedAt: this.#startTime, finishedAt: now() } };
     const over = this.#code === undefined ? 'Running' : this.#code === 0 ? 'Succeeded' : 'Failed';
-    const status: PodStatus = {
+    return {
       phase: over,
       podIP: this.#address,
       podIPs: [{ ip: this.#address }],
@@ -206,7 +213,6 @@ export class PodRun {
         },
       ],
     };
-    await setStatus(this.#api, this.#pod, status);
   }
 }
 

@@ -13,7 +13,7 @@ const instances = ['gumbel-sampler', 'gumbel-sampler-cuda'] as const;
 
 const names = (pods: readonly Pod[]) => pods.map(({ metadata }) => metadata?.name).sort();
 
-export const selectorText = ({ matchLabels = {} }: LabelSelector) =>
+const selectorText = ({ matchLabels = {} }: LabelSelector) =>
   Object.entries(matchLabels)
     .map(([key, value]) => `${key}=${value}`)
     .join();

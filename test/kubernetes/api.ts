@@ -15,6 +15,12 @@ export const strategicPatch = 'application/strategic-merge-patch+json';
 
 const port = 8001;
 
+/** The objects of a list; null stands for none. */
+export async function list<Kind>(api: Api, path: string): Promise<Kind[]> {
+  const { body } = await api('GET', path);
+  return body.items ?? [];
+}
+
 export async function openApi(cluster: Cluster): Promise<Api> {
   cluster.start('kubectl', ['proxy', `--port=${port}`]);
   const api: Api = async (method, path, body, type = 'application/json') => {

@@ -1,7 +1,7 @@
 /** What every check of the running cluster is given, and questions that several of them ask. */
 import type { Pod } from 'kubernetes-types/core/v1.js';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js';
-import type { Api, Reply } from './api.js';
+import { type Api, list, type Reply } from './api.js';
 import type { Cluster } from './cluster.js';
 import { eventually } from './eventually.js';
 import type { Kubelet } from './kubelet.js';
@@ -18,11 +18,8 @@ export interface Context {
 
 /** Of an instance, or of a label selector; those that are being deleted left out. */
 export async function podsOf(api: Api, namespace: string, selector: string): Promise<Pod[]> {
-  const { body } = await api(
-    'GET',
-    `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`,
-  );
-  return (body.items as Pod[]).filter(({ metadata }) => !metadata?.deletionTimestamp);
+  const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`;
+  return (await list<Pod>(api, path)).filter(({ metadata }) => !metadata?.deletionTimestamp);
 }
 
 export const instance = (name: string) => `app.kubernetes.io/instance=${name}`;

@@ -9,7 +9,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Secret, Service } from 'kubernetes-types/core/v1.js';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.js';
 import type { Ingress } from 'kubernetes-types/networking/v1.js';
-import type { Api } from './api.js';
+import { type Api, list } from './api.js';
 import type { Cluster } from './cluster.js';
 import { ingressAddress } from './network.js';
 
@@ -52,11 +52,10 @@ export interface IngressController {
 const at = (namespace = '', name = '') => `${namespace}/${name}`;
 
 async function look(api: Api): Promise<{ routes: Route[]; contexts: Map<string, SecureContext> }> {
-  const list = async (path: string) => (await api('GET', path)).body.items;
-  const ingresses: Ingress[] = await list('/apis/networking.k8s.io/v1/ingresses');
-  const services: Service[] = await list('/api/v1/services');
-  const slices: EndpointSlice[] = await list('/apis/discovery.k8s.io/v1/endpointslices');
-  const secrets: Secret[] = await list('/api/v1/secrets?fieldSelector=type%3Dkubernetes.io/tls');
+  const ingresses = await list<Ingress>(api, '/apis/networking.k8s.io/v1/ingresses');
+  const services = await list<Service>(api, '/api/v1/services');
+  const slices = await list<EndpointSlice>(api, '/apis/discovery.k8s.io/v1/endpointslices');
+  const secrets = await list<Secret>(api, '/api/v1/secrets?fieldSelector=type%3Dkubernetes.io/tls');
   const endpointsOf = (namespace: string, name = '', portName = ''): Endpoint[] => {
     const service = services.find(({ metadata }) => at(metadata?.namespace, metadata?.name) === at(namespace, name));
     const own = service?.spec?.ports?.find((port) => port.name === portName);

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pod } from 'kubernetes-types/core/v1.js';
-import { type Api, mergePatch, strategicPatch } from './api.js';
+import { type Api, list, mergePatch, strategicPatch } from './api.js';
 import { podAddress } from './network.js';
 import { type Ending, PodRun, setStatus } from './pod-run.js';
 import { MissingSecret } from './volumes.js';
@@ -73,9 +73,8 @@ export async function startKubelet(api: Api, folder: string, runs: (namespace: s
   };
 
   const look = async () => {
-    const { body } = await api('GET', '/api/v1/pods?fieldSelector=spec.nodeName!%3D');
     const there = new Set<string>();
-    for (const pod of body.items as Pod[]) {
+    for (const pod of await list<Pod>(api, '/api/v1/pods?fieldSelector=spec.nodeName!%3D')) {
       const { uid = '', name, namespace, deletionTimestamp, deletionGracePeriodSeconds = 30 } = pod.metadata ?? {};
       there.add(uid);
       const run = pods.get(uid);

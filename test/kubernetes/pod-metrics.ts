@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import type { Pod } from 'kubernetes-types/core/v1.js';
-import type { Api } from './api.js';
+import { type Api, list } from './api.js';
 import type { Cluster } from './cluster.js';
 import { eventually } from './eventually.js';
 import { metricsAddress } from './network.js';
@@ -82,8 +82,8 @@ export async function servePodMetrics(cluster: Cluster, api: Api): Promise<PodMe
     }
     const [, namespace] = new RegExp(`^${root}/namespaces/([^/]+)/pods$`).exec(url.pathname) ?? [];
     if (namespace === undefined) return undefined;
-    const { body } = await api('GET', `/api/v1/namespaces/${namespace}/pods${url.search}`);
-    const running = (body.items as Pod[]).filter(({ status }) => status?.phase === 'Running');
+    const pods = await list<Pod>(api, `/api/v1/namespaces/${namespace}/pods${url.search}`);
+    const running = pods.filter(({ status }) => status?.phase === 'Running');
     return { kind: 'PodMetricsList', apiVersion: groupVersion, metadata: {}, items: running.map(metricsOf) };
   };
   const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, async (request, response) => {

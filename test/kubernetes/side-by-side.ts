@@ -5,6 +5,7 @@ import type { LabelSelector } from 'kubernetes-types/meta/v1.js';
 import type { Test } from 'tap';
 import { post } from '../support/processes.js';
 import { restricted } from './admission.js';
+import { list } from './api.js';
 import { type Context, instance, podsOf, untilSettled } from './context.js';
 import { eventually } from './eventually.js';
 
@@ -37,9 +38,9 @@ async function selectorsOf({ api }: Context, name: string): Promise<Record<strin
 
 async function addressesOf({ api }: Context, service: string): Promise<string[]> {
   const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
-  const { body } = await api('GET', `${path}?labelSelector=kubernetes.io/service-name=${service}`);
   type Slice = { endpoints?: { addresses: string[]; conditions: { ready?: boolean } }[] };
-  const endpoints = (body.items as Slice[]).flatMap((slice) => slice.endpoints ?? []);
+  const slices = await list<Slice>(api, `${path}?labelSelector=kubernetes.io/service-name=${service}`);
+  const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
   return endpoints
     .filter(({ conditions }) => conditions.ready)
     .flatMap(({ addresses }) => addresses)

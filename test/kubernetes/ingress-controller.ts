@@ -62,11 +62,12 @@ async function look(api: Api): Promise<{ routes: Route[]; contexts: Map<string, 
     const label = 'kubernetes.io/service-name';
     return slices
       .filter(({ metadata }) => metadata?.namespace === namespace && metadata.labels?.[label] === name)
-      .flatMap(({ endpoints = [], ports = [] }) =>
-        endpoints
+      .flatMap(({ endpoints, ports }) =>
+        // Null where a slice has none.
+        (endpoints ?? [])
           .filter(({ conditions }) => conditions?.ready)
           .flatMap(({ addresses }) => addresses)
-          .map((host) => ({ host, port: Number(ports.find((port) => port.name === own?.name)?.port) })),
+          .map((host) => ({ host, port: Number(ports?.find((port) => port.name === own?.name)?.port) })),
       );
   };
   const routes = ingresses.flatMap(({ metadata, spec }) =>

@@ -1,7 +1,7 @@
 /**
- * A stand-in for the kubelets of three nodes in two zones. Pods of the namespaces that `runs` names are processes of the
- * built service (pod-run.ts); all others are said to be ready at once, for tests of what only counts pods. There are no
- * containers, no cgroups and no images, and GPUs are only counted.
+ * A stand-in for the kubelets of three nodes in two zones. Pods of the namespaces that `runs` names are processes of
+ * the built service (pod-run.ts); all others are said to be ready at once, for tests of what only counts pods. There
+ * are no containers, no cgroups and no images, and GPUs are only counted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pod } from 'kubernetes-types/core/v1.js';

@@ -16,7 +16,7 @@ export const podAddress = (n: number) => `10.244.${n >> 8}.${n & 255}`;
 export const ingressAddress = '10.244.255.10';
 export const metricsAddress = '10.244.255.20';
 
-/** Needs namespaces of its own (run.ts), as it changes addresses and /etc/hosts. `names` are those of the controller. */
+/** Needs namespaces of its own (run.ts), as it changes addresses and /etc/hosts. `names` lead to the controller. */
 export function openNetwork(folder: string, names: readonly string[]): void {
   execFileSync('ip', ['link', 'set', 'lo', 'up']);
   execFileSync('ip', ['route', 'add', 'local', podNetwork, 'dev', 'lo']);

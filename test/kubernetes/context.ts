@@ -46,3 +46,10 @@ export function evict(api: Api, { metadata }: Pod): Promise<Reply> {
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
   return api('POST', `/api/v1/namespaces/${namespace}/pods/${name}/eviction`, eviction);
 }
+
+/** At once, the API server would try the second again half a second later, when the first may have been replaced. */
+export async function evictInTurn(api: Api, pods: readonly Pod[]): Promise<Reply[]> {
+  const replies: Reply[] = [];
+  for (const pod of pods) replies.push(await evict(api, pod));
+  return replies;
+}

@@ -27,6 +27,8 @@ export interface Kubelet {
   readonly endings: readonly Ending[];
   /** Of the processes of a namespace. */
   readonly pids: (namespace: string) => number[];
+  /** Nothing happens to pods while `act` runs: those that go are not replaced by ready ones. */
+  readonly standingStill: <Result>(act: () => Promise<Result>) => Promise<Result>;
   readonly stop: () => Promise<void>;
 }
 
@@ -54,6 +56,8 @@ export async function startKubelet(api: Api, folder: string, runs: (namespace: s
   const pods = new Map<string, PodRun | 'declared'>();
   let addresses = 0;
   let over = false;
+  let held = false;
+  let looking = Promise.resolve();
 
   const start = async (pod: Pod) => {
     const uid = String(pod.metadata?.uid);
@@ -95,7 +99,8 @@ export async function startKubelet(api: Api, folder: string, runs: (namespace: s
   await register(api);
   const looks = (async () => {
     while (!over) {
-      await look();
+      if (!held) looking = look();
+      await looking;
       await sleep(lookMs);
     }
   })();
@@ -105,6 +110,15 @@ export async function startKubelet(api: Api, folder: string, runs: (namespace: s
       [...pods.values()].flatMap((run) =>
         run instanceof PodRun && run.namespace === namespace && run.pid !== undefined ? [run.pid] : [],
       ),
+    standingStill: async (act) => {
+      held = true;
+      await looking;
+      try {
+        return await act();
+      } finally {
+        held = false;
+      }
+    },
     stop: async () => {
       over = true;
       await looks;

@@ -1,6 +1,6 @@
 /** Clients draw over TLS while all pods are replaced, and then one is evicted: every request is answered. */
 import type { Test } from 'tap';
-import { type Context, evict, untilSettled } from './context.js';
+import { type Context, evictInTurn, untilSettled } from './context.js';
 import { clientOf, namespace } from './document.js';
 import { eventually } from './eventually.js';
 import type { Client } from './over-tls.js';
@@ -56,8 +56,12 @@ export async function checkRollout(t: Test, context: Context): Promise<void> {
   await eventually('the old pods have ended', () => kubelet.endings.length === before.length);
 
   const pods = await untilSettled(context, namespace, 'gumbel-sampler');
-  const evictions = await Promise.all(pods.map((pod) => evict(api, pod)));
-  t.same(evictions.map(({ status }) => status).sort(), [201, 429], 'one at a time may be drained');
+  const evictions = await evictInTurn(api, pods);
+  t.same(
+    evictions.map(({ status }) => status),
+    [201, 429],
+    'one at a time may be drained',
+  );
   await eventually('the evicted pod has ended', () => kubelet.endings.length === before.length + 1);
   await untilSettled(context, namespace, 'gumbel-sampler');
   await load.stop();

@@ -4,7 +4,7 @@ import { type FastifySchema, fastify } from 'fastify';
 import t, { type Test } from 'tap';
 import { parseApiKeys } from '../../src/access/api-keys.js';
 import { Callers } from '../../src/access/callers.js';
-import { callerFinder, guardRoutes, needsKey, securityScheme } from '../../src/access/guard.js';
+import { callerFinder, guardRoutes, needsKey } from '../../src/access/guard.js';
 
 function callersWith(key: string): Callers {
   const callers = new Callers({ quotaElementsPerMinute: 0, now: () => 0, drawn: () => {}, removed: () => {} });
@@ -88,7 +88,7 @@ t.test('with keys a route needs one, before its own hooks, and sees the caller',
   t.equal((await get('/hooked', 'Bearer right')).statusCode, 200);
   t.same(order, ['hook', 'handler']);
   t.same((await get('/livez')).json(), { caller: null });
-  t.same(schemas['/hooked']?.security, [{ [securityScheme]: [] }]);
+  t.same(schemas['/hooked']?.security, [{ apiKey: [] }]);
   t.equal(schemas['/sample'], undefined);
   t.equal(schemas['/livez']?.security, undefined, 'an open route says nothing of keys');
 });
@@ -99,5 +99,5 @@ t.test('without keys every route is open, and its hooks run', async (t) => {
   t.same((await get('/sample', 'Bearer wrong')).json(), { caller: null });
   t.equal((await get('/hooked')).statusCode, 200);
   t.same(order, ['hook', 'handler']);
-  t.same(schemas['/hooked']?.security, [{}, { [securityScheme]: [] }]);
+  t.same(schemas['/hooked']?.security, [{}, { apiKey: [] }]);
 });

@@ -198,6 +198,16 @@ t.test('a file is at most 256 KiB', async (t) => {
   }
 });
 
+t.test('a read that ends in time leaves no timer', async (t) => {
+  const started = t.capture(globalThis, 'setTimeout', () => 'a timer');
+  const cleared = t.capture(globalThis, 'clearTimeout');
+  const { file } = await opened({ read: texts(lineFor('a')), wait, readMsMax: 12_345 });
+  await new Promise(setImmediate);
+  t.equal(started.args().filter(([, ms]) => ms === 12_345).length, 1);
+  t.ok(cleared.args().some(([timer]) => (timer as unknown) === 'a timer'));
+  await file.close();
+});
+
 t.test('the stop waits for a read that is pending, but no longer than for its time limit', async (t) => {
   let release = (_text: string) => {};
   let reads = 0;

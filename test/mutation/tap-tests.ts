@@ -93,6 +93,15 @@ const countOf = (resources: readonly string[]) => {
   return counts;
 };
 
+/** Threads that run: a busy one is no active resource of this thread. */
+let threads = 0;
+process.on('worker', (worker) => {
+  threads += 1;
+  worker.once('exit', () => {
+    threads -= 1;
+  });
+});
+
 /** What keeps a process alive that runs no test: the channel to its parent, and its output. */
 let atRest: Record<string, number> | undefined;
 
@@ -102,9 +111,11 @@ function watchIdle(stuck: () => void): NodeJS.Timeout {
   const rest = atRest;
   let checks = 0;
   return setInterval(() => {
-    const isIdle = Object.entries(countOf(process.getActiveResourcesInfo())).every(
-      ([resource, count]) => count <= (rest[resource] ?? 0),
-    );
+    const isIdle =
+      threads === 0 &&
+      Object.entries(countOf(process.getActiveResourcesInfo())).every(
+        ([resource, count]) => count <= (rest[resource] ?? 0),
+      );
     checks = isIdle ? checks + 1 : 0;
     if (checks === idleChecks) stuck();
   }, idleCheckMs);

@@ -26,16 +26,23 @@ const timesFile = 'test-times.json';
 /** Tests that take less are run once more without the mutant that they found. */
 const quickMs = 100;
 
+interface RunnerOptions {
+  /** Compiled test files, from the root of the project. */
+  readonly compiledTests: readonly string[];
+  /** Names of tests that are left out. */
+  readonly slowTests: readonly string[];
+}
+
 class TapRunner implements TestRunner {
   static readonly inject = tokens(commonTokens.options);
-  readonly #files: readonly string[];
+  readonly #options: RunnerOptions;
   readonly #context: InstrumenterContext;
   #tests: readonly TapTest[] = [];
   #times: Record<string, number> = {};
   #isBroken = false;
 
   constructor(options: StrykerOptions) {
-    this.#files = options.compiledTests as string[];
+    this.#options = options as unknown as RunnerOptions;
     const globals = globalThis as unknown as Record<string, InstrumenterContext>;
     globals[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {};
     this.#context = globals[INSTRUMENTER_CONSTANTS.NAMESPACE];
@@ -106,7 +113,9 @@ class TapRunner implements TestRunner {
   }
 
   async #load(): Promise<void> {
-    this.#tests = await loadTests(this.#files.map((file) => join(process.cwd(), file)));
+    const { compiledTests, slowTests } = this.#options;
+    const tests = await loadTests(compiledTests.map((file) => join(process.cwd(), file)));
+    this.#tests = tests.filter(({ name }) => !slowTests.includes(name));
     try {
       this.#times = JSON.parse(readFileSync(timesFile, 'utf8'));
     } catch {
@@ -131,5 +140,8 @@ class TapRunner implements TestRunner {
 export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'tap-in-process', TapRunner)];
 
 export const strykerValidationSchema = {
-  properties: { compiledTests: { type: 'array', items: { type: 'string' } } },
+  properties: {
+    compiledTests: { type: 'array', items: { type: 'string' } },
+    slowTests: { type: 'array', items: { type: 'string' } },
+  },
 };

@@ -2,7 +2,9 @@
  * Runs the tests of some test files many times in one process. A process for each would cost a second; most tests take
  * a millisecond.
  */
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import type { Test as TapBody, TestBase } from 'tap';
 
@@ -93,14 +95,23 @@ const countOf = (resources: readonly string[]) => {
   return counts;
 };
 
-/** Threads that run: a busy one is no active resource of this thread. */
-let threads = 0;
-process.on('worker', (worker) => {
-  threads += 1;
-  worker.once('exit', () => {
-    threads -= 1;
-  });
+/** The threads that run, and how busy each was when it was last looked at. */
+const threads = new Map<Worker, EventLoopUtilization>();
+process.on('worker', (thread) => {
+  threads.set(thread, thread.performance.eventLoopUtilization());
+  thread.once('exit', () => threads.delete(thread));
 });
+
+/** Whether all threads have waited since the last call. A busy thread is no active resource of this one. */
+function threadsWait(): boolean {
+  let wait = true;
+  for (const [thread, before] of threads) {
+    const { idle, active } = thread.performance.eventLoopUtilization(before);
+    threads.set(thread, thread.performance.eventLoopUtilization());
+    if (idle === 0 || active > 1) wait = false;
+  }
+  return wait;
+}
 
 /** What keeps a process alive that runs no test: the channel to its parent, and its output. */
 let atRest: Record<string, number> | undefined;
@@ -112,7 +123,7 @@ function watchIdle(stuck: () => void): NodeJS.Timeout {
   let checks = 0;
   return setInterval(() => {
     const isIdle =
-      threads === 0 &&
+      threadsWait() &&
       Object.entries(countOf(process.getActiveResourcesInfo())).every(
         ([resource, count]) => count <= (rest[resource] ?? 0),
       );

@@ -56,6 +56,7 @@ async function mutate(path: string): Promise<boolean> {
     tsconfigFile: 'none',
     ignorePatterns: ['.tap', 'reports', 'docs/images'],
     coverageAnalysis: 'perTest',
+    dryRunTimeoutMinutes: 30,
     concurrency: availableParallelism(),
     timeoutMS: 3000,
     timeoutFactor: 2,

@@ -151,6 +151,28 @@ t.test('what has lapsed is passed over, and what fits exactly is taken', (t) => 
   t.end();
 });
 
+t.test('a sample of more rows than a batch is cut into rows, and the next sample begins a new batch', (t) => {
+  const rowUnits = queueOf().entry(job({ samples: 100 }), {}).units;
+  const { queue, entry } = queueOf({ batchUnitsMax: rowUnits });
+  const { terms, caller } = entry(smallJob(), {});
+  queue.add(new QueueEntry(job({ rows: 250, samples: 2 }), terms, caller, rowUnits));
+  const cuts: number[][] = [];
+  while (!queue.isEmpty) {
+    for (const { rowStart, rowCount, sampleStart, sampleCount } of queue.take('all', () => false).parts) {
+      cuts.push([sampleStart, sampleCount, rowStart, rowCount]);
+    }
+  }
+  t.same(cuts, [
+    [0, 1, 0, 100],
+    [0, 1, 100, 100],
+    [0, 1, 200, 50],
+    [1, 1, 0, 100],
+    [1, 1, 100, 100],
+    [1, 1, 200, 50],
+  ]);
+  t.end();
+});
+
 t.test('a row is long if it alone is more than a batch', (t) => {
   const { queue, entry } = queueOf();
   t.equal(queue.nextIsLongRow, false, 'nothing waits');

@@ -22,7 +22,7 @@ const folders: Readonly<Record<string, string>> = {
 /** Tests that start a service or a process take a second. Those beside them say the same of the folder itself. */
 const slowFiles = ['access.test.js', 'key-file-process.test.js'];
 
-/** Tests that go through so many cases that they take seconds, and one that counts how many cases it has gone through. */
+/** Tests that take seconds for all of their cases, and one that counts how many cases it has gone through. */
 const slowTests = [
   'every family of hard decimals parses to the bits of Math.fround(JSON.parse)',
   'ten million random bit patterns read back to the same bits, in the notation of JavaScript',
@@ -51,8 +51,8 @@ async function mutate(path: string): Promise<boolean> {
     slowTests,
     // All mutants are compiled at once.
     buildCommand: 'tsc --noCheck',
-    // No file: Stryker reads it by TypeScript's JavaScript API, which TypeScript 7.0 does not have. The default can come
-    // back with it: https://devblogs.microsoft.com/typescript/announcing-typescript-7-0/
+    // No file: Stryker reads it by TypeScript's JavaScript API, which TypeScript 7.0 does not have. The default can
+    // come back with it: https://devblogs.microsoft.com/typescript/announcing-typescript-7-0/
     tsconfigFile: 'none',
     ignorePatterns: ['.tap', 'reports', 'docs/images'],
     coverageAnalysis: 'perTest',

@@ -29,11 +29,12 @@ export function parseApiKeys(text: string): readonly ApiKey[] {
   for (const [index, raw] of text.split('\n').entries()) {
     const trimmed = raw.trim();
     if (trimmed === '' || trimmed.startsWith('#')) continue;
-    const [, name, hex, quota] = line.exec(trimmed) ?? [];
+    const match = line.exec(trimmed);
     const where = `line ${index + 1}`;
-    if (name === undefined || hex === undefined) {
+    if (match === null) {
       throw new Error(`${where} is not name:sha256, 64 hexadecimal digits, perhaps :elements_per_minute`);
     }
+    const [, name, hex, quota] = match;
     const elementsPerMinute = quota === undefined ? undefined : Number(quota);
     if (quotas.has(name) && quotas.get(name) !== elementsPerMinute) {
       throw new Error(`${where} gives ${name} another quota than a line above: give all keys of a name one quota`);

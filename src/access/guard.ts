@@ -42,7 +42,7 @@ const anonymous = { name: undefined };
 export function callerFinder(callers: Callers | undefined) {
   return (authorization: string | undefined): { readonly name: string | undefined } | undefined => {
     if (!callers) return anonymous;
-    const presented = /^Bearer +([^ ]+)$/i.exec(authorization ?? '')?.[1];
+    const presented = authorization?.match(/^Bearer +([^ ]+)$/i)?.[1];
     return presented === undefined ? undefined : callers.find(presented);
   };
 }

@@ -24,6 +24,10 @@ t.test('a name may have several keys, so that a key can be changed without a gap
   t.equal(findApiKey(keys, 'new')?.name, 'alice');
 });
 
+t.test('a file has up to 1000 keys', async (t) => {
+  t.equal(parseApiKeys(Array.from({ length: 1000 }, (_, at) => `n${at}:${hash(`${at}`)}`).join('\n')).length, 1000);
+});
+
 t.test('a wrong file is refused with the number of the line, and the line is not repeated', async (t) => {
   const good = `alice:${hash('a')}`;
   for (const [text, message] of [

@@ -6,10 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { ApiKey } from '../../src/access/api-keys.js';
 import { KeyFile, type KeyFileParts } from '../../src/access/key-file.js';
-import { run, start } from '../support/server-process.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'key-file-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -27,6 +26,30 @@ async function opened(parts: KeyFileParts, path = '/nowhere') {
     void news.push('keys' in outcome ? `${outcome.keys} keys` : outcome.error.message);
   const file = await KeyFile.open({ path, replace, changed }, parts);
   return { file, news, names: () => keys.map(({ name }) => name).join(), keys: () => keys };
+}
+
+/** Replaces the timer of the next key files; `ticks` are their callbacks, `cleared` counts the timers that ended. */
+function intervals(t: Test) {
+  const timers: { ticks: (() => unknown)[]; everyMs: unknown[]; unreferenced: number; cleared: number } = {
+    ticks: [],
+    everyMs: [],
+    unreferenced: 0,
+    cleared: 0,
+  };
+  const set = (tick: () => unknown, ms: unknown) => {
+    timers.ticks.push(tick);
+    timers.everyMs.push(ms);
+    const timer = {
+      unref: () => {
+        timers.unreferenced += 1;
+        return timer;
+      },
+    };
+    return timer;
+  };
+  t.capture(globalThis, 'setInterval', set as never);
+  t.capture(globalThis, 'clearInterval', () => void timers.cleared++);
+  return timers;
 }
 
 /** Gives one text after the other, the last for ever. */
@@ -124,46 +147,89 @@ t.test('a pipe, a folder or a device in its place is told at once, and a file th
   }
 });
 
-t.test(
-  'a pipe at the start is exit code 78; one that takes the place of the file later holds up no stop',
-  async (t) => {
-    const pipe = join(folder, 'pipe-at-start');
-    execFileSync('mkfifo', [pipe]);
-    const { exit, stderr } = run({ API_KEYS_FILE: pipe });
-    t.same(await exit, [78, null]);
-    t.match(stderr(), /but it is not a regular file\n$/);
-    const path = join(folder, 'replaced');
-    writeFileSync(path, lineFor('old'));
-    const service = await start({ API_KEYS_FILE: path });
-    renameSync(pipe, path);
-    // Looked at every 5 seconds.
-    while (!service.lines.some(({ msg }) => String(msg).startsWith('the key file is invalid'))) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    service.child.kill('SIGTERM');
-    t.same(await service.exit, [0, null]);
-  },
-);
+t.test('the file is read every five seconds, until it is closed; that keeps no process alive', async (t) => {
+  const timers = intervals(t);
+  const { file, names } = await opened({ read: texts(lineFor('a'), lineFor('b')), wait });
+  t.match(timers, { everyMs: [5000], unreferenced: 1, cleared: 0 });
+  await timers.ticks[0]();
+  t.equal(names(), 'b');
+  await file.close();
+  t.equal(timers.cleared, 1);
+});
 
-t.test('a thread that hangs in reading the file holds up no stop', async (t) => {
-  const path = join(folder, 'hangs');
-  const pipe = join(folder, 'pipe-that-hangs');
-  execFileSync('mkfifo', [pipe]);
-  writeFileSync(path, lineFor('old'));
-  // As on a network file system that has gone: after the start, opening the file waits in open(2) for ever.
-  const script = `import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module'; import { isMainThread } from 'node:worker_threads';
-    const { open } = fs.promises;
-    let opened = 0;
-    if (isMainThread) fs.promises.open = (path, ...rest) =>
-      path === ${JSON.stringify(path)} && opened++ > 0 ? open(${JSON.stringify(pipe)}, 'r') : open(path, ...rest);
-    syncBuiltinESMExports();`;
-  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(script)}`;
-  const { child, lines, exit } = await start({ API_KEYS_FILE: path, NODE_OPTIONS });
-  while (!lines.some(({ reason }) => reason === 'it could not be read within 2000 ms')) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+t.test('a file that is wrong at the start leaves no timer', async (t) => {
+  const timers = intervals(t);
+  await t.rejects(opened({ read: texts('alice') }), /^line 1 is not/);
+  t.equal(timers.cleared, 1);
+});
+
+t.test('checks at once share one read', async (t) => {
+  let reads = 0;
+  const read = async () => {
+    reads += 1;
+    return lineFor('a');
+  };
+  const { file } = await opened({ read, wait });
+  await Promise.all([file.check(), file.check()]);
+  t.equal(reads, 2, 'one at the start');
+  await file.check();
+  t.equal(reads, 3, 'and then there is another check');
+  await file.close();
+});
+
+t.test('a key that is wrong twice is one line, also after another failure, and again once it was right', async (t) => {
+  const { file, news } = await opened({
+    read: texts(lineFor('a'), 'b', 'b', 'b', 'b', '', '', 'b', 'b', lineFor('a'), 'b'),
+    wait,
+  });
+  for (let look = 0; look < 6; look++) await file.check();
+  const wrong = 'line 1 is not name:sha256, 64 hexadecimal digits, perhaps :elements_per_minute';
+  t.same(news, [wrong, 'it has no key: add a line name:sha256', wrong, wrong]);
+  await file.close();
+});
+
+t.test('a file is at most 256 KiB', async (t) => {
+  const path = join(folder, 'large');
+  const line = lineFor('alice');
+  for (const bytes of [2 ** 18, 2 ** 18 + 1]) {
+    writeFileSync(path, line + '#'.repeat(bytes - line.length));
+    if (bytes === 2 ** 18) await (await opened({}, path)).file.close();
+    else await t.rejects(opened({}, path), { message: 'it is larger than 262144 bytes' });
   }
-  child.kill('SIGTERM');
-  // Before Node.js 22.15 a process with a thread that cannot be ended can only kill itself.
-  t.same(await exit, 'execve' in process ? [0, null] : [null, 'SIGKILL']);
-  t.equal(lines.at(-1)?.msg, 'stopped');
+});
+
+t.test('a read that ends in time leaves no timer', async (t) => {
+  const started = t.capture(globalThis, 'setTimeout', () => 'a timer');
+  const cleared = t.capture(globalThis, 'clearTimeout');
+  const { file } = await opened({ read: texts(lineFor('a')), wait, readMsMax: 12_345 });
+  await new Promise(setImmediate);
+  t.equal(started.args().filter(([, ms]) => ms === 12_345).length, 1);
+  t.ok(cleared.args().some(([timer]) => (timer as unknown) === 'a timer'));
+  await file.close();
+});
+
+t.test('the stop waits for a read that is pending, but no longer than for its time limit', async (t) => {
+  let release = (_text: string) => {};
+  let reads = 0;
+  const read = () => {
+    if (reads++ === 0) return Promise.resolve(lineFor('a'));
+    return new Promise<string>((resolve) => {
+      release = resolve;
+    });
+  };
+  const { file } = await opened({ read, wait, readMsMax: 1 });
+  t.equal(file.reading, false);
+  void file.check();
+  t.equal(file.reading, true);
+  let closed = false;
+  const closing = file.close().then(() => {
+    closed = true;
+  });
+  await new Promise(setImmediate);
+  t.equal(closed, false);
+  await closing;
+  t.equal(file.reading, true, 'it hangs');
+  release(lineFor('a'));
+  await new Promise(setImmediate);
+  t.equal(file.reading, false);
 });

@@ -28,6 +28,13 @@ t.test('a refund is as if the draw had never been', async (t) => {
   t.equal(quota.charge(600), 0);
   quota.refund(600);
   t.equal(quota.charge(600), 0);
+  quota.refund(100);
+  t.equal(quota.charge(100), 0);
+  t.equal(quota.charge(1), 100, 'of a part, a part');
+  quota.refund(600);
+  quota.refund(600);
+  t.equal(quota.charge(600), 0);
+  t.equal(quota.charge(1), 100, 'never more than a full bucket');
 });
 
 t.test(

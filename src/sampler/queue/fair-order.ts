@@ -47,8 +47,9 @@ export class FairOrder<Entry extends Ordered> {
   remove(entry: Entry): void {
     const key = groupOf(entry.job);
     const group = this.#groups.get(key);
-    const index = group?.indexOf(entry) ?? -1;
-    if (!group || index < 0) return;
+    if (group === undefined) return;
+    const index = group.indexOf(entry);
+    if (index < 0) return;
     if (index === 0) group.shift();
     else group.splice(index, 1);
     if (group.length === 0) this.#groups.delete(key);

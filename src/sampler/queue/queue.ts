@@ -172,7 +172,7 @@ export class DrawQueue<Entry extends QueueEntry> {
   #takePart(entry: Entry, taken: Taken<Entry>): void {
     const order = this.#orderOf(entry);
     order.serve(entry);
-    const part = cutPart(entry, this.#options.batchUnitsMax - taken.units);
+    const part = cutPart(entry, this.#options.batchUnitsMax);
     taken.entries.push(entry);
     taken.parts.push(part);
     taken.units += unitsOfDraws(part.rowCount * part.sampleCount, entry.unitsPerDraw);

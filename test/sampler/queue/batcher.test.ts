@@ -1,65 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { jobUnits, partUnits, weights } from '../../../src/sampler/cost.js';
+import { partUnits, weights } from '../../../src/sampler/cost.js';
 import { DrawError } from '../../../src/sampler/draw-error.js';
-import { type Job, type JobResult, type Part, unlimitedTerms } from '../../../src/sampler/job.js';
-import { Batcher, type BatcherOptions } from '../../../src/sampler/queue/batcher.js';
-import { makeJob } from '../../support/jobs.js';
-
-/** A result that says of every draw which job, sample and row it came from. */
-function answer({ job, rowStart, rowCount, sampleStart, sampleCount }: Part): JobResult {
-  const indices = new Int32Array(rowCount * sampleCount);
-  for (let draw = 0; draw < indices.length; draw++) {
-    indices[draw] = (sampleStart + Math.floor(draw / rowCount)) * job.rows + rowStart + (draw % rowCount);
-  }
-  return { indices };
-}
-
-/** What the parts of a job fill. */
-const allocate = ({ rows, samples }: Job): JobResult => ({ indices: new Int32Array(rows * samples) });
-
-/** A batcher whose batches and turns of the event loop the test advances by hand. */
-function byHand(options: Partial<BatcherOptions> = {}) {
-  const batches: { parts: readonly Part[]; finish: () => void; fail: (error: Error) => void }[] = [];
-  const deferred: (() => void)[] = [];
-  const batcher = new Batcher({
-    lanes: 1,
-    batchesPerLane: 3,
-    worthUnitsMin: Number.POSITIVE_INFINITY,
-    batchUnitsMax: 1e5,
-    queueUnitsMax: 1e12,
-    queueRequestsMax: 1e6,
-    unitsPerMs: () => 1e9,
-    runBatch: (parts) =>
-      new Promise((resolve, reject) => {
-        batches.push({ parts, finish: () => resolve(parts.map(answer)), fail: reject });
-      }),
-    allocate,
-    release: () => {},
-    now: () => 0,
-    waited: () => {},
-    defer: (callback) => deferred.push(callback),
-    ...options,
-  });
-  const turn = async () => {
-    for (const callback of deferred.splice(0)) callback();
-    await new Promise(setImmediate);
-  };
-  const finish = async () => {
-    batches.shift()?.finish();
-    await new Promise(setImmediate);
-    await turn();
-  };
-  return { batcher, batches, turn, finish };
-}
-
-/** What a promise settles to, an error as a value, so that it never goes unhandled. */
-const outcome = (promise: Promise<unknown>) => promise.catch((error) => error);
-
-const indicesOnly = new Set(['indices'] as const);
-const job = (fields: Parameters<typeof makeJob>[0]) => makeJob({ outputs: indicesOnly, ...fields });
-/** What such a job costs. */
-const units = (fields: Parameters<typeof makeJob>[0]) => jobUnits(job(fields));
+import { type Job, type JobResult, unlimitedTerms } from '../../../src/sampler/job.js';
+import { Batcher } from '../../../src/sampler/queue/batcher.js';
+import { allocate, answer, byHand, inlineByHand, job, outcome, units } from '../../support/batcher-by-hand.js';
+import type { makeJob } from '../../support/jobs.js';
 
 t.test('jobs of one K that arrive together run as one batch', async (t) => {
   const { batcher, batches, turn, finish } = byHand();
@@ -103,24 +49,6 @@ t.test('a job that arrives while every lane is busy waits for the first to come 
   await finish();
   await Promise.all(results);
 });
-
-/** A batcher by hand whose inline batches are ended by hand, too. */
-function inlineByHand(options: Partial<BatcherOptions>) {
-  const inline: { parts: readonly Part[]; finish: () => void }[] = [];
-  const hands = byHand({
-    runInline: (parts) =>
-      new Promise((resolve) => {
-        inline.push({ parts, finish: () => resolve(parts.map(answer)) });
-      }),
-    ...options,
-  });
-  const finishInline = async () => {
-    inline.shift()?.finish();
-    await new Promise(setImmediate);
-    await hands.turn();
-  };
-  return { ...hands, inline, finishInline };
-}
 
 t.test('small jobs below worthUnitsMin run inline at the end of the turn, one batch at a time', async (t) => {
   const worthUnitsMin = units({ rows: 100 });

@@ -1,6 +1,6 @@
 /** Which draws are let in for their deadlines, and how the rate of work is learnt. */
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { problemOf } from '../../../src/routes/draw-problems.js';
 import { jobUnits, nanosecondsPerUnit } from '../../../src/sampler/cost.js';
 import { type Job, unlimitedTerms } from '../../../src/sampler/job.js';
@@ -118,6 +118,119 @@ t.test('large draws are promised only what small ones leave them', (t) => {
   for (let batch = 0; batch < 1000; batch++) deadlines.countSmall(batchUnitsMax);
   t.ok(lateMs(entry(job(500), 1000)) > 0, 'a quarter is theirs');
   t.equal(lateMs(entry(job(150), 1000)), 0);
+  t.end();
+});
+
+/** What a draw is told that is `lateMs` late, of units of one millisecond, beside what else is queued and runs. */
+function exactly(lanes: number, options: { perMs?: number } = {}) {
+  const { perMs = 1 } = options;
+  const clock = { nowMs: 0 };
+  const now = () => clock.nowMs;
+  const queue = new DrawQueue<QueueEntry>({ batchUnitsMax, queueUnitsMax: 1e15, queueRequestsMax: 1e6, now });
+  const deadlines = new Deadlines({ lanes, batchUnitsMax, unitsPerMs: () => perMs, now });
+  const entry = (each: Job, deadlineAtMs: number, caller: object = {}) =>
+    new QueueEntry(each, { ...unlimitedTerms(), deadlineAtMs, caller }, queue.callerOf(caller), batchUnitsMax);
+  const add = (...args: Parameters<typeof entry>) => {
+    const added = entry(...args);
+    queue.add(added);
+    return added;
+  };
+  const lateMs = (each: QueueEntry, runningUnits = 0) => deadlines.lateMs(each, queue, runningUnits, clock.nowMs);
+  return { clock, queue, deadlines, entry, add, lateMs };
+}
+
+/** Equal but for the rounding of sums and quotients. */
+const near = (t: Test, found: number, wanted: number, message: string) =>
+  t.ok(Math.abs(found - wanted) <= 1e-9 * wanted, `${message}: ${found}, ${wanted}`);
+
+t.test('a small draw waits for what runs and for the small ones before it, in half of its time or one batch', (t) => {
+  const { clock, entry, add, lateMs } = exactly(2, { perMs: 4 });
+  add(job(50), 1e9);
+  const before = add(job(0.9), 1e9);
+  clock.nowMs = 1000;
+  const next = entry(job(0.5), 1000 + 10);
+  const running = 10 * batchUnitsMax;
+  const doneMs = (running + before.units + next.units) / (2 * 4);
+  near(t, lateMs(next, running), doneMs - batchUnitsMax / 4, 'a batch is allowed, however short the time');
+  const later = entry(job(0.5), 1000 + batchUnitsMax);
+  near(t, lateMs(later, running), doneMs - batchUnitsMax / 2, 'half of the time');
+  t.equal(lateMs(entry(job(0.5), 1e9), running), 0);
+  t.end();
+});
+
+t.test('a large draw alone has three quarters of its time, behind others half', (t) => {
+  const { clock, entry, add, lateMs } = exactly(2);
+  clock.nowMs = 500;
+  const next = entry(job(10), 500 + 1000);
+  near(t, lateMs(next, 600), 600 / 2 + next.units / 2 - 0.75 * 1000, 'alone');
+  const before = add(job(20), 1e12);
+  near(t, lateMs(next, 600), (600 + before.units) / 2 + next.units / 2 - 0.5 * 1000, 'behind another');
+  t.end();
+});
+
+t.test('a draw of fewer parts than workers keeps as many busy as it has parts', (t) => {
+  const { entry, lateMs } = exactly(8);
+  const next = entry(job(2.5), 0);
+  near(t, lateMs(next), next.units / 3, 'three parts');
+  const rows = entry(makeJob({ categories: 1e6, outputs: indices, samples: 2 }), 0);
+  near(t, lateMs(rows), rows.units / 2, 'two rows, each longer than a batch');
+  t.end();
+});
+
+t.test('what small draws took within the last second is not there for large ones, but for a quarter', (t) => {
+  const { clock, deadlines, entry, lateMs } = exactly(2);
+  const next = entry(job(10), 0);
+  // One unit a millisecond, of two.
+  deadlines.countSmall(1000);
+  near(t, lateMs(next), next.units, 'half of the work is left');
+  clock.nowMs = 1000;
+  near(t, lateMs(next), next.units / (2 - 1 / Math.E) + 0.75 * 1000, 'a second later, of one part in e');
+  deadlines.countSmall(1000);
+  near(t, lateMs(next), next.units / (2 - 1 - 1 / Math.E) + 0.75 * 1000, 'and more comes');
+  deadlines.countSmall(1e9);
+  near(t, lateMs(next), next.units / 0.5 + 0.75 * 1000, 'a quarter');
+  t.end();
+});
+
+t.test('a draw that would go before others takes of the time that they were promised', (t) => {
+  const { clock, entry, add, lateMs } = exactly(1);
+  clock.nowMs = 100;
+  const one = {};
+  const first = add(job(10), 1e12, one);
+  const second = add(job(20), 1e12, one);
+  // Before the second of the other caller, behind its first.
+  const next = entry(job(5), 1e12);
+  t.equal(lateMs(next, 700), 0);
+  const tight = 100 + (700 + first.units + second.units + next.units - 1000) / 0.6;
+  const other = exactly(1);
+  other.clock.nowMs = 100;
+  other.add(job(10), 1e12, one);
+  other.add(job(20), tight, one);
+  near(t, other.lateMs(other.entry(job(5), 1e12), 700), 1000, 'the second would be late by a second');
+  const own = other.entry(job(5), 100);
+  near(t, other.lateMs(own, 700), Math.max(1000, 700 + first.units + own.units), 'it, or the draw itself');
+  t.end();
+});
+
+t.test('too much: three quarters of the time, in words and in numbers', (t) => {
+  const clock = { nowMs: 50 };
+  const options = { lanes: 1, batchUnitsMax: 100, unitsPerMs: () => 10, now: () => clock.nowMs };
+  const deadlines = new Deadlines(options);
+  const ask = (units: number, draws: number, deadlineAtMs: number) =>
+    deadlines.tooMuch(units, draws, { ...unlimitedTerms(), deadlineAtMs });
+  t.equal(ask(100, 1, 51), undefined, 'a batch is never too much');
+  t.equal(ask(750, 75, 150), undefined, '75 ms of 100');
+  t.equal(ask(1e6, 10, 50), undefined, 'too late is another error');
+  t.equal(ask(1e6, 10, 49), undefined);
+  const error = ask(1500, 150, 150);
+  t.match(error, {
+    code: 'too-much-work',
+    message: 'The draw takes about 0.15 s, and its deadline is in 0.1 s.',
+  } as object);
+  t.equal(error?.remedy.draws, 150);
+  const { drawsInTime = 0 } = error?.remedy ?? {};
+  t.ok(drawsInTime > 50 && drawsInTime <= 75, `${drawsInTime}: 75 ms of 10 units, of 10 each`);
+  t.equal(ask(10 * (drawsInTime + 5), drawsInTime + 5, 150) === undefined, drawsInTime + 5 <= 75);
   t.end();
 });
 

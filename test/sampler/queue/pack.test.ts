@@ -57,6 +57,9 @@ t.test('points of a gradient go along with the draws of their part', async (t) =
   const samples = pack([{ job, rowStart: 0, rowCount: 2, sampleStart: 1, sampleCount: 2 }]);
   t.same([...samples.points], [4, 5, 6, 7, 8, 9, 10, 11]);
   t.same(batchOn(samples.buffer), samples);
+  const part = (rowStart: number, sampleStart: number) => ({ job, rowStart, rowCount: 1, sampleStart, sampleCount: 1 });
+  const several = pack([part(1, 0), part(0, 2), part(1, 2)]);
+  t.same([...several.points], [2, 3, 8, 9, 10, 11], 'of one part after the other');
 });
 
 t.test('given indices and inner draws go along with their part', async (t) => {
@@ -88,6 +91,18 @@ t.test('scatter gives each part its own outputs and nothing it did not ask for',
   const [a, b] = scatter([first, second], result);
   t.same([[...(a?.samples ?? [])], [...(a?.indices ?? [])], a?.noise], [[1, 0, 0, 1], [0, 1], undefined]);
   t.same([b?.samples, [...(b?.indices ?? [])], [...(b?.noise ?? [])]], [undefined, [1], [0, 0]]);
+});
+
+t.test('a part of several rows and samples has as many of each output', async (t) => {
+  const job = makeJob({ rows: 3, samples: 4, outputs: new Set(['indices'] as const) });
+  const part: Part = { job, rowStart: 0, rowCount: 3, sampleStart: 1, sampleCount: 2 };
+  const next: Part = { job, rowStart: 0, rowCount: 1, sampleStart: 3, sampleCount: 1 };
+  const result = openResult(pack([part, next]).buffer, { indices: 7 });
+  result.indices.set([0, 1, 2, 3, 2, 1, 0]);
+  t.same(
+    scatter([part, next], result).map(({ indices }) => [...(indices ?? [])]),
+    [[0, 1, 2, 3, 2, 1], [0]],
+  );
 });
 
 t.test('misuse is an assertion: parts of different K, a result too short or too long', async (t) => {

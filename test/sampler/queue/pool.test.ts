@@ -2,7 +2,7 @@
 import t from 'tap';
 import { DrawError } from '../../../src/sampler/draw-error.js';
 import type { Batch, Part } from '../../../src/sampler/job.js';
-import { batchesPerWorker } from '../../../src/sampler/messages.js';
+import { batchesPerWorker, stateColumns } from '../../../src/sampler/messages.js';
 import { pack, scatter } from '../../../src/sampler/queue/pack.js';
 import { Pool, type PoolOptions } from '../../../src/sampler/queue/pool.js';
 import { makeJob } from '../../support/jobs.js';
@@ -64,6 +64,40 @@ t.test('real workers draw batches that wait for them and all of them end when as
   for (const result of results) t.same(scatter([onePart()], result)[0], first);
   await pool.stop();
   t.equal(pool.alive, 0);
+});
+
+t.test('an idle worker has nothing to draw; a busy one may be inside ONNX Runtime, and one that starts', async (t) => {
+  const pool = await Pool.start(options({ workers: 2, workerUrl: fragile }));
+  t.same([pool.hasIdle, pool.inRuntime], [true, false]);
+  const first = pool.run(oneBatch);
+  t.same([pool.hasIdle, pool.inRuntime], [true, true], 'one of two is busy');
+  const second = pool.run(oneBatch);
+  t.same([pool.hasIdle, pool.inRuntime], [false, true]);
+  await Promise.all([first, second]);
+  t.same([pool.hasIdle, pool.inRuntime], [true, false]);
+  await t.rejects(pool.run(deadlyBatch), { code: 'worker-lost' });
+  t.same([pool.hasIdle, pool.inRuntime], [true, true], 'the replacement starts');
+  await pool.stop();
+  t.same([pool.hasIdle, pool.inRuntime], [false, false]);
+});
+
+t.test('of a stuck worker it is known whether it is inside ONNX Runtime', async (t) => {
+  for (const isInside of [false, true]) {
+    let nowMs = 0;
+    const workerUrl = workerOf(
+      "parentPort.on('message', (message) => message === 'stop' && parentPort.close());",
+      `import { workerData } from 'node:worker_threads';
+       Atomics.store(workerData.state, ${stateColumns.inRuntime}, ${Number(isInside)})`,
+    );
+    const pool = await Pool.start(options({ workerUrl, watchdogMs: 100, now: () => nowMs, onStuck: () => {} }));
+    const run = pool.run(oneBatch);
+    t.equal(pool.inRuntime, true, 'it has a batch');
+    nowMs = 150;
+    pool.watch();
+    await t.rejects(run, { code: 'worker-lost' });
+    t.equal(pool.inRuntime, isInside);
+    await pool.stop();
+  }
 });
 
 t.test('a worker that dies fails only its own batch and is replaced', async (t) => {

@@ -82,6 +82,122 @@ t.test('callers of large jobs take turns by what they cost, and what began first
   t.end();
 });
 
+t.test('callers of small jobs take turns, too', (t) => {
+  const { queue, submit } = queueOf();
+  const [a, b] = [{}, {}];
+  const names = new Map<object, string>().set(a, 'a').set(b, 'b');
+  // Each of another K, so that none shares a batch with another, and of about the same cost.
+  for (let categories = 100; categories < 103; categories++) submit(smallJob(categories), a);
+  for (let categories = 110; categories < 113; categories++) submit(smallJob(categories), b);
+  t.equal(leaders(queue, names).join(''), 'ababab');
+  t.end();
+});
+
+t.test('a turn of large jobs that is due takes nothing from small ones', (t) => {
+  const { queue, entry, submit, take } = queueOf();
+  const large = entry(largeJob(3), {});
+  queue.add(large);
+  for (let categories = 5; categories < 10; categories++) submit(smallJob(categories));
+  for (let turn = 0; turn < 3; turn++) t.notOk(take().entries[0].large);
+  const inline = queue.take('small', () => false);
+  t.same(
+    inline.entries.map((each) => each.large),
+    [false],
+    'a batch of small jobs alone is one, whosever turn it is',
+  );
+  queue.remove(large);
+  t.notOk(take().entries[0].large, 'and without large jobs there is no turn of theirs');
+  t.ok(queue.isEmpty);
+  queue.add(entry(largeJob(3), {}));
+  t.same(
+    queue.take('small', () => false),
+    { entries: [], parts: [], units: 0 },
+  );
+  t.end();
+});
+
+t.test('a batch of small jobs alone counts as no turn, and takes no large job along', (t) => {
+  const { queue, submit, take } = queueOf();
+  submit(job({ samples: batchSamples + 1 }));
+  take();
+  t.match(queue.counts, { requests: 1 }, 'a draw of it is left');
+  for (let round = 0; round < 4; round++) {
+    submit(smallJob());
+    t.equal(queue.take('small', () => false).entries.length, 1);
+  }
+  submit(smallJob(5));
+  t.notOk(take().entries[0].large);
+  t.end();
+});
+
+t.test('what has lapsed is passed over, and what fits exactly is taken', (t) => {
+  const { units } = queueOf().entry(smallJob(), {});
+  const { queue, entry } = queueOf({ batchUnitsMax: 2 * units });
+  const entries = [0, 1, 2, 3].map(() => entry(smallJob(), {}));
+  for (const each of entries) queue.add(each);
+  const drop = (each: QueueEntry) => {
+    const lapsed = each === entries[1];
+    if (lapsed) queue.remove(each);
+    return lapsed;
+  };
+  t.same(
+    queue.take('all', drop).entries.map(({ age }) => age),
+    [0, 2],
+  );
+  t.same(
+    queue.take('all', drop).entries.map(({ age }) => age),
+    [3],
+  );
+  t.end();
+});
+
+t.test('a sample of more rows than a batch is cut into rows, and the next sample begins a new batch', (t) => {
+  const rowUnits = queueOf().entry(job({ samples: 100 }), {}).units;
+  const { queue, entry } = queueOf({ batchUnitsMax: rowUnits });
+  const { terms, caller } = entry(smallJob(), {});
+  queue.add(new QueueEntry(job({ rows: 250, samples: 2 }), terms, caller, rowUnits));
+  const cuts: number[][] = [];
+  while (!queue.isEmpty) {
+    for (const { rowStart, rowCount, sampleStart, sampleCount } of queue.take('all', () => false).parts) {
+      cuts.push([sampleStart, sampleCount, rowStart, rowCount]);
+    }
+  }
+  t.same(cuts, [
+    [0, 1, 0, 100],
+    [0, 1, 100, 100],
+    [0, 1, 200, 50],
+    [1, 1, 0, 100],
+    [1, 1, 100, 100],
+    [1, 1, 200, 50],
+  ]);
+  t.end();
+});
+
+t.test('a row is long if it alone is more than a batch', (t) => {
+  const { queue, entry } = queueOf();
+  t.equal(queue.nextIsLongRow, false, 'nothing waits');
+  const each = entry(smallJob(), {});
+  const exact = queueOf({ batchUnitsMax: each.units });
+  exact.submit(smallJob());
+  t.equal(exact.queue.nextIsLongRow, false);
+  const less = queueOf({ batchUnitsMax: each.units - 1 });
+  less.submit(smallJob());
+  t.equal(less.queue.nextIsLongRow, true);
+  t.end();
+});
+
+t.test('only a large draw that was refused makes the queue refuse others unread', (t) => {
+  const { queue, submit } = queueOf({ queueUnitsMax: 100 * batchUnitsMax });
+  let admitted = 0;
+  while (submit(largeJob(50), {})) {
+    admitted += 1;
+    t.equal(queue.mayRefuse, false);
+  }
+  t.ok(admitted > 1);
+  t.equal(queue.mayRefuse, true);
+  t.end();
+});
+
 t.test('a batch takes along what fits of its kind and K, of every caller and both classes', (t) => {
   const { submit, take } = queueOf();
   for (let count = 0; count < 2; count++) submit(smallJob());

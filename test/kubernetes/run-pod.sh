@@ -1,6 +1,7 @@
 #!/bin/sh
-# Starts the service as a container runtime would, inside a mount namespace of its own (unshare --mount): a read-only root with the
-# system's programs and nothing else of the machine, the built service at /app, volumes, the pod's user, no capability.
+# Starts the service as a container runtime would, inside a mount namespace of its own (unshare --mount): a read-only
+# root with the system's programs and nothing else of the machine, the built service at /app, volumes, the pod's user,
+# no capability.
 #   run-pod.sh ROOT APP NODE USER GROUP [FOLDER PATH ro|rw ...]    the environment is the pod's
 set -eu
 root=$1 app=$2 node=$3 user=$4 group=$5
@@ -26,6 +27,7 @@ while [ $# -ge 2 ]; do
   shift 3
 done
 mount -o remount,ro "$root"
+# NODE_OPTIONS: tap puts its hooks into every process that is spawned.
 # The command of the Dockerfile, but for --disable-sigusr1, which Node.js 20 lacks.
 exec chroot "$root" setpriv --reuid="$user" --regid="$group" --groups="$group" --no-new-privs --bounding-set=-all \
-  env --chdir=/app /node dist/src/server.js
+  env --unset=NODE_OPTIONS --chdir=/app /node dist/src/server.js

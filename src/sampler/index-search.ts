@@ -5,7 +5,7 @@ import type { Kind } from './job.js';
 import { type OutputName, outputs } from './outputs.js';
 
 /** From so many categories on, the search is faster than argmax: twice as fast at 1,000 (`npm run bench:kernel`). */
-export const searchedCategoriesMin = 128;
+const searchedCategoriesMin = 128;
 
 interface Draws {
   readonly kind: Kind;

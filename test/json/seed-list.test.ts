@@ -6,6 +6,7 @@ import { FlagList } from '../../src/json/flag-reader.js';
 import { parseBody, parseBodySync } from '../../src/json/parse-body.js';
 import { printBody } from '../../src/json/print-body.js';
 import { SeedList } from '../../src/json/seed-list.js';
+import { readSeeds } from '../../src/json/seed-reader.js';
 import { expectedMatrix } from '../support/expected-matrix.js';
 
 const fields = new BodyFields({
@@ -226,4 +227,15 @@ t.test('a long list is printed in slices that join to the whole', async (t) => {
       text: undefined,
     });
   }
+});
+
+t.test('the seeds of a long list are read in several turns, and what is no seed ends them', async (t) => {
+  const memory = { hold: () => {}, free: () => {} } as unknown as Parameters<typeof readSeeds>[3];
+  const seeds = Array.from({ length: 50_000 }, (_, row) => row);
+  const read = await readSeeds(Buffer.from(JSON.stringify(seeds)), 1, seeds.length, memory);
+  t.same(
+    read?.words.filter((_, at) => at % 2 === 0),
+    Uint32Array.from(seeds),
+  );
+  t.equal(await readSeeds(Buffer.from('[1, true, 3]'), 1, 3, memory), undefined);
 });

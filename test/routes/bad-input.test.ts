@@ -146,7 +146,7 @@ const cases: readonly (readonly [string, unknown, number, string, string | undef
   ['too many categories', { logits: ones(2001) }, 413, 'too-many-elements', '/logits'],
   [
     'too many elements drawn',
-    { logits: ones(1001), num_samples: 10, return: ['indices'] },
+    { logits: ones(1001), num_samples: 30, return: ['indices'] },
     413,
     'too-many-elements',
     '',

@@ -98,7 +98,7 @@ export class Deadlines {
     const perMs = lanes * unitsPerMs();
     // Small jobs go first, but at least one of four batches is large.
     const largePerMs = Math.max(perMs / 4, perMs - this.#smallUnitsPerMs(nowMs));
-    const tag = queue.tagFor(entry);
+    const tag = queue.largeTagFor(entry);
     let units = runningUnits;
     let beforeUnits = runningUnits;
     let lateMs = 0;

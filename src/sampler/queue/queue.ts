@@ -160,9 +160,9 @@ export class DrawQueue<Entry extends QueueEntry> {
     return this.#large.all();
   }
 
-  /** The tag that an entry would get now. It would come after all queued entries of the same tag. */
-  tagFor(entry: QueueEntry): number {
-    return (entry.large ? this.#large : this.#small).tagFor(virtualTimeOf(entry));
+  /** The tag that a large entry would get now. It would come after all queued entries of the same tag. */
+  largeTagFor(entry: QueueEntry): number {
+    return this.#large.tagFor(virtualTimeOf(entry));
   }
 
   #orderOf({ large }: Entry): FairOrder<Entry> {

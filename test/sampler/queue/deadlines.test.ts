@@ -47,7 +47,7 @@ t.test('what an idle replica would not do in three quarters of the time is too m
 t.test('several workers share the parts of a draw, but a row cannot be cut', (t) => {
   const { tooMuch } = replica(4);
   t.equal(tooMuch(job(280), 100), undefined);
-  const row = makeJob({ categories: 10_000_000, outputs: indices });
+  const row = makeJob({ categories: 25_000_000, outputs: indices });
   t.match(tooMuch(row, 100), { code: 'too-much-work', message: /A row cannot be split/ });
   t.equal(tooMuch(row, 1000), undefined);
   t.end();

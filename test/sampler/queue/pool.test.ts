@@ -100,6 +100,15 @@ t.test('of a stuck worker it is known whether it is inside ONNX Runtime', async 
   }
 });
 
+t.test('a worker may throw what is no Error', async (t) => {
+  const workerUrl = workerOf("parentPort.on('message', () => { throw 'plain text'; });");
+  const lost: string[] = [];
+  const pool = await Pool.start(options({ workerUrl, onWorkerLost: ({ message }) => void lost.push(message) }));
+  await t.rejects(pool.run(oneBatch), { code: 'worker-lost' });
+  t.match(lost, [/plain text/]);
+  await pool.stop();
+});
+
 t.test('a worker that dies fails only its own batch and is replaced', async (t) => {
   const lost: string[] = [];
   const pool = await Pool.start(
@@ -235,7 +244,8 @@ t.test(
       stuck += 1;
     };
     const pool = await Pool.start(options({ workerUrl: silent, now: () => nowMs, onStuck }));
-    const callers = Promise.allSettled([pool.run(oneBatch), pool.run(oneBatch)]);
+    // More than the worker takes in advance.
+    const callers = Promise.allSettled(Array.from({ length: 6 }, () => pool.run(oneBatch)));
     nowMs = 60_000;
     pool.watch();
     t.same([stuck, pool.state], [0, 'ready'], 'a process that stood still for a minute knows nothing of its workers');

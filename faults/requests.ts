@@ -36,7 +36,7 @@ export function workBytes(): Buffer {
 
 /** A draw of too much work for the HTTP thread, so that a worker makes it; a few tenths of a millisecond. */
 export function workerBytes(categories = 10): Buffer {
-  return drawBytes(categories, { num_samples: Math.ceil(50_000 / categories), seed: 42, return: ['indices'] });
+  return drawBytes(categories, { num_samples: Math.ceil(100_000 / categories), seed: 42, return: ['indices'] });
 }
 
 /** A draw of next to no work, which the HTTP thread makes. */

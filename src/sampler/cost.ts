@@ -68,7 +68,7 @@ export const weights: Weights = {
   noise: [2.72, 0.849],
   noneNoise: [0, 0],
   index: [2.55, 0.146],
-  search: [47, 0.43],
+  search: [45, 0.46],
   soft: [2.36, 0.448],
   hard: [1.78, 0],
   noiseCopy: [0.0098, 0.0559],

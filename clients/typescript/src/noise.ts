@@ -50,7 +50,7 @@ export interface LoadOptions {
 /** The kernel beside this module, which all callers share. */
 let ownKernel: Promise<Noise> | undefined;
 
-/** Loads the kernel, 12 KB, once. */
+/** Loads the kernel, 14 KB, once. */
 export async function loadNoise({ kernel }: LoadOptions = {}): Promise<Noise> {
   if (kernel instanceof WebAssembly.Module) return new Noise(kernel);
   if (kernel !== undefined) return compiled(kernel as BufferSource);

@@ -93,7 +93,7 @@ export interface Sampler {
   readonly load: () => SamplerLoad;
   /** Whether a thread may be inside ONNX Runtime. Ending the thread then would abort the process (queue/pool.ts). */
   readonly inRuntime: () => boolean;
-  /** Waits until every accepted job has settled, then stops the workers. */
+  /** Waits until every accepted job has settled and no batch runs, then stops the workers. */
   readonly close: () => Promise<void>;
 }
 
@@ -147,11 +147,15 @@ export async function createSampler(options: SamplerOptions): Promise<Sampler> {
     batchUnitsMax: batchElementsMax,
     queueUnitsMax: workers * config.queueElementsMax,
     unitsPerMs: () => options.unitsPerMs ?? rate.unitsPerMs,
-    runBatch: async (parts, isWanted, units) => {
+    runBatch: async (batch) => {
       const startMs = now();
-      const result = await pool.run(() => pack(parts, take), isWanted);
-      rate.observe(units, result.timings[timingColumns.totalMs]);
-      return settle(parts, result, startMs, 'worker');
+      const packUnsettled = () => {
+        batch.dropSettled();
+        return pack(batch.parts, take);
+      };
+      const result = await pool.run(packUnsettled, () => batch.isWanted);
+      rate.observe(batch.units, result.timings[timingColumns.totalMs]);
+      return settle(batch.parts, result, startMs, 'worker');
     },
     hasIdleLane: () => pool.hasIdle,
     runInline:

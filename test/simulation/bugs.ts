@@ -48,7 +48,7 @@ export const bugs: readonly Bug[] = [
     name: 'lost wake-up: an inline batch that fails blocks all others',
     file: 'sampler/queue/batcher.js',
     text: '.finally(() => {\n            onEnd();',
-    replacement: '.finally(() => {\n            if (entries.some(({ result }) => result)) onEnd();',
+    replacement: '.finally(() => {\n            if (taken.entries.some(({ result }) => result)) onEnd();',
   },
   {
     name: 'lost wake-up: small jobs that a batch leaves in the queue wait for the next event',
@@ -106,6 +106,12 @@ export const bugs: readonly Bug[] = [
     file: 'sampler/queue/pack.js',
     text: 'batch.temperature.set(job.temperature.subarray(rowStart, rowEnd), row);',
     replacement: 'batch.temperature.set(job.temperature.subarray(rowStart, rowEnd), 0);',
+  },
+  {
+    name: 'wrong inputs: a batch that has waited has those of jobs that have settled',
+    file: 'sampler/queue/taken-batch.js',
+    text: 'if (!entry.settled)',
+    replacement: '',
   },
   {
     name: 'starvation: while small jobs wait, no large one is drawn',

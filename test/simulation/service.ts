@@ -99,10 +99,10 @@ export class Service {
     this.sampler = sampler;
   }
 
-  /** A batch goes to a worker. */
+  /** A batch was packed. */
   sends(batch: Batch): void {
-    if (!this.#drawsIn(batch).some((draw) => draw !== undefined && this.unsettled.has(draw))) {
-      world().violate('a batch was sent to a worker although nobody waits for it any more');
+    if (!this.#drawsIn(batch).every((draw) => draw !== undefined && this.unsettled.has(draw))) {
+      world().violate('a batch has the inputs of a draw that nobody waits for any more');
     }
   }
 

@@ -42,9 +42,30 @@ export interface Settings {
 export const worthUnitsMin = 2 ** 15;
 export const inlineUnitsMax = 2 ** 13;
 
+/**
+ * Many callers who do not wait long, and few workers that are slow and die: batches hold many jobs, wait for a worker
+ * long enough that some of the jobs fail, and are packed more than once.
+ */
+const crowd = {
+  clients: 16,
+  requestsEach: 4,
+  bursts: 0.95,
+  large: 0,
+  workers: 2,
+  unitsPerMs: 5e3,
+  queueElementsMax: 2 ** 19,
+  queueRequestsMax: 1024,
+  batchElementsMax: 2 ** 16,
+  memoryBytes: 2 ** 28,
+  dies: 0.2,
+  leaves: 0.3,
+  hasDeadline: 0.5,
+} satisfies Partial<Settings>;
+
 export function settingsOf(random: Random): Settings {
   const often = (probability: number, of: readonly number[]) => (random.chance(probability) ? random.pick(of) : 0);
-  return {
+  const isCrowded = random.chance(0.03);
+  const settings = {
     workers: random.pick([1, 1, 2, 2, 3, 4]),
     batchElementsMax: random.pick([2 ** 12, 2 ** 14, 2 ** 14, 2 ** 16, 2 ** 18]),
     queueElementsMax: random.pick([2 ** 13, 2 ** 15, 2 ** 17, 2 ** 19, 5 * 2 ** 22]),
@@ -67,6 +88,7 @@ export function settingsOf(random: Random): Settings {
     keys: random.pick([0, 0, 1, 2]),
     stopAfterMs: random.chance(0.3) ? random.pick([0.1, 1, 10, 100]) * random.below(10) : undefined,
   };
+  return isCrowded ? { ...settings, ...crowd } : settings;
 }
 
 const outputSets: readonly (readonly OutputName[])[] = [

@@ -2,6 +2,7 @@
 import { jobUnits } from '../../src/sampler/cost.js';
 import type { Job, JobResult, Part } from '../../src/sampler/job.js';
 import { Batcher, type BatcherOptions } from '../../src/sampler/queue/batcher.js';
+import type { TakenBatch } from '../../src/sampler/queue/taken-batch.js';
 import { makeJob } from './jobs.js';
 
 /** A result that says of every draw which job, sample and row it came from. */
@@ -18,12 +19,7 @@ export const allocate = ({ rows, samples }: Job): JobResult => ({ indices: new I
 
 /** A batcher whose batches and turns of the event loop the test advances by hand. */
 export function byHand(options: Partial<BatcherOptions> = {}) {
-  const batches: {
-    parts: readonly Part[];
-    isWanted: () => boolean;
-    finish: () => void;
-    fail: (error: Error) => void;
-  }[] = [];
+  const batches: (TakenBatch & { finish: () => void; fail: (error: Error) => void })[] = [];
   const deferred: (() => void)[] = [];
   const batcher = new Batcher({
     lanes: 1,
@@ -33,9 +29,9 @@ export function byHand(options: Partial<BatcherOptions> = {}) {
     queueUnitsMax: 1e12,
     queueRequestsMax: 1e6,
     unitsPerMs: () => 1e9,
-    runBatch: (parts, isWanted) =>
+    runBatch: (batch) =>
       new Promise((resolve, reject) => {
-        batches.push({ parts, isWanted, finish: () => resolve(parts.map(answer)), fail: reject });
+        batches.push(Object.assign(batch, { finish: () => resolve(batch.parts.map(answer)), fail: reject }));
       }),
     allocate,
     release: () => {},

@@ -16,8 +16,9 @@ import { Bag, type BagItem } from '../../runtime/bag.js';
 import { DrawError, queueFull } from '../draw-error.js';
 import { type Job, type JobResult, outputWidth, type Part, type Terms, unlimitedTerms } from '../job.js';
 import { type DeadlineOptions, Deadlines } from './deadlines.js';
-import { DrawQueue, type QueueOptions, type Taken } from './queue.js';
+import { DrawQueue, type QueueOptions } from './queue.js';
 import { type QueueCaller, QueueEntry } from './queue-entry.js';
+import type { TakenBatch } from './taken-batch.js';
 
 export interface BatcherOptions extends QueueOptions, DeadlineOptions {
   /** The most batches of a lane, including those in advance. */
@@ -29,15 +30,18 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
    */
   readonly worthUnitsMin: number;
   /**
-   * Draws the parts, all of one kind and K, of `units` units together. Resolves to one result for each part, in order.
-   * May reject without drawing once isWanted returns false.
+   * Draws a batch, whose parts are all of one kind and K. It may wait: before the inputs are read, and before they are
+   * read again, call dropSettled. Resolves to one result for each part that is left, in order. May reject without
+   * drawing once the batch is not wanted.
    */
-  readonly runBatch: (parts: readonly Part[], isWanted: () => boolean, units: number) => Promise<readonly JobResult[]>;
+  readonly runBatch: (batch: TakenBatch) => Promise<readonly JobResult[]>;
   /**
    * Whether a lane has no batch. Then a batch may start although others hold batches in advance. By default false.
    */
   readonly hasIdleLane?: () => boolean;
-  /** Does the same on this thread, for batches of less than `worthUnitsMin`; undefined if all batches go to workers. */
+  /**
+   * Draws parts on this thread at once, in batches of less than `worthUnitsMin`; undefined if all batches go to workers.
+   */
   readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
   /**
    * Units below which several jobs run inline; a single one does below `worthUnitsMin`. With more of them this thread
@@ -63,7 +67,6 @@ class Ticket extends QueueEntry implements BagItem {
   submittedAtMs: number | undefined;
   /** Draws without a result so far. */
   drawsUndone: number;
-  settled = false;
   result: JobResult | undefined;
 
   constructor(job: Job, terms: Terms, caller: QueueCaller, { batchUnitsMax, now }: BatcherOptions) {
@@ -153,10 +156,14 @@ export class Batcher {
     this.#schedule();
   }
 
-  /** Resolves once no job is unsettled. */
+  /** Resolves once no job is unsettled and no batch runs. A batch may outlive its jobs. */
   idle(): Promise<void> {
-    if (this.#unsettled.size === 0) return Promise.resolve();
+    if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  get #isIdle(): boolean {
+    return this.#unsettled.size === 0 && this.#running === 0 && !this.#inlineRuns;
   }
 
   #schedule(): void {
@@ -220,7 +227,7 @@ export class Batcher {
     return this.#running < batchesPerLane * lanes && this.#isWorthABatch() && !this.#queue.nextIsLongRow;
   }
 
-  #take(jobs: 'small' | 'all'): Taken<Ticket> {
+  #take(jobs: 'small' | 'all'): TakenBatch<Ticket> {
     const nowMs = this.#options.now();
     const taken = this.#queue.take(jobs, (ticket) => this.#drop(ticket, nowMs));
     for (const ticket of taken.entries) {
@@ -244,38 +251,35 @@ export class Batcher {
     return true;
   }
 
-  #start(taken: Taken<Ticket>): void {
-    const { entries, parts, units } = taken;
-    const isWanted = () => entries.some(({ settled }) => !settled);
-    if (!entries[0].large) this.#deadlines.countSmall(units);
+  #start(taken: TakenBatch<Ticket>): void {
+    if (!taken.entries[0].large) this.#deadlines.countSmall(taken.units);
     this.#running += 1;
-    this.#settleBatch(taken, this.#options.runBatch(parts, isWanted, units), () => {
+    this.#settleBatch(taken, this.#options.runBatch(taken), () => {
       this.#running -= 1;
     });
   }
 
   /** Settles the jobs of a batch. Calls `onEnd` before the next batch is scheduled. */
-  #settleBatch(
-    { entries, parts, units }: Taken<Ticket>,
-    drawn: Promise<readonly JobResult[]>,
-    onEnd: () => void,
-  ): void {
+  #settleBatch(taken: TakenBatch<Ticket>, drawn: Promise<readonly JobResult[]>, onEnd: () => void): void {
+    const { units } = taken;
     this.#runningUnits += units;
-    for (const [index, { terms }] of entries.entries()) terms.begunDraws += drawsOf(parts[index]);
+    for (const [index, { terms }] of taken.entries.entries()) terms.begunDraws += drawsOf(taken.parts[index]);
     drawn
       .then((results) => {
+        const { entries, parts } = taken;
         if (results.length !== parts.length) throw new Error('A batch lost or gained results. This is a bug.');
         for (const [index, ticket] of entries.entries()) {
           this.#accept(ticket, parts[index], results[index]);
         }
       })
       .catch((error) => {
-        for (const ticket of entries) this.#fail(ticket, error);
+        for (const ticket of taken.entries) this.#fail(ticket, error);
       })
       .finally(() => {
         onEnd();
         this.#runningUnits -= units;
         this.#schedule();
+        this.#answerIdle();
       });
   }
 
@@ -308,7 +312,11 @@ export class Batcher {
     ticket.settled = true;
     this.#unsettled.delete(ticket);
     answer();
-    if (this.#unsettled.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    this.#answerIdle();
+  }
+
+  #answerIdle(): void {
+    if (this.#isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 }
 

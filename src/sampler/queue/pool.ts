@@ -139,7 +139,7 @@ export class Pool {
    * Draws a batch on the worker with the fewest batches. The buffer of the batch is transferred to the worker, and
    * comes back with the result in it.
    *
-   * @param pack makes the batch; it may be called again, and must make the same batch
+   * @param pack makes the batch when a worker has room, and again if that worker is lost before it began
    * @param isWanted polled until the worker begins the batch; once it returns false, the batch may stay undrawn
    * @throws {DrawError} `worker-lost`, as a rejection, when the worker ends while it draws the batch or none is left
    * @throws {CallerGone} as a rejection, when the batch stayed undrawn

@@ -27,6 +27,8 @@ export class QueueEntry implements Ordered {
   /** The first sample and row of the next part. */
   nextSample = 0;
   nextRow = 0;
+  /** Whether its client has got a result or an error. Then nothing reads the inputs of the job any more. */
+  settled = false;
   /** Draws that are not yet in a part. */
   drawsLeft: number;
   /** Units and charge (capacity.ts) that the queue counts for this entry now. 0 once no draw is left. */

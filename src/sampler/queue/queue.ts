@@ -17,6 +17,7 @@ import { Capacity } from './capacity.js';
 import { FairOrder, type VirtualTime } from './fair-order.js';
 import type { QueueCaller, QueueEntry } from './queue-entry.js';
 import { Shedding } from './shedding.js';
+import { TakenBatch } from './taken-batch.js';
 
 export interface QueueOptions extends Pick<Config, 'queueRequestsMax'> {
   /** The most units of a batch, unless it is a single row. A job of more units is large. */
@@ -25,13 +26,6 @@ export interface QueueOptions extends Pick<Config, 'queueRequestsMax'> {
   readonly queueUnitsMax: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
-}
-
-/** The parts of the next batch, and the entry of each. */
-export interface Taken<Entry> {
-  readonly entries: Entry[];
-  readonly parts: Part[];
-  units: number;
 }
 
 /** While both classes wait, one of so many batches is of a large job. */
@@ -135,8 +129,8 @@ export class DrawQueue<Entry extends QueueEntry> {
    * @param jobs whether the batch may hold large jobs
    * @param isDropped whether an entry is not to be drawn any more; it has then removed the entry from the queue
    */
-  take(jobs: 'small' | 'all', isDropped: (entry: Entry) => boolean): Taken<Entry> {
-    const taken: Taken<Entry> = { entries: [], parts: [], units: 0 };
+  take(jobs: 'small' | 'all', isDropped: (entry: Entry) => boolean): TakenBatch<Entry> {
+    const taken = new TakenBatch<Entry>();
     const next = () => (jobs === 'small' ? this.#small.first() : this.#next());
     let leader = next();
     while (leader !== undefined && isDropped(leader)) leader = next();
@@ -169,13 +163,10 @@ export class DrawQueue<Entry extends QueueEntry> {
     return large ? this.#large : this.#small;
   }
 
-  #takePart(entry: Entry, taken: Taken<Entry>): void {
+  #takePart(entry: Entry, taken: TakenBatch<Entry>): void {
     const order = this.#orderOf(entry);
     order.serve(entry);
-    const part = cutPart(entry, this.#options.batchUnitsMax);
-    taken.entries.push(entry);
-    taken.parts.push(part);
-    taken.units += unitsOfDraws(part.rowCount * part.sampleCount, entry.unitsPerDraw);
+    taken.add(entry, cutPart(entry, this.#options.batchUnitsMax));
     if (entry.drawsLeft === 0) order.remove(entry);
     this.#count(entry, unitsLeft(entry));
   }

@@ -162,15 +162,42 @@ t.test('a batch is wanted until every job of it has settled', async (t) => {
     outcome(batcher.submit(job({}), { ...unlimitedTerms(), isGone: () => gone[index] })),
   );
   await turn();
-  const [{ isWanted }] = batches;
-  t.equal(isWanted(), true);
+  const [batch] = batches;
+  t.equal(batch.isWanted, true);
   gone[0] = true;
   batcher.sweep();
-  t.equal(isWanted(), true);
+  t.equal(batch.isWanted, true);
   gone[1] = true;
   batcher.sweep();
-  t.equal(isWanted(), false);
+  t.equal(batch.isWanted, false);
   await Promise.all(jobs);
+});
+
+t.test('a batch that waits for a worker drops the parts of jobs that have settled', async (t) => {
+  const gone = [false, false, false];
+  const { batcher, batches, turn, finish } = byHand();
+  const jobs = gone.map((_, index) => {
+    const terms = { ...unlimitedTerms(), isGone: () => gone[index] };
+    return outcome(batcher.submit(job({ rows: index + 1 }), terms));
+  });
+  await turn();
+  const [batch] = batches;
+  const units = batch.units;
+  batch.dropSettled();
+  t.equal(batch.units, units, 'nothing has settled yet');
+  gone[1] = true;
+  batcher.sweep();
+  batch.dropSettled();
+  t.same(
+    batch.parts.map(({ rowCount }) => rowCount),
+    [1, 3],
+  );
+  t.equal(batch.units, (units / 6) * 4);
+  await finish();
+  const [first, second, third] = await Promise.all(jobs);
+  t.match(first, { indices: { length: 1 } });
+  t.match(second, { name: 'CallerGone' });
+  t.match(third, { indices: { length: 3 } }, 'each result goes to its own job');
 });
 
 t.test('while small and large jobs wait, one of four batches is of a large one', async (t) => {
@@ -203,6 +230,27 @@ t.test('who waits for idle waits for the last job', async (t) => {
   await waits;
 });
 
+t.test('idle waits for a batch that its jobs have left, on this thread and on a worker', async (t) => {
+  for (const worthUnitsMin of [units({ rows: 10 }), 1]) {
+    let gone = false;
+    const { batcher, batches, inline, turn, finish, finishInline } = inlineByHand({ worthUnitsMin });
+    const left = outcome(batcher.submit(job({}), { ...unlimitedTerms(), isGone: () => gone }));
+    await turn();
+    t.equal(inline.length + batches.length, 1);
+    gone = true;
+    batcher.sweep();
+    t.match(await left, { name: 'CallerGone' });
+    let idle = false;
+    const waits = batcher.idle().then(() => {
+      idle = true;
+    });
+    await turn();
+    t.equal(idle, false);
+    await (inline.length > 0 ? finishInline() : finish());
+    await waits;
+  }
+});
+
 t.test('a result that was given back when its job lapsed is not given back again when a part fails', async (t) => {
   const released: JobResult[] = [];
   let gone = false;
@@ -229,7 +277,7 @@ t.test('the parts of an output of several elements a draw come to their places',
   const { batcher, batches, turn } = byHand({
     batchUnitsMax: whole / 2,
     allocate: () => ({ noise: new Float32Array(30) }),
-    runBatch: async (parts) =>
+    runBatch: async ({ parts }) =>
       parts.map(({ rowStart, rowCount, sampleStart, sampleCount }) => {
         const first = (sampleStart * 2 + rowStart) * 3;
         return { noise: Float32Array.from({ length: rowCount * sampleCount * 3 }, (_, index) => first + index) };

@@ -250,7 +250,7 @@ t.test('every job gets all of its draws in order, whatever the sizes and however
         queueUnitsMax: 1e12,
         queueRequestsMax: 1e6,
         unitsPerMs: () => 1e9,
-        runBatch: async (parts, _isWanted, batchUnits) => {
+        runBatch: async ({ parts, units: batchUnits }) => {
           const cost = parts.reduce((sum, part) => sum + partUnits(part), 0);
           if (cost !== batchUnits) throw new Error('The batch costs something else than it says.');
           const isOneRow = parts.length === 1 && parts[0].rowCount * parts[0].sampleCount === 1;

@@ -40,7 +40,7 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
    */
   readonly hasIdleLane?: () => boolean;
   /**
-   * Draws parts on this thread at once, in batches of less than `worthUnitsMin`; undefined if all batches go to workers.
+   * Draws parts at once, on this thread, in batches of less than `worthUnitsMin`; undefined if workers draw all batches.
    */
   readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
   /**

@@ -16,7 +16,8 @@ const replyMsMax = 90_000;
 
 export interface ClientOptions {
   readonly port: number;
-  readonly perSecond: number;
+  /** Requests a second, from now on. */
+  readonly perSecond: () => number;
   readonly seed: number;
   readonly mix: readonly Share[];
 }
@@ -55,7 +56,7 @@ export class Clients {
   #tick(): void {
     const nowMs = performance.now();
     while (this.#nextMs <= nowMs) {
-      this.#nextMs -= (Math.log(1 - this.#uniform()) * 1000) / this.#options.perSecond;
+      this.#nextMs -= (Math.log(1 - this.#uniform()) * 1000) / this.#options.perSecond();
       const request = this.#choose();
       this.#track(this.#uniform() < shareAlone ? this.askAlone(request) : this.#askKept(request));
     }

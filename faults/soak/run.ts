@@ -22,6 +22,7 @@ const help = `npm run test:soak -- [options]
   --warm-up <n>       minutes that the slopes leave out                              (default a third of them)
   --processes <list>  services that run at the same time, by their processes         (default 1,2)
   --rate <n>          requests a second to each service, without probes              (default 60)
+  --warm-up-rate <n>  the same in the warm-up: memory grows until large requests meet (default three times the rate)
   --seed <n>          of every random choice                                         (default 1)
   --file <path>       where samples go, a line each                                  (default faults/results/soak.jsonl)
   --report <path>     prints the report of such a file, of a run under way too, and runs nothing; with --warm-up
@@ -49,6 +50,7 @@ const { values } = parseArgs({
     'warm-up': { type: 'string' },
     processes: { type: 'string', default: '1,2' },
     rate: { type: 'string', default: '60' },
+    'warm-up-rate': { type: 'string' },
     seed: { type: 'string', default: '1' },
     file: { type: 'string', default: defaultFile },
     report: { type: 'string' },
@@ -75,6 +77,8 @@ function report(path: string): number {
 async function soak(): Promise<void> {
   const minutes = positive(values.minutes, 'minutes');
   const warmUpMinutes = warmUp ?? minutes / 3;
+  const rate = positive(values.rate, 'rate');
+  const warmUpRate = positive(values['warm-up-rate'] ?? String(3 * rate), 'warm-up-rate');
   const counts = values.processes.split(',').map((text) => positive(text, 'processes'));
   mkdirSync(dirname(values.file), { recursive: true });
   const file = new RecordFile(values.file);
@@ -90,7 +94,7 @@ async function soak(): Promise<void> {
     counts.map((processes, index) => {
       const options = {
         processes,
-        perSecond: positive(values.rate, 'rate'),
+        perSecond: () => (minutesNow() < warmUpMinutes ? warmUpRate : rate),
         seed: positive(values.seed, 'seed') + index,
         killsMs: killShares.map((share) => share * warmUpMinutes * 60_000),
       };

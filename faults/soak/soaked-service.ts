@@ -26,7 +26,8 @@ const probeMs = 50;
 
 export interface SoakOptions {
   readonly processes: number;
-  readonly perSecond: number;
+  /** Requests a second, from now on. */
+  readonly perSecond: () => number;
   readonly seed: number;
   /** From the start to each moment at which a process is killed, where there are several. */
   readonly killsMs: readonly number[];

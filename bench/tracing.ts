@@ -1,12 +1,13 @@
 /**
  * `npm run bench:tracing`: what tracing costs a small request. In each round the service is started once for each row
- * of the table, and all are driven in turn; a ratio is taken within a round. The row `off, once more` shows how far
- * two equal services are apart. Prints Markdown.
+ * of the table; all are warmed up, and then driven in short bursts, in turn. A ratio is taken between bursts of the same
+ * turn, and a row shows the median of the rounds' medians. V8 compiles the same code differently in each process, so
+ * there are several rounds. The row `off, once more` shows how far two equal services are apart.
  */
 import { parseArgs } from 'node:util';
 import { parseRequest, requestName } from './bodies.js';
 import { describeRun, figure, runLines, table } from './results.js';
-import { medianOf } from './statistics.js';
+import { median, medianOf } from './statistics.js';
 import { settle, startCollector, startService, type Target } from './targets.js';
 import { drive, type Measured, requireWrk } from './wrk.js';
 
@@ -27,17 +28,34 @@ const services: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'on, 100 % recorded': ratio('1'),
 };
 
+const help = `npm run bench:tracing -- [options]
+
+  --request <request>   as for npm run bench             (default "1x10 soft")
+  --connections <n>                                      (default 32)
+  --rounds <n>          each starts all services anew    (default 7)
+  --bursts <n>          of each service in a round       (default 5)
+  --seconds <n>         of a burst                       (default 1)
+  --warm-up <n>         seconds of each service          (default 4)
+  --help`;
+
 const { values } = parseArgs({
   options: {
     request: { type: 'string', default: '1x10 soft' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '32' },
+    rounds: { type: 'string', default: '7' },
+    bursts: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1' },
+    'warm-up': { type: 'string', default: '4' },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(help);
+  process.exit();
+}
 const connections = Number(values.connections);
 const { sent } = parseRequest(values.request, connections);
-const load = { connections, threads: 1, warmUpSeconds: 2, seconds: Number(values.seconds) };
+const load = { connections, threads: 1, warmUpSeconds: 0, seconds: Number(values.seconds) };
 
 /** Spans exported and dropped so far. */
 async function spansOf({ url }: Target): Promise<string> {
@@ -46,33 +64,41 @@ async function spansOf({ url }: Target): Promise<string> {
   return `${of('exported')} / ${of('dropped')}`;
 }
 
-interface Round {
-  readonly measured: Measured;
-  readonly spans: string;
+/** One service in one round: its bursts, in the order of the rounds of bursts. */
+interface Driven {
+  readonly target: Target;
+  readonly bursts: Measured[];
+  spans: string;
 }
 
-async function measureRound(collector: Target): Promise<Map<string, Round>> {
-  const round = new Map<string, Round>();
-  for (const [name, environment] of Object.entries(services)) {
-    const isOn = name.startsWith('on');
-    const service = await startService(undefined, {
-      ...environment,
-      ...(isOn && { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }),
-    });
-    try {
-      round.set(name, { measured: await drive(service, sent, load), spans: await spansOf(service) });
-    } finally {
-      await service.stop();
+async function measureRound(collector: Target): Promise<Map<string, Driven>> {
+  const all = new Map<string, Driven>();
+  try {
+    for (const [name, environment] of Object.entries(services)) {
+      const target = await startService(undefined, {
+        ...environment,
+        ...(name.startsWith('on') && { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }),
+      });
+      all.set(name, { target, bursts: [], spans: '-' });
     }
-    await settle();
+    for (const { target } of all.values()) await drive(target, sent, { ...load, seconds: Number(values['warm-up']) });
+    for (let burst = 0; burst < Number(values.bursts); burst++) {
+      // There and back, so that what slowly changes on the machine falls on all alike.
+      const order = burst % 2 === 0 ? [...all.values()] : [...all.values()].reverse();
+      for (const { target, bursts } of order) bursts.push(await drive(target, sent, load));
+    }
+    for (const driven of all.values()) driven.spans = await spansOf(driven.target);
+  } finally {
+    for (const { target } of all.values()) await target.stop();
   }
-  return round;
+  await settle();
+  return all;
 }
 
 requireWrk();
 const run = describeRun('bench:tracing');
 const collector = await startCollector();
-const rounds: Map<string, Round>[] = [];
+const rounds: Map<string, Driven>[] = [];
 try {
   for (let round = 1; round <= Number(values.rounds); round++) {
     rounds.push(await measureRound(collector));
@@ -82,19 +108,26 @@ try {
   await collector.stop();
 }
 
-const cpu = ({ measured }: Round) => measured.cpuUs;
+const cpuOf = ({ cpuUs }: Measured) => cpuUs ?? Number.NaN;
+
+/** How much more than `off` a service takes in a round. */
+function ratioIn(round: Map<string, Driven>, name: string): number {
+  const of = (each: string) => (round.get(each) as Driven).bursts.map(cpuOf);
+  const off = of('off');
+  return median(of(name).map((cpu, burst) => cpu / off[burst]));
+}
+
 const rows = Object.keys(services).map((name) => {
-  const own = rounds.map((round) => round.get(name) as Round);
-  const ratios = rounds.map(
-    (round) => (cpu(round.get(name) as Round) ?? NaN) / (cpu(round.get('off') as Round) ?? NaN),
-  );
+  const own = rounds.map((round) => round.get(name) as Driven);
+  const bursts = own.flatMap((driven) => driven.bursts);
+  const ratios = rounds.map((round) => ratioIn(round, name));
   return [
     name,
-    figure(medianOf(own, cpu)),
-    medianOf(ratios, (each) => each).toFixed(3),
+    figure(median(bursts.map(cpuOf))),
+    median(ratios).toFixed(3),
     `${Math.min(...ratios).toFixed(2)} .. ${Math.max(...ratios).toFixed(2)}`,
-    figure(medianOf(own, ({ measured }) => measured.requestsPerSecond)),
-    figure(medianOf(own, ({ measured }) => measured.p50Ms)),
+    figure(medianOf(bursts, ({ requestsPerSecond }) => requestsPerSecond)),
+    figure(medianOf(bursts, ({ p50Ms }) => p50Ms)),
     own.at(-1)?.spans ?? '-',
   ];
 });

@@ -85,6 +85,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'sampler/observer.ts',
       '@opentelemetry/',
       'pino',
+      'node:crypto',
       'node:os',
     ],
   ],

@@ -3,13 +3,14 @@
  * callers. It is linked with the draws of its recorded requests, and each of them with it.
  */
 import { type Attributes, ROOT_CONTEXT, type Tracer } from '@opentelemetry/api';
+import type { Part } from '../../sampler/job.js';
 import type { DrawnBatch } from '../../sampler/observer.js';
 import { RecordedRequest } from './recorded-request.js';
 import { type SpanClock, spanTime } from './span-clock.js';
 
 export function recordBatch(batch: DrawnBatch, tracer: Tracer, clock: SpanClock): void {
-  const recorded = batch.parts.filter(({ trace }) => trace instanceof RecordedRequest && !trace.isOver);
-  if (recorded.length === 0) return;
+  if (!batch.parts.some(isRecorded)) return;
+  const recorded = batch.parts.filter(isRecorded);
   const offsetMs = clock.offsetMs();
   const startTime = spanTime(offsetMs + batch.startMs);
   const attributes = attributesOf(batch);
@@ -20,6 +21,10 @@ export function recordBatch(batch: DrawnBatch, tracer: Tracer, clock: SpanClock)
     span.addLink({ context: draw.spanContext() });
   }
   span.end(spanTime(offsetMs + batch.endMs));
+}
+
+function isRecorded({ trace }: Part): boolean {
+  return trace instanceof RecordedRequest && !trace.isOver;
 }
 
 function attributesOf({ kind, requests, rows, elements, provider, place }: DrawnBatch): Attributes {

@@ -25,6 +25,7 @@ import { recordBatch } from './batch-spans.js';
 import { requestTracer } from './request-tracer.js';
 import { SpanClock } from './span-clock.js';
 import { SpanExport } from './span-export.js';
+import { SpanIds } from './span-ids.js';
 import { type SpanCounts, SpanLosses } from './span-losses.js';
 
 /** Requests of a batch that its span is linked with: as many as may wait by default. */
@@ -64,28 +65,27 @@ export async function openTracing(config: TracingConfig, parts: TracingParts): P
       }),
   });
   const resource = resourceOf(config, parts);
-  const tracerBy = (sampler: Sampler) =>
-    new TracerProvider({
-      resource,
-      sampler,
-      spanProcessors: [spans],
-      spanLimits: { linkCountLimit: linksMax },
-    }).getTracer('gumbel-sampler', parts.version);
-  // The sampler decides about a request, and so about all of its spans. A batch is recorded for its requests.
-  const deciding = tracerBy(samplerOf(config));
-  const recording = tracerBy(new AlwaysOnSampler());
+  const ids = new SpanIds();
+  // The sampler is asked about a request, and so about all of its spans. A batch is recorded for its requests.
+  const tracer = new TracerProvider({
+    resource,
+    sampler: new AlwaysOnSampler(),
+    idGenerator: ids,
+    spanProcessors: [spans],
+    spanLimits: { linkCountLimit: linksMax },
+  }).getTracer('gumbel-sampler', parts.version);
   const clock = new SpanClock(
     () => performance.now(),
     () => Date.now(),
   );
   return {
-    tracer: requestTracer(deciding, recording, clock, config.sampler.startsWith('parentbased_')),
+    tracer: requestTracer(samplerOf(config), tracer, ids, clock),
     observingRequests,
     observingDraws: (observer) => ({
       ...observer,
       drawn: (batch) => {
         observer.drawn(batch);
-        recordBatch(batch, recording, clock);
+        recordBatch(batch, tracer, clock);
       },
     }),
     close: (msMax) => spans.close(msMax),

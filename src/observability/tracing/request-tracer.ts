@@ -1,60 +1,58 @@
 /** Starts the span of each request of a route that draws, as a child of the caller's span if there is one. */
-import { createTraceState, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api';
-import { RandomIdGenerator } from '@opentelemetry/sdk-trace';
+import { type Context, createTraceState, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api';
+import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace';
 import { keepSpan } from '../../http/request-span.js';
-import { traceParentOf } from '../../http/trace-context.js';
+import { type TraceParent, traceParentOf } from '../../http/trace-context.js';
 import type { RouteTracer } from '../../routes/request-trace.js';
 import { RecordedRequest } from './recorded-request.js';
 import { type SpanClock, spanTime } from './span-clock.js';
+import type { SpanIds } from './span-ids.js';
 import { UnrecordedRequest } from './unrecorded-request.js';
 
-/** The flag of a traceparent that says that the caller records the trace. */
-const sampledFlag = 1;
-
 /**
- * @param deciding asks the sampler
- * @param recording records every span
- * @param asParent whether a request is recorded only if its caller, if there is one, is
+ * The sampler is asked here and not by the SDK, which makes a span before it asks. Most requests are not recorded.
+ *
+ * @param tracer records every span, and takes its ids from `ids`
  */
-export function requestTracer(deciding: Tracer, recording: Tracer, clock: SpanClock, asParent: boolean): RouteTracer {
-  const ids = new RandomIdGenerator();
+export function requestTracer(sampler: Sampler, tracer: Tracer, ids: SpanIds, clock: SpanClock): RouteTracer {
   return {
     start: (message, route) => {
-      const startMs = performance.now();
       const parent = traceParentOf(message);
-      if (asParent && parent && (parent.flags & sampledFlag) === 0) {
-        // The SDK would decide the same, but takes longer.
-        const { traceId } = parent;
+      const traceId = parent?.traceId ?? ids.generateTraceId();
+      const name = `POST ${route}`;
+      const context = contextOf(parent, message.headers.tracestate);
+      const { decision } = sampler.shouldSample(context, traceId, name, SpanKind.SERVER, {}, []);
+      if (decision === SamplingDecision.NOT_RECORD) {
         const own = new UnrecordedRequest({ traceId, spanId: ids.generateSpanId(), traceFlags: 0 });
         keepSpan(message, own);
         return own;
       }
+      const startMs = performance.now();
       const offsetMs = clock.offsetMs();
-      const { tracestate } = message.headers;
-      const context = parent
-        ? trace.setSpanContext(ROOT_CONTEXT, {
-            traceId: parent.traceId,
-            spanId: parent.spanId,
-            traceFlags: parent.flags,
-            isRemote: true,
-            ...(typeof tracestate === 'string' && { traceState: createTraceState(tracestate) }),
-          })
-        : ROOT_CONTEXT;
+      if (!parent) ids.choose(traceId);
       const options = { kind: SpanKind.SERVER, startTime: spanTime(offsetMs + startMs) };
-      const span = deciding.startSpan(`POST ${route}`, options, context);
-      if (span.isRecording()) {
-        span.setAttributes({
-          'http.request.method': 'POST',
-          'http.route': route,
-          'url.scheme': 'http',
-          'url.path': (message.url ?? '').replace(/[?#].*$/s, ''),
-        });
-      }
-      const own = span.isRecording()
-        ? new RecordedRequest(recording, span, trace.setSpan(context, span), offsetMs, startMs)
-        : new UnrecordedRequest(span.spanContext());
+      const span = tracer.startSpan(name, options, context);
+      span.setAttributes({
+        'http.request.method': 'POST',
+        'http.route': route,
+        'url.scheme': 'http',
+        'url.path': (message.url ?? '').replace(/[?#].*$/s, ''),
+      });
+      const own = new RecordedRequest(tracer, span, trace.setSpan(context, span), offsetMs, startMs);
       keepSpan(message, own);
       return own;
     },
   };
+}
+
+/** The context of the caller's span, which a sampler may decide by. */
+function contextOf(parent: TraceParent | undefined, traceState: string | string[] | undefined): Context {
+  if (!parent) return ROOT_CONTEXT;
+  return trace.setSpanContext(ROOT_CONTEXT, {
+    traceId: parent.traceId,
+    spanId: parent.spanId,
+    traceFlags: parent.flags,
+    isRemote: true,
+    ...(typeof traceState === 'string' && { traceState: createTraceState(traceState) }),
+  });
 }

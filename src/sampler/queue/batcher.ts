@@ -40,7 +40,7 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
    */
   readonly hasIdleLane?: () => boolean;
   /**
-   * Draws parts at once, on this thread, in batches of less than `worthUnitsMin`; undefined if workers draw all batches.
+   * Draws parts at once, on this thread, in batches of less than `worthUnitsMin`; undefined if workers draw all.
    */
   readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
   /**

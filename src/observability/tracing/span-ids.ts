@@ -1,0 +1,39 @@
+/**
+ * Random ids of traces and spans, as hexadecimal digits. Most ids are of requests that are not recorded, so they have
+ * to be cheap: many are cut from one text.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IdGenerator } from '@opentelemetry/sdk-trace';
+
+/** Enough for 42 requests. A recorded span keeps the text alive until it is exported. */
+const textBytes = 1024;
+
+export class SpanIds implements IdGenerator {
+  #text = '';
+  #at = 0;
+  #chosen: string | undefined;
+
+  /** The next trace gets this id: the sampler has decided by it. */
+  choose(traceId: string): void {
+    this.#chosen = traceId;
+  }
+
+  generateTraceId = (): string => {
+    const traceId = this.#chosen ?? this.#digits(32);
+    this.#chosen = undefined;
+    return traceId;
+  };
+
+  generateSpanId = (): string => this.#digits(16);
+
+  #digits(count: number): string {
+    if (this.#at + count > this.#text.length) {
+      this.#text = randomBytes(textBytes).toString('hex');
+      this.#at = 0;
+    }
+    const id = this.#text.slice(this.#at, this.#at + count);
+    this.#at += count;
+    // No id is all zeros. Of 2^64, one would be.
+    return /[^0]/.test(id) ? id : this.#digits(count);
+  }
+}

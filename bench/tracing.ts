@@ -1,6 +1,6 @@
 /**
  * `npm run bench:tracing`: what tracing costs a small request. In each round the service is started once for each row
- * of the table; all are warmed up, and then driven in short bursts, in turn. A ratio is taken between bursts of the same
+ * of the table; all are warmed up, and then driven in short bursts, in turn. A ratio is taken between bursts of one
  * turn, and a row shows the median of the rounds' medians. V8 compiles the same code differently in each process, so
  * there are several rounds. The row `off, once more` shows how far two equal services are apart.
  */

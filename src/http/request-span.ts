@@ -1,6 +1,6 @@
 /**
- * The span of a request, which exists while tracing is on. http/ keeps it with the request and tells it what becomes of
- * the request; observability/tracing/ makes it.
+ * The span of a request that is recorded. http/ keeps it with the request and tells it what becomes of the request;
+ * observability/tracing/ makes it.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Problem } from '../errors.js';
@@ -17,8 +17,11 @@ export interface RequestSpan extends TraceIds {
 }
 
 export interface RequestTracer {
-  /** Starts the span of a request of a route that draws, and keeps it with the request. */
-  readonly start: (message: IncomingMessage, route: string) => RequestSpan;
+  /**
+   * Starts the span of a request of a route that draws, and keeps it with the request. Undefined if the request is not
+   * recorded.
+   */
+  readonly start: (message: IncomingMessage, route: string) => RequestSpan | undefined;
 }
 
 /** Tells the client which span of which trace its request was: https://www.w3.org/TR/server-timing/. */
@@ -36,7 +39,7 @@ export function spanOf(message: Traced): RequestSpan | undefined {
   return message[ownSpan];
 }
 
-/** The service's own span of the request, else the caller's; undefined if it belongs to no trace. */
+/** The service's own span of the request if it is recorded, else the caller's; undefined if it belongs to no trace. */
 export function traceOf(message: IncomingMessage): TraceIds | undefined {
   return spanOf(message) ?? traceParentOf(message);
 }

@@ -21,10 +21,7 @@ export interface RequestTrace extends DrawTrace {
 }
 
 export interface RouteTracer extends RequestTracer {
-  readonly start: (...request: Parameters<RequestTracer['start']>) => RequestSpan & {
-    /** Undefined if the request is not recorded. */
-    readonly trace: RequestTrace | undefined;
-  };
+  readonly start: (...request: Parameters<RequestTracer['start']>) => (RequestSpan & RequestTrace) | undefined;
 }
 
 /** Traces every route that is registered on `app` from now on, from before its key is asked for. */
@@ -32,8 +29,10 @@ export function traceRoutes(app: FastifyInstance, tracer: RouteTracer): void {
   app.addHook('onRoute', (route) => {
     const start: typeof route.onRequest = (request, reply, done) => {
       const span = tracer.start(request.raw, route.url);
-      request.trace = span.trace;
-      reply.header(serverTimingHeader, span.serverTiming);
+      if (span !== undefined) {
+        request.trace = span;
+        reply.header(serverTimingHeader, span.serverTiming);
+      }
       done();
     };
     route.onRequest = [start, route.onRequest ?? []].flat();

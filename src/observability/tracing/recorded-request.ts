@@ -18,7 +18,6 @@ import type { RequestTrace } from '../../routes/request-trace.js';
 import { isNoisy, type Job, type Part } from '../../sampler/job.js';
 import type { DrawnBatch } from '../../sampler/observer.js';
 import { clientClosedRequest } from '../metrics.js';
-import { serverTimingOf } from './server-timing.js';
 import { spanTime } from './span-clock.js';
 
 type Stage = 'parse' | 'queue' | 'print';
@@ -27,7 +26,6 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
   readonly serverTiming: string;
-  readonly trace: RequestTrace = this;
   readonly #tracer: Tracer;
   readonly #span: Span;
   readonly #context: Context;
@@ -46,7 +44,7 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
     const ids = span.spanContext();
     this.traceId = ids.traceId;
     this.spanId = ids.spanId;
-    this.serverTiming = serverTimingOf(ids);
+    this.serverTiming = `traceparent;desc="00-${ids.traceId}-${ids.spanId}-01"`;
     this.#tracer = tracer;
     this.#span = span;
     this.#context = context;

@@ -1,4 +1,4 @@
-/** Starts the span of each request of a route that draws, as a child of the caller's span if there is one. */
+/** Starts the span of each request that is recorded, as a child of the caller's span if there is one. */
 import { type Context, createTraceState, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace';
 import { keepSpan } from '../../http/request-span.js';
@@ -7,7 +7,6 @@ import type { RouteTracer } from '../../routes/request-trace.js';
 import { RecordedRequest } from './recorded-request.js';
 import { type SpanClock, spanTime } from './span-clock.js';
 import type { SpanIds } from './span-ids.js';
-import { UnrecordedRequest } from './unrecorded-request.js';
 
 /**
  * The sampler is asked here and not by the SDK, which makes a span before it asks. Most requests are not recorded.
@@ -19,19 +18,14 @@ export function requestTracer(sampler: Sampler, tracer: Tracer, ids: SpanIds, cl
     start: (message, route) => {
       const parent = traceParentOf(message);
       const traceId = parent?.traceId ?? ids.generateTraceId();
-      const name = `POST ${route}`;
       const context = contextOf(parent, message.headers.tracestate);
-      const { decision } = sampler.shouldSample(context, traceId, name, SpanKind.SERVER, {}, []);
-      if (decision === SamplingDecision.NOT_RECORD) {
-        const own = new UnrecordedRequest({ traceId, spanId: ids.generateSpanId(), traceFlags: 0 });
-        keepSpan(message, own);
-        return own;
-      }
+      const { decision } = sampler.shouldSample(context, traceId, route, SpanKind.SERVER, {}, []);
+      if (decision === SamplingDecision.NOT_RECORD) return undefined;
       const startMs = performance.now();
       const offsetMs = clock.offsetMs();
       if (!parent) ids.choose(traceId);
       const options = { kind: SpanKind.SERVER, startTime: spanTime(offsetMs + startMs) };
-      const span = tracer.startSpan(name, options, context);
+      const span = tracer.startSpan(`POST ${route}`, options, context);
       span.setAttributes({
         'http.request.method': 'POST',
         'http.route': route,
@@ -45,7 +39,7 @@ export function requestTracer(sampler: Sampler, tracer: Tracer, ids: SpanIds, cl
   };
 }
 
-/** The context of the caller's span, which a sampler may decide by. */
+/** The context of the caller's span, by which a sampler may decide. */
 function contextOf(parent: TraceParent | undefined, traceState: string | string[] | undefined): Context {
   if (!parent) return ROOT_CONTEXT;
   return trace.setSpanContext(ROOT_CONTEXT, {

@@ -1,12 +1,13 @@
 /**
- * Random ids of traces and spans, as hexadecimal digits. Most ids are of requests that are not recorded, so they have
- * to be cheap: many are cut from one text.
+ * Random ids of traces and spans, as hexadecimal digits. Each request has one, by which the sampler decides, so they
+ * have to be cheap: many are cut from one text.
  */
 import { randomBytes } from 'node:crypto';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 
-/** Enough for 42 requests. A recorded span keeps the text alive until it is exported. */
+/** 64 ids of traces. A recorded span keeps the text alive until it is exported. */
 const textBytes = 1024;
+const noId = '0'.repeat(32);
 
 export class SpanIds implements IdGenerator {
   #text = '';
@@ -34,6 +35,6 @@ export class SpanIds implements IdGenerator {
     const id = this.#text.slice(this.#at, this.#at + count);
     this.#at += count;
     // No id is all zeros. Of 2^64, one would be.
-    return /[^0]/.test(id) ? id : this.#digits(count);
+    return id === noId.slice(0, count) ? this.#digits(count) : id;
   }
 }

@@ -79,7 +79,7 @@ export async function openTracing(config: TracingConfig, parts: TracingParts): P
     () => Date.now(),
   );
   return {
-    tracer: requestTracer(samplerOf(config), tracer, ids, clock),
+    tracer: requestTracer(samplerOf(config), config.sampler.startsWith('parentbased_'), tracer, ids, clock),
     observingRequests,
     observingDraws: (observer) => ({
       ...observer,

@@ -2,7 +2,8 @@
  * `npm run bench:tracing`: what tracing costs a small request. In each round the service is started once for each row
  * of the table; all are warmed up, and then driven in short bursts, in turn. What else the machine does only adds, so
  * a service is taken by its cheapest burst. V8 compiles the same code differently in each process, so there are several
- * rounds, and a row shows the median of their ratios. The row `off, once more` shows how far two equal services are apart.
+ * rounds, and a row shows the median of their ratios. How far two equal services are apart is in the row `off, once
+ * more`.
  */
 import { parseArgs } from 'node:util';
 import { parseRequest, requestName } from './bodies.js';

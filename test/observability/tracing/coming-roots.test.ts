@@ -41,7 +41,7 @@ t.test('a sampler by ratio records its share, of requests that are independent o
       }
       wasRecorded = traceId !== undefined;
     }
-    // Eight standard deviations of a binomial: pairs overlap, which makes theirs up to 1.3 times as long, and six are left
+    // Eight standard deviations of a binomial, since pairs overlap and theirs is up to 1.3 times as long; six are left
     // once in 5e8 runs. One more for counts near zero.
     const isNear = (count: number, share: number) =>
       Math.abs(count - requests * share) <= 8 * Math.sqrt(requests * share * (1 - share)) + 1;

@@ -1,5 +1,4 @@
 /** Starts the span of each request that is recorded, as a child of the caller's span if there is one. */
-import type { IncomingMessage } from 'node:http';
 import { type Context, createTraceState, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api';
 import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace';
 import { keepSpan } from '../../http/request-span.js';
@@ -9,6 +8,8 @@ import { ComingRoots } from './coming-roots.js';
 import { RecordedRequest } from './recorded-request.js';
 import { type SpanClock, spanTime } from './span-clock.js';
 import type { SpanIds } from './span-ids.js';
+
+type Message = Parameters<RouteTracer['start']>[0];
 
 /** The flag of a traceparent that says that the caller records the trace. */
 const sampledFlag = 1;
@@ -27,7 +28,7 @@ export function requestTracer(
   clock: SpanClock,
 ): RouteTracer {
   const roots = new ComingRoots(sampler, ids);
-  const record = (message: IncomingMessage, route: string, context: Context) => {
+  const record = (message: Message, route: string, context: Context) => {
     const startMs = performance.now();
     const offsetMs = clock.offsetMs();
     const options = { kind: SpanKind.SERVER, startTime: spanTime(offsetMs + startMs) };

@@ -43,10 +43,44 @@ interface Part {
   readonly failures: readonly string[];
 }
 
+/** What all processes of a service hold together, at each sample that has all of them. */
+function totalsOf(records: readonly ProcessRecord[]): ProcessRecord[] {
+  const samples = [...groups(records, ({ minutes }) => String(minutes)).values()];
+  const processes = Math.max(...samples.map(({ length }) => length));
+  if (processes === 1) return [];
+  return samples
+    .filter(({ length }) => length === processes)
+    .map((all) => {
+      const sum = (pick: (record: ProcessRecord) => number | undefined) =>
+        all.reduce<number | undefined>((total, record) => {
+          const value = pick(record);
+          return total === undefined || value === undefined ? undefined : total + value;
+        }, 0);
+      return {
+        ...all[0],
+        process: 'all',
+        residentMiB: sum(({ residentMiB }) => residentMiB) ?? 0,
+        heapMiB: sum(({ heapMiB }) => heapMiB),
+        externalMiB: sum(({ externalMiB }) => externalMiB),
+        descriptors: sum(({ descriptors }) => descriptors) ?? 0,
+        threads: sum(({ threads }) => threads) ?? 0,
+      };
+    });
+}
+
+/**
+ * Limits are those of a service as a whole: connections, and what they hold, move from one of its processes to another.
+ */
 function processesPart(records: readonly ProcessRecord[]): Part {
   const failures: string[] = [];
-  const rows = [...groups(records, ({ service, pid }) => `${service} ${pid}`).values()].map((own) => {
+  const services = [...groups(records, ({ service }) => service).values()];
+  const all = services.flatMap((own) => {
+    const processes = [...groups(own, ({ pid }) => String(pid)).values()];
+    return processes.length === 1 ? processes : [...processes, totalsOf(own)];
+  });
+  const rows = all.map((own) => {
     const [{ service, process }] = own;
+    const isWhole = process === 'all' || process === 'only';
     const trend = (pick: (record: ProcessRecord) => number | undefined): Trend | undefined =>
       trendOf(own.flatMap((record) => ({ minutes: record.minutes, value: pick(record) ?? [] })).filter(isPoint));
     const resident = trend(({ residentMiB }) => residentMiB * mbPerMiB);
@@ -56,6 +90,7 @@ function processesPart(records: readonly ProcessRecord[]): Part {
     const threads = trend((record) => record.threads);
     const name = `${service}, ${process}`;
     const check = (what: string, rise: Trend | undefined, most: number) => {
+      if (!isWhole) return;
       if (rise === undefined) failures.push(`${name}: ${what} was measured for less than three minutes`);
       else if (rise.slope > most)
         failures.push(`${name}: ${what} rises by ${digits(rise.slope)} an hour, at most ${most}`);

@@ -13,6 +13,11 @@ export class SpanIds implements IdGenerator {
   #text = '';
   #at = 0;
   #chosen: string | undefined;
+  readonly #random: (bytes: number) => Buffer;
+
+  constructor(random: (bytes: number) => Buffer = randomBytes) {
+    this.#random = random;
+  }
 
   /** The next trace gets this id: the sampler has decided by it. */
   choose(traceId: string): void {
@@ -29,12 +34,12 @@ export class SpanIds implements IdGenerator {
 
   #digits(count: number): string {
     if (this.#at + count > this.#text.length) {
-      this.#text = randomBytes(textBytes).toString('hex');
+      this.#text = this.#random(textBytes).toString('hex');
       this.#at = 0;
     }
     const id = this.#text.slice(this.#at, this.#at + count);
     this.#at += count;
-    // No id is all zeros. Of 2^64, one would be.
+    // No id may be all zeros. Of 2^64, one would be.
     return id === noId.slice(0, count) ? this.#digits(count) : id;
   }
 }

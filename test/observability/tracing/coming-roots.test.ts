@@ -60,3 +60,8 @@ t.test('ids are random digits of their length, and a chosen one is the next of a
   t.equal(ids.generateTraceId(), 'a trace');
   t.match(ids.generateTraceId(), /^[0-9a-f]{32}$/);
 });
+
+t.test('no id is all zeros', async (t) => {
+  const ids = new SpanIds((bytes) => Buffer.concat([Buffer.alloc(bytes - 8), Buffer.from('0123456789abcdef', 'hex')]));
+  t.equal(ids.generateSpanId(), '0123456789abcdef');
+});

@@ -47,7 +47,6 @@ interface Part {
 function totalsOf(records: readonly ProcessRecord[]): ProcessRecord[] {
   const samples = [...groups(records, ({ minutes }) => String(minutes)).values()];
   const processes = Math.max(...samples.map(({ length }) => length));
-  if (processes === 1) return [];
   return samples
     .filter(({ length }) => length === processes)
     .map((all) => {
@@ -70,6 +69,7 @@ function totalsOf(records: readonly ProcessRecord[]): ProcessRecord[] {
 
 /**
  * Limits are those of a service as a whole: connections, and what they hold, move from one of its processes to another.
+ * A slow rise in one process can hide behind a fall in another, so each is shown.
  */
 function processesPart(records: readonly ProcessRecord[]): Part {
   const failures: string[] = [];

@@ -4,8 +4,8 @@ import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace';
 import { keepSpan } from '../../http/request-span.js';
 import { type TraceParent, traceParentOf } from '../../http/trace-context.js';
 import type { RouteTracer } from '../../routes/request-trace.js';
-import { ComingRoots } from './coming-roots.js';
 import { RecordedRequest } from './recorded-request.js';
+import { RootSampling } from './root-sampling.js';
 import { type SpanClock, spanTime } from './span-clock.js';
 import type { SpanIds } from './span-ids.js';
 
@@ -27,7 +27,7 @@ export function requestTracer(
   ids: SpanIds,
   clock: SpanClock,
 ): RouteTracer {
-  const roots = new ComingRoots(sampler, ids);
+  const roots = new RootSampling(sampler, ids);
   const record = (message: Message, route: string, context: Context) => {
     const startMs = performance.now();
     const offsetMs = clock.offsetMs();

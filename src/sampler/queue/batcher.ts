@@ -39,9 +39,7 @@ export interface BatcherOptions extends QueueOptions, DeadlineOptions {
    * Whether a lane has no batch. Then a batch may start although others hold batches in advance. By default false.
    */
   readonly hasIdleLane?: () => boolean;
-  /**
-   * Draws parts at once, on this thread, in batches of less than `worthUnitsMin`; undefined if workers draw all.
-   */
+  /** Draws parts at once, on this thread, in batches of less than `worthUnitsMin`; undefined if workers draw all. */
   readonly runInline?: ((parts: readonly Part[]) => Promise<readonly JobResult[]>) | undefined;
   /**
    * Units below which several jobs run inline; a single one does below `worthUnitsMin`. With more of them this thread

@@ -27,7 +27,7 @@ export class QueueEntry implements Ordered {
   /** The first sample and row of the next part. */
   nextSample = 0;
   nextRow = 0;
-  /** Whether its client has got a result or an error. Then nothing reads the inputs of the job any more. */
+  /** Whether its client has got a result or an error. From then on the inputs of the job may be another request's. */
   settled = false;
   /** Draws that are not yet in a part. */
   drawsLeft: number;

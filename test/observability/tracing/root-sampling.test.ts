@@ -8,12 +8,12 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace';
 import t from 'tap';
-import { ComingRoots } from '../../../src/observability/tracing/coming-roots.js';
+import { RootSampling } from '../../../src/observability/tracing/root-sampling.js';
 import { SpanIds } from '../../../src/observability/tracing/span-ids.js';
 
 t.test('a sampler that records everything or nothing is obeyed, beyond the end of the look ahead', async (t) => {
-  const all = new ComingRoots(new AlwaysOnSampler(), new SpanIds());
-  const nothing = new ComingRoots(new AlwaysOffSampler(), new SpanIds());
+  const all = new RootSampling(new AlwaysOnSampler(), new SpanIds());
+  const nothing = new RootSampling(new AlwaysOffSampler(), new SpanIds());
   const traceIds = new Set<string | undefined>();
   for (let request = 0; request < 1000; request++) {
     traceIds.add(all.next());
@@ -26,7 +26,7 @@ t.test('a sampler that records everything or nothing is obeyed, beyond the end o
 t.test('a sampler by ratio records its share, of requests that are independent of each other', async (t) => {
   for (const ratio of [0.5, 0.01, 0.001]) {
     const sampler = new TraceIdRatioBasedSampler(ratio);
-    const roots = new ComingRoots(sampler, new SpanIds());
+    const roots = new RootSampling(sampler, new SpanIds());
     const requests = 200_000;
     let recorded = 0;
     let pairs = 0;

@@ -1,16 +1,16 @@
 /**
- * Which of the coming requests without a caller's span are recorded. The sampler decides by the id of a trace, and the
- * id of a trace that begins here is ours to choose: so it is asked about many ids at once, and a request that is not
- * recorded costs a subtraction. Asking within each request takes it several microseconds, most of them to load code.
+ * Head sampling of requests without a caller's span, whose own span is the root of its trace. The sampler decides by
+ * the id of a trace, and the id of a trace that begins here is ours to choose: so it is asked about many ids at once,
+ * and a request that is not recorded costs a subtraction.
  */
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace';
 import type { SpanIds } from './span-ids.js';
 
-/** How far it looks ahead at most. */
+/** How far it looks ahead at most: so that a sampler that records nothing is not asked for ever. */
 const aheadMax = 256;
 
-export class ComingRoots {
+export class RootSampling {
   readonly #sampler: Sampler;
   readonly #ids: SpanIds;
   /** Requests that are not recorded, before the one that gets #traceId. */

@@ -76,11 +76,11 @@ function processesPart(records: readonly ProcessRecord[]): Part {
   const services = [...groups(records, ({ service }) => service).values()];
   const all = services.flatMap((own) => {
     const processes = [...groups(own, ({ pid }) => String(pid)).values()];
-    return processes.length === 1 ? processes : [...processes, totalsOf(own)];
+    const parts = processes.map((records) => ({ records, isWhole: processes.length === 1 }));
+    return processes.length === 1 ? parts : [...parts, { records: totalsOf(own), isWhole: true }];
   });
-  const rows = all.map((own) => {
+  const rows = all.map(({ records: own, isWhole }) => {
     const [{ service, process }] = own;
-    const isWhole = process === 'all' || process === 'only';
     const trend = (pick: (record: ProcessRecord) => number | undefined): Trend | undefined =>
       trendOf(own.flatMap((record) => ({ minutes: record.minutes, value: pick(record) ?? [] })).filter(isPoint));
     const resident = trend(({ residentMiB }) => residentMiB * mbPerMiB);

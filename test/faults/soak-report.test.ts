@@ -62,6 +62,26 @@ t.test('what must rise by no more than a limit', async (t) => {
   t.match(failuresOf(rising((minutes) => ({ pid: minutes < 40 ? 1 : 2 }))), [/was replaced after the warm-up/]);
 });
 
+t.test('the processes of a service are judged by their sum', async (t) => {
+  const both = (residentMiB: (pid: number, minutes: number) => number) =>
+    reportOf(
+      soakOf((record) =>
+        record.kind === 'process'
+          ? [1, 2].map((pid) => ({
+              ...record,
+              pid,
+              process: String(pid),
+              residentMiB: residentMiB(pid, record.minutes),
+            }))
+          : record,
+      ),
+    );
+  const moved = both((pid, minutes) => 200 + (pid === 1 ? minutes : 60 - minutes));
+  t.same(moved.failures, [], 'what one loses, the other gains');
+  t.match(moved.text, /PROCESSES=2 \| 1 \|.*\n.*PROCESSES=2 \| 2 \|.*\n.*PROCESSES=2 \| all \|/);
+  t.match(both((_, minutes) => 200 + minutes / 60).failures, [/, all: resident memory in MB rises by 2\.10 an hour/]);
+});
+
 t.test('the p99 of a probe is compared with that of the echo', async (t) => {
   const slower = (services: readonly string[]): Change => {
     return (record) =>

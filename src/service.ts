@@ -105,6 +105,7 @@ export class Service {
       return new Service(options, access, sampler, lifecycle, app, tracing);
     } catch (error) {
       await access?.close();
+      await tracing?.close(0);
       // The process may exit after this failure, and must not while a worker is inside ONNX Runtime.
       await starting.then(
         (sampler) => sampler.close(),

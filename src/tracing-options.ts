@@ -205,7 +205,7 @@ export const tracingOptions = {
     schema: timeout(),
     default: '30000',
     unit: 'milliseconds',
-    reason: 'How long an export may delay the next one.',
+    reason: 'The same as OTEL_EXPORTER_OTLP_TIMEOUT; the shorter of both holds.',
   }),
   OTEL_BSP_MAX_QUEUE_SIZE: option({
     schema: integer({ min: 1, max: 2 ** 20 }),
@@ -234,6 +234,7 @@ export interface TracingConfig {
   readonly url: string;
   readonly protocol: 'http/protobuf' | 'http/json';
   readonly headers: Pairs;
+  /** Of an export, tried again included. */
   readonly timeoutMs: number;
   readonly compression: 'none' | 'gzip';
   readonly serviceName: string;
@@ -242,7 +243,6 @@ export interface TracingConfig {
   /** The share that samplers by ratio record. */
   readonly ratio: number;
   readonly scheduleDelayMs: number;
-  readonly exportTimeoutMs: number;
   readonly queueSpansMax: number;
   readonly exportSpansMax: number;
 }
@@ -268,14 +268,13 @@ export function readTracing(environment: Environment): TracingConfig | undefined
     url: read('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
     protocol: read('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'),
     headers: { ...read('OTEL_EXPORTER_OTLP_HEADERS'), ...read('OTEL_EXPORTER_OTLP_TRACES_HEADERS') },
-    timeoutMs: read('OTEL_EXPORTER_OTLP_TRACES_TIMEOUT'),
+    timeoutMs: Math.min(read('OTEL_EXPORTER_OTLP_TRACES_TIMEOUT'), read('OTEL_BSP_EXPORT_TIMEOUT')),
     compression: read('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION'),
     resourceAttributes: read('OTEL_RESOURCE_ATTRIBUTES'),
     serviceName: read('OTEL_SERVICE_NAME'),
     sampler: read('OTEL_TRACES_SAMPLER'),
     ratio: read('OTEL_TRACES_SAMPLER_ARG'),
     scheduleDelayMs: read('OTEL_BSP_SCHEDULE_DELAY'),
-    exportTimeoutMs: read('OTEL_BSP_EXPORT_TIMEOUT'),
     queueSpansMax,
     exportSpansMax,
   };

@@ -41,10 +41,16 @@ t.test('the defaults are those of the specification', async (t) => {
     sampler: 'parentbased_always_on',
     ratio: 1,
     scheduleDelayMs: 5000,
-    exportTimeoutMs: 30_000,
     queueSpansMax: 2048,
     exportSpansMax: 512,
   });
+});
+
+t.test('of the two limits of an export the shorter holds', async (t) => {
+  const timeoutOf = (OTEL_EXPORTER_OTLP_TIMEOUT: string, OTEL_BSP_EXPORT_TIMEOUT: string) =>
+    readConfig({ ...endpoint, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_BSP_EXPORT_TIMEOUT }).tracing?.timeoutMs;
+  t.equal(timeoutOf('1000', '2000'), 1000);
+  t.equal(timeoutOf('2000', '1000'), 1000);
 });
 
 t.test('what holds for traces alone comes first, and lists are percent-decoded', async (t) => {

@@ -87,6 +87,7 @@ const arrows: readonly (readonly [from: string, to: readonly string[]])[] = [
       'pino',
       'node:crypto',
       'node:os',
+      'node:worker_threads',
     ],
   ],
   [

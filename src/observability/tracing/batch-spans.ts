@@ -2,25 +2,36 @@
  * The span of a batch that holds parts of recorded requests: the root of a trace of its own, since a batch has several
  * callers. It is linked with the draws of its recorded requests, and each of them with it.
  */
-import { type Attributes, ROOT_CONTEXT, type Tracer } from '@opentelemetry/api';
 import type { Part } from '../../sampler/job.js';
 import type { DrawnBatch } from '../../sampler/observer.js';
 import { RecordedRequest } from './recorded-request.js';
-import { type SpanClock, spanTime } from './span-clock.js';
+import type { Attributes, SpanRecorder } from './span.js';
 
-export function recordBatch(batch: DrawnBatch, tracer: Tracer, clock: SpanClock): void {
+/** Draws that the span of a batch is linked with: as many as may wait by default. */
+const linksMax = 1024;
+
+export function recordBatch(batch: DrawnBatch, { ids, clock, record }: SpanRecorder): void {
   if (!batch.parts.some(isRecorded)) return;
-  const recorded = batch.parts.filter(isRecorded);
-  const offsetMs = clock.offsetMs();
-  const startTime = spanTime(offsetMs + batch.startMs);
+  const own = { traceId: ids.traceId(), spanId: ids.spanId() };
   const attributes = attributesOf(batch);
-  const span = tracer.startSpan('batch', { startTime, attributes }, ROOT_CONTEXT);
-  const links = [{ context: span.spanContext() }];
-  for (const part of recorded) {
-    const draw = (part.trace as RecordedRequest).drawnIn(batch, part, links, attributes);
-    span.addLink({ context: draw.spanContext() });
-  }
-  span.end(spanTime(offsetMs + batch.endMs));
+  const draws = batch.parts
+    .filter(isRecorded)
+    .map((part) => (part.trace as RecordedRequest).drawnIn(batch, part, own, attributes));
+  const offsetMs = clock.offsetMs();
+  record({
+    ...own,
+    name: 'batch',
+    kind: 'internal',
+    parentSpanId: undefined,
+    parentIsRemote: false,
+    traceState: undefined,
+    startMs: offsetMs + batch.startMs,
+    endMs: offsetMs + batch.endMs,
+    attributes,
+    links: draws.slice(0, linksMax),
+    linksDropped: Math.max(0, draws.length - linksMax),
+    isError: false,
+  });
 }
 
 function isRecorded({ trace }: Part): boolean {

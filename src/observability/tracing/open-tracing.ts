@@ -3,16 +3,12 @@
  * loads this file only while tracing is on.
  */
 import { hostname } from 'node:os';
-import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
-  BatchSpanProcessor,
   ParentBasedSampler,
   type Sampler,
-  type SpanExporter,
   TraceIdRatioBasedSampler,
-  TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import type { HttpObserver } from '../../http/observer.js';
@@ -22,14 +18,13 @@ import type { SamplerObserver } from '../../sampler/observer.js';
 import type { TracingConfig } from '../../tracing-options.js';
 import { clientClosedRequest } from '../metrics.js';
 import { recordBatch } from './batch-spans.js';
+import { ExportThread } from './export/export-thread.js';
+import { SpanExport } from './export/span-export.js';
+import { type SpanCounts, SpanLosses } from './export/span-losses.js';
 import { requestTracer } from './request-tracer.js';
+import type { SpanRecorder } from './span.js';
 import { SpanClock } from './span-clock.js';
-import { SpanExport } from './span-export.js';
 import { SpanIds } from './span-ids.js';
-import { type SpanCounts, SpanLosses } from './span-losses.js';
-
-/** Requests of a batch that its span is linked with: as many as may wait by default. */
-const linksMax = 1024;
 
 export interface TracingParts {
   readonly logger: Logger;
@@ -49,43 +44,29 @@ export interface Tracing {
   readonly close: (msMax: number) => Promise<void>;
 }
 
-export async function openTracing(config: TracingConfig, parts: TracingParts): Promise<Tracing> {
-  const losses = new SpanLosses(parts.logger, parts.counts, config.url, () => performance.now());
+export function openTracing(config: TracingConfig, parts: TracingParts): Tracing {
+  const { version, logger, counts } = parts;
+  const { url, queueSpansMax, exportSpansMax, scheduleDelayMs } = config;
   const spans = new SpanExport({
-    exporter: await openExporter(config),
-    losses,
-    queueSpansMax: config.queueSpansMax,
-    gather: (exporter) =>
-      new BatchSpanProcessor({
-        exporter,
-        maxQueueSize: config.queueSpansMax,
-        maxExportBatchSize: config.exportSpansMax,
-        scheduledDelayMillis: config.scheduleDelayMs,
-        exportTimeoutMillis: config.exportTimeoutMs,
-      }),
+    exporter: new ExportThread({ config, resource: resourceOf(config, parts), version }),
+    losses: new SpanLosses(logger, counts, url, () => performance.now()),
+    queueSpansMax,
+    exportSpansMax,
+    scheduleDelayMs,
   });
-  const resource = resourceOf(config, parts);
-  const ids = new SpanIds();
-  // The sampler is asked about a request, and so about all of its spans. A batch is recorded for its requests.
-  const tracer = new TracerProvider({
-    resource,
-    sampler: new AlwaysOnSampler(),
-    idGenerator: ids,
-    spanProcessors: [spans],
-    spanLimits: { linkCountLimit: linksMax },
-  }).getTracer('gumbel-sampler', parts.version);
   const clock = new SpanClock(
     () => performance.now(),
     () => Date.now(),
   );
+  const recorder: SpanRecorder = { ids: new SpanIds(), clock, record: (span) => spans.add(span) };
   return {
-    tracer: requestTracer(samplerOf(config), config.sampler.startsWith('parentbased_'), tracer, ids, clock),
+    tracer: requestTracer(samplerOf(config), config.sampler.startsWith('parentbased_'), recorder),
     observingRequests,
     observingDraws: (observer) => ({
       ...observer,
       drawn: (batch) => {
         observer.drawn(batch);
-        recordBatch(batch, tracer, clock);
+        recordBatch(batch, recorder);
       },
     }),
     close: (msMax) => spans.close(msMax),
@@ -114,33 +95,18 @@ function observingRequests(observer: HttpObserver): HttpObserver {
   };
 }
 
-async function openExporter(config: TracingConfig): Promise<SpanExporter> {
-  const { url, headers, timeoutMs, compression, queueSpansMax, exportSpansMax } = config;
-  const { OTLPTraceExporter } =
-    config.protocol === 'http/json'
-      ? await import('@opentelemetry/exporter-trace-otlp-http')
-      : await import('@opentelemetry/exporter-trace-otlp-proto');
-  // A stop exports the whole queue at once, behind an export that is in flight.
-  const concurrencyLimit = Math.ceil(queueSpansMax / exportSpansMax) + 1;
-  return new OTLPTraceExporter({
-    url,
-    headers: { ...headers },
-    timeoutMillis: timeoutMs,
-    compression: compression as never,
-    concurrencyLimit,
-  });
-}
-
-function resourceOf({ serviceName, resourceAttributes }: TracingConfig, { version, process }: TracingParts): Resource {
+function resourceOf(
+  { serviceName, resourceAttributes }: TracingConfig,
+  { version, process }: TracingParts,
+): Readonly<Record<string, string | number>> {
   const instance = resourceAttributes['service.instance.id'] ?? hostname();
-  const own = {
+  return {
     'service.version': version,
     ...resourceAttributes,
     'service.name': serviceName,
     'service.instance.id': process === undefined ? instance : `${instance}-${process}`,
     ...(process !== undefined && { 'gumbel.process': process }),
   };
-  return defaultResource().merge(resourceFromAttributes(own));
 }
 
 function samplerOf({ sampler, ratio }: TracingConfig): Sampler {

@@ -2,34 +2,31 @@
  * The spans of one recorded request, made by hand with times and parents of their own: following the request through
  * promises and callbacks by AsyncLocalStorage would cost every request, recorded or not (docs/design.md).
  */
-import {
-  type Attributes,
-  type Context,
-  type Link,
-  type Span,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api';
 import { type Problem, problemKind } from '../../errors.js';
 import type { KnownRequest } from '../../http/observer.js';
 import type { RequestSpan } from '../../http/request-span.js';
+import type { TraceIds } from '../../http/trace-context.js';
 import type { RequestTrace } from '../../routes/request-trace.js';
 import { isNoisy, type Job, type Part } from '../../sampler/job.js';
 import type { DrawnBatch } from '../../sampler/observer.js';
 import { clientClosedRequest } from '../metrics.js';
-import { spanTime } from './span-clock.js';
+import type { Attributes, EndedSpan, SpanRecorder } from './span.js';
 
 type Stage = 'parse' | 'queue' | 'print';
+
+/** Where the request belongs. */
+type Origin = Pick<EndedSpan, 'traceId' | 'parentSpanId' | 'traceState'>;
 
 export class RecordedRequest implements RequestSpan, RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
   readonly serverTiming: string;
-  readonly #tracer: Tracer;
-  readonly #span: Span;
-  readonly #context: Context;
+  readonly #recorder: SpanRecorder;
+  readonly #origin: Origin;
+  readonly #route: string;
+  readonly #attributes: Attributes;
   readonly #offsetMs: number;
+  readonly #startMs: number;
   /** The stage that has begun and not ended, and since when. */
   #stage: Stage | undefined = 'parse';
   #sinceMs: number;
@@ -39,17 +36,18 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   #problem: Problem | undefined;
   #over = false;
 
-  /** @param context holds the span */
-  constructor(tracer: Tracer, span: Span, context: Context, offsetMs: number, startMs: number) {
-    const ids = span.spanContext();
-    this.traceId = ids.traceId;
-    this.spanId = ids.spanId;
-    this.serverTiming = `traceparent;desc="00-${ids.traceId}-${ids.spanId}-01"`;
-    this.#tracer = tracer;
-    this.#span = span;
-    this.#context = context;
-    this.#offsetMs = offsetMs;
-    this.#sinceMs = startMs;
+  /** The request has begun. @param attributes of its span, which adds its own */
+  constructor(recorder: SpanRecorder, origin: Origin, route: string, attributes: Attributes) {
+    this.traceId = origin.traceId;
+    this.spanId = recorder.ids.spanId();
+    this.serverTiming = `traceparent;desc="00-${this.traceId}-${this.spanId}-01"`;
+    this.#recorder = recorder;
+    this.#origin = origin;
+    this.#route = route;
+    this.#attributes = attributes;
+    this.#offsetMs = recorder.clock.offsetMs();
+    this.#startMs = performance.now();
+    this.#sinceMs = this.#startMs;
   }
 
   /** Whether the request has failed or ended. Its draw may go on, for nobody. */
@@ -59,8 +57,8 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
 
   parsed(job: Job): void {
     this.#endStage(performance.now());
-    this.#span.setAttributes(attributesOf(job, job.rows, job.samples));
-    this.#span.setAttribute('gumbel.outputs', [...job.outputs]);
+    Object.assign(this.#attributes, attributesOf(job, job.rows, job.samples));
+    this.#attributes['gumbel.outputs'] = [...job.outputs];
   }
 
   queued(atMs: number): void {
@@ -73,20 +71,19 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
     this.#begunAtMs = atMs;
   }
 
-  /** A part was drawn in a batch. @returns its span, to link the batch with */
-  drawnIn(batch: DrawnBatch, { job, rowCount, sampleCount }: Part, links: Link[], batchAttributes: Attributes): Span {
+  /** A part was drawn in `batch`, whose span is `batchIds`. @returns the span of the part, to link the batch with */
+  drawnIn(batch: DrawnBatch, part: Part, batchIds: TraceIds, batchAttributes: Attributes): TraceIds {
+    const { job, rowCount, sampleCount } = part;
     const { startMs, endMs, noiseMs, graphMs } = batch;
     this.#undrawn -= 1;
     const attributes = { ...attributesOf(job, rowCount, sampleCount), ...batchAttributes };
-    const span = this.#start('draw', startMs, this.#context, attributes, links);
-    const context = trace.setSpan(this.#context, span);
+    const spanId = this.#record('draw', startMs, endMs, { attributes, links: [batchIds] });
     // The worker says how long it took, not when it began. It answers when it is done.
     const noiseAtMs = Math.max(startMs, endMs - noiseMs - graphMs);
     const graphAtMs = Math.min(noiseAtMs + noiseMs, endMs);
-    if (isNoisy(job.kind)) this.#end(this.#start('noise', noiseAtMs, context), graphAtMs);
-    if (graphMs > 0) this.#end(this.#start('graph', graphAtMs, context), Math.min(graphAtMs + graphMs, endMs));
-    this.#end(span, endMs);
-    return span;
+    if (isNoisy(job.kind)) this.#record('noise', noiseAtMs, graphAtMs, { parentSpanId: spanId });
+    if (graphMs > 0) this.#record('graph', graphAtMs, Math.min(graphAtMs + graphMs, endMs), { parentSpanId: spanId });
+    return { traceId: this.traceId, spanId };
   }
 
   drawn(): void {
@@ -110,12 +107,19 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
     const sent = hasLeft && this.#problem ? problemKind(this.#problem.code).status : status;
     const error = this.#problem?.code ?? (hasLeft || status >= 500 ? String(status) : undefined);
     this.#fail(String(status));
-    this.#span.setAttribute('http.response.status_code', sent);
-    this.#span.setAttribute('gumbel.request_id', id);
-    if (key !== undefined) this.#span.setAttribute('gumbel.key', key);
-    if (error !== undefined) this.#span.setAttribute('error.type', error);
-    if (sent >= 500) this.#span.setStatus({ code: SpanStatusCode.ERROR });
-    this.#end(this.#span, performance.now());
+    const attributes = this.#attributes;
+    attributes['http.response.status_code'] = sent;
+    attributes['gumbel.request_id'] = id;
+    if (key !== undefined) attributes['gumbel.key'] = key;
+    if (error !== undefined) attributes['error.type'] = error;
+    this.#record(`POST ${this.#route}`, this.#startMs, performance.now(), {
+      kind: 'server',
+      spanId: this.spanId,
+      parentSpanId: this.#origin.parentSpanId,
+      parentIsRemote: this.#origin.parentSpanId !== undefined,
+      attributes,
+      isError: sent >= 500,
+    });
   }
 
   #beginStage(stage: Stage, atMs: number): void {
@@ -126,7 +130,7 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   /** Ends the stage that has begun, if there is one. */
   #endStage(atMs: number, error?: string): void {
     if (this.#stage === undefined) return;
-    this.#end(this.#start(this.#stage, this.#sinceMs, this.#context), atMs, error);
+    this.#record(this.#stage, this.#sinceMs, atMs, failedBy(error));
     this.#stage = undefined;
   }
 
@@ -134,21 +138,41 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   #fail(error: string): void {
     const nowMs = performance.now();
     if (this.#stage === undefined && this.#undrawn > 0) {
-      this.#end(this.#start('draw', this.#begunAtMs, this.#context), nowMs, error);
+      this.#record('draw', this.#begunAtMs, nowMs, failedBy(error));
     }
     this.#undrawn = 0;
     this.#endStage(nowMs, error);
   }
 
-  #start(name: string, startMs: number, context: Context, attributes: Attributes = {}, links: Link[] = []): Span {
-    const startTime = spanTime(this.#offsetMs + startMs);
-    return this.#tracer.startSpan(name, { startTime, attributes, links }, context);
+  /**
+   * A span of the request has ended: unless `more` says otherwise, a step of the request.
+   *
+   * @returns its id
+   */
+  #record(name: string, startMs: number, endMs: number, more: Partial<EndedSpan>): string {
+    const span: EndedSpan = {
+      traceId: this.traceId,
+      spanId: this.#recorder.ids.spanId(),
+      name,
+      kind: 'internal',
+      parentSpanId: this.spanId,
+      parentIsRemote: false,
+      traceState: this.#origin.traceState,
+      startMs: this.#offsetMs + startMs,
+      endMs: this.#offsetMs + endMs,
+      attributes: {},
+      links: [],
+      linksDropped: 0,
+      isError: false,
+      ...more,
+    };
+    this.#recorder.record(span);
+    return span.spanId;
   }
+}
 
-  #end(span: Span, endMs: number, error?: string): void {
-    if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', error);
-    span.end(spanTime(this.#offsetMs + endMs));
-  }
+function failedBy(error: string | undefined): Partial<EndedSpan> {
+  return error === undefined ? {} : { attributes: { 'error.type': error }, isError: true };
 }
 
 /** What was asked for, or a part of it. */

@@ -38,7 +38,7 @@ export class RootSampling {
   #lookAhead(): void {
     this.#traceId = undefined;
     for (this.#unrecorded = 0; this.#unrecorded < aheadMax; this.#unrecorded++) {
-      const traceId = this.#ids.generateTraceId();
+      const traceId = this.#ids.traceId();
       const { decision } = this.#sampler.shouldSample(ROOT_CONTEXT, traceId, '', SpanKind.SERVER, {}, []);
       if (decision === SamplingDecision.NOT_RECORD) continue;
       this.#traceId = traceId;

@@ -25,9 +25,3 @@ export class SpanClock {
     return this.#offsetMs;
   }
 }
-
-/** Seconds and nanoseconds of an epoch time in milliseconds, as OpenTelemetry takes them. */
-export function spanTime(epochMs: number): [seconds: number, nanoseconds: number] {
-  const seconds = Math.floor(epochMs / 1000);
-  return [seconds, Math.round((epochMs - 1000 * seconds) * 1e6)];
-}

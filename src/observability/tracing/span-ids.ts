@@ -3,34 +3,27 @@
  * have to be cheap: many are cut from one text.
  */
 import { randomBytes } from 'node:crypto';
-import type { IdGenerator } from '@opentelemetry/sdk-trace';
 
 /** 64 ids of traces. A recorded span keeps the text alive until it is exported. */
 const textBytes = 1024;
 const noId = '0'.repeat(32);
 
-export class SpanIds implements IdGenerator {
+export class SpanIds {
   #text = '';
   #at = 0;
-  #chosen: string | undefined;
   readonly #random: (bytes: number) => Buffer;
 
   constructor(random: (bytes: number) => Buffer = randomBytes) {
     this.#random = random;
   }
 
-  /** The next trace gets this id: the sampler has decided by it. */
-  choose(traceId: string): void {
-    this.#chosen = traceId;
+  traceId(): string {
+    return this.#digits(32);
   }
 
-  generateTraceId = (): string => {
-    const traceId = this.#chosen ?? this.#digits(32);
-    this.#chosen = undefined;
-    return traceId;
-  };
-
-  generateSpanId = (): string => this.#digits(16);
+  spanId(): string {
+    return this.#digits(16);
+  }
 
   #digits(count: number): string {
     if (this.#at + count > this.#text.length) {

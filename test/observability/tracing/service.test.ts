@@ -57,7 +57,14 @@ t.test('a primary never loads it, and its processes do while tracing is on', asy
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
   });
   t.same(loaded.first, always);
-  for (const number of [1, 2]) t.ok(loaded[`--process=${number}`]?.includes('@opentelemetry/sdk-trace'));
+  for (const number of [1, 2]) {
+    const packages = loaded[`--process=${number}`];
+    t.ok(packages?.includes('@opentelemetry/sdk-trace'));
+    t.notOk(
+      packages?.some((name) => /exporter/.test(name)),
+      'the thread that exports loads what sends spans',
+    );
+  }
 });
 
 t.test('each of several processes exports by itself, and all at the stop', async (t) => {

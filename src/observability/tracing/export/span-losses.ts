@@ -54,11 +54,3 @@ export class SpanLosses {
     );
   }
 }
-
-/** Why an export failed, in a few words. An error of several addresses has a code and no message. */
-export function reasonOf(error: (Error & { readonly code?: unknown }) | undefined): string {
-  if (error === undefined) return 'the export failed';
-  const { code, message } = error;
-  if (typeof code === 'number') return `the collector replied ${code} ${message}`;
-  return [code, message].filter((part) => typeof part === 'string' && part !== '').join(': ') || error.name;
-}

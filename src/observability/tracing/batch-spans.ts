@@ -11,7 +11,7 @@ import type { Attributes, SpanRecorder } from './span.js';
 const linksMax = 1024;
 
 export function recordBatch(batch: DrawnBatch, { ids, clock, record }: SpanRecorder): void {
-  if (!batch.parts.some(isRecorded)) return;
+  if (!hasRecorded(batch)) return;
   const own = { traceId: ids.traceId(), spanId: ids.spanId() };
   const attributes = attributesOf(batch);
   const draws = batch.parts
@@ -32,6 +32,12 @@ export function recordBatch(batch: DrawnBatch, { ids, clock, record }: SpanRecor
     linksDropped: Math.max(0, draws.length - linksMax),
     isError: false,
   });
+}
+
+/** Each batch is asked, and most have none. */
+function hasRecorded({ parts }: DrawnBatch): boolean {
+  for (const part of parts) if (part.trace !== undefined && isRecorded(part)) return true;
+  return false;
 }
 
 function isRecorded({ trace }: Part): boolean {

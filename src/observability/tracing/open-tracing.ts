@@ -1,15 +1,8 @@
 /**
- * Tracing by OpenTelemetry, exported over OTLP. Nothing outside of this folder imports its packages, and service.ts
- * loads this file only while tracing is on.
+ * Tracing, exported over OTLP. service.ts loads this file only while tracing is on. OpenTelemetry's packages are loaded
+ * by the thread that exports, and by no other.
  */
 import { hostname } from 'node:os';
-import {
-  AlwaysOffSampler,
-  AlwaysOnSampler,
-  ParentBasedSampler,
-  type Sampler,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import type { HttpObserver } from '../../http/observer.js';
 import { spanOf } from '../../http/request-span.js';
@@ -21,6 +14,7 @@ import { recordBatch } from './batch-spans.js';
 import { ExportThread } from './export/export-thread.js';
 import { SpanExport } from './export/span-export.js';
 import { type SpanCounts, SpanLosses } from './export/span-losses.js';
+import { HeadSampling } from './head-sampling.js';
 import { requestTracer } from './request-tracer.js';
 import type { SpanRecorder } from './span.js';
 import { SpanClock } from './span-clock.js';
@@ -58,9 +52,11 @@ export function openTracing(config: TracingConfig, parts: TracingParts): Tracing
     () => performance.now(),
     () => Date.now(),
   );
-  const recorder: SpanRecorder = { ids: new SpanIds(), clock, record: (span) => spans.add(span) };
+  const ids = new SpanIds();
+  const recorder: SpanRecorder = { ids, clock, record: (span) => spans.add(span) };
+  const sampling = new HeadSampling(ratioOf(config), ids);
   return {
-    tracer: requestTracer(samplerOf(config), config.sampler.startsWith('parentbased_'), recorder),
+    tracer: requestTracer(sampling, config.sampler.startsWith('parentbased_'), recorder),
     observingRequests,
     observingDraws: (observer) => ({
       ...observer,
@@ -109,19 +105,17 @@ function resourceOf(
   };
 }
 
-function samplerOf({ sampler, ratio }: TracingConfig): Sampler {
+/** The share of traces that is recorded of those that begin here, or of all if the sampler asks no parent. */
+function ratioOf({ sampler, ratio }: TracingConfig): number {
   switch (sampler) {
     case 'always_on':
-      return new AlwaysOnSampler();
-    case 'always_off':
-      return new AlwaysOffSampler();
-    case 'traceidratio':
-      return new TraceIdRatioBasedSampler(ratio);
     case 'parentbased_always_on':
-      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
+      return 1;
+    case 'always_off':
     case 'parentbased_always_off':
-      return new ParentBasedSampler({ root: new AlwaysOffSampler() });
+      return 0;
+    case 'traceidratio':
     case 'parentbased_traceidratio':
-      return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) });
+      return ratio;
   }
 }

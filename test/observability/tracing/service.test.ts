@@ -15,8 +15,13 @@ async function ended({ child, exit }: Pick<Running, 'child' | 'exit'>): Promise<
   return exit;
 }
 
-/** The OpenTelemetry packages that each process of a run has loaded, by process. */
-async function loadedBy(t: Test, environment: Record<string, string>): Promise<Record<string, string[]>> {
+interface Loaded {
+  readonly packages: string[];
+  readonly threads: number;
+}
+
+/** The OpenTelemetry packages that the main thread of each process of a run has loaded, and its other threads. */
+async function loadedBy(t: Test, environment: Record<string, string>): Promise<Record<string, Loaded>> {
   const folder = mkdtempSync(join(tmpdir(), 'gumbel-tracing-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const preload = new URL('./preload.js', import.meta.url);
@@ -41,31 +46,26 @@ async function loadedBy(t: Test, environment: Record<string, string>): Promise<R
 /** prom-client loads the API package by itself, for exemplars, which this service does not use. */
 const always = ['@opentelemetry/api', 'prom-client'];
 
-t.test('while tracing is off nothing of OpenTelemetry is loaded', async (t) => {
-  t.same(await loadedBy(t, { OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }), {
-    first: always,
-  });
-});
-
-t.test('a primary never loads it, and its processes do while tracing is on', async (t) => {
-  const receiver = await openReceiver();
-  t.teardown(receiver.close);
-  const loaded = await loadedBy(t, {
-    PROCESSES: '2',
-    WORKERS: '2',
-    OTEL_TRACES_EXPORTER: 'otlp',
-    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
-  });
-  t.same(loaded.first, always);
-  for (const number of [1, 2]) {
-    const packages = loaded[`--process=${number}`];
-    t.ok(packages?.includes('@opentelemetry/sdk-trace'));
-    t.notOk(
-      packages?.some((name) => /exporter/.test(name)),
-      'the thread that exports loads what sends spans',
-    );
-  }
-});
+for (const [size, drawing] of [
+  [{ PROCESSES: '1' }, ['first']],
+  [{ PROCESSES: '2', WORKERS: '2' }, ['--process=1', '--process=2']],
+] as const) {
+  t.test(
+    `with PROCESSES=${size.PROCESSES} a process that draws has one thread more, and only that loads OpenTelemetry`,
+    async (t) => {
+      const receiver = await openReceiver();
+      t.teardown(receiver.close);
+      const loaded = (exporter: string) =>
+        loadedBy(t, { ...size, OTEL_TRACES_EXPORTER: exporter, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+      const [off, on] = [await loaded('none'), await loaded('otlp')];
+      t.same(Object.keys(on), Object.keys(off));
+      for (const [name, { packages, threads }] of Object.entries(on)) {
+        t.same([off[name]?.packages, packages], [always, always], name);
+        t.equal(threads - (off[name]?.threads ?? Number.NaN), (drawing as readonly string[]).includes(name) ? 1 : 0);
+      }
+    },
+  );
+}
 
 t.test('each of several processes exports by itself, and all at the stop', async (t) => {
   const receiver = await openReceiver();

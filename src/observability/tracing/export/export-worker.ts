@@ -1,7 +1,7 @@
 /** The entry of the thread that exports: sends the spans of each message to the collector, over OTLP. */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
-import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { TracingConfig } from '../../../tracing-options.js';
 import type { ExportSettings, FromExportThread, ToExportThread } from './export-thread.js';
 import { readableSpan } from './readable-span.js';
@@ -23,7 +23,7 @@ port.on('message', ({ id, spans }: ToExportThread) => {
   });
 });
 
-async function openExporter(config: TracingConfig): Promise<SpanExporter> {
+async function openExporter(config: TracingConfig): Promise<OTLPTraceExporter> {
   const { url, headers, timeoutMs, compression, queueSpansMax, exportSpansMax } = config;
   const { OTLPTraceExporter } =
     config.protocol === 'http/json'

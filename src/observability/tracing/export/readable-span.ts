@@ -7,9 +7,11 @@ import {
   SpanStatusCode,
   TraceFlags,
 } from '@opentelemetry/api';
+import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { Resource } from '@opentelemetry/resources';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { EndedSpan } from '../span.js';
+
+export type ReadableSpan = Parameters<OTLPTraceExporter['export']>[0][number];
 
 export function readableSpan(
   span: EndedSpan,

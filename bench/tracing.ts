@@ -1,14 +1,13 @@
 /**
- * `npm run bench:tracing`: what tracing costs a small request. In each round the service is started once for each row
- * of the table; all are warmed up, and then driven in short bursts, in turn. What else the machine does only adds, so
- * a service is taken by its cheapest burst. V8 compiles the same code differently in each process, so there are several
- * rounds, and a row shows the median of their ratios. How far two equal services are apart is in the row `off, once
- * more`.
+ * `npm run bench:tracing`: what tracing costs a small request. In each round each row of the table is measured beside a
+ * service without tracing: both are started anew, warmed up, and driven at the same time, so that whatever else the
+ * machine does falls on both. V8 compiles the same code differently in each process, so there are many rounds, and a
+ * row shows their median. How far two equal services are apart is in the row `off`.
  */
 import { parseArgs } from 'node:util';
 import { parseRequest, requestName } from './bodies.js';
 import { describeRun, figure, runLines, table } from './results.js';
-import { median, medianOf } from './statistics.js';
+import { median, medianOf, percentile } from './statistics.js';
 import { settle, startCollector, startService, type Target } from './targets.js';
 import { drive, type Measured, requireWrk } from './wrk.js';
 
@@ -19,10 +18,9 @@ const ratio = (share: string) => ({
 
 const asyncContext = new URL('./async-context.js', import.meta.url);
 
-/** The environment of each service, without the collector's address. */
+/** The environment of the service of each row, without the collector's address. */
 const services: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   off: {},
-  'off, once more': {},
   'off, a context in AsyncLocalStorage': { NODE_OPTIONS: `--import=${asyncContext}` },
   'on, 0 % recorded': ratio('0'),
   'on, 1 % recorded': ratio('0.01'),
@@ -32,21 +30,19 @@ const services: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const help = `npm run bench:tracing -- [options]
 
   --request <request>   as for npm run bench             (default "1x10 soft")
-  --connections <n>                                      (default 32)
-  --rounds <n>          each starts all services anew    (default 7)
-  --bursts <n>          of each service in a round       (default 8)
-  --seconds <n>         of a burst                       (default 1)
-  --warm-up <n>         seconds of each service, twice   (default 4)
+  --connections <n>     of each service                  (default 32)
+  --rounds <n>          each starts all services anew    (default 12)
+  --seconds <n>         of a measurement                 (default 6)
+  --warm-up <n>         seconds, three times             (default 6)
   --help`;
 
 const { values } = parseArgs({
   options: {
     request: { type: 'string', default: '1x10 soft' },
     connections: { type: 'string', default: '32' },
-    rounds: { type: 'string', default: '7' },
-    bursts: { type: 'string', default: '8' },
-    seconds: { type: 'string', default: '1' },
-    'warm-up': { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '12' },
+    seconds: { type: 'string', default: '6' },
+    'warm-up': { type: 'string', default: '6' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -56,7 +52,7 @@ if (values.help) {
 }
 const connections = Number(values.connections);
 const { sent } = parseRequest(values.request, connections);
-const load = { connections, threads: 1, warmUpSeconds: 0, seconds: Number(values.seconds) };
+const load = { connections, threads: 1, warmUpSeconds: 0 };
 
 /**
  * The same of a caller that records, for the warm-up: where one of a hundred is recorded, V8 would compile what records
@@ -72,47 +68,44 @@ async function spansOf({ url }: Target): Promise<string> {
   return `${of('exported')} / ${of('dropped')}`;
 }
 
-/** One service in one round: its bursts, in the order of the rounds of bursts. */
-interface Driven {
-  readonly target: Target;
-  readonly bursts: Measured[];
-  spans: string;
+/** A service and the one without tracing beside it, in one round. */
+interface Pair {
+  readonly own: Measured;
+  readonly off: Measured;
+  readonly spans: string;
 }
 
-async function measureRound(collector: Target): Promise<Map<string, Driven>> {
-  const all = new Map<string, Driven>();
+async function measurePair(name: string, collector: Target, isFirst: boolean): Promise<Pair> {
+  const environment = {
+    ...services[name],
+    ...(name.startsWith('on') && { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }),
+  };
+  const targets: Target[] = [];
   try {
-    for (const [name, environment] of Object.entries(services)) {
-      const target = await startService(undefined, {
-        ...environment,
-        ...(name.startsWith('on') && { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }),
-      });
-      all.set(name, { target, bursts: [], spans: '-' });
+    for (const each of isFirst ? [environment, {}] : [{}, environment]) {
+      targets.push(await startService(undefined, each));
     }
-    for (const { target } of all.values()) {
-      await drive(target, recorded, { ...load, seconds: Number(values['warm-up']) });
-      await drive(target, sent, { ...load, seconds: Number(values['warm-up']) });
-    }
-    for (let burst = 0; burst < Number(values.bursts); burst++) {
-      // There and back, so that what slowly changes on the machine falls on all alike.
-      const order = burst % 2 === 0 ? [...all.values()] : [...all.values()].reverse();
-      for (const { target, bursts } of order) bursts.push(await drive(target, sent, load));
-    }
-    for (const driven of all.values()) driven.spans = await spansOf(driven.target);
+    const driveBoth = (request: typeof sent, seconds: string) =>
+      Promise.all(targets.map((target) => drive(target, request, { ...load, seconds: Number(seconds) })));
+    await driveBoth(sent, values['warm-up']);
+    await driveBoth(recorded, values['warm-up']);
+    await driveBoth(sent, values['warm-up']);
+    const both = (await driveBoth(sent, values.seconds)) as [Measured, Measured];
+    const [own, off] = isFirst ? both : both.toReversed();
+    return { own, off, spans: await spansOf(targets[isFirst ? 0 : 1]) };
   } finally {
-    for (const { target } of all.values()) await target.stop();
+    for (const target of targets) await target.stop();
+    await settle();
   }
-  await settle();
-  return all;
 }
 
 requireWrk();
 const run = describeRun('bench:tracing');
 const collector = await startCollector();
-const rounds: Map<string, Driven>[] = [];
+const pairs = new Map<string, Pair[]>(Object.keys(services).map((name) => [name, []]));
 try {
   for (let round = 1; round <= Number(values.rounds); round++) {
-    rounds.push(await measureRound(collector));
+    for (const [name, own] of pairs) own.push(await measurePair(name, collector, round % 2 === 0));
     console.error(`round ${round} of ${values.rounds}`);
   }
 } finally {
@@ -120,28 +113,18 @@ try {
 }
 
 const cpuOf = ({ cpuUs }: Measured) => cpuUs ?? Number.NaN;
+const mainThreadOf = ({ mainThreadUs }: Measured) => mainThreadUs ?? Number.NaN;
 
-/** How much more than `off` a service takes in a round. */
-function ratioIn(round: Map<string, Driven>, name: string): number {
-  const of = (each: string) => (round.get(each) as Driven).bursts.map(cpuOf);
-  const off = of('off');
-  return Math.min(...of(name)) / Math.min(...off);
-}
-
-const rows = Object.keys(services).map((name) => {
-  const own = rounds.map((round) => round.get(name) as Driven);
-  const bursts = own.flatMap((driven) => driven.bursts);
-  const cheapest = own.map((driven) => Math.min(...driven.bursts.map(cpuOf)));
-  const ratios = rounds.map((round) => ratioIn(round, name));
+const rows = [...pairs].map(([name, own]) => {
+  const ratios = own.map(({ own, off }) => cpuOf(own) / cpuOf(off));
   return [
     name,
-    figure(median(cheapest)),
+    figure(medianOf(own, ({ own }) => cpuOf(own))),
     median(ratios).toFixed(3),
-    `${Math.min(...ratios).toFixed(2)} .. ${Math.max(...ratios).toFixed(2)}`,
-    figure(medianOf(bursts, ({ requestsPerSecond }) => requestsPerSecond)),
-    figure(medianOf(bursts, ({ p50Ms }) => p50Ms)),
+    `${percentile(ratios, 25).toFixed(2)} .. ${percentile(ratios, 75).toFixed(2)}`,
+    medianOf(own, ({ own, off }) => mainThreadOf(own) / mainThreadOf(off)).toFixed(3),
     own.at(-1)?.spans ?? '-',
   ];
 });
-const headers = ['tracing', 'CPU us', 'x off', 'rounds', 'requests/s', 'p50 ms', 'spans exported / dropped'];
+const headers = ['tracing', 'CPU us', 'x off', 'half of the rounds', 'HTTP thread x off', 'spans exported / dropped'];
 console.log(`${runLines(run)}\n${requestName(sent)}, ${connections} connections.\n\n${table(headers, rows)}`);

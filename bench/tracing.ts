@@ -34,6 +34,7 @@ const help = `npm run bench:tracing -- [options]
   --rounds <n>          each starts all services anew    (default 12)
   --seconds <n>         of a measurement                 (default 6)
   --warm-up <n>         seconds, three times             (default 6)
+  --only <text>         rows that contain it
   --help`;
 
 const { values } = parseArgs({
@@ -43,6 +44,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '12' },
     seconds: { type: 'string', default: '6' },
     'warm-up': { type: 'string', default: '6' },
+    only: { type: 'string', default: '' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -102,7 +104,8 @@ async function measurePair(name: string, collector: Target, isFirst: boolean): P
 requireWrk();
 const run = describeRun('bench:tracing');
 const collector = await startCollector();
-const pairs = new Map<string, Pair[]>(Object.keys(services).map((name) => [name, []]));
+const names = Object.keys(services).filter((name) => name.includes(values.only));
+const pairs = new Map<string, Pair[]>(names.map((name) => [name, []]));
 try {
   for (let round = 1; round <= Number(values.rounds); round++) {
     for (const [name, own] of pairs) own.push(await measurePair(name, collector, round % 2 === 0));

@@ -50,6 +50,7 @@ t.test('a close ends exports that are going on', async (t) => {
   const outcome = t.rejects(thread.export([span]), { message: 'the process stops' });
   await thread.close();
   await outcome;
+  await t.rejects(thread.export([span]), { message: 'the process stops' }, 'a later one does not begin');
 });
 
 t.test('a thread that is lost fails its exports with the cause, and the next export starts another', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * The thread that sends spans to the collector. Packing them and Node's HTTP client would take the HTTP thread's time,
- * and make the code that V8 compiles for its replies slower: `npm run bench:tracing`.
+ * The thread that sends spans to the collector: packing them takes about as long as recording them, and would
+ * delay requests (`npm run bench:tracing`).
  */
 import { Worker } from 'node:worker_threads';
 import type { TracingConfig } from '../../../tracing-options.js';
@@ -9,7 +9,7 @@ import type { Exporter } from './span-export.js';
 
 export interface ExportSettings {
   readonly config: TracingConfig;
-  /** Of the resource, which is all that made the spans. */
+  /** The attributes of the resource: what made the spans. */
   readonly resource: Readonly<Record<string, string | number>>;
   /** Version of this build. */
   readonly version: string;
@@ -25,6 +25,9 @@ export interface FromExportThread {
   readonly id: number;
   readonly reason: string | undefined;
 }
+
+/** Why spans are dropped that are not exported when the process stops. */
+const stops = 'the process stops';
 
 interface Pending {
   readonly resolve: () => void;
@@ -48,6 +51,7 @@ export class ExportThread implements Exporter {
   }
 
   export(spans: readonly EndedSpan[]): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Error(stops));
     if (this.#hasEnded) this.#worker = this.#start();
     const id = this.#exports++;
     return new Promise((resolve, reject) => {
@@ -77,7 +81,7 @@ export class ExportThread implements Exporter {
     // The next export starts another.
     worker.on('exit', () => {
       this.#hasEnded = true;
-      const error = new Error(this.#isClosed ? 'the process stops' : `the thread that exports was lost: ${cause}`);
+      const error = new Error(this.#isClosed ? stops : `the thread that exports was lost: ${cause}`);
       for (const pending of this.#pending.values()) pending.reject(error);
       this.#pending.clear();
     });

@@ -4,6 +4,7 @@ import t from 'tap';
 import { bugs } from './bugs.js';
 import { corpusFile, readInputs } from './corpus.js';
 import { textOf } from './input.js';
+import { sizeOf } from './reference/json-text.js';
 import { runShard } from './shards.js';
 import { targetNames, targets } from './targets.js';
 
@@ -24,6 +25,11 @@ t.test('every input of the corpus holds', async (t) => {
     }
     await target.close?.();
   }
+});
+
+t.test('brackets in strings nest nothing, in a text that is cut off, too', async (t) => {
+  t.same(sizeOf(Buffer.from('{"":"]","seed":[[[[[[[[')), { depth: 9, values: 10 });
+  t.same(sizeOf(Buffer.from(String.raw`{"\"[[":[1,"\\"]}`)), { depth: 2, values: 3 });
 });
 
 t.test('the corpus is small', async (t) => {

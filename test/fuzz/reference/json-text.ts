@@ -114,12 +114,14 @@ export function readJson(body: Buffer): { readonly value: unknown } | undefined 
   }
 }
 
+const strings = /"(?:[^"\\]|\\.)*"/gs;
+
 /** How deep a text nests, and how many values it has at least, whether it is JSON or not. */
 export function sizeOf(body: Buffer): { depth: number; values: number } {
   let depth = 0;
   let deepest = 0;
   let values = 0;
-  for (const character of body.toString('latin1')) {
+  for (const character of body.toString('latin1').replace(strings, '')) {
     if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
     if (character === ']' || character === '}') depth -= 1;
     if (',[{'.includes(character)) values += 1;

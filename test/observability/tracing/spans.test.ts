@@ -342,3 +342,29 @@ t.test('head sampling: the caller decides, and without one the sampler', async (
     if (name === 'batch') t.equal(links.length, attributes['gumbel.batch.requests'], 'one request, one link');
   }
 });
+
+/** Callers by the last 14 digits of their trace, by which a share is recorded, and by what they say themselves. */
+const callers = {
+  none: '',
+  'high, recorded': `traceparent: 00-${'1'.repeat(18)}${'f'.repeat(14)}-${callerSpan}-01\r\n`,
+  'high, not recorded': `traceparent: 00-${'1'.repeat(18)}${'f'.repeat(14)}-${callerSpan}-00\r\n`,
+  'low, recorded': `traceparent: 00-${'1'.repeat(18)}${'0'.repeat(14)}-${callerSpan}-01\r\n`,
+};
+const recordedBy: Readonly<Record<string, readonly (keyof typeof callers)[]>> = {
+  always_on: ['none', 'high, recorded', 'high, not recorded', 'low, recorded'],
+  always_off: [],
+  traceidratio: ['high, recorded', 'high, not recorded'],
+  parentbased_always_on: ['none', 'high, recorded', 'low, recorded'],
+  parentbased_always_off: ['high, recorded', 'low, recorded'],
+  parentbased_traceidratio: ['high, recorded', 'low, recorded'],
+};
+for (const [sampler, recorded] of Object.entries(recordedBy)) {
+  t.test(`whose requests ${sampler} records`, async (t) => {
+    // A request without a caller is recorded once in 1e12 tests.
+    const { send } = await traced(t, { OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: '0.000000000001' });
+    for (const [name, header] of Object.entries(callers)) {
+      const isRecorded = /^server-timing: /im.test(await send(draw(`${header}${closing}`)));
+      t.equal(isRecorded, (recorded as readonly string[]).includes(name), name);
+    }
+  });
+}

@@ -105,6 +105,7 @@ requireWrk();
 const run = describeRun('bench:tracing');
 const collector = await startCollector();
 const names = Object.keys(services).filter((name) => name.includes(values.only));
+if (names.length === 0) throw new Error(`No row contains "${values.only}": ${Object.keys(services).join('; ')}.`);
 const pairs = new Map<string, Pair[]>(names.map((name) => [name, []]));
 try {
   for (let round = 1; round <= Number(values.rounds); round++) {

@@ -241,6 +241,14 @@ function livesPart(records: readonly ProcessRecord[]): Part {
   return { lines: [], failures };
 }
 
+/** Every service that was driven was measured after the warm-up: what is not measured breaks no limit. */
+function measuredPart(records: readonly SoakRecord[], processes: readonly ProcessRecord[]): Part {
+  const driven = new Set(allOf(records, 'outcomes').map(({ service }) => service));
+  const measured = new Set(processes.map(({ service }) => service));
+  const missing = [...driven].filter((service) => !measured.has(service));
+  return { lines: [], failures: missing.map((service) => `${service}: no process was measured after the warm-up`) };
+}
+
 /** @param warmUp minutes that the slopes leave out, instead of those that the run was started with */
 export function reportOf(
   records: readonly SoakRecord[],
@@ -255,6 +263,7 @@ export function reportOf(
   const parts = [
     processesPart(processes),
     livesPart(processes),
+    measuredPart(records, processes),
     probesPart(allOf(records, 'probe').filter(isAfter)),
     outcomesPart(records),
   ];

@@ -62,6 +62,11 @@ t.test('what must rise by no more than a limit', async (t) => {
   t.match(failuresOf(rising((minutes) => ({ pid: minutes < 40 ? 1 : 2 }))), [/was replaced after the warm-up/]);
 });
 
+t.test('a service whose processes were not measured is not held to have passed', async (t) => {
+  const unmeasured = soakOf((record) => (record.kind === 'process' ? [] : record));
+  t.match(reportOf(unmeasured).failures, [/PROCESSES=2: no process was measured/]);
+});
+
 t.test('the processes of a service are judged by their sum', async (t) => {
   const both = (residentMiB: (pid: number, minutes: number) => number) =>
     reportOf(

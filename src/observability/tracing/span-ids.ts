@@ -1,6 +1,6 @@
 /**
- * Random ids of traces and spans, as hexadecimal digits. Each request has one, by which the sampler decides, so they
- * have to be cheap: many are cut from one text.
+ * Random ids of traces and spans, as hexadecimal digits. A recorded request needs about eight, so many are cut from one
+ * text.
  */
 import { randomBytes } from 'node:crypto';
 

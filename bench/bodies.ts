@@ -55,14 +55,19 @@ export function shapeName({ rows, categories }: Shape): string {
 }
 
 /**
- * Reads `64x1000`.
+ * Reads `64x1000`, or `1x1000x300` for 300 samples of each row.
  *
  * @throws {Error} when the text is anything else
  */
-export function parseShape(text: string): Shape {
-  const match = /^([1-9]\d{0,6})x([1-9]\d{0,6})$/.exec(text);
+export function parseShape(text: string): Shape & { readonly samples: number | undefined } {
+  const match = /^([1-9]\d{0,6})x([1-9]\d{0,6})(?:x([1-9]\d{0,6}))?$/.exec(text);
   if (!match) throw new Error(`"${text}" is not a shape such as 64x1000`);
-  return { rows: Number(match[1]), categories: Number(match[2]) };
+  const [, rows, categories, samples] = match;
+  return {
+    rows: Number(rows),
+    categories: Number(categories),
+    samples: samples === undefined ? undefined : Number(samples),
+  };
 }
 
 /** `1x1000x300 indices` for a request with num_samples 300. */
@@ -77,10 +82,11 @@ export function requestName({ shape, samples, wanted }: Case): string {
  * @throws {Error} when the text is anything else
  */
 export function parseRequest(text: string, connections: number): Request {
-  const match = /^(\d+x\d+)(?:x([1-9]\d{0,6}))? (soft|hard|indices|binary)(?:@([1-9]\d{0,3}))?$/.exec(text.trim());
+  const match = /^([\dx]+) (soft|hard|indices|binary)(?:@([1-9]\d{0,3}))?$/.exec(text.trim());
   if (!match) throw new Error(`"${text}" is not a request such as 64x1000 soft`);
-  const [, shape, samples, wanted, count] = match;
-  const sent = makeCase(parseShape(shape), wanted as Wanted, samples === undefined ? undefined : Number(samples));
+  const [, shapeText, wanted, count] = match;
+  const { samples, ...shape } = parseShape(shapeText);
+  const sent = makeCase(shape, wanted as Wanted, samples);
   return { sent, connections: Number(count ?? (wanted === 'binary' ? fewConnections : connections)) };
 }
 

@@ -13,7 +13,7 @@ import { openDrawGraphs } from '../src/sampler/onnx/session.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { openDrawer } from '../src/sampler/worker/drawer.js';
 import { tileElementsMax } from '../src/sampler/worker/tiles.js';
-import { normalLogits, parseShape, type Shape, shapeName, type Wanted } from './bodies.js';
+import { normalLogits, parseShape, type Shape, type Wanted } from './bodies.js';
 import { type KernelFigures, type KernelResult, kernelMarkdown, type Nanoseconds } from './kernel-tables.js';
 import { describeRun, writeResult } from './results.js';
 import { median } from './statistics.js';
@@ -21,7 +21,8 @@ import { findPeerPython, peersFolder } from './targets.js';
 
 const help = `npm run bench:kernel -- [options]
 
-  --shapes <list>    rows x categories  (default 1x10,64x10,64x1000,1024x64,32x50257)
+  --shapes <list>    rows x categories [x samples]
+                     (default 1x10,64x10,64x1000,1024x64,32x50257,1x1000x300)
   --seconds <s>      of each case       (default 2)
   --without-peers    leave the in-process torch loop out
   --help
@@ -38,13 +39,13 @@ const runMsMin = 1;
 
 type Work = () => Promise<void> | void;
 
-function makeJob({ rows, categories }: Shape, wanted: Wanted): SampleJob {
+function makeJob({ rows, categories }: Shape, samples: number, wanted: Wanted): SampleJob {
   const streams = new Uint32Array(rows * 3);
   for (let row = 0; row < rows; row++) streams.set([42, 0, row], row * 3);
   return {
     rows,
     categories,
-    samples: 1,
+    samples,
     logits: Float32Array.from(normalLogits(rows * categories, 42)),
     temperature: new Float32Array(rows).fill(0.5),
     streams,
@@ -59,45 +60,51 @@ function makeJob({ rows, categories }: Shape, wanted: Wanted): SampleJob {
 }
 
 function packJob(job: SampleJob): Batch {
-  return pack([{ job, rowStart: 0, rowCount: job.rows, sampleStart: 0, sampleCount: 1 }]);
+  return pack([{ job, rowStart: 0, rowCount: job.rows, sampleStart: 0, sampleCount: job.samples }]);
 }
 
-/** The three pieces of work, on buffers of one tile, cut into tiles as the drawer cuts them. */
+/** The three pieces of work, on buffers of one tile. */
 async function makeWorks(job: SampleJob, wanted: Wanted): Promise<{ works: Work[]; close: () => Promise<void> }> {
   const { rows, categories } = job;
-  const tileRows = Math.max(1, Math.floor(tileElementsMax / categories));
+  const draws = rows * job.samples;
+  const tileDraws = Math.max(1, Math.floor(tileElementsMax / categories));
   const kernel = createNoiseKernel(Math.max(tileElementsMax, categories));
   const graphs = await openDrawGraphs('cpu');
-  const drawer = await openDrawer({ provider: 'cpu', categoriesMax: categories, batchElementsMax: rows * categories });
+  const drawer = await openDrawer({ provider: 'cpu', categoriesMax: categories, batchElementsMax: draws * categories });
   const batch = packJob(job);
-  const logits = job.logits.slice(0, tileRows * categories);
-  const temperature = new Float32Array(tileRows).fill(0.5);
-
+  const temperature = new Float32Array(tileDraws).fill(0.5);
   const searched = isSearched(job, job.outputs);
-  const noise = () => {
-    for (let row = 0; row < rows; row += tileRows) {
-      const count = Math.min(tileRows, rows - row);
-      kernel.streams.set(job.streams.subarray(3 * row, 3 * (row + count)));
-      kernel.logits.set(logits.subarray(0, count * categories));
-      if (searched) {
-        kernel.searchIndices(0, count, categories, count, 0);
-        continue;
-      }
-      kernel.fillDraws(0, count, categories, count, 0);
-      kernel.perturb(0, count, categories, count);
-      kernel.argmax(0, count, categories);
+
+  /** Calls the work with the first draw of each tile, how many draws it has, and of how many rows. */
+  const inTiles = async (work: (first: number, count: number, ofRows: number) => Promise<void> | void) => {
+    for (let first = 0; first < draws; first += tileDraws) {
+      const count = Math.min(tileDraws, draws - first);
+      await work(first, count, Math.min(count, rows));
     }
   };
+  const noise = () =>
+    inTiles((first, count, ofRows) => {
+      const row = Math.min(first % rows, rows - ofRows);
+      kernel.streams.set(job.streams.subarray(3 * row, 3 * (row + ofRows)));
+      kernel.logits.set(job.logits.subarray(row * categories, (row + ofRows) * categories));
+      const sample = Math.floor(first / rows);
+      if (searched) {
+        kernel.searchIndices(0, count, categories, ofRows, sample);
+        return;
+      }
+      kernel.fillDraws(0, count, categories, ofRows, sample);
+      kernel.perturb(0, count, categories, ofRows);
+      kernel.argmax(0, count, categories);
+    });
   const graph = async () => {
-    for (let row = 0; row < rows; row += tileRows) {
-      const count = Math.min(tileRows, rows - row);
-      // Only soft samples need a graph.
-      if (wanted !== 'soft') continue;
+    // Only soft samples need a graph.
+    if (wanted !== 'soft') return;
+    await inTiles(async (_first, count) => {
       kernel.temperatures.set(temperature.subarray(0, count));
       kernel.exponents(count, categories);
       await graphs.exponential(kernel.samples.subarray(0, count * categories));
       kernel.normalize(count, categories);
-    }
+    });
   };
   const both = async () => {
     await drawer.draw(batch);
@@ -129,18 +136,20 @@ async function measure(works: readonly Work[], elements: number, seconds: number
   }));
 }
 
-async function measureCase(shape: Shape, wanted: Wanted, seconds: number): Promise<KernelFigures> {
-  const { works, close } = await makeWorks(makeJob(shape, wanted), wanted);
-  const [noise, graph, both] = await measure(works, shape.rows * shape.categories, seconds);
+async function measureCase(name: string, wanted: Wanted, seconds: number): Promise<KernelFigures> {
+  const { samples = 1, ...shape } = parseShape(name);
+  const { works, close } = await makeWorks(makeJob(shape, samples, wanted), wanted);
+  const [noise, graph, both] = await measure(works, shape.rows * shape.categories * samples, seconds);
   await close();
-  return { shape: shapeName(shape), wanted, noise, graph, both } as KernelFigures;
+  return { shape: name, wanted, noise, graph, both } as KernelFigures;
 }
 
 function torchLoop(shapes: readonly string[], peers: boolean): KernelResult['torch'] {
   if (!peers) return { missing: '--without-peers was given' };
   const python = findPeerPython(['torch']);
   if ('missing' in python) return python;
-  const args = ['-B', `${peersFolder}/torch_loop.py`, ...shapes];
+  const ofOneSample = shapes.filter((shape) => parseShape(shape).samples === undefined);
+  const args = ['-B', `${peersFolder}/torch_loop.py`, ...ofOneSample];
   const text = execFileSync(python.command, args, { encoding: 'utf8', timeout: 600_000 });
   return { versions: python.versions, figures: JSON.parse(text) };
 }
@@ -148,7 +157,7 @@ function torchLoop(shapes: readonly string[], peers: boolean): KernelResult['tor
 async function main(shapes: readonly string[], seconds: number, peers: boolean): Promise<void> {
   const run = describeRun('bench:kernel');
   const figures: KernelFigures[] = [];
-  for (const shape of shapes.map(parseShape)) {
+  for (const shape of shapes) {
     for (const wanted of wantedAll) figures.push(await measureCase(shape, wanted, seconds));
   }
   const result = { run, torch: torchLoop(shapes, peers), figures };
@@ -158,7 +167,7 @@ async function main(shapes: readonly string[], seconds: number, peers: boolean):
 
 const { values } = parseArgs({
   options: {
-    shapes: { type: 'string', default: '1x10,64x10,64x1000,1024x64,32x50257' },
+    shapes: { type: 'string', default: '1x10,64x10,64x1000,1024x64,32x50257,1x1000x300' },
     seconds: { type: 'string', default: '2' },
     'without-peers': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },

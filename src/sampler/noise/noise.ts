@@ -65,8 +65,8 @@ export interface NoiseKernel {
 
   /**
    * Writes the index of each draw to indices, from indices[firstDraw] on: the one that fillDraws, perturb and argmax
-   * give. It leaves out the logarithms of categories that cannot be it, so noise and perturbed are not written. At
-   * least one logit of each row is finite.
+   * give. It leaves out the logarithms of categories that cannot be it, so noise and perturbed are not written; samples
+   * are scratch. At least one logit of each row is finite.
    */
   searchIndices(firstDraw: number, draws: number, categories: number, rowCount: number, firstSample: number): void;
 
@@ -122,7 +122,7 @@ export interface KernelExports {
   fillDraws(to: number, draws: number, categories: number): void;
   perturb(noise: number, logits: number, draws: number, categories: number, rowCount: number): void;
   argmax(to: number, values: number, draws: number, categories: number): void;
-  searchDraws(to: number, logits: number, draws: number, categories: number, rowCount: number): void;
+  searchDraws(to: number, logits: number, most: number, draws: number, categories: number, rowCount: number): void;
   exponents(to: number, z: number, indices: number, temperatures: number, draws: number, categories: number): void;
   normalize(values: number, draws: number, categories: number): void;
   bits(category: number): number;
@@ -237,7 +237,7 @@ export function noiseKernelOf(newInstance: NewInstance, elementsMax: number, dra
       assertCount(rowCount, 'rows', drawsMax);
       assertCount(firstDraw + draws, 'indices', drawsMax);
       kernel.setDraws(layout.streams, rowCount, firstSample, 0);
-      kernel.searchDraws(layout.indices + firstDraw * 4, layout.logits, draws, categories, rowCount);
+      kernel.searchDraws(layout.indices + firstDraw * 4, layout.logits, layout.samples, draws, categories, rowCount);
     },
 
     exponents(draws, categories) {

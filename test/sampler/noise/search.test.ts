@@ -96,7 +96,7 @@ function compare(argmaxKernel: NoiseKernel, searchKernel: NoiseKernel, call: Cal
 }
 
 for (const [name, kind] of Object.entries(kinds)) {
-  t.test(`The search finds the index of argmax, and writes nothing else: ${name}`, (t) => {
+  t.test(`The search finds the index of argmax, and leaves the noise alone: ${name}`, (t) => {
     const [argmaxKernel, searchKernel] = [createNoiseKernel(ELEMENTS_MAX), createNoiseKernel(ELEMENTS_MAX + 4096)];
     fc.assert(
       fc.property(call, fc.constantFrom(0, 1, 7), (call, firstDraw) => {
@@ -151,6 +151,27 @@ t.test('A winner by one unit in the last place is found, where the test is the t
     logits[category] = least;
     t.equal(search(), category, `row ${row}: the next float wins; slack ${slack}`);
   }
+  t.end();
+});
+
+t.test('Draws whose largest z is below the guess are found, too', (t) => {
+  const [categories, draws] = [128, 2000];
+  const [argmaxKernel, searchKernel] = [createNoiseKernel(draws * categories), createNoiseKernel(draws * categories)];
+  for (const kernel of [argmaxKernel, searchKernel]) {
+    kernel.streams.set([3, 0, 0]);
+    kernel.logits.fill(0, 0, categories);
+  }
+  argmaxKernel.fillDraws(0, draws, categories, 1, 0);
+  argmaxKernel.perturb(0, draws, categories, 1);
+  argmaxKernel.argmax(0, draws, categories);
+  searchKernel.searchIndices(0, draws, categories, 1, 0);
+  // The guess is at least log sum exp l - 1.5 - 0.1.
+  const low = Array.from({ length: draws }, (_, draw) => draw).filter((draw) => {
+    const largest = argmaxKernel.perturbed[draw * categories + (argmaxKernel.indices[draw] as number)] as number;
+    return largest < Math.log(categories) - 1.6;
+  });
+  t.ok(low.length > 0, 'there are such draws');
+  t.same(Array.from(searchKernel.indices), Array.from(argmaxKernel.indices));
   t.end();
 });
 

@@ -7,7 +7,7 @@
 // slower. Short draws share a chunk, each in a whole number of blocks.
 
 import { RARE_BELOW, rareMask, rareValue, setDraw, setNextDraw } from './draws';
-import { BITS, CHUNK, constant, RARE, UNIFORMS } from './memory';
+import { BITS, CHUNK, constant, LISTED, UNIFORMS } from './memory';
 import { firstLog, rareUniform, secondLog, uniform } from './gumbel';
 import { assignLanes, drawBits, drawLanes } from './philox';
 
@@ -141,16 +141,16 @@ function writeEach(to: usize, count: u32, categories: u32, stride: u32): void {
 /** v of whole groups of words, from BITS to UNIFORMS. */
 function drawUniforms(groups: u32, draw: u32, category: u32, stride: u32): void {
   const rareEnd = commonUniforms(groups);
-  if (rareEnd > RARE) replaceRare(rareEnd, draw, category, stride);
+  if (rareEnd > LISTED) replaceRare(rareEnd, draw, category, stride);
 }
 
 /**
- * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at RARE the indices of the groups that hold a rare
+ * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at LISTED the indices of the groups that hold a rare
  * value, and returns the end of the list. The index of every group is stored, and the end moves only past those with a
  * rare value: a branch would be mispredicted for 6 groups in 100.
  */
 function commonUniforms(groups: u32): usize {
-  let rareEnd = RARE;
+  let rareEnd = LISTED;
   let from = BITS;
   let to = UNIFORMS;
   let group: u32 = 0;
@@ -175,7 +175,7 @@ function commonUniforms(groups: u32): usize {
 
 /** Overwrites the rare v of the listed groups, at least one. Includes the unused v of padded draws. */
 function replaceRare(rareEnd: usize, draw: u32, category: u32, stride: u32): void {
-  let at = RARE;
+  let at = LISTED;
   do {
     const group = load<u32>(at) * 16;
     let mask = rareMask(BITS + <usize>group * 4);

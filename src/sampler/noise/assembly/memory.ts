@@ -18,10 +18,10 @@ export const UNIFORMS: usize = 12288;
 export const PADDED: usize = UNIFORMS + 64;
 
 /**
- * Indices of the groups that hold a rare value: at most 65, because an index is stored before it is known whether the
- * group holds one.
+ * Indices of groups: those that hold a rare value, or in search.ts those that may have the largest z. At most 65,
+ * because an index is stored before it is known whether the group is one.
  */
-export const RARE: usize = 16384;
+export const LISTED: usize = 16384;
 
 /**
  * Bytes of one field of the lanes: CHUNK / 4 words, one for each block, and a cache line, because the last four of a

@@ -4,8 +4,6 @@
 // The maximum is pmax, a < b ? b : a. It is one instruction; max takes several, for NaN and the sign of 0. There is no
 // NaN here, and the sign of 0 changes neither a comparison nor (l - max) + g, because g is never -0.
 
-import { scale } from './softmax';
-
 /**
  * Adds (l - max l) to each draw's noise, in place; draw d takes row d % rowCount of the logits, of which at least one
  * is finite. Overwrites the rows with l - max l. draws, categories, rowCount >= 1.
@@ -33,14 +31,6 @@ export function perturbRow(z: usize, logits: usize, noise: usize, categories: u3
   }
   for (; logits < end; z += 4, logits += 4, noise += 4) store<f32>(z, load<f32>(logits) - most + load<f32>(noise));
   return largest(start, categories);
-}
-
-/** Turns each row of logits into l - max l, in place. rows, categories >= 1. */
-export function center(logits: usize, rows: u32, categories: u32): void {
-  const rowBytes = <usize>categories * 4;
-  for (const end = logits + <usize>rows * rowBytes; logits < end; logits += rowBytes) {
-    scale(logits, logits, logits + rowBytes, largest(logits, categories), 1);
-  }
 }
 
 /** Writes each draw's index of the largest value, the lowest on a tie, to the words at `to`. draws, categories >= 1. */

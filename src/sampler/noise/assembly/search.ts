@@ -1,6 +1,9 @@
 // The index of the largest z = l + g of each draw, without the two logarithms of most categories. The index is that of
 // argmax, bit for bit: of the categories that are left out it is proved that their z is below the best so far.
 //
+// The best so far begins with a guess: the largest z is log sum exp l plus Gumbel noise, so it is seldom far below that
+// sum. A draw where no z exceeds the guess is searched once more without it. So the guess changes no index, only time.
+//
 // -log1p(-v) >= v, so g <= -log v: a category with -log v < best - l cannot be the index. In powers of two that is
 //
 //     log2 v > (l - best) / log 2
@@ -17,11 +20,11 @@
 // most 3 x 2^-24 max(1, |g|) larger than -log v (docs/noise-contract.md): 1e-5. Rounding l + g cannot lift it above
 // best, a float. MARGIN is ten times as much.
 
-import { rareMask, rareValue, setDraw, setNextDraw } from './draws';
+import { rareMask, rareValue, setDraw } from './draws';
 import { firstLog, secondLog, uniform } from './gumbel';
-import { BITS, CHUNK, constant, PADDED, UNIFORMS } from './memory';
+import { BITS, CHUNK, constant, LISTED, PADDED, UNIFORMS } from './memory';
 import { drawBits } from './philox';
-import { center, indexOf, largest } from './rows';
+import { indexOf, largest } from './rows';
 
 /** In powers of two. */
 const MARGIN: f64 = 0.001;
@@ -33,44 +36,85 @@ const SLOPES = memory.data<f32>([SLOPE]);
 /** limit without the best z. */
 const LIMIT: f32 = <f32>(8388608 * (127 + 31 + MARGIN));
 
-/** The largest z of the draw so far, and its index. */
+/** The guess is so far below log sum exp l. All noise is below it in one draw of e^(e^1.5), 88. Measured: 1 to 2 alike. */
+const GUESS_BELOW: f32 = 1.5;
+
+/** The index while no z has exceeded the guess. */
+const NONE: u32 = 0xffffffff;
+
+/** The largest z of the draw so far, or the guess, and the index. */
 let best: f32 = 0;
 let bestIndex: u32 = 0;
 
 /**
  * Writes the index of each draw to the words at `to`, the lowest on a tie. Draw d takes row d % rowCount of the logits,
- * of which at least one is finite, and leaves l - max l in it. draws, categories, rowCount >= 1.
+ * of which at least one is finite, and leaves l - max l in it. `most` has room for 16 bytes for each group of 16
+ * categories. draws, categories, rowCount >= 1.
  */
-export function searchDraws(to: usize, logits: usize, draws: u32, categories: u32, rowCount: u32): void {
-  center(logits, min(draws, rowCount), categories);
-  setDraw(0);
-  let row = logits;
-  for (const end = to + <usize>draws * 4; to < end; to += 4) {
-    searchDraw(row, categories);
-    store<u32>(to, bestIndex);
-    row = setNextDraw() ? logits : row + <usize>categories * 4;
+export function searchDraws(
+  to: usize, logits: usize, most: usize, draws: u32, categories: u32, rowCount: u32,
+): void {
+  for (let row: u32 = 0, rows = min(draws, rowCount); row < rows; row++) {
+    const guess = prepareRow(logits, most, categories);
+    for (let draw = row; draw < draws; draw += rowCount) {
+      setDraw(draw);
+      searchDraw(logits, most, categories, guess);
+      if (bestIndex == NONE) searchDraw(logits, most, categories, -Infinity);
+      store<u32>(to + <usize>draw * 4, bestIndex);
+    }
+    logits += <usize>categories * 4;
   }
 }
 
-/** Sets bestIndex for one draw. l: its row, less its largest logit. */
-function searchDraw(l: usize, categories: u32): void {
-  best = -Infinity;
-  bestIndex = 0;
-  let limit = f32x4.splat(Infinity);
-  for (let category: u32 = 0; category < categories; category += CHUNK) {
-    const count = min(categories - category, CHUNK);
-    drawBits(BITS, category >> 2, (count + 15) >> 4);
-    let from = BITS;
-    for (const end = from + <usize>(count >> 4) * 64; from < end; from += 64, l += 64) {
-      if (isBehind(from, l, limit)) continue;
-      score(from, l, category + <u32>((from - BITS) >> 2));
-      limit = f32x4.splat(LIMIT - SLOPE * best);
-    }
-    const rest = count & 15;
-    if (rest == 0) continue;
-    pad(l, rest);
-    if (!isBehind(from, PADDED, limit)) score(from, PADDED, category + (count & ~15));
+/**
+ * What all draws of a row share. Turns the row into l - max l. Writes the last, partial group to PADDED, and for each
+ * group the largest logit of every fourth category, times SLOPE. Returns the guess: of the first chunk's largest z,
+ * which is the best so far when the second chunk comes.
+ */
+function prepareRow(l: usize, most: usize, categories: u32): f32 {
+  const largestOfRow = f32x4.splat(largest(l, categories));
+  const rest = categories & 15;
+  let sum = f32x4.splat(0);
+  let first: u32 = 0;
+  for (; first + 16 <= categories; first += 16, l += 64, most += 16) {
+    prepareGroup(l, most, largestOfRow);
+    if (first < CHUNK) sum = f32x4.add(sum, sumOfExp(l));
   }
+  if (rest != 0) {
+    pad(l, rest);
+    prepareGroup(PADDED, most, largestOfRow);
+    if (first < CHUNK) sum = f32x4.add(sum, sumOfExp(PADDED));
+    memory.copy(l, PADDED, rest * 4);
+  }
+  const pair = f32x4.add(sum, v128.shuffle<i64>(sum, sum, 1, 0));
+  return log(f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1)) - GUESS_BELOW;
+}
+
+/** Turns a group of logits into l - max l, and writes the largest of every fourth, times SLOPE, to `most`. */
+@inline
+function prepareGroup(l: usize, most: usize, largestOfRow: v128): void {
+  const l0 = f32x4.sub(v128.load(l), largestOfRow);
+  const l1 = f32x4.sub(v128.load(l, 16), largestOfRow);
+  const l2 = f32x4.sub(v128.load(l, 32), largestOfRow);
+  const l3 = f32x4.sub(v128.load(l, 48), largestOfRow);
+  v128.store(l, l0);
+  v128.store(l, l1, 16);
+  v128.store(l, l2, 32);
+  v128.store(l, l3, 48);
+  v128.store(most, f32x4.mul(f32x4.pmax(f32x4.pmax(l0, l1), f32x4.pmax(l2, l3)), constant(SLOPES)));
+}
+
+/** The sum of e^l of every fourth logit of a group. */
+@inline
+function sumOfExp(l: usize): v128 {
+  const e01 = f32x4.add(exp(v128.load(l)), exp(v128.load(l, 16)));
+  return f32x4.add(e01, f32x4.add(exp(v128.load(l, 32)), exp(v128.load(l, 48))));
+}
+
+/** Where the logits of the group lie that begins with the given category. */
+@inline
+function groupOf(l: usize, first: u32, categories: u32): usize {
+  return categories - first < 16 ? PADDED : l + <usize>first * 4;
 }
 
 /** 16 logits, of which the first `count` are those at l and the others -Infinity, to PADDED. */
@@ -79,31 +123,84 @@ function pad(l: usize, count: u32): void {
 }
 
 /**
- * Whether no category of a group of 16 can have the largest z. First the smallest word of every fourth category with
- * their largest logit, which settles most groups at a third of the time, then each word with its own.
+ * e^l for l <= 0, up to 7 % too large: 128 (log2 e^l + 127) as an integer below the leading bit of 2^23, moved to where
+ * a float has its exponent and the first bits of its fraction.
  */
 @inline
-function isBehind(from: usize, l: usize, limit: v128): bool {
-  const b0 = v128.load(from);
-  const b1 = v128.load(from, 16);
-  const b2 = v128.load(from, 32);
-  const b3 = v128.load(from, 48);
-  const l0 = v128.load(l);
-  const l1 = v128.load(l, 16);
-  const l2 = v128.load(l, 32);
-  const l3 = v128.load(l, 48);
-  const least = i32x4.min_u(i32x4.min_u(b0, b1), i32x4.min_u(b2, b3));
-  const most = f32x4.pmax(f32x4.pmax(l0, l1), f32x4.pmax(l2, l3));
-  if (i32x4.all_true(behind(least, most, limit))) return true;
-  const low = v128.and(behind(b0, l0, limit), behind(b1, l1, limit));
-  return i32x4.all_true(v128.and(low, v128.and(behind(b2, l2, limit), behind(b3, l3, limit))));
+function exp(l: v128): v128 {
+  const least = f32x4.pmax(f32x4.splat(-87), l);
+  const scaled = f32x4.mul(least, f32x4.splat(SLOPE / 65536));
+  return i32x4.shl(f32x4.add(scaled, f32x4.splat(8388608 + 127 * 128)), 16);
 }
 
-/** The test above. -Infinity + Infinity is NaN and gives false: nothing is left out while no z is finite. */
+/** log x for x >= 1, up to 0.06 too small: the bits of x, as in the test above. */
+function log(x: f32): f32 {
+  return (<f32>reinterpret<u32>(x) - 127 * 8388608) / SLOPE;
+}
+
+/** Sets bestIndex for one draw: NONE if no z is above `guess`. l: its row, less its largest logit. */
+function searchDraw(l: usize, most: usize, categories: u32, guess: f32): void {
+  best = guess;
+  bestIndex = NONE;
+  let limit = limitOf(best);
+  for (let category: u32 = 0; category < categories; category += CHUNK) {
+    const groups = (min(categories - category, CHUNK) + 15) >> 4;
+    drawBits(BITS, category >> 2, groups);
+    const end = listGroups(most + category, groups, limit);
+    for (let at = LISTED; at < end; at += 4) {
+      const group = load<u32>(at);
+      const words = BITS + <usize>group * 64;
+      const first = category + group * 16;
+      const logits = groupOf(l, first, categories);
+      if (isBehind(words, logits, limit)) continue;
+      score(words, logits, first);
+      limit = limitOf(best);
+    }
+  }
+}
+
 @inline
-function behind(b: v128, l: v128, limit: v128): v128 {
-  const log = f32x4.convert_i32x4_s(f32x4.convert_i32x4_s(i32x4.shr_u(b, 1)));
-  return f32x4.gt(log, f32x4.add(f32x4.mul(l, constant(SLOPES)), limit));
+function limitOf(best: f32): v128 {
+  return f32x4.splat(LIMIT - SLOPE * best);
+}
+
+/**
+ * Lists at LISTED the groups that may have the largest z, and returns the end of the list: those where the smallest word
+ * of every fourth category is not behind with their largest logit. That settles most groups at a third of the time. Like
+ * commonUniforms (kernel.ts) it stores the index of every group, because branches would be mispredicted.
+ */
+function listGroups(most: usize, groups: u32, limit: v128): usize {
+  let end = LISTED;
+  let from = BITS;
+  for (let group: u32 = 0; group < groups; group++, from += 64, most += 16) {
+    const least = i32x4.min_u(
+      i32x4.min_u(v128.load(from), v128.load(from, 16)),
+      i32x4.min_u(v128.load(from, 32), v128.load(from, 48)),
+    );
+    store<u32>(end, group);
+    end += <usize>!i32x4.all_true(behind(least, v128.load(most), limit)) * 4;
+  }
+  return end;
+}
+
+/** Whether no category of a group of 16 can have the largest z: each word with its own logit. */
+function isBehind(from: usize, l: usize, limit: v128): bool {
+  const slope = constant(SLOPES);
+  const e0 = behind(v128.load(from), f32x4.mul(v128.load(l), slope), limit);
+  const e1 = behind(v128.load(from, 16), f32x4.mul(v128.load(l, 16), slope), limit);
+  const e2 = behind(v128.load(from, 32), f32x4.mul(v128.load(l, 32), slope), limit);
+  const e3 = behind(v128.load(from, 48), f32x4.mul(v128.load(l, 48), slope), limit);
+  return i32x4.all_true(v128.and(v128.and(e0, e1), v128.and(e2, e3)));
+}
+
+/**
+ * The test above, of words b with logits times SLOPE. -Infinity + Infinity is NaN and gives false: nothing is left out
+ * while no z is finite.
+ */
+@inline
+function behind(b: v128, scaled: v128, limit: v128): v128 {
+  const log2 = f32x4.convert_i32x4_s(f32x4.convert_i32x4_s(i32x4.shr_u(b, 1)));
+  return f32x4.gt(log2, f32x4.add(scaled, limit));
 }
 
 /** z of a group of 16, the first of which is of the given category. Moves `best` if one is larger. */

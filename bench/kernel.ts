@@ -75,36 +75,35 @@ async function makeWorks(job: SampleJob, wanted: Wanted): Promise<{ works: Work[
   const temperature = new Float32Array(tileDraws).fill(0.5);
   const searched = isSearched(job, job.outputs);
 
-  /** Calls the work with the first draw of each tile, how many draws it has, and of how many rows. */
-  const inTiles = async (work: (first: number, count: number, ofRows: number) => Promise<void> | void) => {
-    for (let first = 0; first < draws; first += tileDraws) {
-      const count = Math.min(tileDraws, draws - first);
-      await work(first, count, Math.min(count, rows));
-    }
-  };
-  const noise = () =>
-    inTiles((first, count, ofRows) => {
+  const tiles: { readonly first: number; readonly count: number; readonly ofRows: number }[] = [];
+  for (let first = 0; first < draws; first += tileDraws) {
+    const count = Math.min(tileDraws, draws - first);
+    tiles.push({ first, count, ofRows: Math.min(count, rows) });
+  }
+  const noise = () => {
+    for (const { first, count, ofRows } of tiles) {
       const row = Math.min(first % rows, rows - ofRows);
       kernel.streams.set(job.streams.subarray(3 * row, 3 * (row + ofRows)));
       kernel.logits.set(job.logits.subarray(row * categories, (row + ofRows) * categories));
       const sample = Math.floor(first / rows);
       if (searched) {
         kernel.searchIndices(0, count, categories, ofRows, sample);
-        return;
+        continue;
       }
       kernel.fillDraws(0, count, categories, ofRows, sample);
       kernel.perturb(0, count, categories, ofRows);
       kernel.argmax(0, count, categories);
-    });
+    }
+  };
   const graph = async () => {
     // Only soft samples need a graph.
     if (wanted !== 'soft') return;
-    await inTiles(async (_first, count) => {
+    for (const { count } of tiles) {
       kernel.temperatures.set(temperature.subarray(0, count));
       kernel.exponents(count, categories);
       await graphs.exponential(kernel.samples.subarray(0, count * categories));
       kernel.normalize(count, categories);
-    });
+    }
   };
   const both = async () => {
     await drawer.draw(batch);

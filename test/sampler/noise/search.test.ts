@@ -50,6 +50,7 @@ const kinds: Readonly<Record<string, Logits>> = {
   'around the least best z': (element, categories) =>
     (element + 1) % categories === 0 ? 0 : -66 + (hash(element) % 1024) / 256,
   masked: (element) => (hash(element) % 5 === 0 ? (hash(element) % 100) / 10 : Number.NEGATIVE_INFINITY),
+  'only the last': (element, categories) => ((element + 1) % categories === 0 ? 0 : Number.NEGATIVE_INFINITY),
   'as large as can be': (element) => [3.4e38, -3.4e38, 0, 1e-45, -1e20][hash(element) % 5],
   // Every z of the first sample is the same but for a rounding: the closest race there is.
   'all tied': (element, _, noise) => -noise[element],

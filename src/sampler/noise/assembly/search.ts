@@ -133,7 +133,7 @@ function exp(l: v128): v128 {
   return i32x4.shl(f32x4.add(scaled, f32x4.splat(8388608 + 127 * 128)), 16);
 }
 
-/** log x for x >= 1, up to 0.06 too small: the bits of x, as in the test above. */
+/** log x of a normal x > 0, up to 0.06 too small: the bits of x, as in the test above. */
 function log(x: f32): f32 {
   return (<f32>reinterpret<u32>(x) - 127 * 8388608) / SLOPE;
 }

@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import { runSuite } from '../support/suite.js';
+import { runSuite, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:compatibility -- [options]
 
   --versions <list>  major versions of Node.js              (default 20,22,24,26)
   --files <list>     paths such as dist/test/server.test.js (default all)
+  --busy <n>         threads that never wait, beside it     (default 0)
   --help`;
 
 /** There is nothing wrong, it cannot be done here. */
@@ -24,6 +25,7 @@ const { values } = parseArgs({
   options: {
     versions: { type: 'string', default: '20,22,24,26' },
     files: { type: 'string' },
+    busy: { type: 'string', default: '0' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -53,6 +55,7 @@ async function main(): Promise<number> {
   }
   const files = values.files?.split(',') ?? [];
   install();
+  startBusyThreads(values.busy);
   const rows: string[][] = [];
   let isRight = true;
   for (const major of values.versions.split(',')) {
@@ -67,4 +70,4 @@ async function main(): Promise<number> {
   return isRight ? 0 : 1;
 }
 
-process.exitCode = await main();
+process.exit(await main());

@@ -3,9 +3,8 @@
  * any run depends on time or order, and is to be fixed. The exit code is 1 if anything failed.
  */
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { table } from '../../bench/results.js';
-import { runSuite, type SuiteRun } from '../support/suite.js';
+import { runSuite, type SuiteRun, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:flakiness -- [options]
 
@@ -23,16 +22,6 @@ const { values } = parseArgs({
   },
 });
 
-function wholeNumber(text: string, name: string): number {
-  if (!/^\d{1,3}$/.test(text)) throw new Error(`--${name} must be a whole number`);
-  return Number(text);
-}
-
-/** Threads, so that none outlives this process. */
-function startBusy(count: number): void {
-  for (let busy = 0; busy < count; busy++) new Worker('for (;;);', { eval: true });
-}
-
 /** A row for each file that ever failed: the tests in it that did, by run. */
 function failuresTable(runs: readonly SuiteRun[]): string {
   const files = [...new Set(runs.flatMap(({ failed }) => [...failed.keys()]))].sort();
@@ -48,9 +37,10 @@ async function main(): Promise<number> {
     console.log(help);
     return 0;
   }
-  const times = wholeNumber(values.times, 'times');
+  if (!/^[1-9]\d{0,2}$/.test(values.times)) throw new Error('--times must be a number of runs');
+  const times = Number(values.times);
   const files = values.files?.split(',') ?? [];
-  startBusy(wholeNumber(values.busy, 'busy'));
+  startBusyThreads(values.busy);
   const runs: SuiteRun[] = [];
   while (runs.length < times) {
     console.log(`\n== run ${runs.length + 1} of ${times}`);

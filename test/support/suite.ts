@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 /** The build lies in dist/test/support. */
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -18,6 +19,12 @@ export interface SuiteRun {
   readonly files: number;
   /** Those that failed, each with the tests in it that did. */
   readonly failed: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Starts threads that never wait, so that tests have less of the processors. None outlives this process. */
+export function startBusyThreads(count: string): void {
+  if (!/^\d{1,2}$/.test(count)) throw new Error('--busy must be a number of threads');
+  for (let busy = 0; busy < Number(count); busy++) new Worker('for (;;);', { eval: true });
 }
 
 /** Reads raw TAP: a line for each file, behind those of its tests, which are indented. */

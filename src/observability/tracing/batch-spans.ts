@@ -4,22 +4,24 @@
  */
 import type { Part } from '../../sampler/job.js';
 import type { DrawnBatch } from '../../sampler/observer.js';
-import { RecordedRequest } from './recorded-request.js';
-import type { Attributes, SpanRecorder } from './span.js';
+import { batchAttributes, RecordedRequest } from './recorded-request.js';
+import type { SpanRecorder } from './span.js';
 
 /** Draws that the span of a batch is linked with: as many as may wait by default. */
 const linksMax = 1024;
 
 export function recordBatch(batch: DrawnBatch, { ids, clock, record }: SpanRecorder): void {
   if (!hasRecorded(batch)) return;
-  const own = { traceId: ids.traceId(), spanId: ids.spanId() };
-  const attributes = attributesOf(batch);
+  const traceId = ids.traceId();
+  const spanId = ids.spanId();
+  const link = { traceId, spanId };
   const draws = batch.parts
     .filter(isRecorded)
-    .map((part) => (part.trace as RecordedRequest).drawnIn(batch, part, own, attributes));
+    .map((part) => (part.trace as RecordedRequest).drawnIn(batch, part, link));
   const offsetMs = clock.offsetMs();
   record({
-    ...own,
+    traceId,
+    spanId,
     name: 'batch',
     kind: 'internal',
     parentSpanId: undefined,
@@ -27,7 +29,7 @@ export function recordBatch(batch: DrawnBatch, { ids, clock, record }: SpanRecor
     traceState: undefined,
     startMs: offsetMs + batch.startMs,
     endMs: offsetMs + batch.endMs,
-    attributes,
+    attributes: batchAttributes(batch),
     links: draws.slice(0, linksMax),
     linksDropped: Math.max(0, draws.length - linksMax),
     isError: false,
@@ -42,15 +44,4 @@ function hasRecorded({ parts }: DrawnBatch): boolean {
 
 function isRecorded({ trace }: Part): boolean {
   return trace instanceof RecordedRequest && !trace.isOver;
-}
-
-function attributesOf({ kind, requests, rows, elements, provider, place }: DrawnBatch): Attributes {
-  return {
-    'gumbel.kind': kind,
-    'gumbel.batch.requests': requests,
-    'gumbel.batch.rows': rows,
-    'gumbel.batch.elements': elements,
-    'gumbel.provider': provider,
-    'gumbel.thread': place,
-  };
 }

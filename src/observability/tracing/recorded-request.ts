@@ -17,6 +17,10 @@ type Stage = 'parse' | 'queue' | 'print';
 /** Where the request belongs. */
 type Origin = Pick<EndedSpan, 'traceId' | 'parentSpanId' | 'traceState'>;
 
+const noAttributes: Attributes = {};
+const noLinks: readonly TraceIds[] = [];
+
+/** Spans and their attributes are written out as literals: spreads took half of the time of a recorded request. */
 export class RecordedRequest implements RequestSpan, RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
@@ -24,9 +28,11 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   readonly #recorder: SpanRecorder;
   readonly #origin: Origin;
   readonly #route: string;
-  readonly #attributes: Attributes;
+  readonly #path: string;
   readonly #offsetMs: number;
   readonly #startMs: number;
+  /** What is asked for, once that is known. */
+  #job: Job | undefined;
   /** The stage that has begun and not ended, and since when. */
   #stage: Stage | undefined = 'parse';
   #sinceMs: number;
@@ -36,15 +42,15 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   #problem: Problem | undefined;
   #over = false;
 
-  /** The request has begun. @param attributes of its span, which adds its own */
-  constructor(recorder: SpanRecorder, origin: Origin, route: string, attributes: Attributes) {
+  /** The request has begun. @param path of its URL, without the query */
+  constructor(recorder: SpanRecorder, origin: Origin, route: string, path: string) {
     this.traceId = origin.traceId;
     this.spanId = recorder.ids.spanId();
     this.serverTiming = `traceparent;desc="00-${this.traceId}-${this.spanId}-01"`;
     this.#recorder = recorder;
     this.#origin = origin;
     this.#route = route;
-    this.#attributes = attributes;
+    this.#path = path;
     this.#offsetMs = recorder.clock.offsetMs();
     this.#startMs = performance.now();
     this.#sinceMs = this.#startMs;
@@ -57,8 +63,7 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
 
   parsed(job: Job): void {
     this.#endStage(performance.now());
-    Object.assign(this.#attributes, attributesOf(job, job.rows, job.samples));
-    this.#attributes['gumbel.outputs'] = [...job.outputs];
+    this.#job = job;
   }
 
   queued(atMs: number): void {
@@ -72,11 +77,12 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   }
 
   /** A part was drawn in `batch`, whose span is `batchIds`. @returns the span of the part, to link the batch with */
-  drawnIn(batch: DrawnBatch, part: Part, batchIds: TraceIds, batchAttributes: Attributes): TraceIds {
+  drawnIn(batch: DrawnBatch, part: Part, batchIds: TraceIds): TraceIds {
     const { job, rowCount, sampleCount } = part;
     const { startMs, endMs, noiseMs, graphMs } = batch;
     this.#undrawn -= 1;
-    const attributes = { ...attributesOf(job, rowCount, sampleCount), ...batchAttributes };
+    const attributes = batchAttributes(batch);
+    addJob(attributes, job, rowCount, sampleCount);
     const spanId = this.#record('draw', startMs, endMs, { attributes, links: [batchIds] });
     // The worker says how long it took, not when it began. It answers when it is done.
     const noiseAtMs = Math.max(startMs, endMs - noiseMs - graphMs);
@@ -107,17 +113,34 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
     const sent = hasLeft && this.#problem ? problemKind(this.#problem.code).status : status;
     const error = this.#problem?.code ?? (hasLeft || status >= 500 ? String(status) : undefined);
     this.#fail(String(status));
-    const attributes = this.#attributes;
-    attributes['http.response.status_code'] = sent;
-    attributes['gumbel.request_id'] = id;
+    const attributes: Attributes = {
+      'http.request.method': 'POST',
+      'http.route': this.#route,
+      'url.scheme': 'http',
+      'url.path': this.#path,
+      'http.response.status_code': sent,
+      'gumbel.request_id': id,
+    };
+    if (this.#job !== undefined) {
+      addJob(attributes, this.#job, this.#job.rows, this.#job.samples);
+      attributes['gumbel.outputs'] = [...this.#job.outputs];
+    }
     if (key !== undefined) attributes['gumbel.key'] = key;
     if (error !== undefined) attributes['error.type'] = error;
-    this.#record(`POST ${this.#route}`, this.#startMs, performance.now(), {
-      kind: 'server',
+    const { traceState, parentSpanId } = this.#origin;
+    this.#recorder.record({
+      traceId: this.traceId,
       spanId: this.spanId,
-      parentSpanId: this.#origin.parentSpanId,
-      parentIsRemote: this.#origin.parentSpanId !== undefined,
+      name: `POST ${this.#route}`,
+      kind: 'server',
+      parentSpanId,
+      parentIsRemote: parentSpanId !== undefined,
+      traceState,
+      startMs: this.#offsetMs + this.#startMs,
+      endMs: this.#offsetMs + performance.now(),
       attributes,
+      links: noLinks,
+      linksDropped: 0,
       isError: sent >= 500,
     });
   }
@@ -130,58 +153,66 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   /** Ends the stage that has begun, if there is one. */
   #endStage(atMs: number, error?: string): void {
     if (this.#stage === undefined) return;
-    this.#record(this.#stage, this.#sinceMs, atMs, failedBy(error));
+    this.#record(this.#stage, this.#sinceMs, atMs, { error });
     this.#stage = undefined;
   }
 
   /** Ends what has begun: it came to nothing. */
   #fail(error: string): void {
     const nowMs = performance.now();
-    if (this.#stage === undefined && this.#undrawn > 0) {
-      this.#record('draw', this.#begunAtMs, nowMs, failedBy(error));
-    }
+    if (this.#stage === undefined && this.#undrawn > 0) this.#record('draw', this.#begunAtMs, nowMs, { error });
     this.#undrawn = 0;
     this.#endStage(nowMs, error);
   }
 
-  /**
-   * A span of the request has ended: unless `more` says otherwise, a step of the request.
-   *
-   * @returns its id
-   */
-  #record(name: string, startMs: number, endMs: number, more: Partial<EndedSpan>): string {
-    const span: EndedSpan = {
+  /** A step of the request has ended. @returns the id of its span */
+  #record(name: string, startMs: number, endMs: number, step: Step): string {
+    const { parentSpanId = this.spanId, links = noLinks, error } = step;
+    const spanId = this.#recorder.ids.spanId();
+    this.#recorder.record({
       traceId: this.traceId,
-      spanId: this.#recorder.ids.spanId(),
+      spanId,
       name,
       kind: 'internal',
-      parentSpanId: this.spanId,
+      parentSpanId,
       parentIsRemote: false,
       traceState: this.#origin.traceState,
       startMs: this.#offsetMs + startMs,
       endMs: this.#offsetMs + endMs,
-      attributes: {},
-      links: [],
+      attributes: error === undefined ? (step.attributes ?? noAttributes) : { 'error.type': error },
+      links,
       linksDropped: 0,
-      isError: false,
-      ...more,
-    };
-    this.#recorder.record(span);
-    return span.spanId;
+      isError: error !== undefined,
+    });
+    return spanId;
   }
 }
 
-function failedBy(error: string | undefined): Partial<EndedSpan> {
-  return error === undefined ? {} : { attributes: { 'error.type': error }, isError: true };
+interface Step {
+  /** By default that of the request. */
+  readonly parentSpanId?: string;
+  readonly attributes?: Attributes;
+  readonly links?: readonly TraceIds[];
+  /** Why it came to nothing. */
+  readonly error?: string | undefined;
 }
 
 /** What was asked for, or a part of it. */
-function attributesOf({ kind, categories }: Job, rows: number, samples: number): Attributes {
+function addJob(attributes: Attributes, { kind, categories }: Job, rows: number, samples: number): void {
+  attributes['gumbel.kind'] = kind;
+  attributes['gumbel.rows'] = rows;
+  attributes['gumbel.samples'] = samples;
+  attributes['gumbel.categories'] = categories;
+  attributes['gumbel.elements'] = rows * samples * categories;
+}
+
+export function batchAttributes({ kind, requests, rows, elements, provider, place }: DrawnBatch): Attributes {
   return {
     'gumbel.kind': kind,
-    'gumbel.rows': rows,
-    'gumbel.samples': samples,
-    'gumbel.categories': categories,
-    'gumbel.elements': rows * samples * categories,
+    'gumbel.batch.requests': requests,
+    'gumbel.batch.rows': rows,
+    'gumbel.batch.elements': elements,
+    'gumbel.provider': provider,
+    'gumbel.thread': place,
   };
 }

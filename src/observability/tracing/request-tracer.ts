@@ -21,12 +21,8 @@ export function requestTracer(sampling: HeadSampling, asParent: boolean, recorde
       if (traceId === undefined) return undefined;
       const { tracestate } = message.headers;
       const traceState = parent && typeof tracestate === 'string' ? tracestate : undefined;
-      const request = new RecordedRequest(recorder, { traceId, parentSpanId: parent?.spanId, traceState }, route, {
-        'http.request.method': 'POST',
-        'http.route': route,
-        'url.scheme': 'http',
-        'url.path': (message.url ?? '').replace(/[?#].*$/s, ''),
-      });
+      const path = (message.url ?? '').replace(/[?#].*$/s, '');
+      const request = new RecordedRequest(recorder, { traceId, parentSpanId: parent?.spanId, traceState }, route, path);
       keepSpan(message, request);
       return request;
     },

@@ -145,9 +145,9 @@ function drawUniforms(groups: u32, draw: u32, category: u32, stride: u32): void 
 }
 
 /**
- * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at LISTED the indices of the groups that hold a rare
- * value, and returns the end of the list. The index of every group is stored, and the end moves only past those with a
- * rare value: a branch would be mispredicted for 6 groups in 100.
+ * v of whole groups from BITS to UNIFORMS, right unless rare. Lists at LISTED the indices of the groups that hold a
+ * rare value, and returns the end of the list. The index of every group is stored, and the end moves only past those
+ * with a rare value: a branch would be mispredicted for 6 groups in 100.
  */
 function commonUniforms(groups: u32): usize {
   let rareEnd = LISTED;

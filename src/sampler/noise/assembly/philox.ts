@@ -84,20 +84,20 @@ export function drawBits(to: usize, block: u32, groups: u32): void {
   const w1 = constant(W1S);
   const lowHalves = v128.load64_splat(LOW_HALVES);
   const group = i64x2.splat(4 * <u64>M0);
+  const twoGroups = i64x2.splat(8 * <u64>M0);
   const end = to + <usize>groups * 64;
   let products01 = i64x2.replace_lane(i64x2.splat(<u64>M0 * <u64>block), 1, <u64>M0 * (<u64>block + 1));
   let products23 = i64x2.add(products01, i64x2.splat(2 * <u64>M0));
   const pairsEnd = end - 64;
   if (to < pairsEnd) {
-    // Two groups at a time, because V8 interleaves their operations and neither waits for its own multiplications. A
-    // loop that runs at least once, because only then does V8 keep the constants out of it.
+    // A loop that runs at least once, because only then does V8 keep the constants out of it.
     do {
-      drawGroup(to, products01, products23, b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
-      products01 = i64x2.add(products01, group);
-      products23 = i64x2.add(products23, group);
-      drawGroup(to + 64, products01, products23, b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves);
-      products01 = i64x2.add(products01, group);
-      products23 = i64x2.add(products23, group);
+      drawTwoGroups(
+        to, products01, products23, i64x2.add(products01, group), i64x2.add(products23, group),
+        b1, k0, k1, a0, a2, b2, m0, m1, w0, w1, lowHalves,
+      );
+      products01 = i64x2.add(products01, twoGroups);
+      products23 = i64x2.add(products23, twoGroups);
       to += 128;
     } while (to < pairsEnd);
   }
@@ -282,6 +282,90 @@ function drawGroup(
   x2 = mix(u0, m0, v128.xor(u3, k1));
   x3 = low(u0, m0);
   lastRounds(to, x0, x1, x2, x3, i32x4.add(k0, w0), i32x4.add(k1, w1), m0, m1, w0, w1, lowHalves);
+}
+
+/**
+ * drawGroup for two groups, step by step, because the steps of one wait for each other. V8 mixes the steps of two calls
+ * by itself up to Node.js 22, and keeps the order of the source from Node.js 24 on: there this takes 0.87 of the time.
+ */
+@inline
+function drawTwoGroups(
+  to: usize, p01: v128, p23: v128, q01: v128, q23: v128, b1: v128, k0: v128, k1: v128, a0: v128, a2: v128, b2: v128,
+  m0: v128, m1: v128, w0: v128, w1: v128, lowHalves: v128,
+): void {
+  // Rounds 1 to 3, as far as they differ between blocks. p: the first group, q: the second.
+  let p2 = v128.xor(high(p01, p23), b1);
+  let q2 = v128.xor(high(q01, q23), b1);
+  let p3 = v128.shuffle<i32>(p01, p23, 0, 2, 4, 6);
+  let q3 = v128.shuffle<i32>(q01, q23, 0, 2, 4, 6);
+  let p0 = mix(p2, m1, a0);
+  let q0 = mix(q2, m1, a0);
+  let p1 = low(p2, m1);
+  let q1 = low(q2, m1);
+  p2 = v128.xor(p3, a2);
+  q2 = v128.xor(q3, a2);
+  let r0 = mix(p2, m1, v128.xor(p1, k0));
+  let s0 = mix(q2, m1, v128.xor(q1, k0));
+  let r1 = low(p2, m1);
+  let s1 = low(q2, m1);
+  let r2 = mix(p0, m0, b2);
+  let s2 = mix(q0, m0, b2);
+  let r3 = low(p0, m0);
+  let s3 = low(q0, m0);
+  // Rounds 4 to 8: from r and s to p and q, and back.
+  k0 = i32x4.add(k0, w0);
+  p0 = mix(r2, m1, v128.xor(r1, k0));
+  q0 = mix(s2, m1, v128.xor(s1, k0));
+  p1 = low(r2, m1);
+  q1 = low(s2, m1);
+  p2 = mix(r0, m0, v128.xor(r3, k1));
+  q2 = mix(s0, m0, v128.xor(s3, k1));
+  p3 = low(r0, m0);
+  q3 = low(s0, m0);
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  r0 = mix(p2, m1, v128.xor(p1, k0));
+  s0 = mix(q2, m1, v128.xor(q1, k0));
+  r1 = low(p2, m1);
+  s1 = low(q2, m1);
+  r2 = mix(p0, m0, v128.xor(p3, k1));
+  s2 = mix(q0, m0, v128.xor(q3, k1));
+  r3 = low(p0, m0);
+  s3 = low(q0, m0);
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  p0 = mix(r2, m1, v128.xor(r1, k0));
+  q0 = mix(s2, m1, v128.xor(s1, k0));
+  p1 = low(r2, m1);
+  q1 = low(s2, m1);
+  p2 = mix(r0, m0, v128.xor(r3, k1));
+  q2 = mix(s0, m0, v128.xor(s3, k1));
+  p3 = low(r0, m0);
+  q3 = low(s0, m0);
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  r0 = mix(p2, m1, v128.xor(p1, k0));
+  s0 = mix(q2, m1, v128.xor(q1, k0));
+  r1 = low(p2, m1);
+  s1 = low(q2, m1);
+  r2 = mix(p0, m0, v128.xor(p3, k1));
+  s2 = mix(q0, m0, v128.xor(q3, k1));
+  r3 = low(p0, m0);
+  s3 = low(q0, m0);
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  p0 = mix(r2, m1, v128.xor(r1, k0));
+  q0 = mix(s2, m1, v128.xor(s1, k0));
+  p1 = low(r2, m1);
+  q1 = low(s2, m1);
+  p2 = mix(r0, m0, v128.xor(r3, k1));
+  q2 = mix(s0, m0, v128.xor(s3, k1));
+  p3 = low(r0, m0);
+  q3 = low(s0, m0);
+  k0 = i32x4.add(k0, w0);
+  k1 = i32x4.add(k1, w1);
+  lastRounds(to, p0, p1, p2, p3, k0, k1, m0, m1, w0, w1, lowHalves);
+  lastRounds(to + 64, q0, q1, q2, q3, k0, k1, m0, m1, w0, w1, lowHalves);
 }
 
 /**

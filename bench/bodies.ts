@@ -55,19 +55,20 @@ export function shapeName({ rows, categories }: Shape): string {
 }
 
 /**
- * Reads `64x1000`, or `1x1000x300` for 300 samples of each row.
+ * Reads `64x1000`.
  *
  * @throws {Error} when the text is anything else
  */
-export function parseShape(text: string): Shape & { readonly samples: number | undefined } {
-  const match = /^([1-9]\d{0,6})x([1-9]\d{0,6})(?:x([1-9]\d{0,6}))?$/.exec(text);
+export function parseShape(text: string): Shape {
+  const match = /^([1-9]\d{0,6})x([1-9]\d{0,6})$/.exec(text);
   if (!match) throw new Error(`"${text}" is not a shape such as 64x1000`);
-  const [, rows, categories, samples] = match;
-  return {
-    rows: Number(rows),
-    categories: Number(categories),
-    samples: samples === undefined ? undefined : Number(samples),
-  };
+  return { rows: Number(match[1]), categories: Number(match[2]) };
+}
+
+/** Reads `64x1000`, or `1x1000x300` for 300 samples of each row. @throws {Error} when the text is anything else */
+export function parseSamples(text: string): { readonly shape: Shape; readonly samples: number | undefined } {
+  const [, shape = text, samples] = /^(\d+x\d+)x([1-9]\d{0,6})$/.exec(text) ?? [];
+  return { shape: parseShape(shape), samples: samples === undefined ? undefined : Number(samples) };
 }
 
 /** `1x1000x300 indices` for a request with num_samples 300. */
@@ -85,7 +86,7 @@ export function parseRequest(text: string, connections: number): Request {
   const match = /^([\dx]+) (soft|hard|indices|binary)(?:@([1-9]\d{0,3}))?$/.exec(text.trim());
   if (!match) throw new Error(`"${text}" is not a request such as 64x1000 soft`);
   const [, shapeText, wanted, count] = match;
-  const { samples, ...shape } = parseShape(shapeText);
+  const { shape, samples } = parseSamples(shapeText);
   const sent = makeCase(shape, wanted as Wanted, samples);
   return { sent, connections: Number(count ?? (wanted === 'binary' ? fewConnections : connections)) };
 }

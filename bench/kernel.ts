@@ -13,7 +13,7 @@ import { openDrawGraphs } from '../src/sampler/onnx/session.js';
 import { pack } from '../src/sampler/queue/pack.js';
 import { openDrawer } from '../src/sampler/worker/drawer.js';
 import { tileElementsMax } from '../src/sampler/worker/tiles.js';
-import { normalLogits, parseShape, type Shape, type Wanted } from './bodies.js';
+import { normalLogits, parseSamples, type Shape, type Wanted } from './bodies.js';
 import { type KernelFigures, type KernelResult, kernelMarkdown, type Nanoseconds } from './kernel-tables.js';
 import { describeRun, writeResult } from './results.js';
 import { median } from './statistics.js';
@@ -63,7 +63,10 @@ function packJob(job: SampleJob): Batch {
   return pack([{ job, rowStart: 0, rowCount: job.rows, sampleStart: 0, sampleCount: job.samples }]);
 }
 
-/** The three pieces of work, on buffers of one tile. */
+/**
+ * The three pieces of work, on buffers of one tile. Tiles are not cut at whole samples, as the drawer's are; that costs
+ * nothing.
+ */
 async function makeWorks(job: SampleJob, wanted: Wanted): Promise<{ works: Work[]; close: () => Promise<void> }> {
   const { rows, categories } = job;
   const draws = rows * job.samples;
@@ -136,7 +139,7 @@ async function measure(works: readonly Work[], elements: number, seconds: number
 }
 
 async function measureCase(name: string, wanted: Wanted, seconds: number): Promise<KernelFigures> {
-  const { samples = 1, ...shape } = parseShape(name);
+  const { shape, samples = 1 } = parseSamples(name);
   const { works, close } = await makeWorks(makeJob(shape, samples, wanted), wanted);
   const [noise, graph, both] = await measure(works, shape.rows * shape.categories * samples, seconds);
   await close();
@@ -145,21 +148,22 @@ async function measureCase(name: string, wanted: Wanted, seconds: number): Promi
 
 function torchLoop(shapes: readonly string[], peers: boolean): KernelResult['torch'] {
   if (!peers) return { missing: '--without-peers was given' };
+  if (shapes.length === 0) return { missing: 'it draws one sample of each row' };
   const python = findPeerPython(['torch']);
   if ('missing' in python) return python;
-  const ofOneSample = shapes.filter((shape) => parseShape(shape).samples === undefined);
-  const args = ['-B', `${peersFolder}/torch_loop.py`, ...ofOneSample];
+  const args = ['-B', `${peersFolder}/torch_loop.py`, ...shapes];
   const text = execFileSync(python.command, args, { encoding: 'utf8', timeout: 600_000 });
   return { versions: python.versions, figures: JSON.parse(text) };
 }
 
 async function main(shapes: readonly string[], seconds: number, peers: boolean): Promise<void> {
   const run = describeRun('bench:kernel');
+  const ofOneSample = shapes.filter((shape) => parseSamples(shape).samples === undefined);
   const figures: KernelFigures[] = [];
   for (const shape of shapes) {
     for (const wanted of wantedAll) figures.push(await measureCase(shape, wanted, seconds));
   }
-  const result = { run, torch: torchLoop(shapes, peers), figures };
+  const result = { run, torch: torchLoop(ofOneSample, peers), figures };
   console.log(kernelMarkdown(result));
   writeResult('kernel', result);
 }

@@ -27,15 +27,16 @@ export interface RequestTracer {
 /** Tells the client which span of which trace its request was: https://www.w3.org/TR/server-timing/. */
 export const serverTimingHeader = 'server-timing';
 
-/** Not in the messages: a property that few of them have would slow Node's own code for all. */
-const spans = new WeakMap<IncomingMessage, RequestSpan>();
+const ownSpan = Symbol('span');
 
-export function keepSpan(message: IncomingMessage, span: RequestSpan): void {
-  spans.set(message, span);
+type Traced = IncomingMessage & { [ownSpan]?: RequestSpan };
+
+export function keepSpan(message: Traced, span: RequestSpan): void {
+  message[ownSpan] = span;
 }
 
-export function spanOf(message: IncomingMessage): RequestSpan | undefined {
-  return spans.get(message);
+export function spanOf(message: Traced): RequestSpan | undefined {
+  return message[ownSpan];
 }
 
 /** The service's own span of the request if it is recorded, else the caller's; undefined if it belongs to no trace. */

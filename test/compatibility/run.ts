@@ -15,7 +15,7 @@ const help = `npm run test:compatibility -- [options]
 
   --versions <list>  major versions of Node.js              (default 20,22,24,26)
   --files <list>     paths such as dist/test/server.test.js (default all)
-  --busy <n>         threads that never wait, beside it     (default 0)
+  --busy <n>         threads that never wait, beside it all (default 0)
   --help`;
 
 /** There is nothing wrong, it cannot be done here. */
@@ -54,8 +54,8 @@ async function main(): Promise<number> {
     return tempFail;
   }
   const files = values.files?.split(',') ?? [];
-  install();
   startBusyThreads(values.busy);
+  install();
   const rows: string[][] = [];
   let isRight = true;
   for (const major of values.versions.split(',')) {

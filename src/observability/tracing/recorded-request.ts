@@ -17,10 +17,18 @@ type Stage = 'parse' | 'queue' | 'print';
 /** Where the request belongs. */
 type Origin = Pick<EndedSpan, 'traceId' | 'parentSpanId' | 'traceState'>;
 
-const noAttributes: Attributes = {};
+const noAttributes: Readonly<Attributes> = {};
 const noLinks: readonly TraceIds[] = [];
 
-/** Spans and their attributes are written out as literals: spreads took half of the time of a recorded request. */
+/** What a request asks for. Not its job, whose inputs are much larger and may be gone before the request is. */
+interface Asked {
+  readonly kind: Job['kind'];
+  readonly rows: number;
+  readonly samples: number;
+  readonly categories: number;
+  readonly outputs: readonly string[];
+}
+
 export class RecordedRequest implements RequestSpan, RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
@@ -31,8 +39,7 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   readonly #path: string;
   readonly #offsetMs: number;
   readonly #startMs: number;
-  /** What is asked for, once that is known. */
-  #job: Job | undefined;
+  #asked: Asked | undefined;
   /** The stage that has begun and not ended, and since when. */
   #stage: Stage | undefined = 'parse';
   #sinceMs: number;
@@ -63,7 +70,8 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
 
   parsed(job: Job): void {
     this.#endStage(performance.now());
-    this.#job = job;
+    const { kind, rows, samples, categories, outputs } = job;
+    this.#asked = { kind, rows, samples, categories, outputs: [...outputs] };
   }
 
   queued(atMs: number): void {
@@ -82,7 +90,7 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
     const { startMs, endMs, noiseMs, graphMs } = batch;
     this.#undrawn -= 1;
     const attributes = batchAttributes(batch);
-    addJob(attributes, job, rowCount, sampleCount);
+    addAsked(attributes, job, rowCount, sampleCount);
     const spanId = this.#record('draw', startMs, endMs, { attributes, links: [batchIds] });
     // The worker says how long it took, not when it began. It answers when it is done.
     const noiseAtMs = Math.max(startMs, endMs - noiseMs - graphMs);
@@ -121,9 +129,9 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
       'http.response.status_code': sent,
       'gumbel.request_id': id,
     };
-    if (this.#job !== undefined) {
-      addJob(attributes, this.#job, this.#job.rows, this.#job.samples);
-      attributes['gumbel.outputs'] = [...this.#job.outputs];
+    if (this.#asked !== undefined) {
+      addAsked(attributes, this.#asked, this.#asked.rows, this.#asked.samples);
+      attributes['gumbel.outputs'] = this.#asked.outputs;
     }
     if (key !== undefined) attributes['gumbel.key'] = key;
     if (error !== undefined) attributes['error.type'] = error;
@@ -165,7 +173,12 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
     this.#endStage(nowMs, error);
   }
 
-  /** A step of the request has ended. @returns the id of its span */
+  /**
+   * A step of the request has ended. Its span is written out: a spread among its properties would take longer than all
+   * else (docs/benchmarks.md, Behind the decisions).
+   *
+   * @returns the id of its span
+   */
   #record(name: string, startMs: number, endMs: number, step: Step): string {
     const { parentSpanId = this.spanId, links = noLinks, error } = step;
     const spanId = this.#recorder.ids.spanId();
@@ -198,7 +211,12 @@ interface Step {
 }
 
 /** What was asked for, or a part of it. */
-function addJob(attributes: Attributes, { kind, categories }: Job, rows: number, samples: number): void {
+function addAsked(
+  attributes: Attributes,
+  { kind, categories }: Pick<Asked, 'kind' | 'categories'>,
+  rows: number,
+  samples: number,
+): void {
   attributes['gumbel.kind'] = kind;
   attributes['gumbel.rows'] = rows;
   attributes['gumbel.samples'] = samples;

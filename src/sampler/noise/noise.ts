@@ -158,6 +158,10 @@ interface Layout {
   readonly end: number;
 }
 
+/**
+ * Samples have room for 16 bytes for each group of 16 categories, which searchIndices needs: below 4 categories, in
+ * their cache line.
+ */
 function layOut(elementsMax: number, drawsMax: number): Layout {
   const after = (start: number, words: number) => Math.ceil((start + words * 4) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
   const logits = after(NOISE_START_BYTES, elementsMax);

@@ -14,13 +14,10 @@ export const BITS: usize = 4096;
 /** CHUNK floats: v, then t = -log1p(-v). */
 export const UNIFORMS: usize = 12288;
 
-/** The last, partial group of a row of logits, in search.ts, which uses the first 16 uniforms only. */
+/** The last, partial group of a row of logits, for all of its draws, in search.ts, which uses 16 uniforms only. */
 export const PADDED: usize = UNIFORMS + 64;
 
-/**
- * Indices of groups: those that hold a rare value, or in search.ts those that may have the largest z. At most 65,
- * because an index is stored before it is known whether the group is one.
- */
+/** Indices of groups of a chunk: those that hold a rare value, or in search.ts those that may have the largest z. */
 export const LISTED: usize = 16384;
 
 /**

@@ -1,8 +1,9 @@
 // The index of the largest z = l + g of each draw, without the two logarithms of most categories. The index is that of
 // argmax, bit for bit: of the categories that are left out it is proved that their z is below the best so far.
 //
-// The best so far begins with a guess: the largest z is log sum exp l plus Gumbel noise, so it is seldom far below that
-// sum. A draw where no z exceeds the guess is searched once more without it. So the guess changes no index, only time.
+// The best so far begins with a guess: the largest z is log sum exp l plus Gumbel noise, so it is seldom far below log
+// sum exp l. A draw where no z exceeds the guess is searched once more without it. So the guess changes no index, only
+// time.
 //
 // -log1p(-v) >= v, so g <= -log v: a category with -log v < best - l cannot be the index. In powers of two that is
 //
@@ -37,8 +38,8 @@ const SLOPES = memory.data<f32>([SLOPE]);
 const LIMIT: f32 = <f32>(8388608 * (127 + 31 + MARGIN));
 
 /**
- * The guess is so far below log sum exp l. The largest z of one draw in 88 is lower still: e^(e^1.5). From 1.25 to 1.75
- * the time is the same.
+ * The guess is so far below log sum exp l of the first chunk. The largest z there is lower still in one draw of 88,
+ * e^(e^1.5). From 1.25 to 1.75 the time is the same.
  */
 const GUESS_BELOW: f32 = 1.5;
 
@@ -51,18 +52,18 @@ let bestIndex: u32 = 0;
 
 /**
  * Writes the index of each draw to the words at `to`, the lowest on a tie. Draw d takes row d % rowCount of the logits,
- * of which at least one is finite, and leaves l - max l in it. `most` has room for 16 bytes for each group of 16
- * categories. draws, categories, rowCount >= 1.
+ * of which at least one is finite, and leaves l - max l in it. `maxima` has room for 16 bytes for each group of
+ * 16 categories. draws, categories, rowCount >= 1.
  */
 export function searchDraws(
-  to: usize, logits: usize, most: usize, draws: u32, categories: u32, rowCount: u32,
+  to: usize, logits: usize, maxima: usize, draws: u32, categories: u32, rowCount: u32,
 ): void {
   for (let row: u32 = 0, rows = min(draws, rowCount); row < rows; row++) {
-    const guess = prepareRow(logits, most, categories);
+    const guess = prepareRow(logits, maxima, categories);
     for (let draw = row; draw < draws; draw += rowCount) {
       setDraw(draw);
-      searchDraw(logits, most, categories, guess);
-      if (bestIndex == NONE) searchDraw(logits, most, categories, -Infinity);
+      searchDraw(logits, maxima, categories, guess);
+      if (bestIndex == NONE) searchDraw(logits, maxima, categories, -Infinity);
       store<u32>(to + <usize>draw * 4, bestIndex);
     }
     logits += <usize>categories * 4;
@@ -74,18 +75,18 @@ export function searchDraws(
  * group the largest logit of every fourth category, times SLOPE. Returns the guess: of the first chunk's largest z,
  * which is the best so far when the second chunk comes.
  */
-function prepareRow(l: usize, most: usize, categories: u32): f32 {
+function prepareRow(l: usize, maxima: usize, categories: u32): f32 {
   const largestOfRow = f32x4.splat(largest(l, categories));
   const rest = categories & 15;
   let sum = f32x4.splat(0);
   let first: u32 = 0;
-  for (; first + 16 <= categories; first += 16, l += 64, most += 16) {
-    prepareGroup(l, most, largestOfRow);
+  for (; first + 16 <= categories; first += 16, l += 64, maxima += 16) {
+    prepareGroup(l, maxima, largestOfRow);
     if (first < CHUNK) sum = f32x4.add(sum, sumOfExp(l));
   }
   if (rest != 0) {
     pad(l, rest);
-    prepareGroup(PADDED, most, largestOfRow);
+    prepareGroup(PADDED, maxima, largestOfRow);
     if (first < CHUNK) sum = f32x4.add(sum, sumOfExp(PADDED));
     memory.copy(l, PADDED, rest * 4);
   }
@@ -93,9 +94,9 @@ function prepareRow(l: usize, most: usize, categories: u32): f32 {
   return log(f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1)) - GUESS_BELOW;
 }
 
-/** Turns a group of logits into l - max l, and writes the largest of every fourth, times SLOPE, to `most`. */
+/** Turns a group of logits into l - max l, and writes the largest of every fourth, times SLOPE, to `maxima`. */
 @inline
-function prepareGroup(l: usize, most: usize, largestOfRow: v128): void {
+function prepareGroup(l: usize, maxima: usize, largestOfRow: v128): void {
   const l0 = f32x4.sub(v128.load(l), largestOfRow);
   const l1 = f32x4.sub(v128.load(l, 16), largestOfRow);
   const l2 = f32x4.sub(v128.load(l, 32), largestOfRow);
@@ -104,7 +105,7 @@ function prepareGroup(l: usize, most: usize, largestOfRow: v128): void {
   v128.store(l, l1, 16);
   v128.store(l, l2, 32);
   v128.store(l, l3, 48);
-  v128.store(most, f32x4.mul(f32x4.pmax(f32x4.pmax(l0, l1), f32x4.pmax(l2, l3)), constant(SLOPES)));
+  v128.store(maxima, f32x4.mul(f32x4.pmax(f32x4.pmax(l0, l1), f32x4.pmax(l2, l3)), constant(SLOPES)));
 }
 
 /** The sum of e^l of every fourth logit of a group. */
@@ -126,8 +127,8 @@ function pad(l: usize, count: u32): void {
 }
 
 /**
- * e^l for l <= 0, up to 7 % too large: 128 (log2 e^l + 127) as an integer below the leading bit of 2^23, moved to where
- * a float has its exponent and the first bits of its fraction.
+ * e^l for l in [-87, 0], from 0.3 % too small to 7 % too large, and e^-87 below: 128 (log2 e^l + 127) as an integer
+ * under the leading bit of 2^23, moved to where a float has its exponent and the first bits of its fraction.
  */
 @inline
 function exp(l: v128): v128 {
@@ -142,14 +143,14 @@ function log(x: f32): f32 {
 }
 
 /** Sets bestIndex for one draw: NONE if no z is above `guess`. l: its row, less its largest logit. */
-function searchDraw(l: usize, most: usize, categories: u32, guess: f32): void {
+function searchDraw(l: usize, maxima: usize, categories: u32, guess: f32): void {
   best = guess;
   bestIndex = NONE;
   let limit = limitOf(best);
   for (let category: u32 = 0; category < categories; category += CHUNK) {
     const groups = (min(categories - category, CHUNK) + 15) >> 4;
     drawBits(BITS, category >> 2, groups);
-    const end = listGroups(most + category, groups, limit);
+    const end = listGroups(maxima + category, groups, limit);
     for (let at = LISTED; at < end; at += 4) {
       const group = load<u32>(at);
       const words = BITS + <usize>group * 64;
@@ -169,19 +170,19 @@ function limitOf(best: f32): v128 {
 
 /**
  * Lists at LISTED the groups that may have the largest z, and returns the end of the list: those where the smallest
- * word of every fourth category is not behind with their largest logit. Few others are left for isBehind. Like
- * commonUniforms (kernel.ts) it stores the index of every group, because branches would be mispredicted.
+ * word of every fourth category is not behind with their largest logit: six of 63. Like commonUniforms (kernel.ts) it
+ * stores the index of every group, because branches would be mispredicted.
  */
-function listGroups(most: usize, groups: u32, limit: v128): usize {
+function listGroups(maxima: usize, groups: u32, limit: v128): usize {
   let end = LISTED;
   let from = BITS;
-  for (let group: u32 = 0; group < groups; group++, from += 64, most += 16) {
+  for (let group: u32 = 0; group < groups; group++, from += 64, maxima += 16) {
     const least = i32x4.min_u(
       i32x4.min_u(v128.load(from), v128.load(from, 16)),
       i32x4.min_u(v128.load(from, 32), v128.load(from, 48)),
     );
     store<u32>(end, group);
-    end += <usize>!i32x4.all_true(behind(least, v128.load(most), limit)) * 4;
+    end += <usize>!i32x4.all_true(behind(least, v128.load(maxima), limit)) * 4;
   }
   return end;
 }
@@ -198,7 +199,7 @@ function isBehind(from: usize, l: usize, limit: v128): bool {
 
 /**
  * The test above, of words b with logits times SLOPE. -Infinity + Infinity is NaN and gives false: nothing is left out
- * while no z is finite.
+ * while best is -Infinity.
  */
 @inline
 function behind(b: v128, scaled: v128, limit: v128): v128 {

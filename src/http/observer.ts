@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Problem } from '../errors.js';
 import { whenOver } from './reply-end.js';
-import { type RequestSpan, spanOf, traceOf } from './request-span.js';
+import { dropSpan, type RequestSpan, spanOf, traceOf } from './request-span.js';
 import type { TraceIds } from './trace-context.js';
 
 /** A request as observers see it: never its body, its headers or its key. */
@@ -32,9 +32,17 @@ export class KnownRequest {
     return traceOf(this.#message);
   }
 
-  /** Undefined while tracing is off, and for routes that do not draw. */
+  /** Undefined while tracing is off, for routes that do not draw, and once it has ended. */
   get span(): RequestSpan | undefined {
     return spanOf(this.#message);
+  }
+
+  /** The request is over: ends its span, if there is one. */
+  endSpan(status: number): void {
+    const span = this.span;
+    if (span === undefined) return;
+    span.ended(this, status);
+    dropSpan(this.#message);
   }
 }
 

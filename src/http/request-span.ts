@@ -27,16 +27,20 @@ export interface RequestTracer {
 /** Tells the client which span of which trace its request was: https://www.w3.org/TR/server-timing/. */
 export const serverTimingHeader = 'server-timing';
 
-const ownSpan = Symbol('span');
+/** Not in the messages: a property that few of them have would slow what reads their others (docs/benchmarks.md). */
+const spans = new WeakMap<IncomingMessage, RequestSpan>();
 
-type Traced = IncomingMessage & { [ownSpan]?: RequestSpan };
-
-export function keepSpan(message: Traced, span: RequestSpan): void {
-  message[ownSpan] = span;
+export function keepSpan(message: IncomingMessage, span: RequestSpan): void {
+  spans.set(message, span);
 }
 
-export function spanOf(message: Traced): RequestSpan | undefined {
-  return message[ownSpan];
+export function spanOf(message: IncomingMessage): RequestSpan | undefined {
+  return spans.get(message);
+}
+
+/** Forgets the span once it has ended. V8 would keep it until it marks the whole heap, dead as its message may be. */
+export function dropSpan(message: IncomingMessage): void {
+  spans.delete(message);
 }
 
 /** The service's own span of the request if it is recorded, else the caller's; undefined if it belongs to no trace. */

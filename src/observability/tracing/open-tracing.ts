@@ -82,11 +82,11 @@ function observingRequests(observer: HttpObserver): HttpObserver {
     },
     answered: (request, status, durationMs) => {
       observer.answered(request, status, durationMs);
-      request.span?.ended(request, status);
+      request.endSpan(status);
     },
     left: (request) => {
       observer.left(request);
-      request.span?.ended(request, clientClosedRequest);
+      request.endSpan(clientClosedRequest);
     },
   };
 }

@@ -114,7 +114,6 @@ export class RecordedRequest implements RequestSpan, RequestTrace {
   }
 
   ended({ id, key }: KnownRequest, status: number): void {
-    if (this.#over) return;
     this.#over = true;
     const hasLeft = status === clientClosedRequest;
     // Of a problem on the raw socket, only the end of the connection is told.

@@ -1,8 +1,9 @@
 /**
  * Makes Node's HTTP parser skip the bytes of a body. For each piece of a body the parser calls `parserOnBody` with a
  * copy; without a function in that slot it makes no copy
- * (https://github.com/nodejs/node/blob/v24.11.0/src/node_http_parser.cc, on_body). Can go when Node hands over bodies
- * without a copy (https://github.com/nodejs/node/pull/52176).
+ * (https://github.com/nodejs/node/blob/v24.11.0/src/node_http_parser.cc, on_body). Node.js 26 remembers the function
+ * from the first body of a connection that was copied: later ones are copied, too, and the request's stream drops the
+ * copies. Can go when Node hands over bodies without a copy (https://github.com/nodejs/node/pull/52176).
  */
 import type { Socket } from 'node:net';
 

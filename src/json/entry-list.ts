@@ -44,5 +44,5 @@ export function separatorBefore(index: number, shape: readonly number[]): string
     if (index % size !== 0) break;
     ended += 1;
   }
-  return ended === 0 ? ',' : `${']'.repeat(ended)},${'['.repeat(ended)}`;
+  return `${']'.repeat(ended)},${'['.repeat(ended)}`;
 }

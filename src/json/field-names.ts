@@ -6,7 +6,7 @@ export class FieldNames {
 
   constructor(names: ReadonlySet<string>) {
     this.#names = [...names];
-    this.#bytes = this.#names.map((name) => Buffer.from(name, 'utf8'));
+    this.#bytes = this.#names.map((name) => Buffer.from(name));
     if (names.has('__proto__')) throw new Error('No field may be called __proto__. This is a bug.');
   }
 

@@ -15,13 +15,8 @@ export function holdsForbiddenKey(value: unknown): boolean {
     const next = pending.pop();
     if (typeof next !== 'object' || next === null) continue;
     if (Object.hasOwn(next, '__proto__')) return true;
-    if (Object.hasOwn(next, 'constructor')) {
-      const inner = (next as { constructor: unknown }).constructor;
-      if (typeof inner === 'object' && inner !== null && Object.hasOwn(inner, 'prototype')) return true;
-    }
-    for (const child of Object.values(next)) {
-      if (typeof child === 'object') pending.push(child);
-    }
+    if (Object.hasOwn(next, 'constructor') && Object.hasOwn(Object(next.constructor), 'prototype')) return true;
+    for (const child of Object.values(next)) pending.push(child);
   }
   return false;
 }

@@ -25,7 +25,8 @@ t.test('a fault is told by its byte, by what is there and by what is expected', 
 t.test('the first byte that is not UTF-8 is found, behind a U+FFFD that the client sent', async (t) => {
   const told = (bytes: (string | number)[], start = 0) => {
     const body = Buffer.concat(bytes.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part))));
-    const { message, position } = notUtf8Error(body, start, body.length);
+    const { message, position, afterEnd } = notUtf8Error(body, start, body.length);
+    t.equal(afterEnd, false);
     t.match(
       message,
       `at byte ${position}, counted from 0, there is the byte 0x${body[position as number].toString(16)}.`,

@@ -12,6 +12,7 @@ const fields = new BodyFields({
   logits: { holds: 'numbers', axesMax: 2 },
   seed: { holds: 'seeds', axesMax: 2, countMax: 100 },
   hard: { holds: 'flags', axesMax: 2, countMax: 100 },
+  flags: { holds: 'flags', axesMax: 1, countMax: 30_000 },
 });
 
 function failure(body: string | Buffer): Error {
@@ -35,6 +36,19 @@ t.test('flags between which there is more white space than a step reads', async 
   const text = `{"hard":[true,${' '.repeat(100_000)}false]}`;
   const { hard } = parseBodySync(Buffer.from(text), fields) as { hard: FlagList };
   t.same([...hard.flags], [1, 0]);
+});
+
+t.test('more flags than JSON.parse is given, which begin with either of them', async (t) => {
+  for (const [first, second] of [
+    [false, true],
+    [true, false],
+  ]) {
+    const list = `${first},${`${second},`.repeat(20_000)}${first}`;
+    const { flags } = parseBodySync(Buffer.from(`{"flags":[${list}]}`), fields) as { flags: FlagList };
+    t.same([...flags.flags], JSON.parse(`[${list}]`).map(Number));
+    const { errors } = failure(`{"flags":[${list},1]}`) as Problem;
+    t.match(errors, [{ pointer: '/flags/20002', message: 'must be true or false' }]);
+  }
 });
 
 t.test('a seed that is not UTF-8', async (t) => {

@@ -33,6 +33,8 @@ t.test('what JSON.parse reads as an integer is one, and nothing else', async (t)
     ['1e-400', true],
     ['3.5', false],
     ['0.99999999999999999999999999', true],
+    [`1.${'0'.repeat(62)}`, true],
+    [`1.${'0'.repeat(63)}`, false],
     [`1.${'0'.repeat(100)}`, false],
   ] as const) {
     for (const array of [`[${text}]`, `[7,${text}]`, `[ 7 , ${text}\n]`, `[[[7],[${text}]]]`]) {

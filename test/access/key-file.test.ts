@@ -217,6 +217,9 @@ t.test('the stop waits for a read that is pending, but no longer than for its ti
       release = resolve;
     });
   };
+  const limits: (() => void)[] = [];
+  const startLimit = (late: (error: Error) => void, _ms: number, error: Error) => limits.push(() => late(error));
+  t.capture(globalThis, 'setTimeout', startLimit as never);
   const { file } = await opened({ read, wait, readMsMax: 1 });
   t.equal(file.reading, false);
   void file.check();
@@ -227,6 +230,7 @@ t.test('the stop waits for a read that is pending, but no longer than for its ti
   });
   await new Promise(setImmediate);
   t.equal(closed, false);
+  for (const end of limits) end();
   await closing;
   t.equal(file.reading, true, 'it hangs');
   release(lineFor('a'));

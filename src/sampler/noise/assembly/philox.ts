@@ -248,45 +248,27 @@ function drawGroup(
   let x1 = low(x2, m1);
   x2 = v128.xor(x3, a2);
   const y0 = mix(x2, m1, v128.xor(x1, k0));
-  const y1 = low(x2, m1);
-  const y2 = mix(x0, m0, b2);
-  const y3 = low(x0, m0);
-  // Rounds 4 to 8.
+  x1 = low(x2, m1);
+  x2 = mix(x0, m0, b2);
+  x3 = low(x0, m0);
+  x0 = y0;
   k0 = i32x4.add(k0, w0);
-  x0 = mix(y2, m1, v128.xor(y1, k0));
-  x1 = low(y2, m1);
-  x2 = mix(y0, m0, v128.xor(y3, k1));
-  x3 = low(y0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  const z0 = mix(x2, m1, v128.xor(x1, k0));
-  const z1 = low(x2, m1);
-  const z2 = mix(x0, m0, v128.xor(x3, k1));
-  const z3 = low(x0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  x0 = mix(z2, m1, v128.xor(z1, k0));
-  x1 = low(z2, m1);
-  x2 = mix(z0, m0, v128.xor(z3, k1));
-  x3 = low(z0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  const u0 = mix(x2, m1, v128.xor(x1, k0));
-  const u1 = low(x2, m1);
-  const u2 = mix(x0, m0, v128.xor(x3, k1));
-  const u3 = low(x0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  x0 = mix(u2, m1, v128.xor(u1, k0));
-  x1 = low(u2, m1);
-  x2 = mix(u0, m0, v128.xor(u3, k1));
-  x3 = low(u0, m0);
-  lastRounds(to, x0, x1, x2, x3, i32x4.add(k0, w0), i32x4.add(k1, w1), m0, m1, w0, w1, lowHalves);
+  for (let round = 4; round <= 8; round++) {
+    const y0 = mix(x2, m1, v128.xor(x1, k0));
+    x1 = low(x2, m1);
+    x2 = mix(x0, m0, v128.xor(x3, k1));
+    x3 = low(x0, m0);
+    x0 = y0;
+    k0 = i32x4.add(k0, w0);
+    k1 = i32x4.add(k1, w1);
+  }
+  lastRounds(to, x0, x1, x2, x3, k0, k1, m0, m1, w0, w1, lowHalves);
 }
 
 /**
  * drawGroup for two groups, step by step, because the steps of one wait for each other. V8 mixes the steps of two calls
- * by itself up to Node.js 22, and keeps the order of the source from Node.js 24 on: there this takes 0.87 of the time.
+ * by itself up to Node.js 22, and keeps the order of the source from Node.js 24 on: docs/benchmarks.md, Behind the
+ * decisions.
  */
 @inline
 function drawTwoGroups(
@@ -304,66 +286,31 @@ function drawTwoGroups(
   let q1 = low(q2, m1);
   p2 = v128.xor(p3, a2);
   q2 = v128.xor(q3, a2);
-  let r0 = mix(p2, m1, v128.xor(p1, k0));
-  let s0 = mix(q2, m1, v128.xor(q1, k0));
-  let r1 = low(p2, m1);
-  let s1 = low(q2, m1);
-  let r2 = mix(p0, m0, b2);
-  let s2 = mix(q0, m0, b2);
-  let r3 = low(p0, m0);
-  let s3 = low(q0, m0);
-  // Rounds 4 to 8: from r and s to p and q, and back.
+  const r0 = mix(p2, m1, v128.xor(p1, k0));
+  const s0 = mix(q2, m1, v128.xor(q1, k0));
+  p1 = low(p2, m1);
+  q1 = low(q2, m1);
+  p2 = mix(p0, m0, b2);
+  q2 = mix(q0, m0, b2);
+  p3 = low(p0, m0);
+  q3 = low(q0, m0);
+  p0 = r0;
+  q0 = s0;
   k0 = i32x4.add(k0, w0);
-  p0 = mix(r2, m1, v128.xor(r1, k0));
-  q0 = mix(s2, m1, v128.xor(s1, k0));
-  p1 = low(r2, m1);
-  q1 = low(s2, m1);
-  p2 = mix(r0, m0, v128.xor(r3, k1));
-  q2 = mix(s0, m0, v128.xor(s3, k1));
-  p3 = low(r0, m0);
-  q3 = low(s0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  r0 = mix(p2, m1, v128.xor(p1, k0));
-  s0 = mix(q2, m1, v128.xor(q1, k0));
-  r1 = low(p2, m1);
-  s1 = low(q2, m1);
-  r2 = mix(p0, m0, v128.xor(p3, k1));
-  s2 = mix(q0, m0, v128.xor(q3, k1));
-  r3 = low(p0, m0);
-  s3 = low(q0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  p0 = mix(r2, m1, v128.xor(r1, k0));
-  q0 = mix(s2, m1, v128.xor(s1, k0));
-  p1 = low(r2, m1);
-  q1 = low(s2, m1);
-  p2 = mix(r0, m0, v128.xor(r3, k1));
-  q2 = mix(s0, m0, v128.xor(s3, k1));
-  p3 = low(r0, m0);
-  q3 = low(s0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  r0 = mix(p2, m1, v128.xor(p1, k0));
-  s0 = mix(q2, m1, v128.xor(q1, k0));
-  r1 = low(p2, m1);
-  s1 = low(q2, m1);
-  r2 = mix(p0, m0, v128.xor(p3, k1));
-  s2 = mix(q0, m0, v128.xor(q3, k1));
-  r3 = low(p0, m0);
-  s3 = low(q0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
-  p0 = mix(r2, m1, v128.xor(r1, k0));
-  q0 = mix(s2, m1, v128.xor(s1, k0));
-  p1 = low(r2, m1);
-  q1 = low(s2, m1);
-  p2 = mix(r0, m0, v128.xor(r3, k1));
-  q2 = mix(s0, m0, v128.xor(s3, k1));
-  p3 = low(r0, m0);
-  q3 = low(s0, m0);
-  k0 = i32x4.add(k0, w0);
-  k1 = i32x4.add(k1, w1);
+  for (let round = 4; round <= 8; round++) {
+    const r0 = mix(p2, m1, v128.xor(p1, k0));
+    const s0 = mix(q2, m1, v128.xor(q1, k0));
+    p1 = low(p2, m1);
+    q1 = low(q2, m1);
+    p2 = mix(p0, m0, v128.xor(p3, k1));
+    q2 = mix(q0, m0, v128.xor(q3, k1));
+    p3 = low(p0, m0);
+    q3 = low(q0, m0);
+    p0 = r0;
+    q0 = s0;
+    k0 = i32x4.add(k0, w0);
+    k1 = i32x4.add(k1, w1);
+  }
   lastRounds(to, p0, p1, p2, p3, k0, k1, m0, m1, w0, w1, lowHalves);
   lastRounds(to + 64, q0, q1, q2, q3, k0, k1, m0, m1, w0, w1, lowHalves);
 }

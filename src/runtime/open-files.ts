@@ -4,13 +4,16 @@
  */
 import { readFileSync } from 'node:fs';
 
+/** What a worker opens while it starts: all modules of its own at once, and five files that it keeps. */
+export const workerFilesMax = 48;
+
 /**
  * The limit that a start needs. Node.js opens all modules of one import at once, and zod's core imports about fifty
- * locales. Every worker loads its own modules. A running service needs fewer, plus one for each connection:
- * docs/operations.md, "Open files".
+ * locales: 97 files. Then the workers start, each of which loads its own modules, on many cores all in the same moment.
+ * A running service needs fewer, plus one for each connection: docs/operations.md, "Open files".
  */
 export function openFilesMin(workers: number): number {
-  return 116 + 12 * workers;
+  return Math.max(128, 32 + workerFilesMax * workers);
 }
 
 /**

@@ -24,7 +24,7 @@ const { default: root, Test } = await import('tap');
 if (send) process.send = send;
 
 /** A property is tried for no longer, and its counterexample is not made smaller: a mutant must cost little. */
-const propertyMsMax = 1000;
+const propertyMsMax = 200;
 
 /** How often, and how many times in a row, it is looked whether anything is left that a test could wait for. */
 const idleCheckMs = 20;

@@ -25,6 +25,10 @@ const slowFiles = ['access.test.js', 'key-file-process.test.js'];
 /** Tests that take seconds for all of their cases, and one that counts how many cases it has gone through. */
 const slowTests = [
   'every family of hard decimals parses to the bits of Math.fround(JSON.parse)',
+  'the memory for parsing is at most 8 bytes for each byte of text, whatever its shape',
+  'a step of the scan does the work of at most two slices, and at most 32 KiB outside the arrays',
+  'a number of a million digits is rounded correctly',
+  'numbers longer than a slice parse to the same bits',
   'ten million random bit patterns read back to the same bits, in the notation of JavaScript',
   'the text is the shortest there is, and the nearest of the shortest',
   'large arrays come in slices of at most 64 KiB that join to the whole, whatever prints in between',

@@ -28,7 +28,7 @@ const files = [
 
 try {
   await (await openDrawGraphs('webgpu')).close();
-  const { status } = spawnSync('npx', ['tap', ...files], {
+  const { status } = spawnSync(process.execPath, ['dist/test/run.js', ...files], {
     stdio: 'inherit',
     env: { ...process.env, TEST_PROVIDER: 'webgpu' },
   });

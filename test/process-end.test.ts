@@ -190,13 +190,12 @@ t.test('SIGUSR1 opens no inspector', async (t) => {
   t.equal(stderr(), '', 'nor does it say anything of one');
 });
 
-/** Starts it under a limit on open files, as `ulimit -n` sets it, and without the modules that tap loads. */
+/** Starts it under a limit on open files, as `ulimit -n` sets it. */
 async function startUnder(filesMax: number, environment: Record<string, string> = {}) {
   const entry = fileURLToPath(new URL('../src/server.js', import.meta.url));
   const child = spawn('sh', ['-c', `ulimit -n ${filesMax}; exec "$0" "$1"`, process.execPath, entry], {
     env: {
       ...process.env,
-      NODE_OPTIONS: '',
       HOST: '127.0.0.1',
       PORT: '0',
       PROCESSES: '1',

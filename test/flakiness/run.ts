@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import { runSuite, type SuiteRun, startBusyThreads } from '../support/suite.js';
+import { type FileRun, print, runSuite, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:flakiness -- [options]
 
@@ -22,10 +22,15 @@ const { values } = parseArgs({
   },
 });
 
+const wrongIn = (run: readonly FileRun[]) => run.filter(({ isRight }) => !isRight);
+
 /** A row for each file that ever failed: the tests in it that did, by run. */
-function failuresTable(runs: readonly SuiteRun[]): string {
-  const files = [...new Set(runs.flatMap(({ failed }) => [...failed.keys()]))].sort();
-  const cells = (file: string) => runs.map(({ failed }) => failed.get(file)?.join('; ') ?? '-');
+function failuresTable(runs: readonly (readonly FileRun[])[]): string {
+  const files = [...new Set(runs.flatMap((run) => wrongIn(run).map(({ file }) => file)))].sort();
+  const cells = (file: string) =>
+    runs.map(
+      (run) => wrongIn(run).flatMap((wrong) => (wrong.file === file ? [wrong.failed.join('; ')] : []))[0] ?? '-',
+    );
   return table(
     ['file', ...runs.map((_, index) => `run ${index + 1}`)],
     files.map((file) => [file, ...cells(file)]),
@@ -41,14 +46,16 @@ async function main(): Promise<number> {
   const times = Number(values.times);
   const files = values.files?.split(',') ?? [];
   startBusyThreads(values.busy);
-  const runs: SuiteRun[] = [];
+  const runs: (readonly FileRun[])[] = [];
   while (runs.length < times) {
     console.log(`\n== run ${runs.length + 1} of ${times}`);
-    const run = await runSuite(process.execPath, files);
-    console.log(`${run.files} files, ${run.failed.size} failed, ${run.seconds.toFixed(0)} s`);
+    const startMs = performance.now();
+    const run = await runSuite(files, {}, print);
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
+    console.log(`${run.length} files, ${wrongIn(run).length} failed, ${seconds} s`);
     runs.push(run);
   }
-  const right = runs.filter(({ isRight }) => isRight).length;
+  const right = runs.filter((run) => wrongIn(run).length === 0).length;
   if (right < times) console.log(`\n${failuresTable(runs)}`);
   console.log(`\n${right} of ${times} runs were right.`);
   return right === times ? 0 : 1;

@@ -16,8 +16,8 @@ export function runShard(
   output: 'shown' | 'silent' = 'shown',
 ): Promise<ShardReport> {
   return new Promise((resolve) => {
-    // Without the hooks of a test runner. With counters in it a file has other offsets than what coverage measures.
-    const env = { ...process.env, NODE_OPTIONS: '', NODE_V8_COVERAGE: '' };
+    // With counters in it a file has other offsets than what coverage measures.
+    const env = { ...process.env, NODE_V8_COVERAGE: '' };
     const child = fork(shard, [`--target=${target}`, ...args], { env, execArgv: [], silent: output === 'silent' });
     let failures: ShardReport['failures'] = [];
     child.on('message', (message) => {

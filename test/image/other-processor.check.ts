@@ -108,7 +108,7 @@ function checkNode(folder: string): void {
       return;
     }
     const [command, ...options] = nodeOf;
-    const environment = { HOST: '127.0.0.1', PORT: '0', WORKERS: '1', NODE_OPTIONS: '' };
+    const environment = { HOST: '127.0.0.1', PORT: '0', WORKERS: '1' };
     const service = spawn(command, [...options, 'dist/src/server.js'], {
       cwd: join(folder, 'app'),
       env: { ...process.env, ...environment },

@@ -1,4 +1,4 @@
-/** The reader of seeds by itself: what it stores, the memory it asks for, the length of its steps and where it fails. */
+/** The reader of seeds by itself: what it stores, the memory that it takes, its steps, and where it fails. */
 import t from 'tap';
 import { newMemory } from '../../src/json/array-reader.js';
 import { readSeeds, SeedReader } from '../../src/json/seed-reader.js';

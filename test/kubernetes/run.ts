@@ -38,12 +38,12 @@ if (tried.status !== 0) notRun(`it needs root, and Linux namespaces of its own: 
 const built = spawnSync(pathOf('test/kubernetes/build.sh'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 if (built.status !== 0) notRun('the Kubernetes API server could not be built; the lines above say why');
 
-const tap = [pathOf('node_modules/.bin/tap'), '--jobs=1', `--timeout=${checkSecondsMax}`];
+const suite = [pathOf('dist/test/run.js'), '--jobs=1', `--timeout-s=${checkSecondsMax}`];
 // sudo has a PATH of its own. A proxy would not find what lives in this network only.
 const environment = [`PATH=${process.env.PATH}`, `KUBERNETES_BIN=${built.stdout.trim()}`, 'NO_PROXY=*', 'no_proxy=*'];
 const { status } = spawnSync(
   command,
-  [...options, 'env', ...environment, process.execPath, ...tap, pathOf('dist/test/kubernetes/kubernetes.check.js')],
+  [...options, 'env', ...environment, process.execPath, ...suite, 'dist/test/kubernetes/kubernetes.check.js'],
   { cwd: pathOf('.'), stdio: 'inherit' },
 );
 process.exitCode = status ?? 1;

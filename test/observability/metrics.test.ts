@@ -249,7 +249,7 @@ if (!isMainThread) parentPort.on('message', (message) => {
 
 t.test('a lost worker is a restart, a failed request and a line in the log', async (t) => {
   const preload = `--import=data:text/javascript,${encodeURIComponent(fragileWorkers)}`;
-  const { child, url, exit, lines } = await start({ NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${preload}` });
+  const { child, url, exit, lines } = await start({ NODE_OPTIONS: preload });
   const post = (logits: number[]) =>
     fetch(`${url}/sample`, {
       method: 'POST',

@@ -67,13 +67,12 @@ write('broken', '');
 mkdirSync(at('scripts'));
 cpSync(script, at('scripts/build.mjs'));
 
-// tap puts its hooks into every Node.js process that it can see.
-const plain = { ...process.env, NODE_OPTIONS: '' };
-
 /** Builds; gives the exit code and the steps that ran. */
 function build(environment: Record<string, string> = {}): [code: number | null, steps: string] {
   write('ran', '');
-  const { status } = spawnSync(process.execPath, [at('scripts/build.mjs')], { env: { ...plain, ...environment } });
+  const { status } = spawnSync(process.execPath, [at('scripts/build.mjs')], {
+    env: { ...process.env, ...environment },
+  });
   return [status, readFileSync(at('ran'), 'utf8').trim()];
 }
 
@@ -161,7 +160,7 @@ t.test('a signal during a step ends all of its processes and the build', async (
   write('package.json', JSON.stringify({ ...rest, scripts: { ...scripts, 'build:wasm': waiting } }));
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     const child = spawn(process.execPath, [at('scripts/build.mjs')], {
-      env: plain,
+      env: process.env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let text = '';

@@ -56,11 +56,9 @@ function runShard({ from, seeds, bug, untilFailure }: Seeds): Promise<ShardRepor
   if (bug !== undefined) args.push(`--bug=${bug}`);
   if (untilFailure) args.push('--until-failure');
   return new Promise((resolve) => {
-    // Without the hooks of a test runner.
-    const env = { ...process.env, NODE_OPTIONS: '' };
     // With a bug in it a file has other offsets, and lines of the real one would count as not covered.
     const unmeasured = bug === undefined ? {} : { NODE_V8_COVERAGE: '' };
-    const child = fork(shard, args, { env: { ...env, ...unmeasured }, execArgv: [] });
+    const child = fork(shard, args, { env: { ...process.env, ...unmeasured }, execArgv: [] });
     let reached = from;
     let report: ShardReport | undefined;
     const kill = () => child.kill('SIGKILL');

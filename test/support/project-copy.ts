@@ -39,9 +39,8 @@ export function copyProject(): ProjectCopy {
   return {
     folder,
     npm: (...command) => {
-      // tap puts its hooks into every Node.js process that it can see.
-      const env = { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', HOST: '127.0.0.1', PORT: '0', WORKERS: '1' };
-      return spawn('env', ['--unset=NODE_OPTIONS', 'npm', ...command], { cwd: folder, env, detached: true });
+      const env = { ...process.env, NO_COLOR: '1', HOST: '127.0.0.1', PORT: '0', WORKERS: '1' };
+      return spawn('npm', command, { cwd: folder, env, detached: true });
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

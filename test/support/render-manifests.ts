@@ -76,9 +76,7 @@ export async function typeErrors(name: string, manifests: readonly Manifest[]): 
   ];
   const options = ['--module', 'nodenext', '--target', 'es2023', '--allowImportingTsExtensions', '--types', '', file];
   try {
-    // By way of `env`, as tap puts its hooks into every process that is spawned, and the compiler does not load under
-    // them.
-    await execute('env', ['--unset=NODE_OPTIONS', process.execPath, ...compiler, ...options]);
+    await execute(process.execPath, [...compiler, ...options]);
     return '';
   } catch (error) {
     // A compiler that says nothing did not compile.

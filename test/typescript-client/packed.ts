@@ -22,12 +22,9 @@ export interface Project {
 export async function installPacked(): Promise<Project> {
   const folder = mkdtempSync(join(tmpdir(), 'client-'));
   const run = async (command: string, ...args: string[]) => {
-    // tap puts its hooks into every Node.js process that it can see.
-    const { stdout } = await execute('env', ['--unset=NODE_OPTIONS', command, ...args], { cwd: folder }).catch(
-      (error) => {
-        throw new Error(`${command} ${args.join(' ')}: ${error.stdout}${error.stderr}`);
-      },
-    );
+    const { stdout } = await execute(command, args, { cwd: folder }).catch((error) => {
+      throw new Error(`${command} ${args.join(' ')}: ${error.stdout}${error.stderr}`);
+    });
     return stdout;
   };
   const [{ filename, files }] = JSON.parse(await run('npm', 'pack', client, '--json')) as [

@@ -1,7 +1,7 @@
 /**
  * Runs the built suite, or files of it: each file is a process of plain Node.js, which prints TAP. The command of tap
- * gives hooks for coverage and mocks to each of them, and to every process and thread that they start, which takes more
- * than half of the CPU time of the suite; and the service would be tested with them.
+ * gives hooks for coverage and mocks to each of them, and to every process and thread that they start: the service would
+ * be tested with them, and a third of the CPU time would be theirs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';

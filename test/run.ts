@@ -1,6 +1,6 @@
 /** `npm run test:built`: the built suite, or files of it. The exit code is 1 if anything failed. */
 import { parseArgs } from 'node:util';
-import { print, runSuite } from './support/suite.js';
+import { positiveInteger, print, runSuite } from './support/suite.js';
 
 const help = `npm run test:built -- [options] [files]
 
@@ -18,18 +18,16 @@ const { values, positionals } = parseArgs({
   },
 });
 
-function positive(text: string, name: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new Error(`${name} must be a positive integer`);
-  return Number(text);
-}
-
 async function main(): Promise<number> {
   if (values.help) {
     console.log(help);
     return 0;
   }
   const startMs = performance.now();
-  const options = { jobs: positive(values.jobs, '--jobs'), timeoutS: positive(values['timeout-s'], '--timeout-s') };
+  const options = {
+    jobs: positiveInteger(values.jobs, '--jobs'),
+    timeoutS: positiveInteger(values['timeout-s'], '--timeout-s'),
+  };
   const runs = await runSuite(positionals, options, print);
   const wrong = runs.filter(({ isRight }) => !isRight);
   const assertions = runs.reduce((sum, run) => sum + run.assertions, 0);

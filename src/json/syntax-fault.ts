@@ -261,7 +261,7 @@ function adviceOnWord(word: string): string {
 }
 
 function isDigit(character: string): boolean {
-  return character >= '0' && character <= '9' && character.length === 1;
+  return character >= '0' && character <= '9';
 }
 
 /** The first fault of a complete text; undefined if there is none. */

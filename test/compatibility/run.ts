@@ -9,13 +9,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import { print, runSuite, startBusyThreads } from '../support/suite.js';
+import { positiveInteger, print, runSuite, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:compatibility -- [options]
 
   --versions <list>  major versions of Node.js              (default 20,22,24,26)
   --files <list>     paths such as dist/test/server.test.js (default all)
   --busy <n>         threads that never wait, beside it all (default 0)
+  --jobs <n>         files that run at a time               (default 2)
   --help`;
 
 /** There is nothing wrong, it cannot be done here. */
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     versions: { type: 'string', default: '20,22,24,26' },
     files: { type: 'string' },
     busy: { type: 'string', default: '0' },
+    jobs: { type: 'string', default: '2' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -54,6 +56,7 @@ async function main(): Promise<number> {
     return tempFail;
   }
   const files = values.files?.split(',') ?? [];
+  const jobs = positiveInteger(values.jobs, '--jobs');
   startBusyThreads(values.busy);
   install();
   const rows: string[][] = [];
@@ -63,7 +66,7 @@ async function main(): Promise<number> {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     console.log(`\n== Node.js ${version}`);
     const startMs = performance.now();
-    const run = await runSuite(files, { node }, print);
+    const run = await runSuite(files, { node, jobs }, print);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
     const wrong = run.filter((each) => !each.isRight).map(({ file }) => file);
     isRight &&= wrong.length === 0;

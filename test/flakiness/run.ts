@@ -4,12 +4,13 @@
  */
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import { type FileRun, print, runSuite, startBusyThreads } from '../support/suite.js';
+import { type FileRun, positiveInteger, print, runSuite, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:flakiness -- [options]
 
   --times <n>     how often                              (default 10)
   --busy <n>      threads that never wait                (default 3)
+  --jobs <n>      files that run at a time               (default 2)
   --files <list>  paths such as dist/test/server.test.js (default all)
   --help`;
 
@@ -17,6 +18,7 @@ const { values } = parseArgs({
   options: {
     times: { type: 'string', default: '10' },
     busy: { type: 'string', default: '3' },
+    jobs: { type: 'string', default: '2' },
     files: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -42,15 +44,15 @@ async function main(): Promise<number> {
     console.log(help);
     return 0;
   }
-  if (!/^[1-9]\d{0,2}$/.test(values.times)) throw new Error('--times must be a number of runs');
-  const times = Number(values.times);
+  const times = positiveInteger(values.times, '--times');
+  const jobs = positiveInteger(values.jobs, '--jobs');
   const files = values.files?.split(',') ?? [];
   startBusyThreads(values.busy);
   const runs: (readonly FileRun[])[] = [];
   while (runs.length < times) {
     console.log(`\n== run ${runs.length + 1} of ${times}`);
     const startMs = performance.now();
-    const run = await runSuite(files, {}, print);
+    const run = await runSuite(files, { jobs }, print);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
     console.log(`${run.length} files, ${wrongIn(run).length} failed, ${seconds} s`);
     runs.push(run);

@@ -4,7 +4,7 @@ import t from 'tap';
 import { BodyFields } from '../../src/json/body-fields.js';
 import { MalformedJsonError } from '../../src/json/malformed-json-error.js';
 import { parseBody, parseBodySync } from '../../src/json/parse-body.js';
-import { findSyntaxFault } from '../../src/json/syntax-fault.js';
+import { findFaultInArray, findSyntaxFault } from '../../src/json/syntax-fault.js';
 
 const fields = new BodyFields({
   logits: { holds: 'numbers', axesMax: 2 },
@@ -149,6 +149,124 @@ t.test('of the body a message repeats one character, or a word that JSON does no
     '{"logits": [1]} hunter2',
   ]) {
     t.notMatch(failure(body).message, 'hunter');
+  }
+});
+
+t.test('each fault: where, what is expected, and the advice, which is empty where there is none', async (t) => {
+  const cutOff = 'The body is cut off there.';
+  const quotes = 'JSON encloses names and strings in double quotes.';
+  const lastEntry = 'JSON does not allow a comma after the last entry.';
+  const lastField = 'JSON does not allow a comma after the last field.';
+  const point = 'JSON numbers begin with a digit or a minus sign.';
+  const zeros = 'JSON numbers have no leading zeros.';
+  const plus = 'JSON numbers have no plus sign in front.';
+  const nothingAfter = 'Send one JSON object, and nothing after it.';
+  const name = 'a field name in double quotes';
+  for (const [text, index, expected, advice] of [
+    ['', 0, 'a value', cutOff],
+    ['x', 0, 'a value', ''],
+    ['[', 1, 'a value or "]"', cutOff],
+    ['[x', 1, 'a value or "]"', ''],
+    ['[1', 2, '"," or "]"', cutOff],
+    ['[1}', 2, '"," or "]"', ''],
+    ['[1,', 3, 'a value', cutOff],
+    ['[1,]', 3, 'a value', lastEntry],
+    ['[1,}', 3, 'a value', ''],
+    ['[}', 1, 'a value or "]"', ''],
+    ['[,1]', 1, 'a value or "]"', ''],
+    ['{', 1, `${name} or "}"`, cutOff],
+    ['{]', 1, `${name} or "}"`, ''],
+    ['{,', 1, `${name} or "}"`, ''],
+    ['{"a"', 4, '":"', cutOff],
+    ['{"a"}', 4, '":"', ''],
+    ['{"a":', 5, 'a value', cutOff],
+    ['{"a":}', 5, 'a value', ''],
+    ['{"a":]', 5, 'a value', lastEntry],
+    ['{"a":1', 6, '"," or "}"', cutOff],
+    ['{"a":1]', 6, '"," or "}"', ''],
+    ['{"a":1,', 7, name, cutOff],
+    ['{"a":1,}', 7, name, lastField],
+    ['{"a":1,]', 7, name, ''],
+    ['{"a":1,1', 7, name, ''],
+    ["{'a':1}", 1, `${name} or "}"`, quotes],
+    ['{`a`:1}', 1, `${name} or "}"`, quotes],
+    ["['a']", 1, 'a value or "]"', quotes],
+    ['[+1]', 1, 'a value or "]"', plus],
+    ['[1,+1]', 3, 'a value', plus],
+    ['[1+1]', 2, '"," or "]"', ''],
+    ['[.5]', 1, 'a value or "]"', point],
+    ['[1,.5]', 3, 'a value', point],
+    ['["a".5]', 4, '"," or "]"', ''],
+    ['{.5', 1, `${name} or "}"`, ''],
+    ['[01]', 2, '"," or "]"', zeros],
+    ['[0x1]', 2, '"," or "]"', ''],
+    ['[1 1]', 3, '"," or "]"', ''],
+    ['[-]', 2, 'a digit', ''],
+    ['[-', 2, 'a digit', cutOff],
+    ['[1.', 3, 'a digit', cutOff],
+    ['[1.x', 3, 'a digit', ''],
+    ['[1e', 3, 'a digit', cutOff],
+    ['[1e+', 4, 'a digit', cutOff],
+    ['[1e-x', 4, 'a digit', ''],
+    ['["a', 3, 'the closing quote of a string', cutOff],
+    ['["a\n"]', 3, 'an escape such as \\n or \\t', ''],
+    ['["\u001f"]', 2, 'an escape such as \\n or \\t', ''],
+    ['["\u007f\u009f \t"]', 5, 'an escape such as \\n or \\t', ''],
+    ['["\\', 3, 'one of "\\/bfnrtu after a backslash', cutOff],
+    ['["\\x"]', 3, 'one of "\\/bfnrtu after a backslash', ''],
+    ['["\\u12"]', 6, 'four hexadecimal digits after \\u', ''],
+    ['["\\u12', 6, 'four hexadecimal digits after \\u', cutOff],
+    ['[tru]', 4, 'true', ''],
+    ['[tru', 4, 'true', cutOff],
+    ['[fals', 5, 'false', cutOff],
+    ['[nul', 4, 'null', cutOff],
+    ['{} x', 3, 'the end of the body', nothingAfter],
+    ['{}]', 2, 'the end of the body', nothingAfter],
+    ['1 /', 2, 'the end of the body', 'JSON has no comments.'],
+    ['#', 0, 'a value', 'JSON has no comments.'],
+    ['[None]', 1, 'a value or "]"', 'JSON spells it null.'],
+    ['[NULL]', 1, 'a value or "]"', 'JSON spells it null.'],
+    ['[undefined]', 1, 'a value or "]"', 'JSON spells it null.'],
+    ['[1,TRUE]', 3, 'a value', 'JSON spells it true.'],
+    ['[1,False]', 3, 'a value', 'JSON spells it false.'],
+  ] as const) {
+    const fault = findSyntaxFault(text);
+    t.match(fault, { index, expected, advice, afterEnd: expected === 'the end of the body' }, text);
+    t.equal(fault?.advice, advice, text);
+  }
+});
+
+t.test('a piece of an array, cut anywhere, behind a bracket, a comma or an element', async (t) => {
+  const one = { index: 0, advice: '', afterEnd: false };
+  t.match(findFaultInArray('x', '[', false), { ...one, expected: 'a value or "]"' });
+  t.match(findFaultInArray('x', ',', false), { ...one, expected: 'a value' });
+  t.match(findFaultInArray('x', '1', false), { ...one, expected: '"," or "]"' });
+  t.match(findFaultInArray('}', '[', false), { index: 0 });
+  t.match(findFaultInArray(']]]x', ']', false), undefined, 'what follows the array is not read');
+  for (const piece of [
+    '',
+    ' ',
+    '1',
+    '-',
+    '1.',
+    '1e',
+    '1e+',
+    '"',
+    '"\\',
+    '"\\u1',
+    'tru',
+    '[',
+    '{',
+    '{"a"',
+    '{"a":',
+    '1,',
+  ]) {
+    t.equal(findFaultInArray(piece, ',', false), undefined, `${piece} may go on`);
+    const whole = findFaultInArray(piece, ',', true);
+    t.match(whole, { index: piece.length, advice: 'The body is cut off there.' }, `${piece} is cut off`);
+  }
+  for (const piece of ['-x', '1.x', '1e+x', '"\\x', '"\\u1x', 'trx', '[}', '{"a"x', '1,]']) {
+    t.match(findFaultInArray(piece, ',', false), { index: piece.length - 1 }, piece);
   }
 });
 

@@ -1,7 +1,7 @@
 /**
  * Runs the built suite, or files of it: each file is a process of plain Node.js, which prints TAP. The command of tap
- * gives hooks for coverage and mocks to each of them, and to every process and thread that they start: the service would
- * be tested with them, and a third of the CPU time would be theirs.
+ * gives hooks for coverage and mocks to each of them, and to every process and thread that they start: the service
+ * would be tested with them, and a third of the CPU time would be theirs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -40,6 +40,12 @@ export interface FileRun {
 export function startBusyThreads(count: string): void {
   if (!/^\d{1,2}$/.test(count)) throw new Error('--busy must be a number of threads');
   for (let busy = 0; busy < Number(count); busy++) new Worker('for (;;);', { eval: true });
+}
+
+/** @throws {Error} if an option of a command is no positive integer */
+export function positiveInteger(text: string, option: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new Error(`${option} must be a positive integer`);
+  return Number(text);
 }
 
 const running = new Set<ChildProcess>();

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import { positiveInteger, print, runSuite, startBusyThreads } from '../support/suite.js';
+import { positiveInteger, printFailures, printLine, runSuite, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:compatibility -- [options]
 
@@ -66,7 +66,10 @@ async function main(): Promise<number> {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     console.log(`\n== Node.js ${version}`);
     const startMs = performance.now();
-    const run = await runSuite(files, { node, jobs }, print);
+    const run = await runSuite(files, { node, jobs }, (file, ...counts) => {
+      printLine(file, ...counts);
+      printFailures(file);
+    });
     const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
     const wrong = run.filter((each) => !each.isRight).map(({ file }) => file);
     isRight &&= wrong.length === 0;

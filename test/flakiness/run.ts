@@ -4,7 +4,14 @@
  */
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import { type FileRun, positiveInteger, print, runSuite, startBusyThreads } from '../support/suite.js';
+import {
+  type FileRun,
+  positiveInteger,
+  printFailures,
+  printLine,
+  runSuite,
+  startBusyThreads,
+} from '../support/suite.js';
 
 const help = `npm run test:flakiness -- [options]
 
@@ -52,7 +59,10 @@ async function main(): Promise<number> {
   while (runs.length < times) {
     console.log(`\n== run ${runs.length + 1} of ${times}`);
     const startMs = performance.now();
-    const run = await runSuite(files, { jobs }, print);
+    const run = await runSuite(files, { jobs }, (file, ...counts) => {
+      printLine(file, ...counts);
+      printFailures(file);
+    });
     const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
     console.log(`${run.length} files, ${wrongIn(run).length} failed, ${seconds} s`);
     runs.push(run);

@@ -135,8 +135,12 @@ export async function runSuite(
   return runs;
 }
 
-/** A line for a file; and what failed in it. */
-export function print({ file, isRight, seconds, output }: FileRun, ended: number, files: number): void {
+/** Prints a line for a file. */
+export function printLine({ file, isRight, seconds }: FileRun, ended: number, files: number): void {
   console.log(`${isRight ? 'ok' : 'not ok'} ${ended} of ${files} ${file} ${seconds.toFixed(1)} s`);
+}
+
+/** Prints what failed in a file, if anything did. */
+export function printFailures({ isRight, output }: FileRun): void {
   if (!isRight) console.log(onlyFailures(output));
 }

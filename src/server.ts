@@ -78,6 +78,8 @@ class ServiceProcess {
   #parent: Parent | undefined;
   /** Starting workers are inside ONNX Runtime, which aborts the process if it ends then. */
   #isStartingWorkers = false;
+  /** Workers of this process, or of one that a primary starts, as far as known. */
+  #workers = 1;
   /** The exit code after a clean stop. */
   #stopCode = 0;
   #firstSignal: { readonly signal: StopSignal; readonly atMs: number } | undefined;
@@ -105,7 +107,7 @@ class ServiceProcess {
       if (processNumber !== undefined) await this.#connectToParent();
       await this.#serve();
     } catch (error) {
-      const filesLine = ranOutOfFiles(error);
+      const filesLine = ranOutOfFiles(error, this.#workers);
       const message = filesLine ?? (error instanceof Error ? error.message : String(error));
       // Compared by name: importing the class may be what failed.
       const isConfiguration = filesLine !== undefined || (error instanceof Error && error.name === 'ConfigError');
@@ -201,6 +203,7 @@ class ServiceProcess {
   }
 
   #enoughFiles(workers: number): boolean {
+    this.#workers = workers;
     const tooFew = tooFewOpenFiles(workers);
     if (tooFew !== undefined) this.#cannotStart(tooFew, exitCodes.configuration);
     return tooFew === undefined;

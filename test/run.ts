@@ -1,6 +1,6 @@
 /** `npm run test:built`: the built suite, or files of it. The exit code is 1 if anything failed. */
 import { parseArgs } from 'node:util';
-import { positiveInteger, printFailures, printLine, runSuite } from './support/suite.js';
+import { positiveInteger, runSuite } from './support/suite.js';
 
 const help = `npm run test:built -- [options] [files]
 
@@ -23,21 +23,15 @@ async function main(): Promise<number> {
     console.log(help);
     return 0;
   }
-  const startMs = performance.now();
-  const options = {
+  const { files, wrong, seconds } = await runSuite(positionals, {
     jobs: positiveInteger(values.jobs, '--jobs'),
     timeoutS: positiveInteger(values['timeout-s'], '--timeout-s'),
-  };
-  const runs = await runSuite(positionals, options, printLine);
-  const wrong = runs.filter(({ isRight }) => !isRight);
-  const assertions = runs.reduce((sum, run) => sum + run.assertions, 0);
-  const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
-  // At the end, where they are seen.
-  for (const run of wrong) {
-    console.log(`\n== ${run.file}`);
-    printFailures(run);
-  }
-  console.log(`\n${runs.length} files, ${assertions} assertions, ${wrong.length} files failed, ${seconds} s`);
+  });
+  const sum = (name: 'assertions' | 'skipped') => files.reduce((total, run) => total + run[name], 0);
+  console.log(
+    `\n${files.length} files, ${sum('assertions')} assertions, ${sum('skipped')} skipped, ` +
+      `${wrong.length} files failed, ${seconds.toFixed(0)} s`,
+  );
   for (const { file, failed } of wrong) console.log(`  ${[file, ...failed].join('\n    ')}`);
   return wrong.length === 0 ? 0 : 1;
 }

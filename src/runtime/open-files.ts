@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 
-/** What a worker opens while it starts: all modules of its own at once, and five files that it keeps. */
+/** What a worker opens while it starts: its modules (33) all at once, and seven files more, five of which it keeps. */
 export const workerFilesMax = 48;
 
 /**
@@ -31,16 +31,19 @@ function openFilesMax(): number | undefined {
 
 /** An error text of one line if the limit is too low. Undefined if it is not, or is not known. */
 export function tooFewOpenFiles(workers: number, filesMax: number | undefined = openFilesMax()): string | undefined {
-  const filesMin = openFilesMin(workers);
-  if (filesMax === undefined || filesMax >= filesMin) return undefined;
-  return `the limit on open files (ulimit -n) is ${filesMax}; with ${workers} worker${workers === 1 ? '' : 's'} it must be at least ${filesMin}`;
+  if (filesMax === undefined || filesMax >= openFilesMin(workers)) return undefined;
+  return `the limit on open files (ulimit -n) is ${filesMax}; ${requirement(workers)}`;
 }
 
 /**
  * An error text of one line if `error` says that the process or the system ran out of files. For a start that fails
  * although the limit looked sufficient, or was not known.
  */
-export function ranOutOfFiles(error: unknown): string | undefined {
+export function ranOutOfFiles(error: unknown, workers: number): string | undefined {
   if (!/\b(EMFILE|ENFILE)\b|too many open files/i.test(String(error))) return undefined;
-  return `the limit on open files (ulimit -n) is too low; with 1 worker it must be at least ${openFilesMin(1)}`;
+  return `the limit on open files (ulimit -n) is too low; ${requirement(workers)}`;
+}
+
+function requirement(workers: number): string {
+  return `with ${workers} worker${workers === 1 ? '' : 's'} it must be at least ${openFilesMin(workers)}`;
 }

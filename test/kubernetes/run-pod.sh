@@ -27,7 +27,6 @@ while [ $# -ge 2 ]; do
   shift 3
 done
 mount -o remount,ro "$root"
-# NODE_OPTIONS: tap puts its hooks into every process that is spawned.
 # The command of the Dockerfile, but for --disable-sigusr1, which Node.js 20 lacks.
 exec chroot "$root" setpriv --reuid="$user" --regid="$group" --groups="$group" --no-new-privs --bounding-set=-all \
-  env --unset=NODE_OPTIONS --chdir=/app /node dist/src/server.js
+  env --chdir=/app /node dist/src/server.js

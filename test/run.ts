@@ -1,4 +1,4 @@
-/** `npm run test:built`: the built suite, or files of it. The exit code is 1 if anything failed. */
+/** `npm run test:built`: the suite or files of it, as built. Exit codes: 1 if anything failed, 2 for a wrong command. */
 import { parseArgs } from 'node:util';
 import { positiveInteger, runSuite } from './support/suite.js';
 
@@ -36,4 +36,9 @@ async function main(): Promise<number> {
   return wrong.length === 0 ? 0 : 1;
 }
 
-process.exit(await main());
+process.exit(
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    return 2;
+  }),
+);

@@ -39,6 +39,7 @@ for (const [name, text] of [
 
 t.test('the one that has asked for nothing for the longest time goes, and none with a request in flight', async (t) => {
   const { service, port } = await listening(t, { CONNECTIONS_MAX: '3', DEADLINE_MS: '60000' });
+  const release = service.holdWorkers();
   const [busy] = await fill(port, 1, post('/sample', long));
   while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
   const [silent] = await fill(port, 1, '');
@@ -51,6 +52,7 @@ t.test('the one that has asked for nothing for the longest time goes, and none w
   const turnedAway = new RawClient(port, get('/livez'));
   await turnedAway.closed;
   t.same(turnedAway.statuses, [], 'where all are busy, the new one is closed');
+  release();
   await Promise.all([busy, first, second].map((client) => client?.replies(1)));
   t.same(
     [busy, first, second].map((client) => client?.statuses),

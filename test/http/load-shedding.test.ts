@@ -16,8 +16,6 @@ import { type ServiceParts, startService } from '../support/service.js';
 const drawOf = (samples: number) =>
   JSON.stringify({ logits: Array(1024).fill(0), num_samples: samples, return: ['indices'] });
 const longDraw = drawOf(100_000);
-/** One of some seconds, which is what thousands of refusals take. */
-const longerDraw = drawOf(400_000);
 
 const head = (path: string, bytes: number) =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
@@ -42,15 +40,13 @@ async function listening(t: Test, environment: Record<string, string> = {}, part
     return { status: reply.status, headers: reply.headers, text: await reply.text() };
   };
   /** Does something while a long draw fills the queue. */
-  const whileFull = async <Value>(
-    act: () => Promise<Value>,
-    headers: Record<string, string> = {},
-    body = longDraw,
-  ): Promise<Value> => {
-    const drawn = send('/sample', { body, headers });
+  const whileFull = async <Value>(act: () => Promise<Value>, headers: Record<string, string> = {}): Promise<Value> => {
+    const release = service.holdWorkers();
+    const drawn = send('/sample', { body: longDraw, headers });
     while (!service.sampler.refusal({})) await new Promise(setImmediate);
     const value = await act();
     t.ok(service.sampler.refusal({}), 'the queue was full to the end');
+    release();
     t.equal((await drawn).status, 200, 'nothing disturbed the draw');
     return value;
   };
@@ -150,7 +146,7 @@ t.test('a client that does not take its refusals loses its connection', async (t
     client.write(head('/sample', 0).repeat(9000));
     while (connection.writableLength === 0) await new Promise(setImmediate);
   };
-  await whileFull(flood, {}, longerDraw);
+  await whileFull(flood);
   await closed;
   t.ok(connection.bytesWritten < 6_000_000);
   client.destroy();
@@ -239,13 +235,15 @@ t.test(
       t.teardown(() => socket.destroy());
       return socket;
     };
-    // Eight that count for an eighth each fill their part; each takes a worker some hundred milliseconds.
+    // Eight that count for an eighth each fill their part.
+    const release = service.holdWorkers();
     const large = Array.from({ length: 8 }, open);
     for (const socket of await Promise.all(large)) socket.write(`${head('/sample', longDraw.length)}${longDraw}`);
     while (service.sampler.load().queuedRequests < 8) await new Promise(setImmediate);
     const greedy = await open();
     t.equal(await ask(greedy, longDraw), '503', 'there is no room for another');
     t.equal(await ask(greedy, 'no JSON'), '503', 'nor is the next of the same caller read');
+    release();
     const other = await open();
     t.equal(await ask(other, '{"logits":[1,2]}'), '200', 'a small draw of another caller is drawn meanwhile');
     t.equal(await ask(other, 'no JSON'), '400', 'and that caller goes on being read');

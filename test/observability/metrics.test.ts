@@ -201,6 +201,7 @@ t.test('a large reply in slices counts as one serialisation, in JSON and under /
 
 t.test('the queue and the workers are gauges of this moment', async (t) => {
   const service = await fresh(t);
+  const release = service.holdWorkers();
   const large = Array.from({ length: 3 }, () =>
     service.sample({ logits: Array(1000).fill(0), num_samples: 50_000, return: ['indices'] }),
   );
@@ -209,6 +210,7 @@ t.test('the queue and the workers are gauges of this moment', async (t) => {
   const during = await scrape(service);
   t.ok((during.value('gumbel_queue_elements') ?? 0) > 0);
   t.equal(during.value('gumbel_workers_alive'), 1);
+  release();
   await Promise.all(large);
   const after = await scrape(service);
   t.equal(after.value('gumbel_queue_requests'), 0);

@@ -126,6 +126,7 @@ t.test('ELEMENTS_DRAWN_MAX counts what the outputs cost', async (t) => {
 t.test('a draw whose client has gone is given up', async (t) => {
   const { service, port } = await listening({});
   const body = JSON.stringify({ ...long, num_samples: 131_072 });
+  const release = service.holdWorkers();
   const gone = open(port, postText(body));
   await once(gone, 'connect');
   while (service.sampler.load().queuedRequests === 0) await new Promise(setImmediate);
@@ -133,6 +134,7 @@ t.test('a draw whose client has gone is given up', async (t) => {
   t.ok(before > 0, 'it is in the queue, in parts');
   gone.destroy();
   while (service.sampler.load().queuedRequests > 0) await new Promise(setImmediate);
+  release();
   const { status } = await service.sample({ logits: [1, 2] });
   t.equal(status, 200, 'and the others are drawn');
 });
@@ -190,12 +192,14 @@ t.test(
 t.test('a client that leaves gives back the room of its result', async (t) => {
   // Seven eighths of it, 1,225,000, are for large requests. The result and a slice of its reply are 655,360 bytes.
   const { service, port } = await listening({ BODY_BYTES_IN_FLIGHT_MAX: '1400000', JSON_BODY_BYTES_MAX: '900000' });
+  const release = service.holdWorkers();
   const gone = open(port, postText(JSON.stringify({ ...long, num_samples: 131_072 })));
   while (service.sampler.load().queuedRequests < 1) await new Promise(setImmediate);
   const after = JSON.stringify({ logits: [1, 2] }).padEnd(600_000);
   const response = () => service.app.inject({ ...post('/sample'), payload: after });
   t.equal((await response()).statusCode, 503, 'another is too much');
   gone.destroy();
+  release();
   while (service.sampler.load().queuedRequests > 0) await new Promise(setImmediate);
   t.equal((await response()).statusCode, 200, 'until it is gone');
 });

@@ -1,4 +1,5 @@
 /** The real service for tests: real workers, real graph, requests injected without a socket. */
+import type { Worker } from 'node:worker_threads';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { type Access, openAccess } from '../../src/access/access.js';
@@ -20,6 +21,11 @@ export interface Service {
   readonly sample: (body: unknown) => Promise<Answer>;
   /** The same for any route. */
   readonly post: (url: string, body: unknown) => Promise<Answer>;
+  /**
+   * Keeps batches from the workers until the function that it returns is called, so that draws wait however fast they
+   * would be drawn.
+   */
+  readonly holdWorkers: () => () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -71,12 +77,32 @@ const noWait = { wait: async () => {} };
 /** The last spans of a test must arrive, however slow the machine. */
 const spansMsMax = 60_000;
 
+/** A worker that a test holds, or that a machine starves, is not stuck. */
+const watchdogMs = '600000';
+
+/** Keeps messages from threads until the function that it returns is called. */
+function holdMessages(threads: readonly Worker[]): () => void {
+  const held: (() => void)[] = [];
+  const restore = threads.map((thread) => {
+    const { postMessage } = thread;
+    thread.postMessage = (...message) => held.push(() => postMessage.apply(thread, message));
+    return () => {
+      thread.postMessage = postMessage;
+    };
+  });
+  return () => {
+    for (const restoreThread of restore.splice(0)) restoreThread();
+    for (const send of held.splice(0)) send();
+  };
+}
+
 /** Starts the service with the given environment on top of one worker. */
 export async function startService(
   environment: Record<string, string> = {},
   { logTo, now = () => performance.now(), unitsPerMs }: ServiceParts = {},
 ): Promise<Service> {
-  const config = readConfig({ WORKERS: '1', EXECUTION_PROVIDER: testProvider, ...environment });
+  const own = { WORKERS: '1', EXECUTION_PROVIDER: testProvider, WATCHDOG_MS: watchdogMs };
+  const config = readConfig({ ...own, ...environment });
   const metrics = new Metrics();
   const logger = logTo ? pino({ level: config.logLevel }, { write: logTo }) : pino({ level: 'silent' });
   const { quotaElementsPerMinute, apiKeysFile } = config;
@@ -85,6 +111,9 @@ export async function startService(
   const tracing =
     config.tracing &&
     (await openTracing(config.tracing, { logger, counts: metrics, version: '0.0.0', process: undefined }));
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on('worker', note);
   const sampler = await createSampler({
     ...config,
     provider: config.executionProvider,
@@ -97,6 +126,8 @@ export async function startService(
     observer: tracing?.observingDraws(metrics.sampler) ?? metrics.sampler,
     ...(unitsPerMs !== undefined && { unitsPerMs }),
   });
+  process.off('worker', note);
+  let release = () => {};
   const lifecycle = { draining: false };
   const app = await buildApp({
     config,
@@ -121,7 +152,12 @@ export async function startService(
     access,
     post,
     sample: (body) => post('/sample', body),
+    holdWorkers: () => {
+      release = holdMessages(workers);
+      return release;
+    },
     close: async () => {
+      release();
       await app.close();
       await Promise.all([sampler.close(), tracing?.close(spansMsMax)]);
       await access?.close();

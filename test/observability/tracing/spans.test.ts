@@ -253,7 +253,8 @@ t.test('errors: what had begun ends with the code, and 5xx are errors of the ser
   await assertFailed(4, 408, 'request-timeout', 'parse');
   t.match(half, `server-timing: traceparent;desc="00-${traceIdOf(4)}`);
 
-  // A draw of a second keeps the one worker busy, and others wait behind it. The deadline is moved, not awaited.
+  // A draw keeps the one worker busy, and others wait behind it. The deadline is moved, not awaited.
+  const release = service.holdWorkers();
   const { draw } = service.sampler;
   const terms: { deadlineAtMs: number }[] = [];
   const noting: Sampler['draw'] = (job, own) => {
@@ -271,6 +272,8 @@ t.test('errors: what had begun ends with the code, and 5xx are errors of the ser
   const [, ofLate] = terms as [{ deadlineAtMs: number }, { deadlineAtMs: number }];
   ofLate.deadlineAtMs = 0;
   gone.socket.destroy();
+  while (service.sampler.load().queuedRequests > 2) await new Promise(setImmediate);
+  release();
   t.match(await late, /^HTTP\/1\.1 504 /);
   await assertFailed(6, 504, 'deadline-exceeded', 'queue');
   await assertFailed(7, 499, '499', 'queue');

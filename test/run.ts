@@ -1,4 +1,4 @@
-/** `npm run test:built`: the suite or files of it, as built. Exit codes: 1 if anything failed, 2 for a wrong command. */
+/** `npm run test:built`: the suite as built, or files of it. Ends with 1 if anything failed, 2 for a wrong command. */
 import { parseArgs } from 'node:util';
 import { positiveInteger, runSuite } from './support/suite.js';
 

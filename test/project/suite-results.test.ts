@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { type FileRun, onlyFailures, readTap, runSuite } from '../support/suite.js';
+import { type FileRun, onlyFailures, readNotes, readTap, runSuite } from '../support/suite.js';
 
 const wrong = `TAP version 14
 # Subtest: one
@@ -22,7 +22,16 @@ not ok 3 - also wrong
 # time=300ms
 `;
 
-const nothing = { file: '', isRight: false, assertions: 0, skipped: 0, seconds: 0, failed: [], failures: '' };
+const nothing = {
+  file: '',
+  isRight: false,
+  assertions: 0,
+  skipped: 0,
+  seconds: 0,
+  failed: [],
+  notes: [],
+  failures: '',
+};
 
 t.test('the tests of a file that failed, and what it printed of them', async (t) => {
   const failed = ['wrong, and said - so', 'also wrong'];
@@ -44,6 +53,39 @@ not ok 3 - also wrong
   t.same(readTap('TAP version 14\n1..0\n# { total: 0, pass: 0 }\n'), ended, 'it has no test');
   const skips = readTap('ok 1 - one # SKIP no program\n1..1\n# { total: 12, pass: 10, skip: 2 }\n');
   t.same(skips, { failed: [], assertions: 12, skipped: 2, isWhole: true });
+});
+
+t.test('what tests of a file have noted, and which were skipped', async (t) => {
+  const noted = `TAP version 14
+# Subtest: one
+    # 12 requests, the slowest took 3 ms
+    ok 1 - right # time=3ms
+    ok 2 - left out # SKIP there is no program
+    1..2
+ok 1 - one # time=3ms
+
+# NOT RUN: install a program
+ok 2 - two # SKIP
+ok 3 - the # in a name # time=3ms
+1..3
+# { total: 3, pass: 2, skip: 1 }
+# time=300ms
+`;
+  const notes = [
+    '# 12 requests, the slowest took 3 ms',
+    'ok 2 - left out # SKIP there is no program',
+    '# NOT RUN: install a program',
+    'ok 2 - two # SKIP',
+  ];
+  t.same(readNotes(noted), notes);
+  const [file] = writeFiles(t, {
+    notes: "t.comment('a figure'); t.test('one', async (t) => { t.comment('lines\\nof two'); t.skip('no program'); });",
+  });
+  const printed: string[] = [];
+  const run = await runSuite([file as string], {}, (text) => printed.push(text));
+  t.equal(run.wrong.length, 0);
+  t.match(printed[0], /^ok 1 of 1 /);
+  t.same(printed.slice(1), ['  # a figure', '  # lines', '  # of two', '  ok 1 - no program # SKIP']);
 });
 
 /** The root of the project, from dist/test/project. */

@@ -37,9 +37,10 @@ export async function startForPython(t: Test, packages: readonly string[]): Prom
     `the probe of ${python} finds missing: ${lacking.join(', ') || 'nothing'}`,
   );
   if (lacking.length > 0) {
-    t.comment(`NOT RUN: ${python} has no ${lacking.join(', ')}. To run it, install`);
-    t.comment('examples/python/requirements.txt and clients/python into a virtual environment and set EXAMPLES_PYTHON');
-    t.comment('to its Python.');
+    t.comment(
+      `NOT RUN: ${python} has no ${lacking.join(', ')}. To run it, install examples/python/requirements.txt and ` +
+        'clients/python into a virtual environment and set EXAMPLES_PYTHON to its Python.',
+    );
     return undefined;
   }
   const { child, url, exit } = await start();

@@ -42,6 +42,8 @@ export interface FileRun {
   readonly seconds: number;
   /** Tests of the file that failed; none if it ended before it could say so. */
   readonly failed: readonly string[];
+  /** Comments of its tests, such as figures and what was not run, and tests that were skipped. */
+  readonly notes: readonly string[];
   /** What it printed of what failed; empty if nothing did. */
   readonly failures: string;
 }
@@ -95,6 +97,12 @@ export function readTap(text: string): TapResults {
   const count = (name: string) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(totals ?? '')?.[1] ?? 0);
   const isWhole = /^1\.\.[1-9]/m.test(text) && totals !== undefined;
   return { failed, assertions: count('total'), skipped: count('skip'), isWhole };
+}
+
+/** The comments in the TAP of a file, and what it skipped, but for what tap itself notes. */
+export function readNotes(text: string): string[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.filter((line) => /^# (?!Subtest\b|\{ total: |time=)|^ok \d+.* # (SKIP|TODO)\b/.test(line));
 }
 
 /** The output without the assertions that are right. */
@@ -154,7 +162,7 @@ async function runFile(file: string, node: string, timeoutS: number): Promise<Fi
   const failures = [onlyFailures(output), `# the process ended with ${ending}`];
   if (!isAlone) failures.push('# something that it has started still runs');
   if (!isWhole) failures.push('# its last lines:', ...output.trimEnd().split('\n').slice(-lastLinesMax));
-  return { file, isRight, seconds, ...results, failures: isRight ? '' : failures.join('\n') };
+  return { file, isRight, seconds, ...results, notes: readNotes(tap), failures: isRight ? '' : failures.join('\n') };
 }
 
 /** All files of tests, from the root of the project. */
@@ -166,7 +174,7 @@ function allFiles(): string[] {
 }
 
 /**
- * Runs files, and prints a line for each when it has ended, with what failed in it.
+ * Runs files, and prints a line for each when it has ended, with its notes or what failed in it.
  *
  * @param files paths such as dist/test/server.test.js; none is all
  */
@@ -190,6 +198,7 @@ export async function runSuite(
       const counts = `${runs.length} of ${queue.length}`;
       print(`${run.isRight ? 'ok' : 'not ok'} ${counts} ${file} ${run.seconds.toFixed(1)} s`);
       if (!run.isRight) print(run.failures);
+      else for (const note of run.notes) print(`  ${note}`);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));

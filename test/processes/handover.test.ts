@@ -40,6 +40,22 @@ t.test('what a dead process has not received goes to another one', async (t) => 
   await handover.emptied();
 });
 
+t.test('a process that is leaving gets no further connection when it has received its last', async (t) => {
+  const handover = new Handover(10);
+  const first = fakeProcess();
+  handover.add(first);
+  accept(handover);
+  const next = accept(handover);
+  Object.assign(first, { leaving: true });
+  handover.received(first);
+  t.equal(first.given.length, 1);
+  const second = fakeProcess();
+  handover.add(second);
+  t.same(second.given, [next]);
+  handover.received(second);
+  await handover.emptied();
+});
+
 t.test('a stop whose last process has died does not wait for connections that nobody can take', async (t) => {
   const handover = new Handover(10);
   const child = fakeProcess();

@@ -1,8 +1,14 @@
 /**
- * The order of queued jobs of one class: start-time fair queueing by caller (Goyal, Vin and Cheng 1996, SIGCOMM). The
- * tag of a job is the virtual time of its arrival, or the virtual finish time of its caller's last job if that is
+ * The order of queued jobs of one class: fair queueing by caller, by start tags (Goyal, Vin and Cheng 1996, SIGCOMM).
+ * The tag of a job is the virtual time of its arrival, or the virtual finish time of its caller's last job if that is
  * later. The job with the lowest tag is next, and of equal tags the oldest. So a caller with many jobs delays its own
  * jobs and not those of others. A new caller starts at the present virtual time.
+ *
+ * The virtual time is the units that each waiting caller would have been served by now, had they been served at once
+ * (Demers, Keshav and Shenker 1989, SIGCOMM): units served, by the number of callers that waited. It is at least the
+ * tag of what starts, which alone is the virtual time of the first paper. That one stands still while each job is of a
+ * new caller, as where clients open a connection for each request, and whoever has been served would wait for ever. It
+ * is at most the last finish time of what has started, since callers that share a batch wait at once.
  */
 import type { Job } from '../job.js';
 
@@ -10,11 +16,15 @@ import type { Job } from '../job.js';
 export interface VirtualTime {
   /** The finish time of its last job. */
   finish: number;
+  /** Its jobs in the order. */
+  queued: number;
 }
 
 export interface Ordered {
   readonly job: Job;
   tag: number;
+  /** The virtual time at which all of it would be served. */
+  finish: number;
   /** Position in the order of arrival, over all classes. */
   age: number;
 }
@@ -23,6 +33,12 @@ export class FairOrder<Entry extends Ordered> {
   /** Entries by kind and K, each list sorted. */
   readonly #groups = new Map<string, Entry[]>();
   #virtualTime = 0;
+  /** By how much what has started last advances the virtual time, once the next starts. */
+  #advance = 0;
+  /** The last finish time of jobs that have started. */
+  #finishMax = 0;
+  /** Callers that have a job in the order. */
+  #callers = 0;
 
   get isEmpty(): boolean {
     return this.#groups.size === 0;
@@ -36,15 +52,18 @@ export class FairOrder<Entry extends Ordered> {
   /** Adds an entry of so many units. It keeps its tag until it is removed, also while its parts are drawn. */
   add(entry: Entry, units: number, caller: VirtualTime): void {
     entry.tag = this.tagFor(caller);
-    caller.finish = entry.tag + units;
+    entry.finish = entry.tag + units;
+    caller.finish = entry.finish;
+    if (caller.queued === 0) this.#callers += 1;
+    caller.queued += 1;
     const key = groupOf(entry.job);
     const group = this.#groups.get(key);
     if (group === undefined) this.#groups.set(key, [entry]);
     else insert(group, entry);
   }
 
-  /** Removes an entry. Does nothing if it is not in the order. */
-  remove(entry: Entry): void {
+  /** Removes an entry of this caller. Does nothing if it is not in the order. */
+  remove(entry: Entry, caller: VirtualTime): void {
     const key = groupOf(entry.job);
     const group = this.#groups.get(key);
     if (group === undefined) return;
@@ -53,6 +72,8 @@ export class FairOrder<Entry extends Ordered> {
     if (index === 0) group.shift();
     else group.splice(index, 1);
     if (group.length === 0) this.#groups.delete(key);
+    caller.queued -= 1;
+    if (caller.queued === 0) this.#callers -= 1;
   }
 
   /** The next entry. With `like`, the next entry that can share a batch with that job. */
@@ -66,9 +87,11 @@ export class FairOrder<Entry extends Ordered> {
     return first;
   }
 
-  /** Advances the virtual time to the tag of an entry that starts. */
-  serve({ tag }: Entry): void {
-    this.#virtualTime = Math.max(this.#virtualTime, tag);
+  /** Advances the virtual time: so many units of an entry start. Comes before the entry is removed. */
+  serve({ tag, finish }: Entry, units: number): void {
+    this.#virtualTime = Math.max(tag, Math.min(this.#virtualTime + this.#advance, this.#finishMax));
+    this.#finishMax = Math.max(this.#finishMax, finish);
+    this.#advance = units / this.#callers;
   }
 
   /** All entries, sorted. */

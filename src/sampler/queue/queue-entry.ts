@@ -23,6 +23,7 @@ export class QueueEntry implements Ordered {
   /** Whether the job is too large for one batch. */
   readonly large: boolean;
   tag = 0;
+  finish = 0;
   age = 0;
   /** The first sample and row of the next part. */
   nextSample = 0;

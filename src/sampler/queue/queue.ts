@@ -67,8 +67,8 @@ export class DrawQueue<Entry extends QueueEntry> {
       caller = {
         smallCharge: 0,
         largeCharge: 0,
-        small: { finish: 0 },
-        large: { finish: 0 },
+        small: { finish: 0, queued: 0 },
+        large: { finish: 0, queued: 0 },
         lastDraw: { largeAtMs: Number.NEGATIVE_INFINITY, largeCharge: 0, wasSmall: false },
       };
       this.#callers.set(owner, caller);
@@ -106,7 +106,7 @@ export class DrawQueue<Entry extends QueueEntry> {
   /** Removes what is left of an entry. Does nothing if nothing is. */
   remove(entry: Entry): void {
     if (entry.countedUnits === 0) return;
-    this.#orderOf(entry).remove(entry);
+    this.#orderOf(entry).remove(entry, virtualTimeOf(entry));
     this.#count(entry, 0);
   }
 
@@ -165,10 +165,12 @@ export class DrawQueue<Entry extends QueueEntry> {
 
   #takePart(entry: Entry, taken: TakenBatch<Entry>): void {
     const order = this.#orderOf(entry);
-    order.serve(entry);
+    const before = unitsLeft(entry);
     taken.add(entry, cutPart(entry, this.#options.batchUnitsMax));
-    if (entry.drawsLeft === 0) order.remove(entry);
-    this.#count(entry, unitsLeft(entry));
+    const left = unitsLeft(entry);
+    order.serve(entry, before - left);
+    if (left === 0) order.remove(entry, virtualTimeOf(entry));
+    this.#count(entry, left);
   }
 
   /** Counts an entry with so many units from now on, in place of what it counted before. */

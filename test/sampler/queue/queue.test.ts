@@ -93,6 +93,42 @@ t.test('callers of small jobs take turns, too', (t) => {
   t.end();
 });
 
+t.test('a caller that has been drawn often waits for two jobs of a new one at most', (t) => {
+  const { queue, submit, take } = queueOf();
+  const [a, b] = [{}, {}];
+  const names = new Map<object, string>().set(a, 'a').set(b, 'b');
+  for (let count = 0; count < 20; count++) {
+    submit(smallJob(100), a);
+    take();
+  }
+  // Each of another K, so that none shares a batch with another, and of about the same cost.
+  for (let categories = 110; categories < 116; categories++) submit(smallJob(categories), b);
+  submit(smallJob(100), a);
+  const before = leaders(queue, names).indexOf('a');
+  t.ok(before === 1 || before === 2, `${before} before it: one that is owed, and one of its turn if it costs no more`);
+  t.end();
+});
+
+t.test('a caller that has been drawn has its turn again while every other job is of a new caller', (t) => {
+  for (const each of [() => job({ samples: batchSamples / 2 + 1 }), () => largeJob(3)]) {
+    const { submit, take } = queueOf();
+    const known = {};
+    submit(each(), known);
+    submit(each());
+    take();
+    while (take().entries[0].terms.caller === known);
+    submit(each(), known);
+    let batches = 0;
+    // One comes with each batch, so there are always some.
+    for (; batches < 100; batches++) {
+      submit(each());
+      if (take().entries.some(({ terms }) => terms.caller === known)) break;
+    }
+    t.ok(batches < 20, `it waited for ${batches} batches`);
+  }
+  t.end();
+});
+
 t.test('a turn of large jobs that is due takes nothing from small ones', (t) => {
   const { queue, entry, submit, take } = queueOf();
   const large = entry(largeJob(3), {});

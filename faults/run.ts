@@ -15,6 +15,7 @@ import { greedyClientScenario } from './greedy-client.js';
 import { heavyDrawsScenario } from './heavy-draws.js';
 import { mutationsScenario } from './mutations.js';
 import { nestedArraysScenario } from './nested-arrays.js';
+import { newConnectionsScenario } from './new-connections.js';
 import { overloadScenario } from './overload.js';
 import { pipeliningScenario } from './pipelining.js';
 import { plainJsonScenario } from './plain-json.js';
@@ -43,6 +44,7 @@ const help = `npm run test:faults -- [options]
 const scenarios: readonly Scenario[] = [
   overloadScenario,
   greedyClientScenario,
+  newConnectionsScenario,
   heavyDrawsScenario,
   refundsScenario,
   shutdownScenario,

@@ -3,6 +3,7 @@
 export const scenarioNames = [
   'overload',
   'greedy-client',
+  'new-connections',
   'heavy-draws',
   'refunds',
   'shutdown',

@@ -9,7 +9,7 @@ import { CallerGone, Problem } from '../../src/errors.js';
 import { RequestMemory } from '../../src/http/memory-budget.js';
 import { isPrintedWhole } from '../../src/json/print-body.js';
 import { drawFor, sendDrawn } from '../../src/routes/run-draw.js';
-import type { Job, JobResult } from '../../src/sampler/job.js';
+import { type Job, type JobResult, resultBytes } from '../../src/sampler/job.js';
 import type { Sampler } from '../../src/sampler/sampler.js';
 import { Draw } from './draw.js';
 import { FakeReply } from './fake-reply.js';
@@ -102,6 +102,10 @@ class Exchange {
     this.#memory = new RequestMemory(service.budget, this.reply.raw);
   }
 
+  get #caller(): object {
+    return this.#key ?? this.#socket;
+  }
+
   get #name(): string {
     return `request ${this.#number}`;
   }
@@ -119,8 +123,12 @@ class Exchange {
       headers: { host: 'a', 'x-request-id': String(this.#number), authorization: this.#key },
       rawHeaders: ['host', 'a'],
       socket: this.#socket,
+      caller: this.#caller,
       letIn: () => this.#read(),
-      refused: (status) => this.#answer(status),
+      refused: (status) => {
+        if (this.#service.isQueueEmpty) world().violate(`${this.#name} is refused unread, but the queue is empty`);
+        this.#answer(status);
+      },
     } satisfies FakeRequest & Record<string, unknown>;
     this.#service.handle(request as never, this.reply.raw);
   }
@@ -161,8 +169,7 @@ class Exchange {
     this.#memory.give(body);
     identify(job, this.#number);
     const deadlineMs = random.chance(settings.hasDeadline) ? world().delayMs(0.1, 1000) : 5000;
-    const caller = this.#key ?? this.#socket;
-    const draw = new Draw(this.#number, job, world().nowMs + deadlineMs, caller, this.reply, this.#service);
+    const draw = new Draw(this.#number, job, world().nowMs + deadlineMs, this.#caller, this.reply, this.#service);
     world().note(
       () =>
         `${this.#name}: ${job.kind} of ${job.samples} x ${job.rows} x ${job.categories}, in ${deadlineMs.toFixed(3)} ms`,
@@ -209,6 +216,11 @@ class Exchange {
 
   #send(job: Job, result: JobResult, body: string | Readable): void {
     const reply = { raw: this.reply, hasHeader: () => true, send: () => {} } as unknown as FastifyReply;
+    const { sending } = this.#service;
+    if (!this.reply.destroyed) {
+      sending.set(this.reply, typeof body === 'string' ? body.length : resultBytes(job));
+      this.reply.once('close', () => sending.delete(this.reply));
+    }
     sendDrawn(this.#request, reply, this.#service.sampler as Sampler, { job, result }, body);
     if (typeof body === 'string') return;
     // Whoever streams may read on after its client has left, so that the memory is not used again.
@@ -262,7 +274,10 @@ class Exchange {
 
   #checkProblem({ code }: Problem): void {
     const draw = this.#service.draws.get(this.#number);
+    // There is room for any number of bytes only while no other request holds memory.
+    const isAlone = this.#service.isAtRest && this.#memory.hasRoom(Number.POSITIVE_INFINITY);
     const isWrong =
+      (code === 'overloaded' && isAlone && !draw?.isLarge) ||
       (code === 'worker-lost' && this.#service.losses === 0 && !this.#service.isStuck) ||
       (code === 'deadline-exceeded' && (draw === undefined || draw.terms.deadlineAtMs > world().nowMs));
     if (isWrong) world().violate(`${this.#name} is refused: ${code}`);

@@ -1,9 +1,13 @@
 /** A draw of a simulation, as its caller knows it: what it asked for, what has begun, and its outcome. */
 import { drawsWithin, unitsOfDraws, unitsPerDrawOf } from '../../src/sampler/cost.js';
+import { DrawError, queueFull } from '../../src/sampler/draw-error.js';
 import { type Job, resultBytes, type Terms } from '../../src/sampler/job.js';
 import type { FakeReply } from './fake-reply.js';
 import type { Service } from './service.js';
 import { world } from './world.js';
+
+/** The share of the time to its deadline that a draw behind others may take by the estimate, as in deadlines.ts. */
+const sharedShare = 0.5;
 
 export class Draw {
   readonly number: number;
@@ -15,6 +19,8 @@ export class Draw {
   readonly resultBytes: number;
   /** Batches that it takes if it leads each of them. */
   readonly parts: number;
+  /** Units of one of its rows, the least of it that a batch can hold. */
+  readonly rowUnits: number;
   settledAtMs: number | undefined;
   hasFailed = false;
   readonly #reply: FakeReply;
@@ -32,6 +38,7 @@ export class Draw {
     this.#reply = reply;
     this.#service = service;
     this.#unitsPerDraw = unitsPerDrawOf(job);
+    this.rowUnits = unitsOfDraws(1, this.#unitsPerDraw);
     this.resultBytes = resultBytes(job);
     const { batchElementsMax } = service.settings;
     this.isLarge = unitsOfDraws(this.draws, this.#unitsPerDraw) > batchElementsMax;
@@ -72,6 +79,7 @@ export class Draw {
 
   /** Submits the draw. Its outcome is that of the returned promise. */
   submit<Result>(draw: () => Promise<Result>, isFirstOfCaller: boolean): Promise<Result> {
+    const isInTime = this.#isInTime();
     const batchesBefore = this.#service.batchesBefore(this.isLarge);
     this.#batchesAtStart = this.#service.batchesOf(this.isLarge);
     if (isFirstOfCaller) this.#batchesBeforeMax = batchesBefore;
@@ -90,10 +98,21 @@ export class Draw {
       },
       (error: Error) => {
         this.hasFailed = true;
+        if (isInTime && error instanceof DrawError && error.code === 'overloaded' && error !== queueFull) {
+          world().violate(`${this.name} is refused as late, but would be in time`);
+        }
         settled(`fails: ${error.message}`);
       },
     );
     return outcome;
+  }
+
+  /** Whether this is small, and in time by the estimate even if each batch that runs has as many units as it can. */
+  #isInTime(): boolean {
+    const { workers, unitsPerMs, batchElementsMax } = this.#service.settings;
+    const leftMs = this.terms.deadlineAtMs - world().nowMs;
+    const doneMs = (this.#service.smallUnitsBeforeMax() + this.unitsLeft) / (workers * unitsPerMs);
+    return !this.isLarge && doneMs <= Math.max(sharedShare * leftMs, batchElementsMax / unitsPerMs);
   }
 
   /** The queue gives draws to a worker, or draws them. */

@@ -59,6 +59,9 @@ export class FakeProcesses {
   readonly faults: ProcessFaults;
   readonly all: FakeProcess[] = [];
   readonly servers: FakeServer[] = [];
+  /** How often the primary has heard that a process can take a connection. */
+  turns = 0;
+
   constructor(faults: ProcessFaults) {
     this.faults = faults;
     current = this;
@@ -80,6 +83,9 @@ export class FakeProcess extends EventEmitter {
   isTaking = false;
   /** The connection on its way to it. */
   coming: FakeSocket | undefined;
+  /** Which of `turns` was its last: of two processes that are free, the one with the lower number is first. */
+  turn = 0;
+  readonly #processes: FakeProcesses;
   readonly #faults: ProcessFaults;
   /** Messages and the exit, on their way to the primary. */
   readonly #outbox: (() => void)[] = [];
@@ -91,6 +97,7 @@ export class FakeProcess extends EventEmitter {
 
   constructor(processes: FakeProcesses) {
     super();
+    this.#processes = processes;
     this.#faults = processes.faults;
     this.pid = processes.all.push(this);
     const { random } = world();
@@ -131,7 +138,10 @@ export class FakeProcess extends EventEmitter {
 
   send(message: FromPrimary, socketOrSent?: unknown): boolean {
     const socket = socketOrSent instanceof FakeSocket ? socketOrSent : undefined;
-    if (socket) this.coming = socket;
+    if (socket) {
+      this.#checkTurn(socket);
+      this.coming = socket;
+    }
     this.#inbox.push(() => this.#hear(message, socket));
     world().after(world().delayMs(...messageMs), `${message.type} arrives at ${this.name}`, () => this.#work());
     return true;
@@ -141,6 +151,13 @@ export class FakeProcess extends EventEmitter {
     this.isKilled ||= !this.hasEnded;
     this.#end(null, 'SIGKILL');
     return true;
+  }
+
+  #checkTurn(socket: FakeSocket): void {
+    const first = this.#processes.all.find(
+      ({ connected, isTaking, coming, turn }) => connected && isTaking && coming === undefined && turn < this.turn,
+    );
+    if (first) world().violate(`${this.name} gets ${socket.name}, but ${first.name} has been free for longer`);
   }
 
   #later(ms: number, what: string, run: () => void): void {
@@ -198,6 +215,7 @@ export class FakeProcess extends EventEmitter {
   #say(message: FromProcess): void {
     this.#post(`${message.type} of ${this.name} arrives`, () => {
       if (message.type === 'received') this.coming = undefined;
+      if (message.type === 'serving' || message.type === 'received') this.turn = ++this.#processes.turns;
       if (message.type === 'serving') this.isTaking = !this.hasEnded;
       if (message.type === 'beat' && message.state === 'failed') this.isTaking = false;
       this.emit('message', message);

@@ -114,6 +114,7 @@ export async function simulateProcesses(world: World, rethrow: () => void): Prom
   );
   await world.run(() => ended !== undefined, rethrow);
   if (processes.all.some(({ connected }) => connected)) throw new Violation('a stop has left a process');
+  if (world.timers > 0) throw new Violation('a stop has left a timer');
   world.note(() => `stopped: ${ended}`);
   if (ended !== 'well' && !processes.all.some(({ isServing, wasLost }) => isServing && wasLost)) {
     throw new Violation(`the stop fails: ${ended}`);

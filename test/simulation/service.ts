@@ -10,7 +10,7 @@ import type { ProblemWriter } from '../../src/http/problem-writer.js';
 import { RouteTable } from '../../src/http/route-table.js';
 import { problemOf } from '../../src/routes/draw-problems.js';
 import { type Batch, partColumns } from '../../src/sampler/job.js';
-import { Pool } from '../../src/sampler/queue/pool.js';
+import { Pool, type PoolState } from '../../src/sampler/queue/pool.js';
 import { createSampler, type Sampler } from '../../src/sampler/sampler.js';
 import type { Drawer } from '../../src/sampler/worker/drawer.js';
 import type { Draw } from './draw.js';
@@ -22,8 +22,14 @@ import { Violation, world } from './world.js';
 
 let service: Service | undefined;
 
+/** Lost workers within so much time from which the pool has failed, as in pool.ts. */
+const lossesMax = 5;
+const lossesWindowMs = 60_000;
+
 /** A request as far as the service looks at it. */
 export interface FakeRequest {
+  /** Its key; without one its connection. */
+  readonly caller: object;
   /** Called with a request that load shedding lets in. */
   readonly letIn: () => void;
   /** Called with one that it refuses. */
@@ -46,8 +52,12 @@ export class Service {
   inlineBatches = 0;
   /** Threads that died, and those that the pool has reported. */
   losses = 0;
-  #reported = 0;
+  readonly #reportedAtMs: number[] = [];
   isStuck = false;
+  /** Bytes of results and texts that are on their way to clients, by reply. */
+  readonly sending = new Map<object, number>();
+  /** The caller of the request that load shedding has. */
+  #asking: object | undefined;
   /** Batches that the pool has and has not answered. */
   #pooled = 0;
   #watchedAtMs = 0;
@@ -59,9 +69,10 @@ export class Service {
     this.budget = new MemoryBudget(settings.memoryBytes);
     const draws = new RouteTable();
     draws.add('/sample', ['POST']);
-    this.handle = refuseWhenFull((request) => (request as unknown as FakeRequest).letIn(), {
+    const handle = refuseWhenFull((request) => (request as unknown as FakeRequest).letIn(), {
       mayRefuse: () => this.sampler?.mayRefuse() ?? false,
       refusal: (caller) => {
+        if (caller !== this.#asking) world().violate('load shedding asks for another caller');
         const refusal = this.sampler?.refusal(caller);
         return refusal && problemOf(refusal);
       },
@@ -72,6 +83,10 @@ export class Service {
       } as unknown as ProblemWriter,
       observer: { refused: () => {}, answered: () => {} },
     });
+    this.handle = (request, reply) => {
+      this.#asking = (request as unknown as FakeRequest).caller;
+      handle(request, reply);
+    };
     service = this;
     startThreadsIn(this);
   }
@@ -144,6 +159,7 @@ export class Service {
     let heldBytes = 0;
     for (const draw of this.unsettled) {
       const { unitsLeft } = draw;
+      if (draw.terms.deadlineAtMs <= this.#watchedAtMs) world().violate(`${draw.name} has no answer at its deadline`);
       if (!draw.hasLeft) heldBytes += draw.resultBytes;
       if (unitsLeft === 0) continue;
       requests += 1;
@@ -156,11 +172,33 @@ export class Service {
         `the queue counts ${queuedRequests} requests of ${queuedUnits} units, but ${requests} of ${units} wait`,
       );
     }
+    this.#checkLimits(requests, smallUnits);
+    this.#checkThreads(sampler);
+    for (const bytes of this.sending.values()) heldBytes += bytes;
     if (this.budget.bytes < heldBytes) {
-      world().violate(`results take ${heldBytes} bytes, but ${this.budget.bytes} are counted`);
+      world().violate(`results and replies take ${heldBytes} bytes, but ${this.budget.bytes} are counted`);
     }
     if (world().isBetweenTurns && !this.isStuck) this.#checkIdle(requests, units, smallUnits);
     if (world().random.chance(0.05)) this.#checkMayRefuse(sampler);
+  }
+
+  /** Whether no job waits in the queue. */
+  get isQueueEmpty(): boolean {
+    return [...this.unsettled].every(({ unitsLeft }) => unitsLeft === 0);
+  }
+
+  /** Whether nothing waits and nothing is drawn. */
+  get isAtRest(): boolean {
+    return this.unsettled.size === 0 && this.#pooled === 0 && !this.#drawsInline;
+  }
+
+  /** The most units that can be in front of a small draw that is queued now: small ones, and the running batches. */
+  smallUnitsBeforeMax(): number {
+    const rows = [...this.draws.values()].map(({ rowUnits }) => rowUnits);
+    const batchUnitsMax = Math.max(this.settings.batchElementsMax, ...rows);
+    const small = [...this.unsettled].filter(({ isLarge }) => !isLarge);
+    const queued = small.reduce((units, { unitsLeft }) => units + unitsLeft, 0);
+    return queued + this.#pooled * batchUnitsMax + (this.#drawsInline ? worthUnitsMin : 0);
   }
 
   /** Called once the sampler has closed. */
@@ -171,7 +209,7 @@ export class Service {
     if (this.#waited > this.draws.size) throw new Violation('a draw has waited twice');
     if (this.isStuck) return;
     if (this.threads.some(({ hasExited }) => !hasExited)) throw new Violation('a stop has left a thread');
-    if (world().count(({ everyMs }) => everyMs !== undefined) > 0) throw new Violation('a stop has left a timer');
+    if (world().timers > 0) throw new Violation('a stop has left a timer');
     if (this.#pooled > 0) throw new Violation('the pool has batches at the end');
     if (sampler && sampler.load().queuedRequests > 0) throw new Violation('the queue has jobs at the end');
     const leaked = this.buffers.end();
@@ -222,6 +260,27 @@ export class Service {
     }
   }
 
+  /** The limits of the queue. While it is empty, it takes a job of any size. */
+  #checkLimits(requests: number, smallUnits: number): void {
+    const { workers, queueElementsMax, queueRequestsMax } = this.settings;
+    if (requests > queueRequestsMax || (requests > 1 && smallUnits > workers * queueElementsMax)) {
+      world().violate(`${requests} jobs are queued, and small ones of ${smallUnits} units: more than the limits`);
+    }
+  }
+
+  /** No more threads than workers, and the state of the pool is what was seen of them. */
+  #checkThreads(sampler: Sampler): void {
+    const alive = this.threads.filter(({ hasExited }) => !hasExited);
+    if (alive.length > this.settings.workers) {
+      world().violate(`${alive.length} threads live, and ${this.settings.workers} are the most`);
+    }
+    const losses = this.#reportedAtMs.filter((atMs) => atMs > world().nowMs - lossesWindowMs).length;
+    let state: PoolState = alive.length > 0 ? 'starting' : 'failed';
+    if (alive.some(({ readyAtMs }) => readyAtMs <= world().nowMs)) state = 'ready';
+    if (this.isStuck || losses >= lossesMax) state = 'failed';
+    if (sampler.state() !== state) world().violate(`the pool is ${sampler.state()}, and should be ${state}`);
+  }
+
   #checkMayRefuse(sampler: Sampler): void {
     if (sampler.mayRefuse()) return;
     for (const { caller } of this.unsettled) {
@@ -230,9 +289,9 @@ export class Service {
   }
 
   #onWorkerLost(): void {
-    this.#reported += 1;
+    this.#reportedAtMs.push(world().nowMs);
     world().note(() => 'a worker is reported lost');
-    if (this.#reported > this.losses) world().violate('a worker is reported lost that has not died');
+    if (this.#reportedAtMs.length > this.losses) world().violate('a worker is reported lost that has not died');
   }
 
   #onStuck(): void {

@@ -113,9 +113,11 @@ async function run(world: World, service: Service): Promise<void> {
     });
   }
   await world.run(() => stops || areOver(), check);
-  // Every lost worker is replaced in the end.
+  // Every lost worker is replaced in the end, and once: some looks later there are no more.
   const isWhole = () => service.isStuck || service.sampler?.load().workersAlive === settings.workers;
   if (!stops) await world.run(() => stops || isWhole(), check);
+  const untilMs = world.nowMs + (service.losses > 0 ? 200 : 0);
+  if (!stops) await world.run(() => stops || world.nowMs >= untilMs, check);
   // Stuck: the process ends. It has answered everybody before.
   if (service.isStuck) await world.run(areOver, check);
   else await stop(world, service, clients, check);

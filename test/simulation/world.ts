@@ -34,6 +34,10 @@ export class Upcoming {
   }
 }
 
+/** What the timers of the service are called among the events. */
+const timer = 'a timer';
+const interval = 'an interval';
+
 /** Virtual time after which nothing may be waiting any more. */
 const limitMs = 600_000;
 
@@ -97,9 +101,9 @@ export class World {
     return this.#deferred.length + this.#ending.length === 0;
   }
 
-  /** Events to come, without those that the condition leaves out. */
-  count(isCounted: (upcoming: Upcoming) => boolean): number {
-    return this.#upcoming.filter(isCounted).length;
+  /** Timers and intervals of the service that are still to come. */
+  get timers(): number {
+    return this.#upcoming.filter(({ what }) => what === timer || what === interval).length;
   }
 
   /** A delay of any magnitude: many are short, some are long, so that any event can overtake any other. */
@@ -200,9 +204,9 @@ export function world(): World {
 export function replaceClock(): void {
   Object.defineProperty(performance, 'now', { value: () => current?.nowMs ?? 0 });
   const after = (run: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]) =>
-    world().after(Math.max(1, delayMs), 'a timer', () => run(...args));
+    world().after(Math.max(1, delayMs), timer, () => run(...args));
   const every = (run: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]) =>
-    world().every(Math.max(1, delayMs), 'an interval', () => run(...args));
+    world().every(Math.max(1, delayMs), interval, () => run(...args));
   const cancel = (upcoming?: Upcoming) => current?.cancel(upcoming);
   const defer = (run: (...args: unknown[]) => void, ...args: unknown[]) => world().defer(() => run(...args));
   Object.assign(globalThis, {

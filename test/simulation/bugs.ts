@@ -15,6 +15,30 @@ export const bugs: readonly Bug[] = [
     replacement: 'this.#count(entry, 0); this.#units += 1;',
   },
   {
+    name: 'wrong count: the charge of a job that leaves the queue is not taken off',
+    file: 'sampler/queue/queue.js',
+    text: 'entry.countedCharge = charge;',
+    replacement: '',
+  },
+  {
+    name: 'wrong limit: the queue admits a job without its own charge',
+    file: 'sampler/queue/capacity.js',
+    text: 'return share.smallCharge + charge <= free;',
+    replacement: 'return share.smallCharge <= free;',
+  },
+  {
+    name: 'wrong refusal: the time that a small draw has left is taken for seconds',
+    file: 'sampler/queue/deadlines.js',
+    text: 'Math.max(sharedShare * leftMs,',
+    replacement: 'Math.max((sharedShare * leftMs) / 1000,',
+  },
+  {
+    name: 'wrong refusal: load shedding asks for the connection of a caller with a key',
+    file: 'http/load-shedding.js',
+    text: 'refusal(caller.name === undefined ? request.socket : caller)',
+    replacement: 'refusal(request.socket)',
+  },
+  {
     name: 'double release: the result of a drawn job is given back while its caller reads it',
     file: 'sampler/queue/batcher.js',
     text: 'ticket.result = result;',
@@ -78,6 +102,18 @@ export const bugs: readonly Bug[] = [
     replacement: 'this.#waiting.unshift(...inAdvance);',
   },
   {
+    name: 'lost worker: it counts as two losses',
+    file: 'sampler/queue/pool.js',
+    text: 'const [drawn, ...inAdvance] = seat.removeAll();',
+    replacement: 'const [drawn, ...inAdvance] = seat.removeAll(); this.#lossesAtMs.push(this.#options.now());',
+  },
+  {
+    name: 'lost worker: a replacement that failed to start is started again at each look',
+    file: 'sampler/queue/pool.js',
+    text: 'this.#replace();\n        this.#missing = 0;',
+    replacement: 'this.#replace();',
+  },
+  {
     name: 'off by one: the flag of an unwanted batch is that of its neighbour',
     file: 'sampler/queue/seat.js',
     text: 'Atomics.store(this.#state, unwantedColumn(this.#answered + index), 1);',
@@ -94,6 +130,13 @@ export const bugs: readonly Bug[] = [
     file: 'sampler/queue/batcher.js',
     text: 'else if (nowMs >= deadlineAtMs) {',
     replacement: 'else if (nowMs >= deadlineAtMs + 100) {',
+  },
+  {
+    name: 'late: a draw that a worker has gets no answer at its deadline',
+    file: 'sampler/queue/batcher.js',
+    text: 'for (const ticket of this.#unsettled)\n            this.#drop(ticket, nowMs);',
+    replacement:
+      'for (const ticket of this.#unsettled)\n            if (ticket.drawsLeft > 0) this.#drop(ticket, nowMs);',
   },
   {
     name: 'wrong place: the rows of a part are copied to the beginning of their sample',
@@ -132,6 +175,18 @@ export const bugs: readonly Bug[] = [
     replacement: 'this.#over = true;',
   },
   {
+    name: 'memory: the result of a reply in pieces is freed before it is sent',
+    file: 'routes/run-draw.js',
+    text: "reply.raw.once('finish', () => sampler.release(result));",
+    replacement: "memory.free(drawnBytes(job)); reply.raw.once('finish', () => sampler.release(result));",
+  },
+  {
+    name: 'memory: a text does not count while it is sent',
+    file: 'routes/run-draw.js',
+    text: 'memory.free(drawnBytes(job) - body.length);',
+    replacement: 'memory.free(drawnBytes(job));',
+  },
+  {
     name: 'memory: a buffer of a body is given back twice',
     file: 'http/memory-budget.js',
     text: 'this.#buffers?.splice(index, 1);',
@@ -144,6 +199,12 @@ export const bugs: readonly Bug[] = [
     replacement: 'if (false)',
   },
   {
+    name: 'stop: processes that were to be replaced are still started',
+    file: 'processes/supervisor.js',
+    text: 'for (const restart of this.#restarts)\n            clearTimeout(restart);',
+    replacement: '',
+  },
+  {
     name: 'processes: a connection on its way to a process that dies is forgotten',
     file: 'processes/handover.js',
     text: 'if (socket)\n            this.#waiting.unshift(socket);',
@@ -154,5 +215,11 @@ export const bugs: readonly Bug[] = [
     file: 'processes/handover.js',
     text: 'child.handOver(socket);',
     replacement: 'child.handOver(socket); socket.destroy();',
+  },
+  {
+    name: 'processes: of those that are free the one of the lowest number is first',
+    file: 'processes/handover.js',
+    text: 'for (const child of this.#free) {',
+    replacement: 'for (const child of [...this.#free].sort((a, b) => a.number - b.number)) {',
   },
 ];

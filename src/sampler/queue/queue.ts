@@ -165,10 +165,9 @@ export class DrawQueue<Entry extends QueueEntry> {
 
   #takePart(entry: Entry, taken: TakenBatch<Entry>): void {
     const order = this.#orderOf(entry);
-    const before = unitsLeft(entry);
     taken.add(entry, cutPart(entry, this.#options.batchUnitsMax));
     const left = unitsLeft(entry);
-    order.serve(entry, before - left);
+    order.serve(entry, entry.countedUnits - left);
     if (left === 0) order.remove(entry, virtualTimeOf(entry));
     this.#count(entry, left);
   }

@@ -49,7 +49,7 @@ t.test('the virtual time advances by what was served, by the number of callers t
   const [a, b] = [caller(), caller()];
   const large = add(100, a);
   const small = add(6, b);
-  add(6, b);
+  const last = add(6, b);
   order.serve(large, 30);
   t.equal(present(), 0, 'what has started is not served yet');
   order.serve(large, 30);
@@ -63,6 +63,10 @@ t.test('the virtual time advances by what was served, by the number of callers t
   order.remove(large, a);
   order.serve(small, 6);
   t.equal(present(), 62);
+  order.remove(small, b);
+  order.serve(last, 6);
+  order.serve(last, 6);
+  t.equal(present(), 74, 'b still waits with its last job');
   t.end();
 });
 

@@ -94,7 +94,8 @@ t.test('whoever has been served has its turn again, however many new callers com
     let others = 0;
     // A new caller comes with each job that starts.
     for (; next() !== age && others < 1000; others++) add(10, caller());
-    // Those before it. The units of its last job, times those that wait. One starts before the time advances.
+    // Before it come those that wait, one for each that waits until the time has advanced by the units of its last job,
+    // and a few, since the time advances only with the next start.
     t.ok(others <= 2 * waiting + 3, `${others} others, and ${waiting} waited`);
     t.notOk(order.isEmpty);
   }

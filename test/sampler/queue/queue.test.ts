@@ -116,6 +116,7 @@ t.test('a caller that has been drawn has its turn again while every other job is
     submit(each(), known);
     submit(each());
     take();
+    // The other job waits behind it, and its first part is what ends this.
     while (take().entries[0].terms.caller === known);
     submit(each(), known);
     let batches = 0;

@@ -1,11 +1,9 @@
 /**
  * Somebody who asks the service something small all the time, on connections of its own, while others do their worst:
  * how late its replies are shows what the others cost everybody. It runs on a thread of its own, so that it measures
- * the service and not the event loop that plays the attackers. And what the process of the service has used of the CPU
- * meanwhile.
+ * the service and not the event loop that plays the attackers.
  */
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { percentile } from '../bench/statistics.js';
 import { getBytes } from './requests.js';
@@ -161,27 +159,6 @@ async function ask({ port, bytes, intervalMs, connections: count }: Task): Promi
   connections.close();
   give();
   parentPort?.close();
-}
-
-export interface CpuMs {
-  /** User and system time of all threads of the process, in ticks of 10 ms. */
-  readonly process: number;
-  /** Of its main thread, which speaks HTTP, to the nanosecond. */
-  readonly httpThread: number;
-}
-
-/** The kernel counts in ticks of USER_HZ, which is 100 on every architecture that Node.js runs on. */
-const tickMs = 10;
-
-/** What a process has used of the CPU since its start, in milliseconds. */
-export function cpuMs(pid: number): CpuMs {
-  // The name of the program stands in parentheses and may hold blanks.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  const [user, system] = [Number(fields[11]), Number(fields[12])];
-  const [nanoseconds] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ');
-  return { process: (user + system) * tickMs, httpThread: Number(nanoseconds) / 1e6 };
 }
 
 if (!isMainThread && parentPort) await ask(workerData as Task);

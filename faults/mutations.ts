@@ -176,11 +176,7 @@ async function run({ full, seed, requests, number }: Options, checks: Checks): P
   const errors = service.log.filter(({ level }) => Number(level) >= 50);
   checks.that('the log has no error', errors.length === 0, errors.slice(0, 3));
   const { growth, settled, last } = growthOf(marks);
-  checks.that(
-    `memory was flat: at most ${growthMiBMax} MiB more at the end than after half`,
-    growth <= growthMiBMax,
-    marks,
-  );
+  checks.atMost('memory at the end, more than after half', growth, growthMiBMax, ' MiB');
   const left = await leftOpen(service, descriptors);
   checks.that('no connection was left open by the service', left <= 0, left);
   const ready = service.running && (await service.get('/readyz'));

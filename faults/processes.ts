@@ -123,14 +123,14 @@ async function deaths(
       await until('another process serves', () => replaced(service).length === death, endMsMax);
       (death === 1 ? sum.firstMs : sum.laterMs).push(performance.now() - diedMs);
       const lost = told.lost - lostBefore;
-      checks.that(`${name} ${sum.count + death}: at most one request of each client was lost`, lost <= clients, lost);
+      checks.atMost(`${name} ${sum.count + death}: lost requests, one of each client`, lost, clients);
     }
     const { answered } = told;
     await until('they go on', () => told.answered > answered + 100);
     await stop();
     checks.equal(`${name}: nobody was refused`, told.refused, 0);
     const may = othersMax * clients * deathsHere;
-    checks.that(`${name}: at most ${may} replies were not 200`, told.others <= may, told.others);
+    checks.atMost(`${name}: replies that were not 200`, told.others, may);
     checks.equal(`${name}: ready`, await service.get('/readyz'), 200);
     checks.equal(`${name}: it ended with 0`, await service.stop(), [0, null]);
     sum.count += deathsHere;
@@ -206,7 +206,7 @@ async function endless(checks: Checks): Promise<string> {
   await stop();
   checks.equal('deaths without end: exit code', exit, [70, null]);
   // Five deaths, and those who wait for a process when the service ends.
-  checks.that('deaths without end: at most six times the clients were lost', told.lost <= 6 * clients, told.lost);
+  checks.atMost('deaths without end: lost requests, six of each client', told.lost, 6 * clients);
   return String(exit[0] ?? exit[1]);
 }
 

@@ -57,12 +57,19 @@ export interface Scenario {
 }
 
 /**
- * Collects what held and what did not. A check is a status, a count, an exit code or a bound on memory or CPU; a
- * latency only in the full form.
+ * Collects what held and what did not. A check is a status, a count, an exit code, or a bound on memory or on CPU in
+ * requests that cost as much. A time is one in the full form only, which has the machine to itself: on a busy machine
+ * it says nothing about the service.
  */
 export class Checks {
+  readonly #timed: boolean;
   #passed = 0;
   readonly #failures: string[] = [];
+
+  /** @param timed whether times are checks */
+  constructor(timed: boolean) {
+    this.#timed = timed;
+  }
 
   get passed(): number {
     return this.#passed;
@@ -88,4 +95,19 @@ export class Checks {
     const holds = JSON.stringify(found) === JSON.stringify(expected);
     this.that(sentence, holds, { found, expected });
   }
+
+  /** Notes whether `found` is at most `most`, and prints both: how near a bound is shows before it is passed. */
+  atMost(what: string, found: number, most: number, unit = ''): void {
+    this.that(`${what}: ${shown(found)}${unit}, at most ${shown(most)}${unit}`, found <= most);
+  }
+
+  /** The same of milliseconds, which are printed only where times are no checks. */
+  timeAtMost(what: string, foundMs: number, mostMs: number): void {
+    if (this.#timed) this.atMost(what, foundMs, mostMs, ' ms');
+    else console.log(`  found   ${what}: ${shown(foundMs)} ms`);
+  }
+}
+
+function shown(value: number): string {
+  return Number(value.toPrecision(4)).toLocaleString('en');
 }

@@ -22,11 +22,11 @@ const unreadMs = { full: 10_000, short: 1500 } as const;
 const draw = postBytes('/sample', '{"logits":[0,0.3],"num_samples":2047,"return":["log_samples"]}');
 
 /**
- * Stated before: every request of a packet costs the HTTP thread at most as much as 16 GET /livez, the dearest of them;
+ * Stated before: every request of a packet costs the HTTP thread at most as much as 32 GET /livez, the dearest of them;
  * replies that nobody reads cost one each, and a connection holds its read of 64 KiB, as much that waits in the stream,
  * and one reply of at most a megabyte.
  */
-const livezEach = 16;
+const livezEach = 32;
 const connectionMiBMax = 1.5;
 /** For everything else: V8 takes young garbage back when it likes. */
 const growthMiBMax = 120;

@@ -43,8 +43,8 @@ export const worthUnitsMin = 2 ** 15;
 export const inlineUnitsMax = 2 ** 13;
 
 /**
- * Many callers who do not wait long, and few workers that are slow and die: batches hold many jobs, wait for a worker
- * long enough that some of the jobs fail, and are packed more than once.
+ * Many callers who do not wait long, and few workers that are slow and often die: batches hold many jobs, wait for a
+ * worker long enough that some of the jobs fail, and are packed more than once.
  */
 const crowd = {
   clients: 16,
@@ -57,7 +57,7 @@ const crowd = {
   queueRequestsMax: 1024,
   batchElementsMax: 2 ** 16,
   memoryBytes: 2 ** 28,
-  dies: 0.2,
+  dies: 0.5,
   leaves: 0.3,
   hasDeadline: 0.5,
 } satisfies Partial<Settings>;

@@ -4,13 +4,14 @@
  * the request but for its own x-request-id and the names of fields that are not known.
  */
 import { isProblemCode, problemKind } from '../src/errors.js';
+import { inferError } from '../src/open-inference/reply.js';
 import { problemBody } from '../src/schemas/problem.js';
 import { canary } from './mutate/body.js';
 import { headerOf, type WireReply } from './wire.js';
 
 const strictProblem = problemBody.strict();
+const strictInferError = inferError.strict();
 const errorBytesMax = 4096;
-const inferErrorKeys = 'code,error,errors,request_id';
 
 /**
  * How a reply was judged: the code of an error or the status of an answer, and what is wrong with it if anything is.
@@ -73,7 +74,7 @@ function judgeError(reply: WireReply): Verdict {
     reply.status !== status && `status ${reply.status}, not the ${status} of its code`,
     reply.body.length > errorBytesMax && `${reply.body.length} bytes`,
     isProblem && !strictProblem.safeParse(body).success && 'a problem of another form',
-    !isProblem && Object.keys(body).sort().join() !== inferErrorKeys && 'an error of another form',
+    !isProblem && !strictInferError.safeParse(body).success && 'an error of another form',
     retryAfterSeconds !== undefined && headerOf(reply, 'retry-after') === undefined && 'no Retry-After',
     withoutNames(body).includes(canary) && 'words of the request',
   ];

@@ -1,6 +1,6 @@
 /** Mutations of the request line and of headers that leave no doubt where the request ends. */
 import { canary } from './body.js';
-import { jsonLengthHeader, type Message, withHeader } from './message.js';
+import { jsonLengthHeader, type Message, traceparent, withHeader } from './message.js';
 import type { Random } from './random.js';
 
 const mediaTypes = [
@@ -57,7 +57,7 @@ const values = [
   'gzip',
   'identity',
   'br, gzip',
-  '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  traceparent,
 ] as const;
 
 const names = [

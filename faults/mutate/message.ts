@@ -14,6 +14,9 @@ export interface Message {
 /** Bytes of the JSON in a binary body; undefined when all of the body is JSON. */
 export const jsonLengthHeader = 'inference-header-content-length';
 
+/** That of a caller that traces. */
+export const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
 export function headerValue({ headers }: Message, name: string): string | undefined {
   return headers.find(([each]) => each === name)?.[1];
 }
@@ -121,8 +124,13 @@ function get(random: Random): Message {
   return { method: 'GET', path, headers: [], body: Buffer.alloc(0) };
 }
 
-/** One legal request. */
+/** One legal request, some of them of a caller that traces. */
 export function legalMessage(random: Random): Message {
+  const message = untraced(random);
+  return random.chance(0.3) ? withHeader(message, 'traceparent', traceparent) : message;
+}
+
+function untraced(random: Random): Message {
   const roll = random.below(100);
   if (roll < 35) return sample(random);
   if (roll < 45) return vjp(random);

@@ -95,7 +95,7 @@ export const modelReady = z
   .meta(component('ModelReady', { name: 'gumbel_softmax', ready: true }));
 
 /** The body of every error under /v2: the protocol's `error`, and this service's code, request id and field errors. */
-const inferError = z
+export const inferError = z
   .object({
     error: z.string().meta({ description: 'What is wrong, where, and what to send instead.' }),
     code: z.string().meta({ description: 'GET /problems/{code} explains it.' }),
